@@ -1,0 +1,133 @@
+//! The encode contract: everything that changes an encoder's output, pinned for the whole job.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Sha;
+use crate::picture::PixelLayout;
+use crate::source::{Colour, FieldOrder};
+use crate::time::Timebase;
+
+/// The encoders that the product knows how to drive, by libav's names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum EncoderName {
+    /// H.264 in software.
+    Libx264,
+    /// HEVC in software.
+    Libx265,
+    /// H.264 on an NVIDIA card.
+    H264Nvenc,
+    /// HEVC on an NVIDIA card.
+    HevcNvenc,
+}
+
+impl EncoderName {
+    /// Every encoder, software first.
+    pub const ALL: [Self; 4] = [Self::Libx264, Self::Libx265, Self::H264Nvenc, Self::HevcNvenc];
+
+    /// libav's name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Libx264 => "libx264",
+            Self::Libx265 => "libx265",
+            Self::H264Nvenc => "h264_nvenc",
+            Self::HevcNvenc => "hevc_nvenc",
+        }
+    }
+
+    /// Takes libav's name.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|name| name.as_str() == text)
+    }
+
+    /// Whether it needs a card.
+    #[must_use]
+    pub const fn is_hardware(self) -> bool {
+        match self {
+            Self::Libx264 | Self::Libx265 => false,
+            Self::H264Nvenc | Self::HevcNvenc => true,
+        }
+    }
+
+    /// The encoder of the same codec that needs no card.
+    #[must_use]
+    pub const fn in_software(self) -> Self {
+        match self {
+            Self::Libx264 | Self::H264Nvenc => Self::Libx264,
+            Self::Libx265 | Self::HevcNvenc => Self::Libx265,
+        }
+    }
+}
+
+impl fmt::Display for EncoderName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+/// An encoder that made a real test picture on a worker, and the build that made it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct EncoderProof {
+    /// Which encoder.
+    pub name: EncoderName,
+    /// The build: libavcodec's version and, where the encoder tells it, its own. Parts of
+    /// different builds are never joined.
+    pub build: String,
+}
+
+/// How good the picture must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Quality {
+    /// Constant quality on the encoder's own scale (CRF, CQ).
+    Constant(u8),
+    /// Bit-exact: the decoded output is the clean frames.
+    Lossless,
+}
+
+/// All that changes an encoder's output. The same for every cell of a job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EncodeSpec {
+    /// The encoder and its build.
+    pub encoder: EncoderProof,
+    /// The encoder's own preset name.
+    pub preset: String,
+    /// How good.
+    pub quality: Quality,
+    /// Picture width in samples.
+    pub width: u32,
+    /// Picture height in samples.
+    pub height: u32,
+    /// Sample layout that goes into the encoder: the source's own.
+    pub layout: PixelLayout,
+    /// The clock of the timestamps: the source stream's own.
+    pub timebase: Timebase,
+    /// Nominal frame rate, for rate control; `(0, 1)` where unknown.
+    pub frame_rate: (u32, u32),
+    /// Sample aspect ratio; `(0, 1)` where unknown.
+    pub sample_aspect: (u32, u32),
+    /// Colour description.
+    pub colour: Colour,
+    /// Field order; interlaced sources are encoded interlaced.
+    pub field_order: FieldOrder,
+    /// HDR mastering display as in the source description.
+    pub mastering: Option<Vec<(i32, i32)>>,
+    /// HDR content light level.
+    pub light_level: Option<(u32, u32)>,
+    /// Frames by which coding order may run ahead of display order: the stitch's dts rests on it.
+    pub reorder_frames: u8,
+    /// The longest cell in frames: the encoder's keyframe interval lies beyond it.
+    pub cell_frames_max: u32,
+}
+
+impl EncodeSpec {
+    /// A fingerprint of the whole contract, for parts to carry.
+    #[must_use]
+    pub fn fingerprint(&self) -> Sha {
+        // The debug form names every field and is stable within one build of the product; a job
+        // never mixes builds.
+        Sha::of(format!("{self:?}").as_bytes())
+    }
+}

@@ -1,0 +1,119 @@
+//! What a client asks for: one source, one output, and what to do between them.
+
+use serde::{Deserialize, Serialize};
+
+use crate::encode::EncoderName;
+use crate::overlay::{Fill, Mask};
+use crate::picture::Rect;
+
+/// A job as it was asked for; checked for sense at the door, resolved at planning.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobRequest {
+    /// URL of the source.
+    pub input: String,
+    /// URL of the output.
+    pub output: String,
+    /// Rectangles to remove.
+    pub regions: Vec<Region>,
+    /// Samples to remove, white in the user's picture.
+    pub masks: Vec<UserMask>,
+    /// What to look for.
+    pub detect: Vec<Detect>,
+    /// How to fill.
+    pub fill: FillChoice,
+    /// Which encoder.
+    pub encoder: EncoderChoice,
+    /// Quality on the encoder's own scale; `None` is its visually lossless default.
+    pub quality: Option<u8>,
+    /// The encoder's preset; `None` is its default.
+    pub preset: Option<String>,
+    /// Encode the clean frames bit-exactly.
+    pub lossless: bool,
+    /// Length of the encode cells; `None` lets source keyframes decide.
+    pub cell_frames: Option<u32>,
+    /// Largest segment in frames; `None` is the tier's row.
+    pub segment_frames: Option<u32>,
+    /// Higher goes first.
+    pub priority: i32,
+    /// Whom the job belongs to.
+    pub owner: String,
+    /// What to do where the source is damaged.
+    pub on_damage: OnDamage,
+    /// Write a copy where the detector abstained.
+    pub allow_unchanged: bool,
+    /// Accept that metadata which cannot be carried is lost.
+    pub allow_metadata_loss: bool,
+    /// Start the cells anew in software when the encoder is lost.
+    pub restart_on_encoder_loss: bool,
+}
+
+/// A rectangle of the picture, for all of the video or a part of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Region {
+    /// The rectangle, in luma samples.
+    pub rect: Rect,
+    /// The time from the start of the video for which it holds; `None` is always.
+    pub when: Option<TimeSpan>,
+}
+
+/// A span of time from the first frame on, in nanoseconds, end not included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TimeSpan {
+    /// Start in nanoseconds.
+    pub from_nanos: u64,
+    /// End in nanoseconds.
+    pub to_nanos: u64,
+}
+
+/// A mask that the user drew, with the picture size that it was drawn for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UserMask {
+    /// Width of the drawing.
+    pub width: u32,
+    /// Height of the drawing.
+    pub height: u32,
+    /// The samples to remove.
+    pub mask: Mask,
+}
+
+/// What to look for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Detect {
+    /// Overlays that stay in place.
+    Static,
+}
+
+/// How to fill what is removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum FillChoice {
+    /// The best that the engine has for each overlay.
+    Auto,
+    /// This one.
+    Forced(Fill),
+}
+
+/// Which encoder to use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum EncoderChoice {
+    /// The best that is proved.
+    Auto,
+    /// This one.
+    Named(EncoderName),
+}
+
+/// What to do where the source is damaged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum OnDamage {
+    /// Refuse the source.
+    Fail,
+    /// Show what the decoder makes of it, and report the frames.
+    Conceal,
+}
+
+impl JobRequest {
+    /// Whether the request itself says that there is nothing to find or remove.
+    #[must_use]
+    pub fn is_passthrough(&self) -> bool {
+        self.regions.is_empty() && self.masks.is_empty() && self.detect.is_empty()
+    }
+}
