@@ -1,1 +1,27 @@
-//! placeholder
+//! The wire: generated messages and services, and the only conversions between them and our types.
+//!
+//! Owns the protocol's version. Refuses anything that is not conversion: a message is parsed at the
+//! door and nobody behind it sees a generated type.
+
+mod convert;
+mod error;
+mod request;
+
+pub use crate::convert::{card_from_wire, card_to_wire};
+pub use crate::error::WireError;
+
+/// The generated messages and services.
+#[allow(clippy::all, missing_docs, reason = "generated code")]
+pub mod v1 {
+    tonic::include_proto!("cleanplate.v1");
+}
+
+/// The descriptors of all services, for gRPC reflection.
+pub const DESCRIPTORS: &[u8] = tonic::include_file_descriptor_set!("descriptors");
+
+/// The version of the protocol between workers and coordinator: raised when one side could
+/// misunderstand the other.
+pub const PROTOCOL_VERSION: u32 = 1;
+
+/// The most bytes of one message either way: masks are the largest, 8 MiB covers one of 8K.
+pub const MESSAGE_BYTES_MAX: usize = 16 << 20;

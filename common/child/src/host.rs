@@ -1,0 +1,58 @@
+//! What a parent offers its child: the names it may read and write, and answers to its questions.
+
+use std::io;
+use std::sync::Arc;
+
+/// The parent's side of the work. Every name comes from the child and is not to be trusted.
+#[async_trait::async_trait]
+pub trait Host: Send + Sync {
+    /// Opens what `name` stands for.
+    ///
+    /// # Errors
+    /// `PermissionDenied` for a name that the work does not need; else what kept it from opening.
+    async fn open(&self, name: &str) -> io::Result<Arc<dyn HostFile>>;
+
+    /// Begins the object that `name` stands for.
+    ///
+    /// # Errors
+    /// As for `open`.
+    async fn create(&self, name: &str) -> io::Result<Box<dyn HostSink>>;
+
+    /// Answers a question; may wait as long as the answer takes.
+    ///
+    /// # Errors
+    /// Where there is no answer; the child sees the message.
+    async fn answer(&self, question: Vec<u8>) -> io::Result<Vec<u8>>;
+
+    /// Takes what the child tells. Called in order, must not block.
+    fn event(&self, event: Vec<u8>);
+}
+
+/// Something open for reading.
+#[async_trait::async_trait]
+pub trait HostFile: Send + Sync {
+    /// Its size in bytes.
+    fn size(&self) -> u64;
+
+    /// Reads up to `bytes` from `offset` on; empty at the end.
+    ///
+    /// # Errors
+    /// What kept the bytes from arriving.
+    async fn read(&self, offset: u64, bytes: usize) -> io::Result<Vec<u8>>;
+}
+
+/// Something being written. Dropped without `finish`, nothing of it stays.
+#[async_trait::async_trait]
+pub trait HostSink: Send {
+    /// Writes at `offset`, as [`cleanplate_types::access::PartSink::write_at`] allows.
+    ///
+    /// # Errors
+    /// What kept the bytes from being taken.
+    async fn write(&mut self, offset: u64, data: Vec<u8>) -> io::Result<()>;
+
+    /// Completes it and returns its size in bytes.
+    ///
+    /// # Errors
+    /// What kept it from being completed.
+    async fn finish(self: Box<Self>) -> io::Result<u64>;
+}

@@ -1,0 +1,244 @@
+//! Conversions of what is said about media: ranges, objects, parts, failures, trails, cards.
+
+use cleanplate_types::digest::{PtsDigest, Sha};
+use cleanplate_types::encode::{EncoderName, EncoderProof};
+use cleanplate_types::failure::{Failure, FailureKind, Stage};
+use cleanplate_types::frames::FrameRange;
+use cleanplate_types::ids::{CellIndex, LeaseId, WorkerId};
+use cleanplate_types::object::ObjectRef;
+use cleanplate_types::part::PartSummary;
+use cleanplate_types::source::SourceRef;
+use cleanplate_types::tier::Card;
+use cleanplate_types::trail::{TrailEntry, TrailEvent};
+
+use crate::error::WireError;
+use crate::v1 as pb;
+
+fn sha(bytes: &[u8], field: &'static str) -> Result<Sha, WireError> {
+    Sha::from_slice(bytes).ok_or(WireError::Missing(field))
+}
+
+fn small(value: u32, field: &'static str) -> Result<u8, WireError> {
+    u8::try_from(value).map_err(|_over| WireError::OutOfRange(field))
+}
+
+impl From<FrameRange> for pb::FrameRange {
+    fn from(range: FrameRange) -> Self {
+        let FrameRange { start, end } = range;
+        Self { start, end }
+    }
+}
+
+impl TryFrom<pb::FrameRange> for FrameRange {
+    type Error = WireError;
+
+    fn try_from(range: pb::FrameRange) -> Result<Self, WireError> {
+        let pb::FrameRange { start, end } = range;
+        if end < start {
+            return Err(WireError::OutOfRange("end"));
+        }
+        Ok(Self { start, end })
+    }
+}
+
+impl From<ObjectRef> for pb::ObjectRef {
+    fn from(object: ObjectRef) -> Self {
+        let ObjectRef { key, bytes, sha } = object;
+        Self { key, bytes, sha256: sha.0.to_vec() }
+    }
+}
+
+impl TryFrom<pb::ObjectRef> for ObjectRef {
+    type Error = WireError;
+
+    fn try_from(object: pb::ObjectRef) -> Result<Self, WireError> {
+        let pb::ObjectRef { key, bytes, sha256 } = object;
+        if key.is_empty() {
+            return Err(WireError::Missing("key"));
+        }
+        Ok(Self { key, bytes, sha: sha(&sha256, "sha256")? })
+    }
+}
+
+impl From<SourceRef> for pb::SourceRef {
+    fn from(source: SourceRef) -> Self {
+        let SourceRef { url, bytes, version } = source;
+        Self { url, bytes, version: version.unwrap_or_default() }
+    }
+}
+
+impl TryFrom<pb::SourceRef> for SourceRef {
+    type Error = WireError;
+
+    fn try_from(source: pb::SourceRef) -> Result<Self, WireError> {
+        let pb::SourceRef { url, bytes, version } = source;
+        if url.is_empty() {
+            return Err(WireError::Missing("url"));
+        }
+        Ok(Self { url, bytes, version: (!version.is_empty()).then_some(version) })
+    }
+}
+
+impl From<PartSummary> for pb::PartSummary {
+    fn from(part: PartSummary) -> Self {
+        let PartSummary {
+            cell,
+            frames,
+            digest,
+            reorder_frames,
+            starts_with_key,
+            spec,
+            extradata,
+            manifest,
+            part_bytes,
+        } = part;
+        Self {
+            cell: cell.0,
+            frames,
+            pts_sha256: digest.0.0.to_vec(),
+            reorder_frames: reorder_frames.into(),
+            starts_with_key,
+            spec_sha256: spec.0.to_vec(),
+            extradata_sha256: extradata.0.to_vec(),
+            manifest: Some(manifest.into()),
+            part_bytes,
+        }
+    }
+}
+
+impl TryFrom<pb::PartSummary> for PartSummary {
+    type Error = WireError;
+
+    fn try_from(part: pb::PartSummary) -> Result<Self, WireError> {
+        let pb::PartSummary {
+            cell,
+            frames,
+            pts_sha256,
+            reorder_frames,
+            starts_with_key,
+            spec_sha256,
+            extradata_sha256,
+            manifest,
+            part_bytes,
+        } = part;
+        Ok(Self {
+            cell: CellIndex(cell),
+            frames,
+            digest: PtsDigest(sha(&pts_sha256, "pts_sha256")?),
+            reorder_frames: small(reorder_frames, "reorder_frames")?,
+            starts_with_key,
+            spec: sha(&spec_sha256, "spec_sha256")?,
+            extradata: sha(&extradata_sha256, "extradata_sha256")?,
+            manifest: manifest.ok_or(WireError::Missing("manifest"))?.try_into()?,
+            part_bytes,
+        })
+    }
+}
+
+impl From<Failure> for pb::Failure {
+    fn from(failure: Failure) -> Self {
+        let Failure { kind, stage, message, frames, worker, lease, attempt } = failure;
+        Self {
+            kind: kind.as_str().to_owned(),
+            stage: stage.as_str().to_owned(),
+            message,
+            frames: frames.map(Into::into),
+            worker: worker.map(|worker| worker.as_str().to_owned()).unwrap_or_default(),
+            lease: lease.map_or(0, |lease| lease.0),
+            attempt,
+        }
+    }
+}
+
+impl TryFrom<pb::Failure> for Failure {
+    type Error = WireError;
+
+    fn try_from(failure: pb::Failure) -> Result<Self, WireError> {
+        let pb::Failure { kind, stage, message, frames, worker, lease, attempt } = failure;
+        let worker =
+            match worker.as_str() {
+                "" => None,
+                text => Some(WorkerId::parse(text).map_err(|bad| WireError::Unknown {
+                    field: "worker",
+                    value: bad.to_string(),
+                })?),
+            };
+        Ok(Self {
+            kind: FailureKind::parse(&kind)
+                .ok_or(WireError::Unknown { field: "kind", value: kind })?,
+            stage: Stage::parse(&stage)
+                .ok_or(WireError::Unknown { field: "stage", value: stage })?,
+            message,
+            frames: frames.map(TryInto::try_into).transpose()?,
+            worker,
+            lease: (lease != 0).then_some(LeaseId(lease)),
+            attempt,
+        })
+    }
+}
+
+impl From<TrailEntry> for pb::TrailEntry {
+    fn from(entry: TrailEntry) -> Self {
+        let TrailEntry { at_ms, stage, event, detail, count } = entry;
+        Self {
+            at_ms,
+            stage: stage.as_str().to_owned(),
+            event: event.as_str().to_owned(),
+            detail,
+            count,
+        }
+    }
+}
+
+impl TryFrom<pb::TrailEntry> for TrailEntry {
+    type Error = WireError;
+
+    fn try_from(entry: pb::TrailEntry) -> Result<Self, WireError> {
+        let pb::TrailEntry { at_ms, stage, event, detail, count } = entry;
+        Ok(Self {
+            at_ms,
+            stage: Stage::parse(&stage)
+                .ok_or(WireError::Unknown { field: "stage", value: stage })?,
+            event: TrailEvent::parse(&event)
+                .ok_or(WireError::Unknown { field: "event", value: event })?,
+            detail,
+            count,
+        })
+    }
+}
+
+impl From<EncoderProof> for pb::EncoderProof {
+    fn from(proof: EncoderProof) -> Self {
+        let EncoderProof { name, build } = proof;
+        Self { name: name.as_str().to_owned(), build }
+    }
+}
+
+impl TryFrom<pb::EncoderProof> for EncoderProof {
+    type Error = WireError;
+
+    fn try_from(proof: pb::EncoderProof) -> Result<Self, WireError> {
+        let pb::EncoderProof { name, build } = proof;
+        let name = EncoderName::parse(&name)
+            .ok_or(WireError::Unknown { field: "encoder", value: name })?;
+        Ok(Self { name, build })
+    }
+}
+
+/// A card for the wire; no card is no message.
+#[must_use]
+pub fn card_to_wire(card: Card) -> Option<pb::Card> {
+    match card {
+        Card::None => None,
+        Card::Gpu { name, vram_mib, pretended } => Some(pb::Card { name, vram_mib, pretended }),
+    }
+}
+
+/// A card from the wire; no message is no card.
+#[must_use]
+pub fn card_from_wire(card: Option<pb::Card>) -> Card {
+    match card {
+        None => Card::None,
+        Some(pb::Card { name, vram_mib, pretended }) => Card::Gpu { name, vram_mib, pretended },
+    }
+}

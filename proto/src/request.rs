@@ -1,0 +1,251 @@
+//! Conversion of what a client asks for.
+
+use cleanplate_types::encode::EncoderName;
+use cleanplate_types::overlay::{Fill, Mask};
+use cleanplate_types::picture::Rect;
+use cleanplate_types::request::{
+    Detect, EncoderChoice, FillChoice, JobRequest, OnDamage, Region, TimeSpan, UserMask,
+};
+
+use crate::error::WireError;
+use crate::v1 as pb;
+
+fn rect_to_wire(rect: Rect) -> pb::Rect {
+    let Rect { x, y, width, height } = rect;
+    pb::Rect { x, y, width, height }
+}
+
+fn rect_from_wire(rect: Option<pb::Rect>, field: &'static str) -> Result<Rect, WireError> {
+    let pb::Rect { x, y, width, height } = rect.ok_or(WireError::Missing(field))?;
+    if width == 0
+        || height == 0
+        || x.checked_add(width).is_none()
+        || y.checked_add(height).is_none()
+    {
+        return Err(WireError::OutOfRange(field));
+    }
+    Ok(Rect { x, y, width, height })
+}
+
+fn region_from_wire(region: pb::Region) -> Result<Region, WireError> {
+    let pb::Region { rect, when } = region;
+    let when = when.map(|pb::TimeSpan { from_nanos, to_nanos }| TimeSpan { from_nanos, to_nanos });
+    if when.is_some_and(|span| span.to_nanos <= span.from_nanos) {
+        return Err(WireError::OutOfRange("when"));
+    }
+    Ok(Region { rect: rect_from_wire(rect, "region")?, when })
+}
+
+fn mask_from_wire(mask: pb::UserMask) -> Result<UserMask, WireError> {
+    let pb::UserMask { width, height, bounds, bits } = mask;
+    let mask = Mask { bounds: rect_from_wire(bounds, "mask")?, bits };
+    let inside = mask.bounds.right() <= width && mask.bounds.bottom() <= height;
+    if !mask.is_well_formed() || !inside {
+        return Err(WireError::OutOfRange("mask"));
+    }
+    Ok(UserMask { width, height, mask })
+}
+
+const fn detect_name(detect: Detect) -> &'static str {
+    match detect {
+        Detect::Static => "static",
+    }
+}
+
+const fn fill_name(fill: FillChoice) -> &'static str {
+    match fill {
+        FillChoice::Auto => "auto",
+        FillChoice::Forced(Fill::Membrane) => "membrane",
+        FillChoice::Forced(Fill::Pixelate) => "pixelate",
+    }
+}
+
+const fn damage_name(choice: OnDamage) -> &'static str {
+    match choice {
+        OnDamage::Fail => "fail",
+        OnDamage::Conceal => "conceal",
+    }
+}
+
+fn unknown(field: &'static str, value: &str) -> WireError {
+    WireError::Unknown { field, value: value.to_owned() }
+}
+
+impl From<JobRequest> for pb::JobRequest {
+    fn from(request: JobRequest) -> Self {
+        let region = |Region { rect, when }: Region| pb::Region {
+            rect: Some(rect_to_wire(rect)),
+            when: when
+                .map(|TimeSpan { from_nanos, to_nanos }| pb::TimeSpan { from_nanos, to_nanos }),
+        };
+        let drawn = |UserMask { width, height, mask }: UserMask| pb::UserMask {
+            width,
+            height,
+            bounds: Some(rect_to_wire(mask.bounds)),
+            bits: mask.bits,
+        };
+        let encoder = match request.encoder {
+            EncoderChoice::Auto => "auto",
+            EncoderChoice::Named(name) => name.as_str(),
+        };
+        Self {
+            input: request.input,
+            output: request.output,
+            regions: request.regions.into_iter().map(region).collect(),
+            masks: request.masks.into_iter().map(drawn).collect(),
+            detect: request.detect.into_iter().map(|d| detect_name(d).to_owned()).collect(),
+            fill: fill_name(request.fill).to_owned(),
+            encoder: encoder.to_owned(),
+            quality: request.quality.map(u32::from),
+            preset: request.preset,
+            lossless: request.lossless,
+            cell_frames: request.cell_frames,
+            segment_frames: request.segment_frames,
+            priority: request.priority,
+            owner: request.owner,
+            on_damage: damage_name(request.on_damage).to_owned(),
+            allow_unchanged: request.allow_unchanged,
+            allow_metadata_loss: request.allow_metadata_loss,
+            restart_on_encoder_loss: request.restart_on_encoder_loss,
+        }
+    }
+}
+
+impl TryFrom<pb::JobRequest> for JobRequest {
+    type Error = WireError;
+
+    fn try_from(request: pb::JobRequest) -> Result<Self, WireError> {
+        let pb::JobRequest {
+            input,
+            output,
+            regions,
+            masks,
+            detect,
+            fill,
+            encoder,
+            quality,
+            preset,
+            lossless,
+            cell_frames,
+            segment_frames,
+            priority,
+            owner,
+            on_damage,
+            allow_unchanged,
+            allow_metadata_loss,
+            restart_on_encoder_loss,
+        } = request;
+        for (field, text) in [("input", &input), ("output", &output)] {
+            if text.is_empty() {
+                return Err(WireError::Missing(field));
+            }
+        }
+        let positive = |number: Option<u32>, field| match number {
+            Some(0) => Err(WireError::OutOfRange(field)),
+            other => Ok(other),
+        };
+        Ok(Self {
+            input,
+            output,
+            regions: regions.into_iter().map(region_from_wire).collect::<Result<_, _>>()?,
+            masks: masks.into_iter().map(mask_from_wire).collect::<Result<_, _>>()?,
+            detect: detect.iter().map(|name| detect_from(name)).collect::<Result<_, _>>()?,
+            fill: fill_from(&fill)?,
+            encoder: encoder_from(&encoder)?,
+            quality: quality
+                .map(|value| u8::try_from(value).map_err(|_over| WireError::OutOfRange("quality")))
+                .transpose()?,
+            preset,
+            lossless,
+            cell_frames: positive(cell_frames, "cell_frames")?,
+            segment_frames: positive(segment_frames, "segment_frames")?,
+            priority,
+            owner,
+            on_damage: damage_from(&on_damage)?,
+            allow_unchanged,
+            allow_metadata_loss,
+            restart_on_encoder_loss,
+        })
+    }
+}
+
+fn detect_from(name: &str) -> Result<Detect, WireError> {
+    match name {
+        "static" => Ok(Detect::Static),
+        other => Err(unknown("detect", other)),
+    }
+}
+
+fn fill_from(name: &str) -> Result<FillChoice, WireError> {
+    match name {
+        "" | "auto" => Ok(FillChoice::Auto),
+        "membrane" => Ok(FillChoice::Forced(Fill::Membrane)),
+        "pixelate" => Ok(FillChoice::Forced(Fill::Pixelate)),
+        other => Err(unknown("fill", other)),
+    }
+}
+
+fn encoder_from(name: &str) -> Result<EncoderChoice, WireError> {
+    match name {
+        "" | "auto" => Ok(EncoderChoice::Auto),
+        other => EncoderName::parse(other)
+            .map(EncoderChoice::Named)
+            .ok_or_else(|| unknown("encoder", other)),
+    }
+}
+
+fn damage_from(name: &str) -> Result<OnDamage, WireError> {
+    match name {
+        "" | "fail" => Ok(OnDamage::Fail),
+        "conceal" => Ok(OnDamage::Conceal),
+        other => Err(unknown("on_damage", other)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request() -> JobRequest {
+        JobRequest {
+            input: "file:///a.mp4".to_owned(),
+            output: "s3://bucket/b.mp4".to_owned(),
+            regions: vec![Region {
+                rect: Rect { x: 1, y: 2, width: 3, height: 4 },
+                when: Some(TimeSpan { from_nanos: 5, to_nanos: 6 }),
+            }],
+            masks: vec![UserMask {
+                width: 20,
+                height: 10,
+                mask: Mask::full(Rect { x: 4, y: 4, width: 9, height: 2 }),
+            }],
+            detect: vec![Detect::Static],
+            fill: FillChoice::Forced(Fill::Pixelate),
+            encoder: EncoderChoice::Named(EncoderName::HevcNvenc),
+            quality: Some(19),
+            preset: Some("p5".to_owned()),
+            lossless: true,
+            cell_frames: Some(30),
+            segment_frames: Some(60),
+            priority: -3,
+            owner: "me".to_owned(),
+            on_damage: OnDamage::Conceal,
+            allow_unchanged: true,
+            allow_metadata_loss: true,
+            restart_on_encoder_loss: true,
+        }
+    }
+
+    #[test]
+    fn a_request_survives_the_wire_whole() {
+        let wire = pb::JobRequest::from(request());
+        assert_eq!(JobRequest::try_from(wire).unwrap(), request());
+    }
+
+    #[test]
+    fn a_mask_that_does_not_fill_its_bounds_is_refused_at_the_door() {
+        let mut wire = pb::JobRequest::from(request());
+        wire.masks[0].bits.pop();
+        assert_eq!(JobRequest::try_from(wire), Err(WireError::OutOfRange("mask")));
+    }
+}
