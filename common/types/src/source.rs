@@ -12,7 +12,7 @@ pub struct SourceRef {
     pub url: String,
     /// Its size in bytes at intake.
     pub bytes: u64,
-    /// The store's version of it (an ETag, or modification time and size) at intake.
+    /// The store's version of it (an `ETag`, or modification time and size) at intake.
     pub version: Option<String>,
 }
 
@@ -99,7 +99,7 @@ pub struct VideoDescription {
     /// HDR mastering display, 10 numbers as fractions (display primaries r, g, b x and y; white
     /// point x and y; luminance min and max), where there is one.
     pub mastering: Option<Vec<(i32, i32)>>,
-    /// HDR content light level: MaxCLL and MaxFALL in cd/m², where there is one.
+    /// HDR content light level: `MaxCLL` and `MaxFALL` in cd/m², where there is one.
     pub light_level: Option<(u32, u32)>,
     /// Kinds of dynamic HDR found (HDR10+, Dolby Vision), by name.
     pub dynamic_hdr: Vec<String>,
