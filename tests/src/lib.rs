@@ -1,1 +1,10 @@
-//! placeholder
+//! What the tests of the whole product share: clips made by ffmpeg, the real binary as processes,
+//! and the ffmpeg command line as the reference for frames.
+//!
+//! Owns no assertion about the product. Panics where the machine lacks what `make test` installs.
+
+pub mod binary;
+pub mod clips;
+pub mod cluster;
+pub mod memory;
+pub mod reference;

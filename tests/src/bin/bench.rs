@@ -1,0 +1,2 @@
+//! The figures: product and peer in one run.
+fn main() {}

@@ -1,0 +1,75 @@
+//! The real `cleanplate` binary: where it is, and running it to its end.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// The binary that was built with these tests (or by `--release` with the bench).
+#[must_use]
+pub fn cleanplate() -> PathBuf {
+    if let Some(path) = std::env::var_os("CLEANPLATE_BINARY") {
+        return PathBuf::from(path);
+    }
+    let this = std::env::current_exe().expect("a running program has a path");
+    let folders = this.ancestors().skip(1).take(2);
+    for folder in folders {
+        let candidate = folder.join("cleanplate");
+        if candidate.is_file() {
+            return candidate;
+        }
+    }
+    panic!("no cleanplate binary near {}: run `cargo build -p cleanplate` first", this.display());
+}
+
+/// The root of the repository.
+#[must_use]
+pub fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ is in the repository").to_owned()
+}
+
+/// A clip that the repository ships.
+#[must_use]
+pub fn shipped_clip() -> PathBuf {
+    repository().join("assets/demo/bikes.mp4")
+}
+
+/// A command of the binary, with no settings of the machine's.
+#[must_use]
+pub fn command<I, S>(arguments: I) -> Command
+where
+    I: IntoIterator<Item = S>,
+    S: AsRef<std::ffi::OsStr>,
+{
+    let mut command = Command::new(cleanplate());
+    command.args(arguments);
+    for name in ["CLEANPLATE_COORDINATOR", "CLEANPLATE_CONFIG", "CLEANPLATE_TOKEN"] {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// Runs the binary to its end.
+pub fn run<I, S>(arguments: I) -> Output
+where
+    I: IntoIterator<Item = S>,
+    S: AsRef<std::ffi::OsStr>,
+{
+    command(arguments).output().expect("the binary starts")
+}
+
+/// Runs the binary and insists that it succeeds; returns its standard output.
+pub fn run_ok<I, S>(arguments: I) -> String
+where
+    I: IntoIterator<Item = S>,
+    S: AsRef<std::ffi::OsStr>,
+{
+    let mut command = command(arguments);
+    let output = command.output().expect("the binary starts");
+    assert!(
+        output.status.success(),
+        "{command:?} ended with {}\n{}\n{}",
+        output.status,
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}

@@ -1,0 +1,64 @@
+//! Clips made by the ffmpeg command line, each by a stated recipe.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Runs ffmpeg with `arguments` (after `-v error -y`); panics with its words where it fails.
+pub fn ffmpeg(arguments: &[&str]) {
+    let output = Command::new("ffmpeg")
+        .args(["-nostdin", "-v", "error", "-y"])
+        .args(arguments)
+        .output()
+        .expect("ffmpeg is installed by `make test`");
+    assert!(
+        output.status.success(),
+        "ffmpeg {arguments:?} failed: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+/// Moving pictures with detail everywhere: the Mandelbrot zoom, which no codec finds trivial.
+#[must_use]
+pub fn moving(size: &str, rate: &str) -> String {
+    format!("mandelbrot=size={size}:rate={rate}")
+}
+
+/// Encodes `frames` frames of moving pictures and a tone with the given video options.
+pub fn make(folder: &Path, name: &str, size: &str, frames: u32, video: &[&str]) -> PathBuf {
+    let path = folder.join(name);
+    let count = frames.to_string();
+    let source = moving(size, "30000/1001");
+    let mut arguments = vec!["-f", "lavfi", "-i", source.as_str()];
+    arguments.extend(["-f", "lavfi", "-i", "sine=frequency=330:sample_rate=48000"]);
+    arguments.extend(["-map", "0:v", "-map", "1:a", "-frames:v", count.as_str(), "-shortest"]);
+    arguments.extend(["-pix_fmt", "yuv420p"]);
+    arguments.extend(video);
+    arguments.extend(["-c:a", "aac", "-b:a", "64k"]);
+    let target = path.to_str().expect("a temporary path is text");
+    arguments.push(target);
+    ffmpeg(&arguments);
+    path
+}
+
+/// x264 with an open GOP every 48 frames: recovery points with leading pictures, one IDR.
+pub const X264_OPEN: [&str; 6] = [
+    "-c:v",
+    "libx264",
+    "-preset",
+    "veryfast",
+    "-x264-params",
+    "open-gop=1:keyint=48:scenecut=0:bframes=3:b-adapt=0:b-pyramid=normal",
+];
+
+/// x265 with its default open GOP every 48 frames: CRA pictures with RASL pictures.
+pub const X265_OPEN: [&str; 6] = [
+    "-c:v",
+    "libx265",
+    "-preset",
+    "ultrafast",
+    "-x265-params",
+    "log-level=none:open-gop=1:keyint=48:min-keyint=48:scenecut=0:bframes=4:b-adapt=0",
+];
+
+/// x264 as most people use it.
+pub const X264_PLAIN: [&str; 4] = ["-c:v", "libx264", "-preset", "veryfast"];
