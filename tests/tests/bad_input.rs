@@ -54,7 +54,15 @@ fn a_text_is_not_a_video() {
 fn sound_alone_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let input = folder.path().join("sound.mp4");
-    clips::ffmpeg(&["-f", "lavfi", "-i", "sine=duration=1", "-c:a", "aac", input.to_str().unwrap()]);
+    clips::ffmpeg(&[
+        "-f",
+        "lavfi",
+        "-i",
+        "sine=duration=1",
+        "-c:a",
+        "aac",
+        input.to_str().unwrap(),
+    ]);
     refused(folder.path(), &input, &[], 3, "video");
 }
 
@@ -140,8 +148,17 @@ fn ctrl_c_ends_with_130_and_a_second_run_takes_up_the_work() {
     let clip = clips::make(folder.path(), "in.mp4", "1280x720", 700, &clips::X264_PLAIN);
     let target = folder.path().join("out.mp4");
     let arguments = [
-        "run", clip.to_str().unwrap(), "-o", target.to_str().unwrap(), "--region", "9,9,90,40",
-        "--workers", "1", "--cell-frames", "60", "--json",
+        "run",
+        clip.to_str().unwrap(),
+        "-o",
+        target.to_str().unwrap(),
+        "--region",
+        "9,9,90,40",
+        "--workers",
+        "1",
+        "--cell-frames",
+        "60",
+        "--json",
     ];
     let mut child =
         binary::command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -161,7 +178,11 @@ fn ctrl_c_ends_with_130_and_a_second_run_takes_up_the_work() {
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(130), "{}", sentence(&output));
     assert!(!target.exists(), "no half movie");
-    assert!(sentence(&output).contains(".cleanplate"), "the kept state is named: {}", sentence(&output));
+    assert!(
+        sentence(&output).contains(".cleanplate"),
+        "the kept state is named: {}",
+        sentence(&output)
+    );
 
     let said = binary::run_ok(arguments);
     let first: serde_json::Value = serde_json::from_str(
