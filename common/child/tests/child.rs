@@ -1,0 +1,209 @@
+//! Parent and child as two real processes: what is read and written, and every way to end.
+//!
+//! The child is this test binary again, told by an environment variable which part to play.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use cleanplate_child::{ChildEnd, ChildProgram, Host, HostFile, HostSink, Limits, Link, run_child};
+use cleanplate_types::access::{PartSink as _, ReadAt as _};
+use cleanplate_types::failure::{Failure, FailureKind, Stage};
+
+const PART: &str = "CLEANPLATE_CHILD_PART";
+
+/// The child's side. Does nothing when the test runner calls it.
+#[test]
+fn the_child_plays_its_part() {
+    let Ok(part) = std::env::var(PART) else { return };
+    let (link, request) = Link::from_stdin().unwrap();
+    match part.as_str() {
+        "copy" => copy(&link, &request),
+        "fail" => {
+            let failure = Failure::new(FailureKind::BadInput, Stage::Intake, "not a video");
+            link.failed(failure).unwrap();
+        }
+        "crash" => {
+            eprintln!("something unspeakable");
+            std::process::abort();
+        }
+        "hang" | "orphan" => {
+            link.event(std::process::id().to_le_bytes().to_vec()).unwrap();
+            loop {
+                std::thread::park();
+            }
+        }
+        other => panic!("no part {other}"),
+    }
+    // The parent kills a child that has said its last word.
+    loop {
+        std::thread::park();
+    }
+}
+
+fn copy(link: &Link, request: &[u8]) {
+    let file = link.open("source").unwrap();
+    assert!(link.open("/etc/passwd").is_err(), "a name that the work does not need is refused");
+    let mut bytes = vec![0; usize::try_from(file.size()).unwrap()];
+    let mut at = 0;
+    while at < bytes.len() {
+        at += file.read_at(at as u64, &mut bytes[at..]).unwrap();
+    }
+    let mut sink = Box::new(link.create("copy").unwrap());
+    sink.write_at(0, &bytes).unwrap();
+    let stored = sink.finish().unwrap();
+    link.event(request.to_vec()).unwrap();
+    let answer = link.ask(b"how much?".to_vec()).unwrap();
+    assert_eq!(answer, b"all of it");
+    link.done(stored.bytes.to_le_bytes().to_vec()).unwrap();
+}
+
+/// A host with one source and one sink, both in memory.
+#[derive(Default)]
+struct Memory {
+    source: Vec<u8>,
+    written: Arc<Mutex<Vec<u8>>>,
+    events: Mutex<Vec<Vec<u8>>>,
+    told: tokio::sync::Notify,
+}
+
+struct Source(Vec<u8>);
+
+#[async_trait::async_trait]
+impl HostFile for Source {
+    fn size(&self) -> u64 {
+        self.0.len() as u64
+    }
+
+    async fn read(&self, offset: u64, bytes: usize) -> io::Result<Vec<u8>> {
+        let at = usize::try_from(offset).unwrap().min(self.0.len());
+        Ok(self.0[at..self.0.len().min(at + bytes)].to_vec())
+    }
+}
+
+struct Sink(Arc<Mutex<Vec<u8>>>);
+
+#[async_trait::async_trait]
+impl HostSink for Sink {
+    async fn write(&mut self, offset: u64, data: Vec<u8>) -> io::Result<()> {
+        let mut all = self.0.lock().unwrap();
+        assert_eq!(offset, all.len() as u64);
+        all.extend(data);
+        Ok(())
+    }
+
+    async fn finish(self: Box<Self>) -> io::Result<u64> {
+        Ok(self.0.lock().unwrap().len() as u64)
+    }
+}
+
+#[async_trait::async_trait]
+impl Host for Memory {
+    async fn open(&self, name: &str) -> io::Result<Arc<dyn HostFile>> {
+        match name {
+            "source" => Ok(Arc::new(Source(self.source.clone()))),
+            _ => Err(io::ErrorKind::PermissionDenied.into()),
+        }
+    }
+
+    async fn create(&self, _name: &str) -> io::Result<Box<dyn HostSink>> {
+        Ok(Box::new(Sink(Arc::clone(&self.written))))
+    }
+
+    async fn answer(&self, question: Vec<u8>) -> io::Result<Vec<u8>> {
+        assert_eq!(question, b"how much?");
+        Ok(b"all of it".to_vec())
+    }
+
+    fn event(&self, event: Vec<u8>) {
+        self.events.lock().unwrap().push(event);
+        self.told.notify_one();
+    }
+}
+
+fn program(part: &str) -> ChildProgram {
+    let arguments = ["the_child_plays_its_part", "--exact", "--nocapture"];
+    ChildProgram {
+        executable: std::env::current_exe().unwrap(),
+        arguments: arguments.map(str::to_owned).to_vec(),
+        environment: vec![(PART.to_owned(), part.to_owned())],
+    }
+}
+
+fn limits(silent_ms: u64) -> Limits {
+    Limits { silent: Duration::from_millis(silent_ms) }
+}
+
+#[tokio::test]
+async fn a_child_reads_and_writes_only_through_its_parent() {
+    let source: Vec<u8> = (0..5_000_000_u32).flat_map(u32::to_le_bytes).collect();
+    let host = Arc::new(Memory { source: source.clone(), ..Memory::default() });
+    let result =
+        run_child(&program("copy"), b"please".to_vec(), Arc::clone(&host) as _, limits(60_000))
+            .await
+            .unwrap();
+    assert_eq!(result, (source.len() as u64).to_le_bytes());
+    assert!(*host.written.lock().unwrap() == source, "the copy is the source");
+    assert_eq!(*host.events.lock().unwrap(), [b"please".to_vec()]);
+}
+
+#[tokio::test]
+async fn a_failure_arrives_as_the_child_said_it() {
+    let end = run_child(&program("fail"), Vec::new(), Arc::new(Memory::default()), limits(60_000))
+        .await
+        .unwrap_err();
+    let ChildEnd::Failed(failure) = end else { panic!("{end}") };
+    assert_eq!((failure.kind, failure.message.as_str()), (FailureKind::BadInput, "not a video"));
+}
+
+#[tokio::test]
+async fn a_crash_is_told_with_the_last_words() {
+    let end = run_child(&program("crash"), Vec::new(), Arc::new(Memory::default()), limits(60_000))
+        .await
+        .unwrap_err();
+    let ChildEnd::Crashed { stderr, .. } = &end else { panic!("{end}") };
+    assert!(stderr.contains("something unspeakable"), "{end}");
+}
+
+#[tokio::test]
+async fn a_silent_child_is_killed() {
+    let host = Arc::new(Memory::default());
+    let end = run_child(&program("hang"), Vec::new(), Arc::clone(&host) as _, limits(700))
+        .await
+        .unwrap_err();
+    assert!(matches!(end, ChildEnd::Hung { silent_ms: 700, .. }), "{end}");
+    wait_until_gone(child_id(&host)).await;
+}
+
+#[tokio::test]
+async fn dropping_the_work_kills_the_child() {
+    let host = Arc::new(Memory::default());
+    let work = tokio::spawn({
+        let host: Arc<dyn Host> = Arc::clone(&host) as _;
+        async move { run_child(&program("orphan"), Vec::new(), host, limits(60_000)).await }
+    });
+    host.told.notified().await;
+    let id = child_id(&host);
+    work.abort();
+    assert!(work.await.unwrap_err().is_cancelled());
+    wait_until_gone(id).await;
+}
+
+fn child_id(host: &Memory) -> u32 {
+    u32::from_le_bytes(host.events.lock().unwrap()[0].clone().try_into().unwrap())
+}
+
+/// Waits until the process is dead (a zombie that its parent has not collected counts as dead).
+async fn wait_until_gone(id: u32) {
+    let stat = PathBuf::from(format!("/proc/{id}/stat"));
+    let alive = || {
+        std::fs::read_to_string(&stat)
+            .is_ok_and(|text| !text.rsplit(')').next().unwrap_or_default().trim().starts_with('Z'))
+    };
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
+    while alive() {
+        assert!(tokio::time::Instant::now() < deadline, "the child {id} lives on");
+        tokio::task::yield_now().await;
+    }
+}
