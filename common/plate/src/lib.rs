@@ -1,1 +1,13 @@
-//! placeholder
+//! The clean-plate engine: finds overlays that stay while the picture changes, and fills what they cover.
+//!
+//! Owns the arithmetic on pictures. Planes in, planes out: it refuses files, libav, models, threads
+//! and clocks, and gives the same samples on every CPU (integers, and `f32` in one fixed order).
+//!
+//! * [`fill`] replaces what an `OverlayPlan` covers, frame by frame.
+//! * [`find`] gathers evidence from sampled frames and turns it into one `Finding` for the job.
+
+pub mod fill;
+pub mod find;
+
+mod bitmap;
+mod sample;

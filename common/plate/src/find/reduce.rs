@@ -1,0 +1,135 @@
+//! From the evidence of all windows to one finding. Pure, and the same for any order of the windows.
+
+use cleanplate_types::frames::FrameRange;
+use cleanplate_types::overlay::{Fill, Finding, Mask, Overlay, OverlayOrigin, OverlayPlan};
+use cleanplate_types::picture::Rect;
+
+use super::candidates::Field;
+use super::evidence::Evidence;
+use super::luma::{reduced_size, reduction};
+use super::verify::overlays_in;
+use crate::bitmap::Bitmap;
+
+/// What the decision depends on beside the evidence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Params {
+    /// Times that the background must have changed at a place before the place says anything.
+    pub turns_min: u32,
+    /// Share of the picture, in percent, that must say something before the finder says "nothing".
+    pub seen_percent_min: u32,
+    /// How far a found mask reaches beyond what was seen, in reduced samples: soft edges and the
+    /// encoder's ringing.
+    pub margin: u32,
+    /// How a found overlay is to be filled.
+    pub fill: Fill,
+}
+
+impl Default for Params {
+    fn default() -> Self {
+        Self { turns_min: 6, seen_percent_min: 40, margin: 2, fill: Fill::Membrane }
+    }
+}
+
+/// Decides from the evidence of all windows of a video of `table_frames` frames.
+///
+/// Evidence of another picture size than the first in frame order is left out: such a window cannot
+/// be compared; neither can one that is not well formed. An overlay is there in all frames but those of windows where it clearly is not.
+#[must_use]
+pub fn reduce(evidence: &[Evidence], table_frames: u64, params: &Params) -> Finding {
+    let mut windows: Vec<&Evidence> =
+        evidence.iter().filter(|window| window.is_well_formed()).collect();
+    windows.sort_by_key(|window| (window.frames, window.samples));
+    let Some((width, height)) = windows.first().map(|window| (window.width, window.height)) else {
+        return Finding::Abstained { why: String::from("no frame was looked at") };
+    };
+    windows.retain(|window| (window.width, window.height) == (width, height));
+    let (columns, rows) = reduced_size(width, height);
+    let mut field = Field::empty(columns, rows);
+    for window in &windows {
+        field.add(window);
+    }
+    let found = overlays_in(&field, params);
+    if found.is_empty() {
+        return without_overlays(&field, params);
+    }
+    let step = reduction(width);
+    let overlays = found
+        .iter()
+        .map(|places| Overlay {
+            origin: OverlayOrigin::Static,
+            mask: enlarged(&places.dilated(params.margin as usize), step, (width, height)),
+            when: when_shown(&field, places, &windows, table_frames),
+            fill: params.fill,
+        })
+        .collect();
+    Finding::Overlays(OverlayPlan { width, height, overlays })
+}
+
+fn without_overlays(field: &Field, params: &Params) -> Finding {
+    let seen = field.seen(params.turns_min);
+    let percent = seen * 100 / field.turns.len().max(1);
+    if percent >= params.seen_percent_min as usize {
+        return Finding::Nothing;
+    }
+    Finding::Abstained {
+        why: format!(
+            "the background changes in only {percent} % of the picture, so what stays need not be an overlay"
+        ),
+    }
+}
+
+/// All frames but those of windows that had the chance to show the overlay and did not.
+fn when_shown(
+    field: &Field,
+    places: &Bitmap,
+    windows: &[&Evidence],
+    table_frames: u64,
+) -> Vec<FrameRange> {
+    let mut shown = Vec::new();
+    let mut start = 0;
+    for window in windows.iter().filter(|window| field.is_absent(places, window)) {
+        let before = FrameRange::new(start, window.frames.start.min(table_frames));
+        if !before.is_empty() {
+            shown.push(before);
+        }
+        start = start.max(window.frames.end);
+    }
+    let rest = FrameRange::new(start, table_frames);
+    if !rest.is_empty() {
+        shown.push(rest);
+    }
+    shown
+}
+
+/// The luma samples that reduced places stand for.
+fn enlarged(places: &Bitmap, step: u32, (width, height): (u32, u32)) -> Mask {
+    let span = places.parts().into_iter().reduce(|a, b| a.hull(b));
+    let (left, top, right, bottom) =
+        span.map_or((0, 0, 0, 0), |span| (span.left, span.top, span.right, span.bottom));
+    let luma = |place: usize, size: usize, end: u32| {
+        // The last reduced column or row also stands for what the division left over.
+        if place >= size {
+            end
+        } else {
+            u32::try_from(place).unwrap_or(u32::MAX).saturating_mul(step)
+        }
+    };
+    let (x, y) = (luma(left, places.width, width), luma(top, places.height, height));
+    let bounds = Rect {
+        x,
+        y,
+        width: luma(right, places.width, width) - x,
+        height: luma(bottom, places.height, height) - y,
+    };
+    let mut mask = Mask::empty(bounds);
+    for row in 0..bounds.height {
+        for column in 0..bounds.width {
+            let place_x = (((x + column) / step) as usize).min(places.width - 1);
+            let place_y = (((y + row) / step) as usize).min(places.height - 1);
+            if places.has(place_x, place_y) {
+                mask.set(column, row);
+            }
+        }
+    }
+    mask
+}
