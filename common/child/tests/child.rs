@@ -2,6 +2,8 @@
 //!
 //! The child is this test binary again, told by an environment variable which part to play.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests end a test by panicking")]
+
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
