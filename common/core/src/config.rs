@@ -1,0 +1,115 @@
+//! The scheduler's settings, resolved: every span in milliseconds, relations checked once.
+
+/// What the scheduler goes by. Build it from [`SchedulerConfig::default`] and check it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SchedulerConfig {
+    /// A worker that says nothing for so long is taken for dead: all its leases lapse.
+    pub worker_silent_ms: u64,
+    /// A lease without progress for so long, while its worker lives, is revoked and lapses.
+    pub lease_stuck_ms: u64,
+    /// After a restart of the coordinator, leases stay current for so long until their worker has
+    /// attached again.
+    pub restore_grace_ms: u64,
+    /// `--encoder auto` waits so long from the job's start for a worker that has proved the
+    /// hardware encoder, and then takes software. 0 takes what is attached now.
+    pub encoder_grace_ms: u64,
+    /// Where workers are attached but none has the job's encoder any more, the job waits so long,
+    /// and then starts anew in software (where the request allows it) or fails.
+    pub encoder_lost_ms: u64,
+    /// Failures that a piece of work (intake, window, cell) may cause before the job fails.
+    pub attempts_max: u32,
+    /// Times that a piece of work may be lost with its worker before the job fails: a piece that
+    /// kills every worker must end somewhere too.
+    pub lapses_max: u32,
+    /// Failures in a row after which a worker is set aside.
+    pub worker_failures_max: u32,
+    /// How long a worker is set aside; attaching again ends it early.
+    pub set_aside_ms: u64,
+    /// How long a job rests after its source or the store was unavailable; doubles with each
+    /// failure in a row, up to 16 times.
+    pub rest_ms: u64,
+    /// How much work a segment should be for the worker that takes it.
+    pub segment_ms: u64,
+}
+
+impl Default for SchedulerConfig {
+    fn default() -> Self {
+        Self {
+            worker_silent_ms: 10_000,
+            lease_stuck_ms: 120_000,
+            restore_grace_ms: 15_000,
+            encoder_grace_ms: 15_000,
+            encoder_lost_ms: 120_000,
+            attempts_max: 3,
+            lapses_max: 10,
+            worker_failures_max: 4,
+            set_aside_ms: 60_000,
+            rest_ms: 2_000,
+            segment_ms: 30_000,
+        }
+    }
+}
+
+/// Settings that contradict each other.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// A number that must be at least 1 is 0.
+    #[error("`{setting}` is 0; it must be at least 1")]
+    Zero {
+        /// Which setting.
+        setting: &'static str,
+    },
+    /// A stuck lease must outlive a silent worker, or it would be blamed for the worker's silence.
+    #[error(
+        "`lease_stuck_ms` is {lease_stuck_ms}; it must be more than `worker_silent_ms`, {worker_silent_ms}"
+    )]
+    LeaseTooShort {
+        /// The span of a lease.
+        lease_stuck_ms: u64,
+        /// The span of a worker's silence.
+        worker_silent_ms: u64,
+    },
+}
+
+impl SchedulerConfig {
+    /// Checks that the settings can work together.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the setting and what it must be.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        let wanted = [
+            ("worker_silent_ms", self.worker_silent_ms),
+            ("attempts_max", u64::from(self.attempts_max)),
+            ("lapses_max", u64::from(self.lapses_max)),
+            ("worker_failures_max", u64::from(self.worker_failures_max)),
+            ("segment_ms", self.segment_ms),
+        ];
+        if let Some((setting, _)) = wanted.into_iter().find(|(_, value)| *value == 0) {
+            return Err(ConfigError::Zero { setting });
+        }
+        if self.lease_stuck_ms <= self.worker_silent_ms {
+            let Self { lease_stuck_ms, worker_silent_ms, .. } = *self;
+            return Err(ConfigError::LeaseTooShort { lease_stuck_ms, worker_silent_ms });
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_work_together() {
+        assert_eq!(SchedulerConfig::default().check(), Ok(()));
+    }
+
+    #[test]
+    fn a_lease_shorter_than_a_silence_is_refused_by_name() {
+        let config = SchedulerConfig { lease_stuck_ms: 5, ..SchedulerConfig::default() };
+        assert_eq!(
+            config.check().unwrap_err().to_string(),
+            "`lease_stuck_ms` is 5; it must be more than `worker_silent_ms`, 10000"
+        );
+    }
+}

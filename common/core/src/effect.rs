@@ -1,0 +1,272 @@
+//! What the scheduler wants done. The caller journals all records of a step in one transaction
+//! before it performs any other effect of that step.
+
+use std::fmt;
+
+use cleanplate_types::brief::JobBrief;
+use cleanplate_types::cell::Segment;
+use cleanplate_types::frames::FrameRange;
+use cleanplate_types::ids::{CellIndex, JobId, LeaseId, WorkerId};
+use cleanplate_types::object::ObjectRef;
+use cleanplate_types::part::PartSummary;
+use cleanplate_types::request::{Detect, FillChoice, OnDamage};
+use cleanplate_types::source::SourceRef;
+use cleanplate_types::time::Tick;
+
+use crate::outcome::{CopyReason, JobOutcome};
+use crate::record::Record;
+
+/// One thing to do, in the order given. All but `Record` may be lost in a crash: after `restore`
+/// they are asked for again, so performing one twice must be harmless.
+#[derive(Debug, Clone)]
+pub enum Effect {
+    /// Append to the journal.
+    Record(Record),
+    /// Send a grant to a worker. Where the session is gone, drop it.
+    Grant {
+        /// To whom.
+        worker: WorkerId,
+        /// By which stream.
+        session: u64,
+        /// The right.
+        lease: LeaseId,
+        /// The work.
+        grant: Box<Grant>,
+    },
+    /// Tell a worker to stop working on a lease; it does not answer. Harmless for an unknown lease.
+    Revoke {
+        /// Whom.
+        worker: WorkerId,
+        /// By which stream.
+        session: u64,
+        /// Which lease.
+        lease: LeaseId,
+    },
+    /// Tell a worker to finish what it has and go.
+    DrainWorker {
+        /// Whom.
+        worker: WorkerId,
+        /// By which stream.
+        session: u64,
+    },
+    /// Read both objects and answer `Input::TableLoaded` or `Input::ObjectFailed`.
+    LoadTable {
+        /// Whose.
+        job: JobId,
+        /// The `SourceDescription` object.
+        description: ObjectRef,
+        /// The `FrameTable` object.
+        table: ObjectRef,
+    },
+    /// Read the object and answer `Input::FindingLoaded` or `Input::ObjectFailed`.
+    LoadFinding {
+        /// Whose.
+        job: JobId,
+        /// The `Finding` object.
+        finding: ObjectRef,
+    },
+    /// Write the brief as an object and answer `Input::BriefWritten` or `Input::ObjectFailed`. The
+    /// same brief may be asked for twice; its key should follow from its content.
+    WriteBrief {
+        /// Whose.
+        job: JobId,
+        /// The brief.
+        brief: Box<JobBrief>,
+    },
+    /// Start the stitch of a job; parts follow as `StitchPart`. Answer `Input::Published` when the
+    /// movie has its final name, or `Input::StitchFailed`. Replaces an older stitch of the job.
+    StartStitch {
+        /// Whose.
+        job: JobId,
+        /// What fences it: publish only where this is the job's latest.
+        lease: LeaseId,
+        /// What to join.
+        order: Box<StitchOrder>,
+    },
+    /// Hand the running stitch its next part: every cell once, in order, from 0. After the last of
+    /// `StitchOrder::cells` the stitch finishes by itself.
+    StitchPart {
+        /// Whose.
+        job: JobId,
+        /// The stitch.
+        lease: LeaseId,
+        /// Which cell.
+        cell: CellIndex,
+        /// Its accepted part.
+        summary: Box<PartSummary>,
+    },
+    /// Stop the stitch or the copy, publish nothing, answer nothing.
+    AbortStitch {
+        /// Whose.
+        job: JobId,
+        /// The stitch.
+        lease: LeaseId,
+    },
+    /// Write a stream copy of the source as the output. Answer as for `StartStitch`.
+    CopyThrough {
+        /// Whose.
+        job: JobId,
+        /// What fences it.
+        lease: LeaseId,
+        /// The source.
+        source: SourceRef,
+        /// URL of the output.
+        output: String,
+        /// Why it is a copy.
+        why: CopyReason,
+    },
+    /// The job ended: tell those who watch it.
+    JobEnded {
+        /// Which.
+        job: JobId,
+        /// How.
+        outcome: JobOutcome,
+    },
+    /// Delete every object of the job from the store. Given when a job is done, copied, cancelled,
+    /// abstained or forgotten; a failed job keeps its objects for `Retry`.
+    Sweep {
+        /// Which.
+        job: JobId,
+    },
+    /// Nothing to do: an input was void. To be logged at DEBUG.
+    Ignored(Ignored),
+}
+
+/// A piece of work under a lease.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grant {
+    /// Whose.
+    pub job: JobId,
+    /// Which attempt at this piece of work it is, from 1.
+    pub attempt: u32,
+    /// When the lease is revoked if no progress is reported; progress moves it on.
+    pub deadline: Tick,
+    /// The span by which progress moves the deadline, in milliseconds.
+    pub renew_ms: u64,
+    /// What to do.
+    pub work: Work,
+}
+
+/// What to do under a lease.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Work {
+    /// Look at the source; store its description and its frame table.
+    Intake {
+        /// URL of the source.
+        url: String,
+        /// Make the table by decoding everything, for this reason.
+        decode_all: Option<String>,
+        /// What to do where the source is damaged.
+        on_damage: OnDamage,
+    },
+    /// Look for overlays in a window of frames; store the evidence.
+    Analyse {
+        /// The source.
+        source: SourceRef,
+        /// The `SourceDescription` object.
+        description: ObjectRef,
+        /// The `FrameTable` object.
+        table: ObjectRef,
+        /// What to look for.
+        detect: Vec<Detect>,
+        /// The window's place among the job's windows, from 0.
+        index: u32,
+        /// The frames to look at.
+        window: FrameRange,
+    },
+    /// Reduce all evidence to one finding; store it.
+    Reduce {
+        /// The `SourceDescription` object.
+        description: ObjectRef,
+        /// The `FrameTable` object.
+        table: ObjectRef,
+        /// The evidence, in the order of the windows.
+        evidence: Vec<ObjectRef>,
+        /// How the user wants overlays filled.
+        fill: FillChoice,
+    },
+    /// Clean and encode a run of cells; store a part and a manifest for each.
+    Segment {
+        /// The `JobBrief` object.
+        brief: ObjectRef,
+        /// The cells.
+        segment: Segment,
+    },
+}
+
+/// What a stitch joins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StitchOrder {
+    /// The `JobBrief` object: source, description, table, spec and cells.
+    pub brief: ObjectRef,
+    /// The source, for everything but the video.
+    pub source: SourceRef,
+    /// URL of the output.
+    pub output: String,
+    /// Number of cells, and so of `StitchPart` effects that follow.
+    pub cells: u32,
+    /// Accept that metadata which cannot be carried is lost.
+    pub allow_metadata_loss: bool,
+}
+
+/// An input that had no effect, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ignored {
+    /// A report under a lease that is not current, or is another worker's.
+    StaleLease {
+        /// Who reported.
+        worker: WorkerId,
+        /// The lease.
+        lease: LeaseId,
+    },
+    /// A sign of life or an end of a session that is not the worker's current one.
+    StaleSession {
+        /// The worker.
+        worker: WorkerId,
+        /// The session.
+        session: u64,
+    },
+    /// A report that does not belong to the kind of work that the lease is for, or a cell that the
+    /// lease does not hold or that is committed already.
+    OutOfPlace {
+        /// The lease.
+        lease: LeaseId,
+        /// What came.
+        what: &'static str,
+    },
+    /// No such job, or it is not in a state in which the input means anything.
+    NotNow {
+        /// The job.
+        job: JobId,
+        /// What came.
+        what: &'static str,
+    },
+    /// No such worker.
+    UnknownWorker {
+        /// Who.
+        worker: WorkerId,
+    },
+}
+
+impl fmt::Display for Ignored {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::StaleLease { worker, lease } => {
+                write!(
+                    formatter,
+                    "worker {worker} reports under lease {lease}, which it does not hold"
+                )
+            }
+            Self::StaleSession { worker, session } => {
+                write!(formatter, "session {session} of worker {worker} is not its current one")
+            }
+            Self::OutOfPlace { lease, what } => {
+                write!(formatter, "{what} does not fit the work of lease {lease}")
+            }
+            Self::NotNow { job, what } => {
+                write!(formatter, "{what} means nothing for job {job} as it stands")
+            }
+            Self::UnknownWorker { worker } => write!(formatter, "no worker {worker} is attached"),
+        }
+    }
+}

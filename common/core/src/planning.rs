@@ -1,0 +1,6 @@
+//! Planning: from a source's description and frame table to cells, windows, plan and encode spec.
+
+pub mod cells;
+pub mod encoder;
+pub mod given;
+pub mod windows;

@@ -1,0 +1,141 @@
+//! Whether a part can be joined: its summary against the plan, before it is committed (invariant 7).
+
+use cleanplate_types::cell::Cell;
+use cleanplate_types::digest::Sha;
+use cleanplate_types::encode::EncodeSpec;
+use cleanplate_types::ids::CellIndex;
+use cleanplate_types::part::PartSummary;
+
+/// Why a part cannot be joined; names what was expected and what came.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SeamError {
+    /// It is another cell's.
+    #[error("the part is of cell {found}, not of cell {expected}")]
+    Cell {
+        /// The cell that was asked for.
+        expected: CellIndex,
+        /// The cell that came.
+        found: CellIndex,
+    },
+    /// It was made by another contract.
+    #[error("the part of cell {cell} was made by encode spec {found}, the job's is {expected}")]
+    Spec {
+        /// Which cell.
+        cell: CellIndex,
+        /// The job's.
+        expected: Sha,
+        /// The part's.
+        found: Sha,
+    },
+    /// It has too few or too many frames.
+    #[error("the part of cell {cell} has {found} frames, the cell has {expected}")]
+    Frames {
+        /// Which cell.
+        cell: CellIndex,
+        /// The cell's.
+        expected: u64,
+        /// The part's.
+        found: u64,
+    },
+    /// It has the right number of wrong frames.
+    #[error(
+        "the part of cell {cell} shows frames at other times than the source: digest {found}, the cell's is {expected}"
+    )]
+    Times {
+        /// Which cell.
+        cell: CellIndex,
+        /// The cell's.
+        expected: Sha,
+        /// The part's.
+        found: Sha,
+    },
+    /// A decoder cannot start at it.
+    #[error("the part of cell {cell} does not start with a key frame")]
+    NotKey {
+        /// Which cell.
+        cell: CellIndex,
+    },
+    /// Its coding order runs further ahead than the stitch's dts allow.
+    #[error(
+        "the part of cell {cell} reorders by {found} frames, the encode spec allows {expected}"
+    )]
+    Reorder {
+        /// Which cell.
+        cell: CellIndex,
+        /// The most that is allowed.
+        expected: u8,
+        /// The part's.
+        found: u8,
+    },
+    /// Its parameter sets are not those of the parts before it.
+    #[error("the part of cell {cell} has extradata {found}, the job's other parts have {expected}")]
+    Extradata {
+        /// Which cell.
+        cell: CellIndex,
+        /// The first accepted part's.
+        expected: Sha,
+        /// The part's.
+        found: Sha,
+    },
+    /// It holds no bytes.
+    #[error("the part of cell {cell} is empty")]
+    Empty {
+        /// Which cell.
+        cell: CellIndex,
+    },
+}
+
+/// What a part is checked against.
+#[derive(Debug, Clone, Copy)]
+pub struct Seam<'a> {
+    /// The cell.
+    pub cell: &'a Cell,
+    /// The job's encode contract.
+    pub spec: &'a EncodeSpec,
+    /// Its fingerprint.
+    pub fingerprint: Sha,
+    /// The extradata of the first accepted part, where there is one.
+    pub extradata: Option<Sha>,
+}
+
+/// Checks that the part which `summary` tells of can be joined.
+///
+/// # Errors
+/// [`SeamError`] names the first thing that does not fit.
+pub fn check(seam: Seam<'_>, summary: &PartSummary) -> Result<(), SeamError> {
+    let Seam { cell, spec, fingerprint, extradata } = seam;
+    let index = cell.index;
+    if summary.cell != index {
+        return Err(SeamError::Cell { expected: index, found: summary.cell });
+    }
+    if summary.spec != fingerprint {
+        return Err(SeamError::Spec { cell: index, expected: fingerprint, found: summary.spec });
+    }
+    let frames = cell.frames.count();
+    if summary.frames != frames {
+        return Err(SeamError::Frames { cell: index, expected: frames, found: summary.frames });
+    }
+    if summary.digest != cell.digest {
+        let (expected, found) = (cell.digest.0, summary.digest.0);
+        return Err(SeamError::Times { cell: index, expected, found });
+    }
+    if !summary.starts_with_key {
+        return Err(SeamError::NotKey { cell: index });
+    }
+    if summary.reorder_frames > spec.reorder_frames {
+        let (expected, found) = (spec.reorder_frames, summary.reorder_frames);
+        return Err(SeamError::Reorder { cell: index, expected, found });
+    }
+    if let Some(expected) = extradata
+        && summary.extradata != expected
+    {
+        return Err(SeamError::Extradata { cell: index, expected, found: summary.extradata });
+    }
+    if summary.part_bytes == 0 {
+        return Err(SeamError::Empty { cell: index });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,207 @@
+//! What people and clients see of the scheduler: borrowed, cheap, no cell is copied.
+
+use std::fmt;
+
+use cleanplate_types::encode::{EncodeSpec, EncoderName, EncoderProof};
+use cleanplate_types::failure::Failure;
+use cleanplate_types::ids::{JobId, LeaseId, WorkerId};
+use cleanplate_types::overlay::OverlayPlan;
+use cleanplate_types::request::JobRequest;
+use cleanplate_types::source::SourceDescription;
+use cleanplate_types::tier::Card;
+use cleanplate_types::time::Tick;
+
+use crate::outcome::JobOutcome;
+use crate::record::Piece;
+
+/// Where a job stands.
+#[derive(Debug, Clone)]
+pub struct JobView<'a> {
+    /// Which job.
+    pub job: &'a JobId,
+    /// What was asked for.
+    pub request: &'a JobRequest,
+    /// When it was submitted.
+    pub submitted: Tick,
+    /// When it ended, where it has.
+    pub ended: Option<Tick>,
+    /// What it is doing.
+    pub phase: JobPhase,
+    /// Why it is not getting on, where it is not.
+    pub waiting: Option<Waiting>,
+    /// What the source is, once planning knows.
+    pub description: Option<&'a SourceDescription>,
+    /// What is removed, while the plan is at hand (until the brief is written).
+    pub plan: Option<&'a OverlayPlan>,
+    /// How it is encoded, once that is fixed.
+    pub spec: Option<&'a EncodeSpec>,
+    /// Displayed frames; 0 until intake is done.
+    pub frames_total: u64,
+    /// Frames of accepted parts.
+    pub frames_committed: u64,
+    /// Frames that workers report under current segment leases beyond those committed.
+    pub frames_in_flight: u64,
+    /// Cells; 0 until they are cut.
+    pub cells_total: u32,
+    /// Accepted parts.
+    pub cells_committed: u32,
+    /// Parts handed to the running stitch.
+    pub cells_stitched: u32,
+    /// Windows to analyse.
+    pub windows_total: u32,
+    /// Windows analysed.
+    pub windows_done: u32,
+    /// Measured speed of all workers together on this job, in thousandths of a frame a second.
+    pub fps_milli: Option<u64>,
+    /// Time to the last frame's encode at the measured speed, in milliseconds.
+    pub eta_ms: Option<u64>,
+    /// The current leases.
+    pub leases: Vec<LeaseView<'a>>,
+    /// The last failures, oldest first; at most 32.
+    pub failures: Vec<&'a Failure>,
+    /// Remarks for the user.
+    pub notes: &'a [String],
+    /// How it ended.
+    pub outcome: Option<&'a JobOutcome>,
+}
+
+/// A current lease.
+#[derive(Debug, Clone, Copy)]
+pub struct LeaseView<'a> {
+    /// Its id.
+    pub lease: LeaseId,
+    /// Who holds it.
+    pub worker: &'a WorkerId,
+    /// What for.
+    pub piece: Piece,
+    /// Which attempt.
+    pub attempt: u32,
+    /// Since when.
+    pub since: Tick,
+    /// Frames reported under it.
+    pub frames: u64,
+}
+
+/// What a job is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum JobPhase {
+    /// Its source is looked at.
+    Intake,
+    /// Overlays are looked for.
+    Analyse,
+    /// The plan is made: cells, encoder, brief.
+    Plan,
+    /// Its cells are cleaned and encoded, and stitched as they come.
+    Encode,
+    /// All cells are there; the stitch finishes and publishes.
+    Stitch,
+    /// The source is copied as it is.
+    Copy,
+    /// It ended.
+    Ended,
+}
+
+impl JobPhase {
+    /// Its name in logs, on the wire and in `--json`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Intake => "intake",
+            Self::Analyse => "analyse",
+            Self::Plan => "plan",
+            Self::Encode => "encode",
+            Self::Stitch => "stitch",
+            Self::Copy => "copy",
+            Self::Ended => "ended",
+        }
+    }
+}
+
+/// Why a job is not getting on. Its text fits after "waiting: ".
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Waiting {
+    /// No worker is attached.
+    NoWorker,
+    /// All slots of the fleet are taken.
+    NoSlot,
+    /// Every attached worker drains, is set aside or is silent.
+    NoWorkerTakesWork,
+    /// No attached worker has proved the encoder of the job.
+    NoEncoder {
+        /// The encoder, and its build where it is fixed already.
+        encoder: EncoderProof,
+    },
+    /// No attached worker has proved an encoder of this name.
+    NoEncoderNamed {
+        /// The name.
+        encoder: EncoderName,
+    },
+    /// A worker with this encoder may still attach.
+    EncoderGrace {
+        /// The hardware encoder.
+        encoder: EncoderName,
+        /// When software is taken instead.
+        until: Tick,
+    },
+    /// The source or the store was unavailable; the job rests.
+    Resting {
+        /// Until when.
+        until: Tick,
+    },
+    /// The piece of work failed on the workers that are free; another one must take it.
+    AnotherWorker,
+}
+
+impl fmt::Display for Waiting {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoWorker => formatter.write_str("no worker is attached"),
+            Self::NoSlot => formatter.write_str("all slots of the workers are taken"),
+            Self::NoWorkerTakesWork => {
+                formatter.write_str("every attached worker is draining, set aside or silent")
+            }
+            Self::NoEncoder { encoder } => write!(
+                formatter,
+                "no attached worker has proved {} of build `{}`, which the job's first parts need",
+                encoder.name, encoder.build
+            ),
+            Self::NoEncoderNamed { encoder } => {
+                write!(formatter, "no attached worker has proved {encoder}")
+            }
+            Self::EncoderGrace { encoder, .. } => {
+                write!(formatter, "a worker with {encoder} may still attach")
+            }
+            Self::Resting { .. } => formatter.write_str("the source or the store was unavailable"),
+            Self::AnotherWorker => {
+                formatter.write_str("the work failed on the free workers, another one must take it")
+            }
+        }
+    }
+}
+
+/// Where a worker stands.
+#[derive(Debug, Clone)]
+pub struct WorkerView<'a> {
+    /// Which worker.
+    pub worker: &'a WorkerId,
+    /// Its current session; `None` while it is gone and may still come back.
+    pub session: Option<u64>,
+    /// What it computes on.
+    pub card: &'a Card,
+    /// Leases that it can hold.
+    pub slots: u32,
+    /// The encoders that it has proved.
+    pub encoders: &'a [EncoderProof],
+    /// The leases that it holds.
+    pub leases: Vec<LeaseId>,
+    /// Takes no new leases.
+    pub draining: bool,
+    /// Set aside after failures in a row, until then.
+    pub set_aside_until: Option<Tick>,
+    /// Failures in a row.
+    pub failures_in_a_row: u32,
+    /// When it was last heard.
+    pub last_seen: Tick,
+    /// Measured speed of one slot, in thousandths of a frame a second.
+    pub fps_milli: Option<u64>,
+}
