@@ -9,6 +9,9 @@ mod request;
 
 pub use crate::convert::{card_from_wire, card_to_wire};
 pub use crate::error::WireError;
+pub use crate::request::{
+    damage_from, damage_name, detect_from, detect_name, fill_from, fill_name,
+};
 
 /// The generated messages and services.
 #[allow(clippy::all, missing_docs, reason = "generated code")]

@@ -46,13 +46,17 @@ fn mask_from_wire(mask: pb::UserMask) -> Result<UserMask, WireError> {
     Ok(UserMask { width, height, mask })
 }
 
-const fn detect_name(detect: Detect) -> &'static str {
+/// What to look for, by its name on the wire.
+#[must_use]
+pub const fn detect_name(detect: Detect) -> &'static str {
     match detect {
         Detect::Static => "static",
     }
 }
 
-const fn fill_name(fill: FillChoice) -> &'static str {
+/// How to fill, by its name on the wire.
+#[must_use]
+pub const fn fill_name(fill: FillChoice) -> &'static str {
     match fill {
         FillChoice::Auto => "auto",
         FillChoice::Forced(Fill::Membrane) => "membrane",
@@ -60,7 +64,9 @@ const fn fill_name(fill: FillChoice) -> &'static str {
     }
 }
 
-const fn damage_name(choice: OnDamage) -> &'static str {
+/// What to do about damage, by its name on the wire.
+#[must_use]
+pub const fn damage_name(choice: OnDamage) -> &'static str {
     match choice {
         OnDamage::Fail => "fail",
         OnDamage::Conceal => "conceal",
@@ -169,14 +175,22 @@ impl TryFrom<pb::JobRequest> for JobRequest {
     }
 }
 
-fn detect_from(name: &str) -> Result<Detect, WireError> {
+/// What to look for, from its name on the wire.
+///
+/// # Errors
+/// [`WireError::Unknown`] where the name means nothing here.
+pub fn detect_from(name: &str) -> Result<Detect, WireError> {
     match name {
         "static" => Ok(Detect::Static),
         other => Err(unknown("detect", other)),
     }
 }
 
-fn fill_from(name: &str) -> Result<FillChoice, WireError> {
+/// How to fill, from its name on the wire.
+///
+/// # Errors
+/// [`WireError::Unknown`] where the name means nothing here.
+pub fn fill_from(name: &str) -> Result<FillChoice, WireError> {
     match name {
         "" | "auto" => Ok(FillChoice::Auto),
         "membrane" => Ok(FillChoice::Forced(Fill::Membrane)),
@@ -194,7 +208,11 @@ fn encoder_from(name: &str) -> Result<EncoderChoice, WireError> {
     }
 }
 
-fn damage_from(name: &str) -> Result<OnDamage, WireError> {
+/// What to do about damage, from its name on the wire.
+///
+/// # Errors
+/// [`WireError::Unknown`] where the name means nothing here.
+pub fn damage_from(name: &str) -> Result<OnDamage, WireError> {
     match name {
         "" | "fail" => Ok(OnDamage::Fail),
         "conceal" => Ok(OnDamage::Conceal),
