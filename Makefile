@@ -1,0 +1,21 @@
+# Every target is a script that people and CI run alike; none needs anything set up before.
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench gpu-check
+
+help:       ## Say what there is to make.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo:       ## Burn a logo into a small real clip, remove it again, leave stills: build/demo/.
+	@scripts/demo
+
+test:       ## Install what is missing, build, run every test.
+	@scripts/test
+
+lint:       ## Format, clippy, docs, licences: warnings are errors.
+	@scripts/lint
+
+bench:      ## Print the promised figures, product and peer side by side (ONLY=golden,fleet,wall,memory).
+	@scripts/bench
+
+gpu-check:  ## Pack build/gpu-check.tar.xz: a check that runs unattended on a machine with an NVIDIA card.
+	@scripts/gpu-check
