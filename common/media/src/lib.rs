@@ -1,1 +1,17 @@
-//! placeholder
+//! Everything that touches libav: reading sources, decoding, encoding, stitching, proving.
+//!
+//! Owns the fence around libav: `unsafe` only in the files named `ffi.rs`, and what leaves this
+//! crate is planes, packets, tables and typed errors. Refuses to open anything by itself: bytes
+//! come from a [`ReadAt`](cleanplate_types::access::ReadAt) and go to a
+//! [`PartSink`](cleanplate_types::access::PartSink), so that it runs in a child process without
+//! network or keys.
+
+pub mod capability;
+//DEC
+pub mod error;
+//FRA
+pub mod input;
+pub mod log;
+//PRO
+//SAM
+//SCA
