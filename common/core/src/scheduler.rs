@@ -1,25 +1,82 @@
 //! The scheduler: one step function from inputs to effects, the same in service and in simulation.
+//!
+//! Durable state is the ledger, and changes by records only. All else (who is attached, what was asked
+//! for, how fast it goes) is forgotten in a crash and made again. After each step every job is as far
+//! as it can get, and no idle worker is left that could take a free piece of work.
 
-use cleanplate_types::ids::JobId;
+mod advance;
+mod attend;
+mod fleet;
+mod granting;
+mod meter;
+mod objects;
+mod reports;
+mod stitching;
+mod tending;
+mod timers;
+mod views;
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+
+use cleanplate_types::failure::{Failure, FailureKind, Stage};
+use cleanplate_types::ids::{JobId, LeaseId, WorkerId};
 use cleanplate_types::time::Tick;
 
 use crate::config::SchedulerConfig;
-use crate::effect::Effect;
+use crate::effect::{Effect, Ignored};
 use crate::input::Input;
-use crate::record::Record;
-use crate::view::{JobView, WorkerView};
+use crate::ledger::job::Job;
+use crate::ledger::{Ledger, Limits};
+use crate::record::{Event, Record};
+use crate::scheduler::fleet::{Fleet, Worker};
+use crate::scheduler::tending::{Tending, Watch};
+use crate::scheduler::timers::Timer;
 
 /// All jobs, workers and leases, and every decision about them.
 #[derive(Debug)]
 pub struct Scheduler {
     config: SchedulerConfig,
+    ledger: Ledger,
+    fleet: Fleet,
+    /// Every current lease.
+    watches: BTreeMap<LeaseId, Watch>,
+    /// Every job that has not ended.
+    tended: BTreeMap<JobId, Tending>,
+    /// Jobs that have a free piece of work and do not rest: highest priority first, then first come.
+    grantable: BTreeSet<(Reverse<i32>, u64, JobId)>,
+    /// Jobs that look at which encoders are attached.
+    encoder_bound: BTreeSet<JobId>,
+    /// When to look at what again. An entry may be early, and is then moved.
+    timers: BTreeSet<(Tick, Timer)>,
+    now: Tick,
+    started: Tick,
+    /// Something was restored and must be asked for again.
+    resuming: bool,
+    /// A worker became idle or a piece of work free.
+    matchable: bool,
 }
 
 impl Scheduler {
     /// A scheduler that knows of nothing yet.
     #[must_use]
     pub fn new(config: SchedulerConfig) -> Self {
-        Self { config }
+        let limits =
+            Limits { attempts_max: config.attempts_max, lapses_max: config.lapses_max };
+        Self {
+            config,
+            ledger: Ledger::new(limits),
+            fleet: Fleet::default(),
+            watches: BTreeMap::new(),
+            tended: BTreeMap::new(),
+            grantable: BTreeSet::new(),
+            encoder_bound: BTreeSet::new(),
+            timers: BTreeSet::new(),
+            now: Tick(0),
+            started: Tick(0),
+            resuming: false,
+            matchable: false,
+        }
     }
 
     /// The scheduler that wrote `records`, as it stood after the last of them.
@@ -32,42 +89,204 @@ impl Scheduler {
         records: impl IntoIterator<Item = Record>,
         now: Tick,
     ) -> Self {
-        let _ = (records.into_iter().count(), now);
-        Self { config }
+        let mut this = Self::new(config);
+        this.now = now;
+        this.started = now;
+        this.resuming = true;
+        for record in records {
+            this.ledger.apply(&record);
+        }
+        this.tended =
+            this.ledger.open_jobs().map(|job| (job.clone(), Tending::default())).collect();
+        let grace = this.config.restore_grace_ms;
+        let stuck = this.config.lease_stuck_ms;
+        for (id, lease) in &this.ledger.leases {
+            this.fleet.edit(
+                &lease.worker,
+                || Worker::absent(now, grace),
+                |worker| {
+                    worker.leases.insert(*id);
+                },
+            );
+            let watch = Watch { alive: now, frames: None, committed: 0, since: None };
+            this.watches.insert(*id, watch);
+            this.timers.insert((now.after(stuck), Timer::Lease(*id)));
+            this.timers.insert((now.after(grace), Timer::Worker(lease.worker.clone())));
+        }
+        this
+    }
+
+    /// Whether `other` knows the same of every job and lease as this one: what a restart must keep.
+    #[must_use]
+    pub fn remembers_the_same(&self, other: &Self) -> bool {
+        self.ledger == other.ledger
     }
 
     /// Takes one step. Reads no clock, touches no socket, never waits. Appends to `effects`.
+    ///
+    /// A `now` before that of the last step is taken as that of the last step.
     pub fn step(&mut self, now: Tick, input: Input, effects: &mut Vec<Effect>) {
-        let _ = (now, input, effects, &self.config);
+        self.begin(now);
+        self.take(input, effects);
+        // After the input, so that a sign of life that was waiting to be read counts.
+        self.fire_timers(effects);
+        if std::mem::take(&mut self.resuming) {
+            for job in self.tended.keys().cloned().collect::<Vec<_>>() {
+                self.advance(&job, effects);
+            }
+        }
+        if std::mem::take(&mut self.matchable) {
+            self.grant_all(effects);
+        }
     }
 
     /// When the next step is due though nothing happens: give [`Input::Clock`] then. May be early;
     /// `None` where there is nothing to wait for.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Tick> {
-        None
-    }
-
-    /// All jobs, in the order of submission.
-    pub fn jobs(&self) -> impl Iterator<Item = JobView<'_>> {
-        std::iter::empty()
-    }
-
-    /// One job.
-    #[must_use]
-    pub fn job(&self, job: &JobId) -> Option<JobView<'_>> {
-        let _ = job;
-        None
-    }
-
-    /// All workers that are attached or may still come back, by id.
-    pub fn workers(&self) -> impl Iterator<Item = WorkerView<'_>> {
-        std::iter::empty()
+        if self.resuming {
+            return Some(self.now);
+        }
+        self.timers.first().map(|(at, _)| *at)
     }
 
     /// Jobs that have not ended.
     #[must_use]
     pub fn jobs_open(&self) -> usize {
-        0
+        self.tended.len()
     }
+
+    fn take(&mut self, input: Input, effects: &mut Vec<Effect>) {
+        match input {
+            Input::Submit { job, request } => self.submit(job, request, effects),
+            Input::Cancel { job } => self.cancel(&job, effects),
+            Input::Retry { job } => self.retry(job, effects),
+            Input::Forget { job } => self.forget(&job, effects),
+            Input::Attach(attachment) => self.attach(*attachment, effects),
+            Input::Detach { worker, session } => self.detach(&worker, session, effects),
+            Input::Heartbeat { worker, session } => self.heartbeat(&worker, session, effects),
+            Input::Drain { worker } => self.drain(&worker, effects),
+            Input::Report { worker, lease, report } => {
+                self.report(&worker, lease, report, effects);
+            }
+            Input::TableLoaded { job, description, table } => {
+                self.table_loaded(&job, *description, &table, effects);
+            }
+            Input::FindingLoaded { job, finding } => self.finding_loaded(&job, *finding, effects),
+            Input::BriefWritten { job, brief } => self.brief_written(&job, brief, effects),
+            Input::ObjectFailed { job, failure } => self.object_failed(&job, failure, effects),
+            Input::Published { job, lease, published } => {
+                self.published(&job, lease, published, effects);
+            }
+            Input::StitchFailed { job, lease, cell, failure } => {
+                self.stitch_failed(&job, lease, cell, failure, effects);
+            }
+            Input::Clock => {}
+        }
+    }
+
+    fn submit(
+        &mut self,
+        job: JobId,
+        request: Box<cleanplate_types::request::JobRequest>,
+        effects: &mut Vec<Effect>,
+    ) {
+        if self.ledger.jobs.contains_key(&job) {
+            effects.push(Effect::Ignored(Ignored::NotNow { job, what: "a second submission" }));
+            return;
+        }
+        self.record(&job, Event::Submitted { request }, effects);
+        self.tended.insert(job.clone(), Tending::default());
+        self.advance(&job, effects);
+    }
+
+    fn cancel(&mut self, job: &JobId, effects: &mut Vec<Effect>) {
+        if self.tended.contains_key(job) {
+            self.end(job, crate::outcome::JobOutcome::Cancelled, effects);
+        } else {
+            not_now(job, "a cancel", effects);
+        }
+    }
+
+    fn retry(&mut self, job: JobId, effects: &mut Vec<Effect>) {
+        use crate::outcome::JobOutcome;
+        let outcome = self.ledger.jobs.get(&job).and_then(|job| job.outcome.as_ref());
+        match outcome {
+            Some(
+                JobOutcome::Failed(_) | JobOutcome::Abstained { .. } | JobOutcome::Cancelled,
+            ) => {
+                self.record(&job, Event::Retried, effects);
+                self.tended.insert(job.clone(), Tending::default());
+                self.advance(&job, effects);
+            }
+            Some(JobOutcome::Done(_) | JobOutcome::Copied { .. }) | None => {
+                not_now(&job, "a retry", effects);
+            }
+        }
+    }
+
+    fn forget(&mut self, job: &JobId, effects: &mut Vec<Effect>) {
+        if self.ledger.jobs.get(job).is_some_and(|job| job.outcome.is_some()) {
+            self.record(job, Event::Forgotten, effects);
+            effects.push(Effect::Sweep { job: job.clone() });
+        } else {
+            not_now(job, "forgetting", effects);
+        }
+    }
+
+    /// Makes `event` true, here and in the journal.
+    fn record(&mut self, job: &JobId, event: Event, effects: &mut Vec<Effect>) {
+        let record = Record { at: self.now, job: job.clone(), event };
+        self.ledger.apply(&record);
+        effects.push(Effect::Record(record));
+    }
+
+    fn open_job(&self, job: &JobId) -> Option<&Job> {
+        self.ledger.jobs.get(job).filter(|job| job.outcome.is_none())
+    }
+
+    /// A lease is over: its worker's slot is free.
+    fn release(&mut self, worker: &WorkerId, lease: LeaseId) {
+        self.watches.remove(&lease);
+        self.fleet.release(worker, lease);
+        self.matchable = true;
+    }
+
+    fn revoke(&self, worker: &WorkerId, lease: LeaseId, effects: &mut Vec<Effect>) {
+        if let Some(session) = self.fleet.worker(worker).and_then(|worker| worker.session) {
+            effects.push(Effect::Revoke { worker: worker.clone(), session, lease });
+        }
+    }
+
+    /// Makes `event`, which ends every lease of `job`, true; tells the workers.
+    fn record_and_revoke(&mut self, job: &JobId, event: Event, effects: &mut Vec<Effect>) {
+        let held: Vec<(LeaseId, WorkerId)> = self
+            .ledger
+            .jobs
+            .get(job)
+            .into_iter()
+            .flat_map(|job| &job.leases)
+            .filter_map(|id| Some((*id, self.ledger.leases.get(id)?.worker.clone())))
+            .collect();
+        self.record(job, event, effects);
+        for (lease, worker) in held {
+            self.release(&worker, lease);
+            self.revoke(&worker, lease, effects);
+        }
+    }
+
+    fn fail_job(
+        &mut self,
+        job: &JobId,
+        kind: FailureKind,
+        message: impl Into<String>,
+        effects: &mut Vec<Effect>,
+    ) {
+        let failure = Failure::new(kind, Stage::Plan, message);
+        self.end(job, crate::outcome::JobOutcome::Failed(Box::new(failure)), effects);
+    }
+}
+
+fn not_now(job: &JobId, what: &'static str, effects: &mut Vec<Effect>) {
+    effects.push(Effect::Ignored(Ignored::NotNow { job: job.clone(), what }));
 }

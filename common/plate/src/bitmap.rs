@@ -37,6 +37,16 @@ impl Span {
             && other.top < self.bottom + gap
     }
 
+    /// The rectangle with `by` more on each side, inside a picture of that size.
+    pub(crate) fn grown(self, by: usize, width: usize, height: usize) -> Self {
+        Self {
+            left: self.left.saturating_sub(by),
+            top: self.top.saturating_sub(by),
+            right: (self.right + by).min(width),
+            bottom: (self.bottom + by).min(height),
+        }
+    }
+
     /// The smallest rectangle that holds both.
     pub(crate) fn hull(self, other: Self) -> Self {
         Self {
@@ -73,6 +83,20 @@ impl Bitmap {
 
     pub(crate) fn count(&self) -> usize {
         self.cells.iter().filter(|cell| **cell).count()
+    }
+
+    /// Whether some place is in both.
+    pub(crate) fn meets(&self, other: &Self) -> bool {
+        self.cells.iter().zip(&other.cells).any(|(a, b)| *a && *b)
+    }
+
+    /// The smallest rectangle that holds the set.
+    pub(crate) fn bounds(&self) -> Option<Span> {
+        let places = (0..self.cells.len()).filter(|place| self.cells[*place]);
+        places
+            .map(|place| (place % self.width, place / self.width))
+            .map(|(x, y)| Span { left: x, top: y, right: x + 1, bottom: y + 1 })
+            .reduce(Span::hull)
     }
 
     /// The places of `self` that lie in `span`, in a bitmap of the same size.

@@ -18,6 +18,7 @@ mod evidence;
 mod luma;
 mod reduce;
 mod sampling;
+mod scene;
 mod verify;
 
 #[cfg(test)]

@@ -1,1 +1,26 @@
-//! placeholder
+//! Object storage: every key as a pure function, ranged reads, uploads that appear whole or not
+//! at all.
+//!
+//! Exposes only what S3 has (ranged get, put, multipart, list, delete, conditional create), so
+//! that a job runs the same on a folder and on a bucket (invariant 11). Refuses rename, append and
+//! any knowledge of what the objects mean.
+
+pub mod error;
+pub mod keys;
+pub mod location;
+pub mod objects;
+pub mod reading;
+pub mod store;
+pub mod writing;
+
+mod blocks;
+mod movie_file;
+mod movie_parts;
+mod remote;
+
+pub use error::{Side, StoreError};
+pub use location::Location;
+pub use objects::{ObjectError, decode_object, encode_object};
+pub use reading::{LocalFile, SourceMeta, SourceReader};
+pub use store::{Listed, Store};
+pub use writing::{MovieUpload, PartUpload};

@@ -25,12 +25,15 @@ pub(super) struct Grade {
     pub(super) length: i64,
     /// Length of the mean gradient over the mean length, in percent, at least.
     pub(super) steady_percent: i64,
+    /// Square of that share, times the turns, at least: so far goes a random walk of so many steps
+    /// once in `e` to this power.
+    pub(super) surprise: u64,
 }
 
 /// A place that starts an overlay.
-pub(super) const STRONG: Grade = Grade { length: 9, steady_percent: 70 };
+pub(super) const STRONG: Grade = Grade { length: 9, steady_percent: 72, surprise: 5 };
 /// A place that belongs to an overlay beside a strong one.
-pub(super) const WEAK: Grade = Grade { length: 4, steady_percent: 50 };
+pub(super) const WEAK: Grade = Grade { length: 4, steady_percent: 50, surprise: 3 };
 
 impl Field {
     pub(super) fn empty(columns: usize, rows: usize) -> Self {
@@ -93,13 +96,26 @@ impl Field {
             let mean = (x * x + y * y).unsigned_abs().isqrt();
             let length = self.length[place];
             let percent = grade.steady_percent.unsigned_abs();
-            // A random walk of so many steps gets so far once in thousands: the fewer the turns, the
-            // steadier the gradient must be.
-            let chance = mean * mean * turns.unsigned_abs() >= 8 * length * length;
-            chance
+            mean * mean * turns.unsigned_abs() >= grade.surprise * length * length
                 && mean >= grade.length.unsigned_abs() * turns.unsigned_abs()
                 && mean * 100 >= length * percent
         })
+    }
+
+    /// Which way the mean gradient at `place` points: right, down, left or up.
+    pub(super) fn direction(&self, place: usize) -> usize {
+        let (x, y) = (self.right[place], self.down[place]);
+        match (x.abs() >= y.abs(), x >= 0, y >= 0) {
+            (true, true, _) => 0,
+            (false, _, true) => 1,
+            (true, false, _) => 2,
+            (false, _, false) => 3,
+        }
+    }
+
+    /// Length of the mean over time of the gradient's length at `place`, in 8-bit codes.
+    pub(super) fn mean_length(&self, place: usize) -> u64 {
+        self.length[place] / u64::from(self.turns_at(place).max(1))
     }
 
     /// Places whose level stays.

@@ -2,26 +2,31 @@
 //!
 //! Owns what "the background changed" means. A block counts a sample only when its surroundings
 //! differ from the sample that it counted last; the first sample of a window is only something to
-//! differ from. Evidence is whole numbers, so adding windows in any order gives the same sums.
+//! differ from. A scene (a view of the world: a cut begins one, and so does a camera that has moved
+//! on) counts at most [`TURNS_PER_SCENE`] times, because what passes before a still object does not
+//! make an overlay of it. Evidence is whole numbers, so adding windows in any order gives the same sums.
 
 use cleanplate_types::frames::FrameRange;
 use cleanplate_types::picture::{PixelLayout, PlaneRef, PlanesRef};
 use serde::{Deserialize, Serialize};
 
 use super::luma::{Luma, reduced_size};
+use super::scene::View;
 use crate::sample::Sample;
 
 /// Side of a block in reduced samples.
 pub(super) const BLOCK: usize = 16;
 /// Blocks to each side whose change counts for a block: overlays are seldom larger.
 const SURROUND: usize = 2;
+/// Times that one scene counts in one block.
+const TURNS_PER_SCENE: u8 = 1;
 /// Samples of a window that are counted at most, so that sums stay small.
 const SAMPLES_MAX: u32 = 512;
 /// A gradient at least this long is texture and not noise.
 const TEXTURE: u8 = 12;
-/// Luma that differs by more than this is another level, after a cut, and within a shot.
-const LEVEL_CUT: u32 = 14;
-const LEVEL_SHOT: u32 = 20;
+/// Luma that differs by more than this is another level, in another scene, and within one.
+const LEVEL_OTHER: u32 = 14;
+const LEVEL_SCENE: u32 = 20;
 
 /// The sums of one window.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,12 +99,12 @@ pub struct Window {
     columns: usize,
     rows: usize,
     last: Option<u64>,
-    shot: u32,
-    /// The sample before, whole.
-    before: Option<Luma>,
-    /// What each block counted last, and in which shot.
+    scene: u32,
+    /// The first sample of the scene.
+    anchor: Option<View>,
+    /// What each block counted last, in which scene, and how often in that.
     counted: Option<Luma>,
-    counted_shot: Vec<u32>,
+    counted_scene: Vec<(u32, u8)>,
     evidence: Evidence,
 }
 
@@ -130,17 +135,17 @@ impl Window {
             length: vec![0; places],
             changed: vec![0; places],
         };
-        let counted_shot = vec![0; blocks];
+        let counted_scene = vec![(0, 0); blocks];
         let depth = layout.depth;
         Self {
             depth,
             columns,
             rows,
             last: None,
-            shot: 0,
-            before: None,
+            scene: 0,
+            anchor: None,
             counted: None,
-            counted_shot,
+            counted_scene,
             evidence,
         }
     }
@@ -187,12 +192,15 @@ impl Window {
     }
 
     fn take(&mut self, luma: Luma) {
-        let Some(before) = self.before.replace(luma.clone()) else {
+        let view = View::of(&luma, self.columns, self.rows);
+        let Some(anchor) = &self.anchor else {
+            self.anchor = Some(view);
             self.counted = Some(luma);
             return;
         };
-        if !is_same_shot(&before, &luma) {
-            self.shot += 1;
+        if view.is_another_scene(anchor) {
+            self.scene += 1;
+            self.anchor = Some(view);
         }
         let Some(mut counted) = self.counted.take() else {
             return;
@@ -225,30 +233,34 @@ impl Window {
     }
 
     fn change(&self, block: usize, counted: &Luma, luma: &Luma) -> Change {
-        let same_shot = self.counted_shot[block] == self.shot;
+        let same_scene = self.counted_scene[block].0 == self.scene;
         let mut change = Change::default();
         for place in self.places(block) {
             change.places += 1;
             let textured = counted.lengths[place].max(luma.lengths[place]) >= TEXTURE;
             change.textured += u32::from(textured);
             change.turned += u32::from(textured && has_turned(counted, luma, place));
-            change.other_level += u32::from(is_other_level(counted, luma, place, same_shot));
+            change.other_level += u32::from(is_other_level(counted, luma, place, same_scene));
         }
-        // Within a shot a change of level may be a fade: only what moves is another background.
-        if same_shot {
+        // Within a scene a change of level may be a fade: only what moves is another background.
+        if same_scene {
             change.other_level = 0;
         }
         change
     }
 
     fn count(&mut self, block: usize, counted: &mut Luma, luma: &Luma) {
-        let same_shot = self.counted_shot[block] == self.shot;
-        self.counted_shot[block] = self.shot;
+        let same_scene = self.counted_scene[block].0 == self.scene;
+        let turns = if same_scene { self.counted_scene[block].1 + 1 } else { 1 };
+        if turns > TURNS_PER_SCENE {
+            return;
+        }
+        self.counted_scene[block] = (self.scene, turns);
         self.evidence.turns[block] += 1;
         for place in self.places(block) {
             let textured = counted.lengths[place].max(luma.lengths[place]) >= TEXTURE;
             let changed = (textured && has_turned(counted, luma, place))
-                || is_other_level(counted, luma, place, same_shot);
+                || is_other_level(counted, luma, place, same_scene);
             let (right, down) = luma.gradients[place];
             self.evidence.right[place] += i16::from(right);
             self.evidence.down[place] += i16::from(down);
@@ -288,24 +300,11 @@ fn has_turned(a: &Luma, b: &Luma, place: usize) -> bool {
     dot * 100 < lengths * 82
 }
 
-fn is_other_level(a: &Luma, b: &Luma, place: usize, same_shot: bool) -> bool {
+fn is_other_level(a: &Luma, b: &Luma, place: usize, same_scene: bool) -> bool {
     let apart = u32::from(a.levels[place].abs_diff(b.levels[place]));
-    apart > if same_shot { LEVEL_SHOT } else { LEVEL_CUT }
+    apart > if same_scene { LEVEL_SCENE } else { LEVEL_OTHER }
 }
 
 fn dot(a: (i8, i8), b: (i8, i8)) -> i32 {
     i32::from(a.0) * i32::from(b.0) + i32::from(a.1) * i32::from(b.1)
-}
-
-/// Whether most of the texture is where it was.
-fn is_same_shot(a: &Luma, b: &Luma) -> bool {
-    let (mut both, mut first, mut second) = (0_i64, 0_i64, 0_i64);
-    for (a, b) in a.gradients.iter().zip(&b.gradients) {
-        both += i64::from(dot(*a, *b));
-        first += i64::from(dot(*a, *a));
-        second += i64::from(dot(*b, *b));
-    }
-    let first = first.unsigned_abs().isqrt();
-    let second = second.unsigned_abs().isqrt();
-    both.max(0).unsigned_abs() * 2 >= first * second
 }

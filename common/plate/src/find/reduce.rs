@@ -26,7 +26,7 @@ pub struct Params {
 
 impl Default for Params {
     fn default() -> Self {
-        Self { turns_min: 6, seen_percent_min: 40, margin: 2, fill: Fill::Membrane }
+        Self { turns_min: 5, seen_percent_min: 40, margin: 2, fill: Fill::Membrane }
     }
 }
 
@@ -47,6 +47,27 @@ pub fn reduce(evidence: &[Evidence], table_frames: u64, params: &Params) -> Find
     let mut field = Field::empty(columns, rows);
     for window in &windows {
         field.add(window);
+    }
+    if std::env::var_os("DBG").is_some() {
+        for r in field.turns.chunks(columns.div_ceil(16)).step_by(4) {
+            eprintln!("{r:?}");
+        }
+        let st = field.steady(super::candidates::STRONG, params.turns_min);
+        let wk = field.steady(super::candidates::WEAK, params.turns_min);
+        let sl = field.still(12, params.turns_min);
+        let mut v = format!("P6 {columns} {rows} 255\n").into_bytes();
+        for p in 0..columns * rows {
+            v.push(if st.cells[p] {
+                255
+            } else if wk.cells[p] {
+                128
+            } else {
+                0
+            });
+            v.push((field.changed_percent(p) * 2).min(255) as u8);
+            v.push(if sl.cells[p] { 255 } else { 0 });
+        }
+        std::fs::write("/tmp/plt/dbg.ppm", v).unwrap();
     }
     let found = overlays_in(&field, params);
     if found.is_empty() {
@@ -103,9 +124,8 @@ fn when_shown(
 
 /// The luma samples that reduced places stand for.
 fn enlarged(places: &Bitmap, step: u32, (width, height): (u32, u32)) -> Mask {
-    let span = places.parts().into_iter().reduce(|a, b| a.hull(b));
     let (left, top, right, bottom) =
-        span.map_or((0, 0, 0, 0), |span| (span.left, span.top, span.right, span.bottom));
+        places.bounds().map_or((0, 0, 0, 0), |span| (span.left, span.top, span.right, span.bottom));
     let luma = |place: usize, size: usize, end: u32| {
         // The last reduced column or row also stands for what the division left over.
         if place >= size {

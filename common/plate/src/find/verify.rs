@@ -7,12 +7,22 @@ use crate::bitmap::{Bitmap, Span, join_near};
 
 /// A place is still when it changed in at most this many percent of the turns.
 const STILL_PERCENT: u64 = 12;
-/// How far from a steady edge still places are taken in, in reduced samples.
-const STILL_REACH: usize = 24;
-/// Gaps of twice this many reduced samples are closed.
-const CLOSE: usize = 2;
+/// Strong places in the three by three around one that is not chance.
+const COMPANY_MIN: usize = 3;
+/// Gaps of twice this many reduced samples are closed, to find what belongs together and to fill it.
+const CLOSE: usize = 3;
 /// Parts nearer to each other than this are one overlay.
-const GAP: usize = 10;
+const GAP: usize = 8;
+/// How far weak and still places are taken in around the strong ones.
+const REACH: usize = 4;
+/// Share of the strong places, in percent, that point to each of the four sides at least: a mark has
+/// an outline, an edge of the scene along which the camera moves has not.
+const DIRECTION_PERCENT_MIN: usize = 8;
+/// A still rectangle: turns, area, share of its bounds, and length of the gradients on its outline.
+const STILL_TURNS_MIN: u32 = 10;
+const STILL_AREA_MIN: usize = 120;
+const STILL_SHARE_PERCENT_MIN: usize = 75;
+const STILL_OUTLINE_MIN: u64 = 12;
 /// Strong places that an overlay has at least.
 const STRONG_MIN: usize = 24;
 /// Most of the picture, in percent, that an overlay covers.
@@ -28,64 +38,131 @@ const SIDE_PLACES_MIN: u64 = 24;
 
 /// The overlays of a field, each as its places, in rising order.
 pub(super) fn overlays_in(field: &Field, params: &Params) -> Vec<Bitmap> {
-    let strong = field.steady(STRONG, params.turns_min);
+    let strong = in_company(&field.steady(STRONG, params.turns_min));
     let weak = field.steady(WEAK, params.turns_min);
-    let near = strong.dilated(STILL_REACH);
-    let mut still = field.still(STILL_PERCENT, params.turns_min);
-    still.cells.iter_mut().zip(&near.cells).for_each(|(still, near)| *still &= near);
-    let mut signs = weak.clone();
-    signs.add(&still);
-    let signs = signs.closed(CLOSE);
-    let parts: Vec<Span> =
-        signs.parts().into_iter().filter(|part| strong.within(*part).count() > 0).collect();
-    join_near(parts, GAP)
+    let still = field.still(STILL_PERCENT, params.turns_min);
+    let signs = Signs { field, params, strong, weak, still };
+    let mut overlays: Vec<Bitmap> = join_near(signs.strong.closed(CLOSE).parts(), GAP)
         .into_iter()
-        .filter_map(|span| {
-            let candidate = Candidate { field, params, strong: &strong, weak: &weak, span };
-            candidate.overlay(&signs)
-        })
-        .collect()
+        .filter_map(|span| signs.mark_in(span))
+        .collect();
+    for places in signs.still_rectangles() {
+        if !overlays.iter().any(|overlay| overlay.meets(&places)) {
+            overlays.push(places);
+        }
+    }
+    overlays
 }
 
-/// A group of parts that may be an overlay.
-struct Candidate<'a> {
+/// The places of `strong` that are not alone.
+fn in_company(strong: &Bitmap) -> Bitmap {
+    let mut kept = Bitmap::empty(strong.width, strong.height);
+    for place in (0..strong.cells.len()).filter(|place| strong.cells[*place]) {
+        let (x, y) = (place % strong.width, place / strong.width);
+        let around = (0..9)
+            .filter(|at| strong.has((x + at % 3).wrapping_sub(1), (y + at / 3).wrapping_sub(1)));
+        kept.cells[place] = around.count() >= COMPANY_MIN;
+    }
+    kept
+}
+
+/// All that hints at overlays.
+struct Signs<'a> {
     field: &'a Field,
     params: &'a Params,
-    strong: &'a Bitmap,
-    weak: &'a Bitmap,
-    span: Span,
+    strong: Bitmap,
+    weak: Bitmap,
+    still: Bitmap,
 }
 
-impl Candidate<'_> {
-    fn overlay(&self, signs: &Bitmap) -> Option<Bitmap> {
-        let places = signs.within(self.span).filled();
-        (self.has_body() && self.is_compact(&places) && self.has_changing_ring(&places))
-            .then_some(places)
+impl Signs<'_> {
+    /// The mark around the strong places in `span`, if it is one.
+    fn mark_in(&self, span: Span) -> Option<Bitmap> {
+        let strong = self.strong.within(span);
+        if !self.has_body(&strong, span) || !self.has_outline(&strong) {
+            return None;
+        }
+        let mut signs = self.weak.within(span.grown(REACH, strong.width, strong.height));
+        signs.add(&self.still.within(span));
+        let near = strong.dilated(REACH);
+        signs.cells.iter_mut().zip(&near.cells).for_each(|(sign, near)| *sign &= near);
+        signs.add(&strong);
+        let places = signs.closed(CLOSE).filled();
+        self.is_overlay(&places).then_some(places)
+    }
+
+    /// Rectangles that stay as they are although their outline shows no lasting contrast: grey on
+    /// what is now lighter and now darker.
+    fn still_rectangles(&self) -> Vec<Bitmap> {
+        let still = self.field.still(STILL_PERCENT, self.params.turns_min.max(STILL_TURNS_MIN));
+        let cores = still.inverse().dilated(2).inverse();
+        let whole = |span: &Span| {
+            let mut places = cores.within(*span).dilated(2);
+            places.cells.iter_mut().zip(&still.cells).for_each(|(place, still)| *place &= still);
+            places.closed(1).filled()
+        };
+        cores
+            .parts()
+            .iter()
+            .filter(|span| span.width() * span.height() * 2 >= STILL_AREA_MIN)
+            .map(whole)
+            .filter(|places| self.is_still_rectangle(places) && self.is_overlay(places))
+            .collect()
+    }
+
+    fn is_still_rectangle(&self, places: &Bitmap) -> bool {
+        let Some(span) = places.bounds() else {
+            return false;
+        };
+        let area = places.count();
+        let outline = places.dilated(1);
+        let inside = places.inverse().dilated(1);
+        let on_outline =
+            (0..outline.cells.len()).filter(|at| outline.cells[*at] && inside.cells[*at]);
+        let (sum, count) = on_outline
+            .fold((0, 0), |(sum, count), at| (sum + self.field.mean_length(at), count + 1));
+        area >= STILL_AREA_MIN
+            && area * 100 >= span.width() * span.height() * STILL_SHARE_PERCENT_MIN
+            && sum >= STILL_OUTLINE_MIN * count
     }
 
     /// Whether enough of it is beyond doubt; more is asked for in the middle of the picture.
-    fn has_body(&self) -> bool {
+    fn has_body(&self, strong: &Bitmap, span: Span) -> bool {
         let (columns, rows) = (self.field.columns, self.field.rows);
-        let central = self.span.left * 10 > columns * 3
-            && self.span.right * 10 < columns * 7
-            && self.span.top * 10 > rows * 3
-            && self.span.bottom * 10 < rows * 7;
-        let needed = if central { STRONG_MIN * 3 } else { STRONG_MIN };
-        self.strong.within(self.span).count() >= needed
+        let central = span.left * 10 > columns * 3
+            && span.right * 10 < columns * 7
+            && span.top * 10 > rows * 3
+            && span.bottom * 10 < rows * 7;
+        strong.count() >= if central { STRONG_MIN * 3 } else { STRONG_MIN }
     }
 
-    fn is_compact(&self, places: &Bitmap) -> bool {
+    fn has_outline(&self, strong: &Bitmap) -> bool {
+        let mut directions = [0_usize; 4];
+        for place in (0..strong.cells.len()).filter(|place| strong.cells[*place]) {
+            directions[self.field.direction(place)] += 1;
+        }
+        let least = strong.count() * DIRECTION_PERCENT_MIN;
+        directions.iter().all(|count| count * 100 >= least)
+    }
+
+    fn is_overlay(&self, places: &Bitmap) -> bool {
+        places.bounds().is_some_and(|span| {
+            self.is_compact(places, span) && self.has_changing_ring(places, span)
+        })
+    }
+
+    fn is_compact(&self, places: &Bitmap, span: Span) -> bool {
         let (columns, rows) = (self.field.columns, self.field.rows);
-        let (width, height) = (self.span.width(), self.span.height());
+        let (width, height) = (span.width(), span.height());
         let large = places.count() * 100 > columns * rows * AREA_PERCENT_MAX;
         let line = width.min(height) < 4;
-        let spans = (self.span.left == 0 && self.span.right == columns)
-            || (self.span.top == 0 && self.span.bottom == rows);
+        let spans =
+            (span.left == 0 && span.right == columns) || (span.top == 0 && span.bottom == rows);
         !large && !line && !spans
     }
 
     /// Whether the surroundings changed, on every side that the picture has.
-    fn has_changing_ring(&self, places: &Bitmap) -> bool {
+    fn has_changing_ring(&self, places: &Bitmap, span: Span) -> bool {
         let inner = places.dilated(RING_FROM);
         let outer = places.dilated(RING_TO);
         let mut sides = [(0_u64, 0_u64); 4];
@@ -100,12 +177,7 @@ impl Candidate<'_> {
             count += 1;
             steady += u64::from(self.weak.cells[place]);
             let (x, y) = (place % places.width, place / places.width);
-            let is_on = [
-                x < self.span.left,
-                x >= self.span.right,
-                y < self.span.top,
-                y >= self.span.bottom,
-            ];
+            let is_on = [x < span.left, x >= span.right, y < span.top, y >= span.bottom];
             for (side, _) in sides.iter_mut().zip(is_on).filter(|(_, is_on)| *is_on) {
                 side.0 += percent;
                 side.1 += 1;

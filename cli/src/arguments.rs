@@ -1,0 +1,264 @@
+//! The command line: every subcommand with its options and its help.
+//!
+//! Owns the syntax. What an option means for a job is said in `request`; options of a later version
+//! are taken here and refused there by name, so that no script is misunderstood in silence.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use cleanplate_types::request::Region;
+
+mod job;
+
+pub(crate) use job::JobArguments;
+
+/// Removes burned-in overlays (logos, timestamps, captions, marks) from video.
+#[derive(Debug, Parser)]
+#[command(
+    name = "cleanplate",
+    version,
+    propagate_version = true,
+    after_help = "Start here: cleanplate run INPUT -o OUTPUT",
+    after_long_help = "Exit status: 0 done (also when there is nothing to remove: the output is then \
+        a stream copy), 2 usage, 3 the input cannot be processed, 4 the machine lacks something, 5 \
+        the detector abstained, 6 cancelled, 130 Ctrl-C, 143 SIGTERM, 1 anything else.\n\n\
+        Settings: flag over environment (CLEANPLATE_*) over cleanplate.toml."
+)]
+pub(crate) struct Arguments {
+    /// The settings file; by default cleanplate.toml here, then in ~/.config/cleanplate.
+    #[arg(long, global = true, value_name = "FILE", env = "CLEANPLATE_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+    /// Say more of what is done, on standard error; twice says all (or CLEANPLATE_LOG=debug).
+    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Clean one file on this machine: coordinator and worker in one process, nothing to start.
+    #[command(after_help = "Examples:\n  \
+        cleanplate run in.mp4 -o out.mp4\n  \
+        cleanplate run in.mp4 -o out.mp4 --region 1500,60,300,120\n  \
+        cleanplate run in.mkv -o out.mkv --region 0,0,200,80@00:00:10-00:01:30 --fill pixelate\n  \
+        cleanplate run in.mp4 -o s3://bucket/out.mp4 --mask logo.png --encoder libx265")]
+    Run(Box<RunArguments>),
+    /// Serve workers and clients.
+    #[command(after_help = "Examples:\n  \
+        cleanplate coordinator\n  \
+        cleanplate coordinator --listen 0.0.0.0:7700 --state sqlite:/var/lib/cleanplate/journal.db \
+        --store s3://bucket/cleanplate")]
+    Coordinator(CoordinatorArguments),
+    /// Work for a coordinator; one a machine.
+    #[command(after_help = "Examples:\n  \
+        cleanplate worker --coordinator http://head:7700\n  \
+        cleanplate worker --coordinator http://head:7700 --slots 4 --idle-exit 300\n  \
+        cleanplate worker --card 'RTX 4090:24'   (a rehearsal: pretends the card)")]
+    Worker(WorkerArguments),
+    /// Queue a job; prints its id and nothing else.
+    #[command(after_help = "Examples:\n  \
+        cleanplate submit in.mp4 out.mp4\n  \
+        cleanplate watch $(cleanplate submit s3://bucket/in.mp4 s3://bucket/out.mp4)")]
+    Submit(Box<SubmitArguments>),
+    /// List jobs, or show one with its attempts and their trails.
+    Jobs(JobsArguments),
+    /// Follow a job to its end; ends with the job's exit status.
+    Watch(JobArgument),
+    /// Cancel a job.
+    Cancel(JobArgument),
+    /// Queue a failed or cancelled job again; what it had committed stays.
+    Retry(JobArgument),
+    /// List workers: card, tier, slots, encoders, speed.
+    Workers(ClientArguments),
+    /// Give a worker no more work; it ends when it has finished what it holds.
+    Drain(DrainArguments),
+    /// Say what a source is, and how each tier would cut it.
+    Probe(ProbeArguments),
+    /// Check FFmpeg, NVDEC, NVENC, CUDA, ONNX Runtime, storage and coordinator.
+    Doctor(DoctorArguments),
+    /// Media work in a process of its own; started by cleanplate itself.
+    #[command(hide = true)]
+    Engine(EngineArguments),
+}
+
+/// Options of `run`.
+#[derive(Debug, Args)]
+pub(crate) struct RunArguments {
+    /// The video: a path or a URL (file, s3, https).
+    pub(crate) input: String,
+    /// Where the clean video goes: a path or a URL (file, s3).
+    #[arg(short, long, value_name = "OUTPUT")]
+    pub(crate) output: String,
+    /// Segments worked on side by side; by default one a core.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub(crate) workers: Option<u32>,
+    /// Pretend a card: NAME:GIB. For rehearsals.
+    #[arg(long, value_name = "NAME:GIB")]
+    pub(crate) card: Option<String>,
+    /// What to remove and how.
+    #[command(flatten)]
+    pub(crate) job: JobArguments,
+    /// One JSON object a line on standard output.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Options of `coordinator`.
+#[derive(Debug, Args)]
+pub(crate) struct CoordinatorArguments {
+    /// Where to listen [default: 127.0.0.1:7700].
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(crate) listen: Option<String>,
+    /// The journal: sqlite:PATH [default: sqlite:cleanplate-journal.db].
+    #[arg(long, value_name = "URL")]
+    pub(crate) state: Option<String>,
+    /// The store: a folder, file:// or s3:// [default: cleanplate-store].
+    #[arg(long, value_name = "URL")]
+    pub(crate) store: Option<String>,
+}
+
+/// Options of `worker`.
+#[derive(Debug, Args)]
+pub(crate) struct WorkerArguments {
+    /// Where the coordinator is; several, divided by commas, are tried in turn.
+    #[arg(long, value_name = "URL[,URL...]")]
+    pub(crate) coordinator: Option<String>,
+    /// Where to keep what does not fit in memory.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) scratch: Option<PathBuf>,
+    /// Pretend a card: NAME:GIB. For rehearsals.
+    #[arg(long, value_name = "NAME:GIB")]
+    pub(crate) card: Option<String>,
+    /// Segments worked on side by side.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub(crate) slots: Option<u32>,
+    /// End after so many seconds without work.
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) idle_exit: Option<u64>,
+    /// Its name in logs and lists.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+}
+
+/// What every client takes.
+#[derive(Debug, Args)]
+pub(crate) struct ClientArguments {
+    /// Where the coordinator is [default: http://127.0.0.1:7700] [env: CLEANPLATE_COORDINATOR].
+    #[arg(long, value_name = "URL")]
+    pub(crate) coordinator: Option<String>,
+    /// One JSON object a line on standard output.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Options of `submit`.
+#[derive(Debug, Args)]
+pub(crate) struct SubmitArguments {
+    /// The video: a URL, or a path that every worker sees.
+    pub(crate) input: String,
+    /// Where the clean video goes: a URL, or a path that the coordinator sees.
+    pub(crate) output: String,
+    /// What to remove and how.
+    #[command(flatten)]
+    pub(crate) job: JobArguments,
+    /// Which coordinator.
+    #[command(flatten)]
+    pub(crate) client: ClientArguments,
+}
+
+/// Options of `jobs`.
+#[derive(Debug, Args)]
+pub(crate) struct JobsArguments {
+    /// Show this job with its attempts and their trails.
+    #[arg(long, value_name = "ID")]
+    pub(crate) show: Option<String>,
+    /// List so many jobs, newest first.
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub(crate) limit: u32,
+    /// Which coordinator.
+    #[command(flatten)]
+    pub(crate) client: ClientArguments,
+}
+
+/// A job, for the subcommands that take one.
+#[derive(Debug, Args)]
+pub(crate) struct JobArgument {
+    /// The job's id, as `submit` printed it.
+    #[arg(value_name = "ID")]
+    pub(crate) job: String,
+    /// Which coordinator.
+    #[command(flatten)]
+    pub(crate) client: ClientArguments,
+}
+
+/// Options of `drain`.
+#[derive(Debug, Args)]
+pub(crate) struct DrainArguments {
+    /// The worker's name, as `workers` lists it.
+    pub(crate) worker: String,
+    /// Which coordinator.
+    #[command(flatten)]
+    pub(crate) client: ClientArguments,
+}
+
+/// Options of `probe`.
+#[derive(Debug, Args)]
+pub(crate) struct ProbeArguments {
+    /// The video: a path or a URL.
+    pub(crate) input: String,
+    /// Cut cells of this length.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) cell_frames: Option<u32>,
+    /// One JSON object on standard output.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Options of `doctor`.
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArguments {
+    /// Ask for this store: write, read and delete a small object there.
+    #[arg(long, value_name = "URL")]
+    pub(crate) store: Option<String>,
+    /// Ask for this coordinator.
+    #[arg(long, value_name = "URL")]
+    pub(crate) coordinator: Option<String>,
+    /// Ask for this encoder: without it the exit status is 4.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) encoder: Option<String>,
+    /// Pretend a card: NAME:GIB. For rehearsals.
+    #[arg(long, value_name = "NAME:GIB")]
+    pub(crate) card: Option<String>,
+    /// One JSON object a line on standard output.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Which engine.
+#[derive(Debug, Args)]
+pub(crate) struct EngineArguments {
+    /// Whose work: worker, stitch, check, or `nvdec CLIP`.
+    pub(crate) whose: String,
+    /// What it is about, where it is started by hand.
+    pub(crate) subject: Option<PathBuf>,
+}
+
+/// Takes a region; for clap.
+fn region(text: &str) -> Result<Region, crate::region::RegionError> {
+    crate::region::parse(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_contradicts_itself_nowhere() {
+        Arguments::command().debug_assert();
+    }
+}

@@ -1,0 +1,104 @@
+//! The options of a job, the same for `run` and `submit`.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use cleanplate_types::request::{OnDamage, Region};
+
+/// What to remove and how.
+#[derive(Debug, Default, Args)]
+pub(crate) struct JobArguments {
+    /// Remove this rectangle, in pixels; with @FROM-TO only then. Repeatable.
+    #[arg(long, value_name = "X,Y,W,H[@FROM-TO]", value_parser = super::region,
+        help_heading = "What to remove")]
+    pub(crate) region: Vec<Region>,
+    /// Remove what is white in this picture of the video's size. Repeatable.
+    #[arg(long, value_name = "FILE.png", help_heading = "What to remove")]
+    pub(crate) mask: Vec<PathBuf>,
+    /// The logo itself, with its alpha (not in this version).
+    #[arg(long, value_name = "LOGO.png[@X,Y]", help_heading = "What to remove")]
+    pub(crate) overlay: Vec<String>,
+    /// An overlay plan learned from another episode (not in this version).
+    #[arg(long, value_name = "FILE", help_heading = "What to remove")]
+    pub(crate) plan: Option<PathBuf>,
+    /// Write the overlay plan to this file (not in this version).
+    #[arg(long, value_name = "FILE", help_heading = "What to remove")]
+    pub(crate) save_plan: Option<PathBuf>,
+    /// What to look for: static (what stays in place), or none. Repeatable; static where nothing
+    /// else is said. (text, faces and models: not in this version.)
+    #[arg(long, value_name = "WHAT", help_heading = "What to remove")]
+    pub(crate) detect: Vec<String>,
+
+    /// How to fill: auto, membrane or pixelate. (invert, fetch and models: not in this version.)
+    #[arg(long, value_name = "HOW", default_value = "auto", help_heading = "How to fill and encode")]
+    pub(crate) fill: String,
+    /// The encoder: auto, libx264, libx265, h264_nvenc or hevc_nvenc.
+    #[arg(long, value_name = "NAME", default_value = "auto", help_heading = "How to fill and encode")]
+    pub(crate) encoder: String,
+    /// Quality on the encoder's own scale; visually lossless by default (x264 18, x265 20, NVENC 19).
+    #[arg(long, value_name = "N", conflicts_with = "lossless",
+        value_parser = clap::value_parser!(u8).range(0..=51), help_heading = "How to fill and encode")]
+    pub(crate) quality: Option<u8>,
+    /// The encoder's preset [default: medium, NVENC p5].
+    #[arg(long, value_name = "NAME", help_heading = "How to fill and encode")]
+    pub(crate) preset: Option<String>,
+    /// Encode the clean frames bit-exactly.
+    #[arg(long, help_heading = "How to fill and encode")]
+    pub(crate) lossless: bool,
+    /// Length of the encode cells in frames; may change the movie's bytes.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..),
+        help_heading = "How to fill and encode")]
+    pub(crate) cell_frames: Option<u32>,
+    /// The largest segment in frames (whole cells); never changes the movie.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..),
+        help_heading = "How to fill and encode")]
+    pub(crate) segment_frames: Option<u32>,
+
+    /// Higher goes first.
+    #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true,
+        help_heading = "How to treat the job")]
+    pub(crate) priority: i32,
+    /// Whom the job belongs to.
+    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true,
+        help_heading = "How to treat the job")]
+    pub(crate) owner: String,
+    /// What to do where the source is damaged.
+    #[arg(long, value_enum, value_name = "WHAT", default_value_t = Damage::Fail,
+        help_heading = "How to treat the job")]
+    pub(crate) on_damage: Damage,
+    /// Write a copy of the source where the detector abstained.
+    #[arg(long, help_heading = "How to treat the job")]
+    pub(crate) allow_unchanged: bool,
+    /// Copy what needs no change (not in this version).
+    #[arg(long, help_heading = "How to treat the job")]
+    pub(crate) copy_untouched: bool,
+    /// Let parts of several encoders into one movie (not in this version).
+    #[arg(long, help_heading = "How to treat the job")]
+    pub(crate) mixed_encoders: bool,
+    /// Start anew in software when the encoder is lost; yes in `run`, no in `submit`.
+    #[arg(long, value_name = "true|false", num_args = 0..=1, require_equals = true,
+        default_missing_value = "true", help_heading = "How to treat the job")]
+    pub(crate) restart_on_encoder_loss: Option<bool>,
+    /// Accept that metadata which the output cannot carry is lost.
+    #[arg(long, help_heading = "How to treat the job")]
+    pub(crate) allow_metadata_loss: bool,
+}
+
+/// What to do where the source is damaged.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Damage {
+    /// Refuse the source.
+    #[default]
+    Fail,
+    /// Show what the decoder makes of it, and report the frames.
+    Conceal,
+}
+
+impl From<Damage> for OnDamage {
+    fn from(damage: Damage) -> Self {
+        match damage {
+            Damage::Fail => Self::Fail,
+            Damage::Conceal => Self::Conceal,
+        }
+    }
+}

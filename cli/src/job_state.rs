@@ -1,0 +1,227 @@
+//! A job as the coordinator tells it: parsed at the door, printed for people and as JSON.
+
+use cleanplate_proto::{WireError, v1 as pb};
+use cleanplate_types::failure::Failure;
+use serde::Serialize;
+
+use crate::exit::Status;
+
+/// Where a job stands. The names of its fields are those of `--json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct JobState {
+    /// Its id.
+    pub(crate) job: String,
+    /// URL of the source.
+    pub(crate) input: String,
+    /// URL of the output.
+    pub(crate) output: String,
+    /// What it is doing.
+    pub(crate) phase: String,
+    /// Displayed frames; 0 until they are counted.
+    pub(crate) frames_total: u64,
+    /// Frames that are clean and encoded.
+    pub(crate) frames_done: u64,
+    /// Cells; 0 until they are cut.
+    pub(crate) cells_total: u32,
+    /// Cells whose part is accepted.
+    pub(crate) cells_done: u32,
+    /// Measured speed in thousandths of a frame a second; 0 until it is known.
+    pub(crate) fps_milli: u32,
+    /// Milliseconds until the end, where that is known.
+    pub(crate) eta_ms: Option<u64>,
+    /// Why nothing happens; empty while something does.
+    pub(crate) waits_for: String,
+    /// Fallbacks, losses, decisions, for people.
+    pub(crate) notes: Vec<String>,
+    /// The encoder, once it is fixed.
+    pub(crate) encoder: String,
+    /// Leases that run.
+    pub(crate) leases: u32,
+    /// When it was submitted, in milliseconds since the Unix epoch.
+    pub(crate) submitted_ms: u64,
+    /// How it ended; absent while it runs.
+    pub(crate) outcome: Option<Outcome>,
+}
+
+/// How a job ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Outcome {
+    /// Which end.
+    pub(crate) kind: End,
+    /// In words.
+    pub(crate) message: String,
+    /// Size of the output in bytes; 0 where there is none.
+    pub(crate) output_bytes: u64,
+    /// What went wrong, where something did.
+    #[serde(serialize_with = "failure_as_json")]
+    pub(crate) failure: Option<Failure>,
+}
+
+/// The ends of a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum End {
+    /// The movie is there.
+    Done,
+    /// There was nothing to remove: the output is a stream copy.
+    Unchanged,
+    /// The detector found no evidence either way; nothing was written.
+    Abstained,
+    /// It failed.
+    Failed,
+    /// Somebody cancelled it.
+    Cancelled,
+}
+
+impl Outcome {
+    /// The exit status of a command that waited for the job.
+    pub(crate) fn status(&self) -> Status {
+        match self.kind {
+            End::Done | End::Unchanged => Status::Done,
+            End::Abstained => Status::Abstained,
+            End::Cancelled => Status::Cancelled,
+            End::Failed => {
+                self.failure.as_ref().map_or(Status::Failed, |failure| Status::of(failure.kind))
+            }
+        }
+    }
+}
+
+impl TryFrom<pb::JobState> for JobState {
+    type Error = WireError;
+
+    fn try_from(state: pb::JobState) -> Result<Self, WireError> {
+        let pb::JobState {
+            job,
+            input,
+            output,
+            phase,
+            frames_total,
+            frames_done,
+            cells_total,
+            cells_done,
+            fps_milli,
+            eta_ms,
+            waits_for,
+            outcome,
+            notes,
+            encoder,
+            leases,
+            submitted_ms,
+        } = state;
+        Ok(Self {
+            job,
+            input,
+            output,
+            phase,
+            frames_total,
+            frames_done,
+            cells_total,
+            cells_done,
+            fps_milli,
+            eta_ms,
+            waits_for,
+            notes,
+            encoder,
+            leases,
+            submitted_ms,
+            outcome: outcome.map(TryInto::try_into).transpose()?,
+        })
+    }
+}
+
+impl TryFrom<pb::Outcome> for Outcome {
+    type Error = WireError;
+
+    fn try_from(outcome: pb::Outcome) -> Result<Self, WireError> {
+        let pb::Outcome { kind, message, failure, output_bytes } = outcome;
+        let kind = match kind.as_str() {
+            "done" => End::Done,
+            "unchanged" => End::Unchanged,
+            "abstained" => End::Abstained,
+            "failed" => End::Failed,
+            "cancelled" => End::Cancelled,
+            _ => return Err(WireError::Unknown { field: "outcome.kind", value: kind }),
+        };
+        let failure = failure.map(TryInto::try_into).transpose()?;
+        Ok(Self { kind, message, output_bytes, failure })
+    }
+}
+
+/// A failure with the names of the documentation (`bad_input`, `decode`).
+#[derive(Debug, Serialize)]
+pub(crate) struct FailureJson<'a> {
+    kind: &'static str,
+    stage: &'static str,
+    message: &'a str,
+    frames: Option<(u64, u64)>,
+    worker: Option<&'a str>,
+    lease: Option<u64>,
+    attempt: u32,
+}
+
+impl<'a> From<&'a Failure> for FailureJson<'a> {
+    fn from(failure: &'a Failure) -> Self {
+        let Failure { kind, stage, message, frames, worker, lease, attempt } = failure;
+        Self {
+            kind: kind.as_str(),
+            stage: stage.as_str(),
+            message,
+            frames: frames.map(|range| (range.start, range.end)),
+            worker: worker.as_ref().map(|worker| worker.as_str()),
+            lease: lease.map(|lease| lease.0),
+            attempt: *attempt,
+        }
+    }
+}
+
+fn failure_as_json<S: serde::Serializer>(
+    failure: &Option<Failure>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    failure.as_ref().map(FailureJson::from).serialize(serializer)
+}
+
+#[cfg(test)]
+mod tests {
+    use cleanplate_types::failure::{FailureKind, Stage};
+
+    use super::*;
+
+    fn ended(kind: &str, failure: Option<Failure>) -> pb::JobState {
+        let outcome = pb::Outcome {
+            kind: kind.to_owned(),
+            message: "words".to_owned(),
+            failure: failure.map(Into::into),
+            output_bytes: 0,
+        };
+        pb::JobState { job: "j".to_owned(), outcome: Some(outcome), ..pb::JobState::default() }
+    }
+
+    fn status(kind: &str, failure: Option<Failure>) -> u8 {
+        let state = JobState::try_from(ended(kind, failure)).unwrap();
+        state.outcome.unwrap().status().code()
+    }
+
+    #[test]
+    fn every_end_has_the_exit_status_of_the_contract() {
+        assert_eq!(status("done", None), 0);
+        assert_eq!(status("unchanged", None), 0);
+        assert_eq!(status("abstained", None), 5);
+        assert_eq!(status("cancelled", None), 6);
+        let failure = |kind| Some(Failure::new(kind, Stage::Decode, "words"));
+        assert_eq!(status("failed", failure(FailureKind::BadInput)), 3);
+        assert_eq!(status("failed", failure(FailureKind::EngineCrashed)), 1);
+        assert!(JobState::try_from(ended("finished", None)).is_err());
+    }
+
+    #[test]
+    fn json_uses_the_names_of_the_documentation() {
+        let failure = Failure::new(FailureKind::BadInput, Stage::Intake, "no video");
+        let state = JobState::try_from(ended("failed", Some(failure))).unwrap();
+        let json = serde_json::to_value(&state).unwrap();
+        assert_eq!(json["outcome"]["kind"], "failed");
+        assert_eq!(json["outcome"]["failure"]["kind"], "bad_input");
+        assert_eq!(json["outcome"]["failure"]["stage"], "intake");
+    }
+}

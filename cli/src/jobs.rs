@@ -1,0 +1,152 @@
+//! `jobs`: lists jobs, or shows one with its attempts and the trail of each.
+
+use cleanplate_proto::v1::{Attempt, ListRequest, ShowRequest, ShowResponse};
+use cleanplate_types::failure::Failure;
+use serde_json::{Value, json};
+
+use crate::arguments::JobsArguments;
+use crate::client::Client;
+use crate::exit::{Refusal, Status};
+use crate::job_state::{FailureJson, JobState};
+use crate::progress::{clock, thousandths};
+use crate::say;
+use crate::settings::Settings;
+
+/// Does it.
+///
+/// # Errors
+/// A refusal where there is no such job, or nobody answers.
+pub(crate) async fn run(arguments: JobsArguments, settings: &Settings) -> Result<Status, Refusal> {
+    let JobsArguments { show, limit, client } = arguments;
+    let connected = Client::connect(settings.coordinator_of(&client)).await?;
+    if let Some(job) = show {
+        let reply = connected.jobs.clone().show(ShowRequest { job }).await;
+        let shown = reply.map_err(|reply| connected.refusal(&reply))?.into_inner();
+        return show_one(shown, client.json);
+    }
+    let reply = connected.jobs.clone().list(ListRequest { limit }).await;
+    let jobs = reply.map_err(|reply| connected.refusal(&reply))?.into_inner().jobs;
+    let jobs = jobs.into_iter().map(parsed).collect::<Result<Vec<_>, _>>()?;
+    if client.json {
+        jobs.iter().try_for_each(say::json)?;
+        return Ok(Status::Done);
+    }
+    let head = ["JOB", "PHASE", "FRAMES", "FPS", "LEFT", "ENCODER", "OUTPUT"];
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    rows.extend(jobs.iter().map(row));
+    say::table(&rows)?;
+    Ok(Status::Done)
+}
+
+fn parsed(state: cleanplate_proto::v1::JobState) -> Result<JobState, Refusal> {
+    JobState::try_from(state)
+        .map_err(|error| Refusal::failed(format!("the coordinator is of another version: {error}")))
+}
+
+fn row(state: &JobState) -> Vec<String> {
+    vec![
+        state.job.clone(),
+        state.phase.clone(),
+        format!("{}/{}", state.frames_done, state.frames_total),
+        thousandths(state.fps_milli),
+        state.eta_ms.map_or_else(|| "-".to_owned(), clock),
+        if state.encoder.is_empty() { "-".to_owned() } else { state.encoder.clone() },
+        state.output.clone(),
+    ]
+}
+
+fn show_one(shown: ShowResponse, as_json: bool) -> Result<Status, Refusal> {
+    let ShowResponse { state, request: _, attempts } = shown;
+    let state = state.ok_or_else(|| Refusal::failed("the coordinator shows a job without state"))?;
+    let state = parsed(state)?;
+    if as_json {
+        let attempts = attempts.iter().map(attempt_as_json).collect::<Result<Vec<_>, _>>()?;
+        say::json(&json!({ "state": state, "attempts": attempts }))?;
+        return Ok(Status::Done);
+    }
+    let mut rows: Vec<Vec<String>> = [
+        ("job", state.job.clone()),
+        ("input", state.input.clone()),
+        ("output", state.output.clone()),
+        ("phase", state.phase.clone()),
+        ("frames", format!("{} of {}", state.frames_done, state.frames_total)),
+        ("cells", format!("{} of {}", state.cells_done, state.cells_total)),
+        ("encoder", state.encoder.clone()),
+        ("waits for", state.waits_for.clone()),
+    ]
+    .into_iter()
+    .filter(|(_, value)| !value.is_empty())
+    .map(|(name, value)| vec![name.to_owned(), value])
+    .collect();
+    rows.extend(state.notes.iter().map(|note| vec!["note".to_owned(), note.clone()]));
+    if let Some(outcome) = &state.outcome {
+        let failed = outcome.failure.as_ref().map(ToString::to_string);
+        rows.push(vec!["outcome".to_owned(), failed.unwrap_or_else(|| outcome.message.clone())]);
+    }
+    say::table(&rows)?;
+    attempts.iter().try_for_each(tell_attempt)?;
+    Ok(Status::Done)
+}
+
+fn failure_of(attempt: &Attempt) -> Result<Option<Failure>, Refusal> {
+    let failure = attempt.failure.clone().map(Failure::try_from).transpose();
+    failure
+        .map_err(|error| Refusal::failed(format!("the coordinator is of another version: {error}")))
+}
+
+fn tell_attempt(attempt: &Attempt) -> Result<(), Refusal> {
+    let frames = attempt
+        .frames
+        .as_ref()
+        .map_or_else(String::new, |range| format!(", frames {}..{}", range.start, range.end));
+    say::line("")?;
+    say::line(&format!(
+        "{} (lease {}, attempt {}, worker {}{frames}): {}",
+        attempt.work, attempt.lease, attempt.attempt, attempt.worker, attempt.outcome
+    ))?;
+    let rows: Vec<Vec<String>> = attempt
+        .trail
+        .iter()
+        .map(|entry| {
+            vec![
+                format!("{:>9} ms", entry.at_ms),
+                entry.stage.clone(),
+                entry.event.clone(),
+                entry.count.map_or_else(String::new, |count| count.to_string()),
+                entry.detail.clone(),
+            ]
+        })
+        .collect();
+    say::table(&rows)?;
+    match failure_of(attempt)? {
+        Some(failure) => say::line(&format!("failed: {failure}")),
+        None => Ok(()),
+    }
+}
+
+fn attempt_as_json(attempt: &Attempt) -> Result<Value, Refusal> {
+    let failure = failure_of(attempt)?;
+    let trail: Vec<Value> = attempt
+        .trail
+        .iter()
+        .map(|entry| {
+            json!({
+                "at_ms": entry.at_ms,
+                "stage": entry.stage,
+                "event": entry.event,
+                "detail": entry.detail,
+                "count": entry.count,
+            })
+        })
+        .collect();
+    Ok(json!({
+        "lease": attempt.lease,
+        "work": attempt.work,
+        "worker": attempt.worker,
+        "frames": attempt.frames.as_ref().map(|range| [range.start, range.end]),
+        "attempt": attempt.attempt,
+        "outcome": attempt.outcome,
+        "failure": failure.as_ref().map(FailureJson::from),
+        "trail": trail,
+    }))
+}

@@ -1,0 +1,175 @@
+//! Masks as people draw them: a PNG, white where something is to be removed.
+//!
+//! Takes every colour type and depth. A pixel counts as white where its brightness, over black
+//! where it is transparent, is at least half.
+
+use std::fs::File;
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
+
+use cleanplate_types::overlay::Mask;
+use cleanplate_types::picture::Rect;
+use cleanplate_types::request::UserMask;
+
+/// The most bytes that a decoded mask may take: a drawing of 16384 by 8192 with alpha.
+const PIXEL_BYTES_MAX: usize = 512 << 20;
+
+/// A file that is no mask.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum MaskError {
+    /// It cannot be opened.
+    #[error("the mask {} cannot be read: {source}", .path.display())]
+    Unreadable {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It is no PNG, or a damaged one.
+    #[error("the mask {} is not a PNG that can be decoded: {source}", .path.display())]
+    NotPng {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: png::DecodingError,
+    },
+    /// It asks for too much memory.
+    #[error("the mask {} is larger than any video", .path.display())]
+    TooLarge {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// Nothing is to be removed.
+    #[error("the mask {} has no white pixel: white is what is removed", .path.display())]
+    Black {
+        /// Which file.
+        path: PathBuf,
+    },
+}
+
+/// Reads the drawing at `path`.
+///
+/// # Errors
+/// [`MaskError`] says what is wrong with the file.
+pub(crate) fn read(path: &Path) -> Result<UserMask, MaskError> {
+    let not_png = |source| MaskError::NotPng { path: path.to_owned(), source };
+    let file = File::open(path)
+        .map_err(|source| MaskError::Unreadable { path: path.to_owned(), source })?;
+    let limits = png::Limits { bytes: PIXEL_BYTES_MAX };
+    let mut decoder = png::Decoder::new_with_limits(BufReader::new(file), limits);
+    decoder.set_transformations(png::Transformations::EXPAND | png::Transformations::STRIP_16);
+    let mut reader = decoder.read_info().map_err(not_png)?;
+    let bytes = reader
+        .output_buffer_size()
+        .filter(|bytes| *bytes <= PIXEL_BYTES_MAX)
+        .ok_or_else(|| MaskError::TooLarge { path: path.to_owned() })?;
+    let mut pixels = vec![0; bytes];
+    let info = reader.next_frame(&mut pixels).map_err(not_png)?;
+    let samples = info.color_type.samples();
+    let rows = pixels.chunks_exact(info.line_size.max(1)).take(info.height as usize);
+    let white: Vec<Vec<bool>> =
+        rows.map(|row| row.chunks_exact(samples).map(is_white).collect()).collect();
+    let mask = enclose(&white).ok_or_else(|| MaskError::Black { path: path.to_owned() })?;
+    Ok(UserMask { width: info.width, height: info.height, mask })
+}
+
+/// Whether a pixel of 8-bit grey, grey and alpha, RGB or RGBA counts as white.
+fn is_white(pixel: &[u8]) -> bool {
+    let (brightness, alpha) = match *pixel {
+        [grey] => (u32::from(grey) * 1000, 255),
+        [grey, alpha] => (u32::from(grey) * 1000, u32::from(alpha)),
+        [red, green, blue] => (luma(red, green, blue), 255),
+        [red, green, blue, alpha] => (luma(red, green, blue), u32::from(alpha)),
+        _ => (0, 0),
+    };
+    // Half of 255 thousandths at full opacity, rounded up.
+    u64::from(brightness) * u64::from(alpha) * 2 >= 255_000 * 255
+}
+
+fn luma(red: u8, green: u8, blue: u8) -> u32 {
+    u32::from(red) * 299 + u32::from(green) * 587 + u32::from(blue) * 114
+}
+
+/// The white pixels, with the smallest rectangle that holds them; `None` where there is none.
+fn enclose(white: &[Vec<bool>]) -> Option<Mask> {
+    let set = || {
+        (0_u32..).zip(white).flat_map(|(y, row)| {
+            (0_u32..).zip(row).filter(|(_, white)| **white).map(move |(x, _)| (x, y))
+        })
+    };
+    let (left, right) = (set().map(|(x, _)| x).min()?, set().map(|(x, _)| x).max()?);
+    let (top, bottom) = (set().map(|(_, y)| y).min()?, set().map(|(_, y)| y).max()?);
+    let bounds = Rect { x: left, y: top, width: right - left + 1, height: bottom - top + 1 };
+    let mut mask = Mask::empty(bounds);
+    for (x, y) in set() {
+        mask.set(x - left, y - top);
+    }
+    Some(mask)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::BufWriter;
+
+    use super::*;
+
+    fn draw(folder: &Path, colour: png::ColorType, depth: png::BitDepth, data: &[u8]) -> PathBuf {
+        let path = folder.join(format!("{colour:?}-{depth:?}.png"));
+        let mut encoder = png::Encoder::new(BufWriter::new(File::create(&path).unwrap()), 3, 2);
+        encoder.set_color(colour);
+        encoder.set_depth(depth);
+        if colour == png::ColorType::Indexed {
+            encoder.set_palette(vec![0, 0, 0, 255, 255, 255]);
+        }
+        encoder.write_header().unwrap().write_image_data(data).unwrap();
+        path
+    }
+
+    /// White at (1, 0) and (2, 1) of three columns by two rows.
+    fn is_the_drawing(path: &Path) {
+        let mask = read(path).unwrap();
+        assert_eq!((mask.width, mask.height), (3, 2));
+        assert_eq!(mask.mask.bounds, Rect { x: 1, y: 0, width: 2, height: 2 });
+        assert_eq!(mask.mask.count(), 2, "{}", path.display());
+        assert!(mask.mask.covers(0, 0) && mask.mask.covers(1, 1));
+    }
+
+    #[test]
+    fn white_is_white_in_every_kind_of_png() {
+        use png::{BitDepth, ColorType};
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        let on = [0, 1, 0, 0, 0, 1];
+        let spread = |white: &[u8], black: &[u8]| -> Vec<u8> {
+            on.iter().flat_map(|bit| if *bit == 1 { white } else { black }).copied().collect()
+        };
+        let eight = BitDepth::Eight;
+        is_the_drawing(&draw(folder, ColorType::Grayscale, eight, &spread(&[128], &[127])));
+        is_the_drawing(&draw(folder, ColorType::Grayscale, BitDepth::One, &[0b0100_0000, 0b0010_0000]));
+        is_the_drawing(&draw(folder, ColorType::Indexed, BitDepth::One, &[0b0100_0000, 0b0010_0000]));
+        let sixteen = spread(&[0xff, 0xff], &[0, 0]);
+        is_the_drawing(&draw(folder, ColorType::Grayscale, BitDepth::Sixteen, &sixteen));
+        is_the_drawing(&draw(folder, ColorType::Rgb, eight, &spread(&[255; 3], &[255, 0, 0])));
+        let clear = spread(&[255, 255, 255, 255], &[255, 255, 255, 100]);
+        is_the_drawing(&draw(folder, ColorType::Rgba, eight, &clear));
+        let faint = spread(&[255, 200], &[255, 0]);
+        is_the_drawing(&draw(folder, ColorType::GrayscaleAlpha, eight, &faint));
+    }
+
+    #[test]
+    fn a_black_drawing_removes_nothing_and_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = draw(folder.path(), png::ColorType::Grayscale, png::BitDepth::Eight, &[0; 6]);
+        assert!(matches!(read(&path), Err(MaskError::Black { .. })));
+    }
+
+    #[test]
+    fn a_file_that_is_no_png_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("words.png");
+        std::fs::write(&path, "only words").unwrap();
+        let said = read(&path).unwrap_err().to_string();
+        assert!(said.contains("words.png"), "{said}");
+        assert!(matches!(read(&folder.path().join("absent")), Err(MaskError::Unreadable { .. })));
+    }
+}

@@ -1,0 +1,149 @@
+//! Progress for people and programs: a bar on a terminal, a line every few seconds elsewhere, and
+//! with `--json` every state as one object a line on standard output.
+
+use std::fmt::Write as _;
+use std::io::IsTerminal as _;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::exit::Refusal;
+use crate::job_state::JobState;
+use crate::say;
+
+/// How often a line is written where no bar can be shown.
+const LINE_EVERY: Duration = Duration::from_secs(5);
+
+/// Tells the states of one job as they come.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    json: bool,
+    bar: Option<ProgressBar>,
+    told: Option<(Instant, String)>,
+    notes_told: usize,
+}
+
+impl Progress {
+    /// Tells by JSON lines, or by what standard error can show.
+    pub(crate) fn new(json: bool) -> Self {
+        let bar = (!json && std::io::stderr().is_terminal()).then(|| {
+            let style = ProgressStyle::with_template("{prefix:>8} [{bar:30}] {msg}");
+            ProgressBar::new(0)
+                .with_style(style.unwrap_or_else(|_never| ProgressStyle::default_bar()))
+        });
+        Self { json, bar, told: None, notes_told: 0 }
+    }
+
+    /// Tells `state`.
+    ///
+    /// # Errors
+    /// Where standard output cannot be written.
+    pub(crate) fn tell(&mut self, state: &JobState) -> Result<(), Refusal> {
+        if self.json {
+            say::json(state)?;
+        }
+        for note in state.notes.iter().skip(self.notes_told) {
+            self.note(&format!("note: {note}"));
+        }
+        self.notes_told = self.notes_told.max(state.notes.len());
+        if let Some(bar) = &self.bar {
+            bar.set_length(state.frames_total.max(1));
+            bar.set_position(state.frames_done);
+            bar.set_prefix(state.phase.clone());
+            bar.set_message(summary(state));
+            return Ok(());
+        }
+        if !self.json {
+            self.tell_line(state);
+        }
+        Ok(())
+    }
+
+    fn tell_line(&mut self, state: &JobState) {
+        let due = match &self.told {
+            Some((at, phase)) => at.elapsed() >= LINE_EVERY || *phase != state.phase,
+            None => true,
+        };
+        if due {
+            say::note(&format!("{}: {}", state.phase, summary(state)));
+            self.told = Some((Instant::now(), state.phase.clone()));
+        }
+    }
+
+    /// Tells people something beside the progress.
+    pub(crate) fn note(&self, text: &str) {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| say::note(text)),
+            None => say::note(text),
+        }
+    }
+
+    /// Takes the bar away.
+    pub(crate) fn end(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// Frames, speed, time left, and why nothing happens: as much of it as is known.
+fn summary(state: &JobState) -> String {
+    let mut text = String::new();
+    if state.frames_total > 0 {
+        write!(text, "{}/{} frames", state.frames_done, state.frames_total).ok();
+    } else {
+        text.push_str("looking at the source");
+    }
+    if state.fps_milli > 0 {
+        write!(text, ", {} fps", thousandths(state.fps_milli)).ok();
+    }
+    if let Some(left) = state.eta_ms {
+        write!(text, ", {} left", clock(left)).ok();
+    }
+    if !state.waits_for.is_empty() {
+        write!(text, ", waiting: {}", state.waits_for).ok();
+    }
+    text
+}
+
+/// Thousandths as a number with one decimal.
+pub(crate) fn thousandths(milli: u32) -> String {
+    format!("{}.{}", milli / 1000, milli % 1000 / 100)
+}
+
+/// Milliseconds as `M:SS` or `H:MM:SS`, rounded up.
+pub(crate) fn clock(millis: u64) -> String {
+    let seconds = millis.div_ceil(1000);
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    if hours > 0 {
+        format!("{hours}:{minutes:02}:{seconds:02}")
+    } else {
+        format!("{minutes}:{seconds:02}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_and_speeds_read_as_people_write_them() {
+        assert_eq!(clock(0), "0:00");
+        assert_eq!(clock(61_001), "1:02");
+        assert_eq!(clock(3_661_000), "1:01:01");
+        assert_eq!(thousandths(35_250), "35.2");
+    }
+
+    #[test]
+    fn a_summary_says_what_is_known_and_no_more() {
+        let mut state = JobState::try_from(cleanplate_proto::v1::JobState::default()).unwrap();
+        assert_eq!(summary(&state), "looking at the source");
+        state.frames_total = 250;
+        state.frames_done = 120;
+        state.fps_milli = 30_000;
+        state.eta_ms = Some(4_334);
+        assert_eq!(summary(&state), "120/250 frames, 30.0 fps, 0:05 left");
+        state.waits_for = "no worker is attached".to_owned();
+        assert!(summary(&state).ends_with("waiting: no worker is attached"));
+    }
+}

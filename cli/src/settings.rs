@@ -1,0 +1,307 @@
+//! The settings: flag over environment (`CLEANPLATE_*`) over `cleanplate.toml` over the default.
+//!
+//! Raw settings mirror the file, every key optional, unknown keys refused. Resolved settings have
+//! durations in milliseconds and checked relations, and are trusted from there on. Flags are laid
+//! over them by the subcommands.
+
+use std::path::{Path, PathBuf};
+
+use cleanplate_core::config::SchedulerConfig;
+use cleanplate_types::encode::EncoderName;
+use cleanplate_types::request::EncoderChoice;
+use serde::Deserialize;
+
+mod raw;
+
+pub(crate) use raw::{Lookup, RawSettings};
+
+/// Where the coordinator listens and clients look for it, where nothing else is said.
+pub(crate) const COORDINATOR_URL: &str = "http://127.0.0.1:7700";
+/// Where the coordinator listens, where nothing else is said.
+const LISTEN: &str = "127.0.0.1:7700";
+/// The journal, where nothing else is said: in the working directory.
+const STATE: &str = "sqlite:cleanplate-journal.db";
+/// The store, where nothing else is said: a folder in the working directory.
+const STORE: &str = "cleanplate-store";
+/// The name of the file that is looked for.
+const FILE_NAME: &str = "cleanplate.toml";
+
+/// Settings that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SettingsError {
+    /// The file cannot be read.
+    #[error("the settings file {} cannot be read: {source}", .path.display())]
+    Unreadable {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file does not say what it should.
+    #[error("the settings file {} is wrong: {message}", .path.display())]
+    Wrong {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it, with line and key.
+        message: String,
+    },
+    /// A value that means nothing.
+    #[error("the setting `{key}` is `{value}`; it must be {wanted}")]
+    Value {
+        /// The key, or the environment variable.
+        key: &'static str,
+        /// Its value.
+        value: String,
+        /// What it must be.
+        wanted: &'static str,
+    },
+    /// Two values that contradict each other.
+    #[error("the settings contradict each other: {0}")]
+    Relation(#[from] cleanplate_core::config::ConfigError),
+}
+
+/// All settings, resolved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Settings {
+    /// URL of the coordinator, for clients and workers.
+    pub(crate) coordinator_url: String,
+    /// Where the coordinator listens.
+    pub(crate) listen: String,
+    /// The coordinator's journal.
+    pub(crate) state: String,
+    /// The store's root: a URL, or a path.
+    pub(crate) store: String,
+    /// The encoder of jobs that ask for `auto`.
+    pub(crate) encoder_default: EncoderChoice,
+    /// What the scheduler goes by.
+    pub(crate) scheduler: SchedulerConfig,
+    /// What a worker goes by.
+    pub(crate) worker: WorkerSettings,
+}
+
+/// What a worker goes by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct WorkerSettings {
+    /// Its name; `None` makes one of the host's name and the process's id.
+    pub(crate) name: Option<String>,
+    /// Where it keeps what does not fit in memory; `None` is the system's temporary folder.
+    pub(crate) scratch: Option<PathBuf>,
+    /// A card to pretend, as `NAME:GIB`.
+    pub(crate) card: Option<String>,
+    /// Leases that it works on at a time; `None` follows cores and cards.
+    pub(crate) slots: Option<u32>,
+    /// It ends when it had nothing to do for so long; `None` never.
+    pub(crate) idle_exit_ms: Option<u64>,
+    /// An engine process that says nothing for so long is taken for hung.
+    pub(crate) engine_silent_ms: u64,
+}
+
+impl Settings {
+    /// Finds and reads the file, lays the environment over it, and resolves.
+    ///
+    /// # Errors
+    /// [`SettingsError`] names file and key.
+    pub(crate) fn load(explicit: Option<&Path>, lookup: &Lookup<'_>) -> Result<Self, SettingsError> {
+        let mut raw = match find(explicit, lookup) {
+            Some(path) => read(&path)?,
+            None => RawSettings::default(),
+        };
+        raw.overlay(lookup)?;
+        Self::resolve(raw)
+    }
+
+    fn resolve(raw: RawSettings) -> Result<Self, SettingsError> {
+        let RawSettings { client, coordinator, encoder, scheduler, worker } = raw;
+        let defaults = SchedulerConfig::default();
+        let span = |key, value: Option<String>, default| match value {
+            Some(text) => millis(key, &text),
+            None => Ok(default),
+        };
+        let scheduler = SchedulerConfig {
+            worker_silent_ms: span(
+                "scheduler.worker_silent",
+                scheduler.worker_silent,
+                defaults.worker_silent_ms,
+            )?,
+            lease_stuck_ms: span(
+                "scheduler.lease_stuck",
+                scheduler.lease_stuck,
+                defaults.lease_stuck_ms,
+            )?,
+            restore_grace_ms: span(
+                "scheduler.restore_grace",
+                scheduler.restore_grace,
+                defaults.restore_grace_ms,
+            )?,
+            encoder_grace_ms: span("encoder.grace", encoder.grace, defaults.encoder_grace_ms)?,
+            encoder_lost_ms: span("encoder.lost", encoder.lost, defaults.encoder_lost_ms)?,
+            attempts_max: scheduler.attempts_max.unwrap_or(defaults.attempts_max),
+            segment_ms: span("scheduler.segment", scheduler.segment, defaults.segment_ms)?,
+            ..defaults
+        };
+        scheduler.check()?;
+        let idle_exit_ms =
+            worker.idle_exit.map(|text| millis("worker.idle_exit", &text)).transpose()?;
+        Ok(Self {
+            coordinator_url: client.coordinator.unwrap_or_else(|| COORDINATOR_URL.to_owned()),
+            listen: coordinator.listen.unwrap_or_else(|| LISTEN.to_owned()),
+            state: coordinator.state.unwrap_or_else(|| STATE.to_owned()),
+            store: coordinator.store.unwrap_or_else(|| STORE.to_owned()),
+            encoder_default: encoder.default.map_or(Ok(EncoderChoice::Auto), |text| {
+                parse_encoder("encoder.default", &text)
+            })?,
+            scheduler,
+            worker: WorkerSettings {
+                name: worker.name,
+                scratch: worker.scratch,
+                card: worker.card,
+                slots: worker.slots.map(|slots| positive("worker.slots", slots)).transpose()?,
+                idle_exit_ms,
+                engine_silent_ms: span("worker.engine_silent", worker.engine_silent, 60_000)?,
+            },
+        })
+    }
+}
+
+/// The file to read: the one that was named, else one in the working directory, else the user's.
+fn find(explicit: Option<&Path>, lookup: &Lookup<'_>) -> Option<PathBuf> {
+    if let Some(path) = explicit {
+        return Some(path.to_owned());
+    }
+    let home = || lookup("HOME").map(|home| Path::new(&home).join(".config"));
+    let user = lookup("XDG_CONFIG_HOME").map(PathBuf::from).or_else(home);
+    let user = user.map(|folder| folder.join("cleanplate").join(FILE_NAME));
+    [Some(PathBuf::from(FILE_NAME)), user].into_iter().flatten().find(|path| path.is_file())
+}
+
+fn read(path: &Path) -> Result<RawSettings, SettingsError> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|source| SettingsError::Unreadable { path: path.to_owned(), source })?;
+    toml::from_str(&text).map_err(|error| {
+        // Line, column and the line itself, on one line for people.
+        let message = error.to_string().lines().map(str::trim).collect::<Vec<_>>().join(" ");
+        SettingsError::Wrong { path: path.to_owned(), message }
+    })
+}
+
+/// Milliseconds of a duration as people write it: `500ms`, `15s`, `2min`, `1h`.
+fn millis(key: &'static str, text: &str) -> Result<u64, SettingsError> {
+    let bad = || SettingsError::Value {
+        key,
+        value: text.to_owned(),
+        wanted: "a whole number with its unit: 500ms, 15s, 2min or 1h",
+    };
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let number: u64 = number.parse().map_err(|_none| bad())?;
+    let unit = match unit.trim() {
+        "ms" => 1,
+        "s" => 1000,
+        "min" => 60_000,
+        "h" => 3_600_000,
+        _ => return Err(bad()),
+    };
+    number.checked_mul(unit).ok_or_else(bad)
+}
+
+fn positive(key: &'static str, value: u32) -> Result<u32, SettingsError> {
+    if value == 0 {
+        return Err(SettingsError::Value { key, value: "0".to_owned(), wanted: "at least 1" });
+    }
+    Ok(value)
+}
+
+fn parse_encoder(key: &'static str, text: &str) -> Result<EncoderChoice, SettingsError> {
+    match text {
+        "auto" => Ok(EncoderChoice::Auto),
+        name => EncoderName::parse(name).map(EncoderChoice::Named).ok_or_else(|| {
+            SettingsError::Value {
+                key,
+                value: name.to_owned(),
+                wanted: "auto, libx264, libx265, h264_nvenc or hevc_nvenc",
+            }
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(file: &str, environment: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(FILE_NAME);
+        std::fs::write(&path, file).unwrap();
+        let lookup = |name: &str| {
+            environment.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+        };
+        Settings::load(Some(&path), &lookup)
+    }
+
+    #[test]
+    fn an_empty_file_gives_the_defaults() {
+        let settings = load("", &[]).unwrap();
+        assert_eq!(settings.coordinator_url, COORDINATOR_URL);
+        assert_eq!(settings.scheduler, SchedulerConfig::default());
+        assert_eq!(settings.encoder_default, EncoderChoice::Auto);
+    }
+
+    #[test]
+    fn the_environment_goes_over_the_file() {
+        let file = "[client]\ncoordinator = \"http://file:1\"\n[worker]\nslots = 2\n";
+        let settings = load(
+            file,
+            &[("CLEANPLATE_COORDINATOR", "http://environment:1"), ("CLEANPLATE_WORKER_SLOTS", "3")],
+        )
+        .unwrap();
+        assert_eq!(settings.coordinator_url, "http://environment:1");
+        assert_eq!(settings.worker.slots, Some(3));
+        assert_eq!(load(file, &[]).unwrap().coordinator_url, "http://file:1");
+    }
+
+    #[test]
+    fn a_key_that_is_not_known_is_refused_by_name_and_line() {
+        let said = load("[worker]\nslotz = 2\n", &[]).unwrap_err().to_string();
+        assert!(said.contains("slotz") && said.contains("line 2"), "{said}");
+        let said = load("[wroker]\n", &[]).unwrap_err().to_string();
+        assert!(said.contains("wroker"), "{said}");
+    }
+
+    #[test]
+    fn durations_have_units() {
+        let settings = load("[encoder]\ngrace = \"2min\"\n", &[]).unwrap();
+        assert_eq!(settings.scheduler.encoder_grace_ms, 120_000);
+        for bad in ["15", "s", "1.5s", "-1s", "1d", "99999999999999999999s"] {
+            let said = load(&format!("[encoder]\ngrace = \"{bad}\"\n"), &[]).unwrap_err();
+            assert!(said.to_string().contains("encoder.grace"), "{said}");
+        }
+    }
+
+    #[test]
+    fn settings_that_contradict_each_other_are_refused() {
+        let file = "[scheduler]\nlease_stuck = \"1s\"\nworker_silent = \"5s\"\n";
+        assert!(matches!(load(file, &[]), Err(SettingsError::Relation(_))));
+    }
+
+    #[test]
+    fn the_sample_names_every_key_with_its_default() {
+        let sample = include_str!("../../deploy/cleanplate.toml");
+        // Keys are commented out with `#`, prose with `# `: all keys at once must still be right.
+        let keys: String = sample
+            .lines()
+            .filter(|line| !line.starts_with("# "))
+            .map(|line| format!("{}\n", line.strip_prefix('#').unwrap_or(line)))
+            .collect();
+        let mut settings = load(&keys, &[]).unwrap();
+        let raw: toml::Table = toml::from_str(&keys).unwrap();
+        let count: usize = raw.values().map(|table| table.as_table().map_or(0, toml::Table::len)).sum();
+        assert_eq!(count, raw::KEYS, "every key is in the sample");
+        // Those whose default is "none" cannot be shown by their default.
+        settings.worker.name = None;
+        settings.worker.scratch = None;
+        settings.worker.card = None;
+        settings.worker.slots = None;
+        settings.worker.idle_exit_ms = None;
+        assert_eq!(settings, load("", &[]).unwrap());
+    }
+}

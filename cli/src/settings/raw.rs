@@ -1,0 +1,112 @@
+//! The settings as they are written: one struct a table of the file, every key optional.
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use super::SettingsError;
+
+/// Looks up an environment variable.
+pub(crate) type Lookup<'a> = dyn Fn(&str) -> Option<String> + 'a;
+
+/// Number of keys in all tables.
+#[cfg(test)]
+pub(super) const KEYS: usize = 18;
+
+/// The file.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct RawSettings {
+    pub(super) client: RawClient,
+    pub(super) coordinator: RawCoordinator,
+    pub(super) encoder: RawEncoder,
+    pub(super) scheduler: RawScheduler,
+    pub(super) worker: RawWorker,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawClient {
+    pub(super) coordinator: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawCoordinator {
+    pub(super) listen: Option<String>,
+    pub(super) state: Option<String>,
+    pub(super) store: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawEncoder {
+    pub(super) default: Option<String>,
+    pub(super) grace: Option<String>,
+    pub(super) lost: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawScheduler {
+    pub(super) worker_silent: Option<String>,
+    pub(super) lease_stuck: Option<String>,
+    pub(super) restore_grace: Option<String>,
+    pub(super) attempts_max: Option<u32>,
+    pub(super) segment: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawWorker {
+    pub(super) name: Option<String>,
+    pub(super) scratch: Option<PathBuf>,
+    pub(super) card: Option<String>,
+    pub(super) slots: Option<u32>,
+    pub(super) idle_exit: Option<String>,
+    pub(super) engine_silent: Option<String>,
+}
+
+impl RawSettings {
+    /// Lays the environment over the file.
+    ///
+    /// # Errors
+    /// [`SettingsError::Value`] where a variable that must be a number is none.
+    pub(super) fn overlay(&mut self, lookup: &Lookup<'_>) -> Result<(), SettingsError> {
+        let text = |slot: &mut Option<String>, name: &str| {
+            if let Some(value) = lookup(name) {
+                *slot = Some(value);
+            }
+        };
+        text(&mut self.client.coordinator, "CLEANPLATE_COORDINATOR");
+        text(&mut self.coordinator.listen, "CLEANPLATE_COORDINATOR_LISTEN");
+        text(&mut self.coordinator.state, "CLEANPLATE_COORDINATOR_STATE");
+        text(&mut self.coordinator.store, "CLEANPLATE_COORDINATOR_STORE");
+        text(&mut self.encoder.default, "CLEANPLATE_ENCODER_DEFAULT");
+        text(&mut self.encoder.grace, "CLEANPLATE_ENCODER_GRACE");
+        text(&mut self.encoder.lost, "CLEANPLATE_ENCODER_LOST");
+        text(&mut self.scheduler.worker_silent, "CLEANPLATE_SCHEDULER_WORKER_SILENT");
+        text(&mut self.scheduler.lease_stuck, "CLEANPLATE_SCHEDULER_LEASE_STUCK");
+        text(&mut self.scheduler.restore_grace, "CLEANPLATE_SCHEDULER_RESTORE_GRACE");
+        text(&mut self.scheduler.segment, "CLEANPLATE_SCHEDULER_SEGMENT");
+        text(&mut self.worker.name, "CLEANPLATE_WORKER_NAME");
+        text(&mut self.worker.card, "CLEANPLATE_WORKER_CARD");
+        text(&mut self.worker.idle_exit, "CLEANPLATE_WORKER_IDLE_EXIT");
+        text(&mut self.worker.engine_silent, "CLEANPLATE_WORKER_ENGINE_SILENT");
+        if let Some(scratch) = lookup("CLEANPLATE_WORKER_SCRATCH") {
+            self.worker.scratch = Some(scratch.into());
+        }
+        let number = |slot: &mut Option<u32>, key: &'static str| {
+            let Some(value) = lookup(key) else { return Ok(()) };
+            let parsed = value.parse();
+            *slot = Some(parsed.map_err(|_none| SettingsError::Value {
+                key,
+                value,
+                wanted: "a whole number",
+            })?);
+            Ok(())
+        };
+        number(&mut self.scheduler.attempts_max, "CLEANPLATE_SCHEDULER_ATTEMPTS_MAX")?;
+        number(&mut self.worker.slots, "CLEANPLATE_WORKER_SLOTS")
+    }
+}

@@ -1,0 +1,376 @@
+//! Applying a record: the only way in which the durable state changes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cleanplate_types::cell::Segment;
+use cleanplate_types::failure::{Failure, Verdict};
+use cleanplate_types::ids::{CellIndex, JobId, LeaseId, WorkerId};
+use cleanplate_types::part::PartSummary;
+
+use crate::input::Survey;
+use crate::ledger::job::{Encoding, Job, Phase, place};
+use crate::ledger::tries::Blamed;
+use crate::ledger::{Lease, Ledger, Limits};
+use crate::outcome::JobOutcome;
+use crate::record::{Event, LeaseEnd, Piece, Record};
+
+impl Ledger {
+    /// Makes `record` true. A record of a job that is not there says nothing.
+    pub(crate) fn apply(&mut self, record: &Record) {
+        let id = &record.job;
+        match &record.event {
+            Event::Submitted { request } => {
+                let job = Job::new((**request).clone(), self.next_sequence, record.at);
+                self.order.insert(self.next_sequence, id.clone());
+                self.next_sequence += 1;
+                self.jobs.insert(id.clone(), job);
+            }
+            Event::Leased { lease, worker, piece, attempt } => {
+                let (job, piece, attempt) = (id.clone(), *piece, *attempt);
+                let worker = worker.clone();
+                self.lease(*lease, Lease { job, worker, piece, attempt, since: record.at });
+            }
+            Event::LeaseEnded { lease, end } => self.end_lease(*lease, end),
+            Event::StitchStarted { lease } => self.next_lease = lease.0 + 1,
+            Event::Forgotten => {
+                if let Some(job) = self.jobs.remove(id) {
+                    self.order.remove(&job.sequence);
+                }
+            }
+            Event::IntakeDone { lease, .. }
+            | Event::WindowDone { lease, .. }
+            | Event::Reduced { lease, .. } => {
+                self.drop_lease(*lease);
+                self.apply_to_job(record);
+            }
+            Event::Retabled { .. } | Event::EncoderLost { .. } | Event::Ended(_) => {
+                self.drop_leases(id);
+                self.apply_to_job(record);
+            }
+            Event::Surveyed(_)
+            | Event::PlanSettled(_)
+            | Event::CopySettled(_)
+            | Event::EncoderChosen(_)
+            | Event::Briefed { .. }
+            | Event::CellCommitted { .. }
+            | Event::PartDiscarded { .. }
+            | Event::StitchFailed { .. }
+            | Event::Retried => self.apply_to_job(record),
+        }
+    }
+
+    /// Whether a current lease of `job` covers `cell`.
+    fn is_leased(&self, job: &JobId, cell: CellIndex) -> bool {
+        let leases = self.jobs.get(job).map(|job| &job.leases);
+        leases.into_iter().flatten().filter_map(|lease| self.leases.get(lease)).any(|lease| {
+            match lease.piece {
+                Piece::Segment(segment) => segment.holds(cell),
+                Piece::Intake | Piece::Window(_) | Piece::Reduce => false,
+            }
+        })
+    }
+
+    fn apply_to_job(&mut self, record: &Record) {
+        let limits = self.limits;
+        let leased = if let Event::PartDiscarded { cell, .. } = &record.event {
+            self.is_leased(&record.job, *cell)
+        } else {
+            false
+        };
+        let Some(job) = self.jobs.get_mut(&record.job) else {
+            return;
+        };
+        match &record.event {
+            Event::IntakeDone { intake, .. } => {
+                job.tries.remove(&Blamed::Intake);
+                job.intake = Some(intake.clone());
+                job.phase = Phase::Survey;
+            }
+            Event::Surveyed(survey) => job.surveyed(survey),
+            Event::WindowDone { index, evidence, .. } => job.window_done(*index, evidence),
+            Event::Reduced { finding, .. } => {
+                job.tries.remove(&Blamed::Reduce);
+                job.phase = Phase::Finding { finding: finding.clone() };
+            }
+            Event::PlanSettled(plan) => {
+                job.plan = Some(plan.clone());
+                job.phase = Phase::Encoder;
+            }
+            Event::CopySettled(why) => job.phase = Phase::Copy { why: why.clone() },
+            Event::EncoderChosen(spec) => job.phase = Phase::Brief { spec: spec.clone() },
+            Event::Briefed { brief } => {
+                if let Phase::Brief { spec } = &job.phase {
+                    let encoding = Encoding::new((**spec).clone(), brief.clone(), job.cells());
+                    job.phase = Phase::Encode(Box::new(encoding));
+                }
+            }
+            Event::CellCommitted { summary, .. } => job.committed(summary),
+            Event::PartDiscarded { cell, failure } => {
+                job.discarded(*cell, leased, failure);
+                job.blame(Blamed::Cell(*cell), None, failure, limits);
+            }
+            Event::StitchFailed { failure } => job.stitch_failed(failure, limits),
+            Event::Retabled { failure } => {
+                job.remember(failure);
+                job.start_anew();
+                job.decode_all = Some(failure.to_string());
+            }
+            Event::EncoderLost { failure } => {
+                job.remember(failure);
+                job.tries.clear();
+                job.in_software = true;
+                job.phase = Phase::Encoder;
+            }
+            Event::Ended(outcome) => {
+                job.outcome = Some(outcome.clone());
+                job.ended = Some(record.at);
+            }
+            Event::Retried => job.retried(),
+            Event::Submitted { .. }
+            | Event::Leased { .. }
+            | Event::LeaseEnded { .. }
+            | Event::StitchStarted { .. }
+            | Event::Forgotten => {}
+        }
+    }
+
+    fn lease(&mut self, id: LeaseId, lease: Lease) {
+        self.next_lease = self.next_lease.max(id.0 + 1);
+        if let Some(job) = self.jobs.get_mut(&lease.job) {
+            job.take(lease.piece);
+            job.leases.insert(id);
+            self.leases.insert(id, lease);
+        }
+    }
+
+    fn end_lease(&mut self, id: LeaseId, end: &LeaseEnd) {
+        let limits = self.limits;
+        let Some(lease) = self.drop_lease(id) else {
+            return;
+        };
+        let Some(job) = self.jobs.get_mut(&lease.job) else {
+            return;
+        };
+        match end {
+            LeaseEnd::Done => {}
+            LeaseEnd::Failed(failure) => job.failed(lease.piece, &lease.worker, failure, limits),
+        }
+    }
+
+    fn drop_lease(&mut self, id: LeaseId) -> Option<Lease> {
+        let lease = self.leases.remove(&id)?;
+        if let Some(job) = self.jobs.get_mut(&lease.job) {
+            job.leases.remove(&id);
+            job.give(lease.piece);
+        }
+        Some(lease)
+    }
+
+    fn drop_leases(&mut self, job: &JobId) {
+        let held = self.jobs.get(job).map(|job| job.leases.clone()).unwrap_or_default();
+        for lease in held {
+            self.drop_lease(lease);
+        }
+    }
+}
+
+impl Job {
+    fn surveyed(&mut self, survey: &Survey) {
+        self.phase = if survey.windows.is_empty() {
+            self.plan = Some(Box::new(survey.given.clone()));
+            Phase::Encoder
+        } else {
+            let windows = u32::try_from(survey.windows.len()).unwrap_or(u32::MAX);
+            Phase::Analyse { free: (0..windows).collect(), evidence: BTreeMap::new() }
+        };
+        self.survey = Some(Box::new(survey.clone()));
+    }
+
+    fn window_done(&mut self, index: u32, object: &cleanplate_types::object::ObjectRef) {
+        self.tries.remove(&Blamed::Window(index));
+        let windows = self.survey.as_ref().map_or(0, |survey| survey.windows.len());
+        if let Phase::Analyse { free, evidence } = &mut self.phase {
+            free.remove(&index);
+            evidence.insert(index, object.clone());
+            if evidence.len() == windows {
+                let evidence = std::mem::take(evidence).into_values().collect();
+                self.phase = Phase::Reduce { evidence };
+            }
+        }
+    }
+
+    fn take(&mut self, piece: Piece) {
+        match (piece, &mut self.phase) {
+            (Piece::Window(index), Phase::Analyse { free, .. }) => {
+                free.remove(&index);
+            }
+            (Piece::Segment(segment), Phase::Encode(encoding)) => {
+                for cell in segment.indices() {
+                    if encoding.frontier.take(cell) {
+                        encoding.frames_free -= frames_of(self.survey.as_deref(), cell);
+                    }
+                }
+            }
+            // Intake and reduction are free while the job has no lease.
+            (Piece::Intake | Piece::Reduce | Piece::Window(_) | Piece::Segment(_), _) => {}
+        }
+    }
+
+    fn give(&mut self, piece: Piece) {
+        match (piece, &mut self.phase) {
+            (Piece::Window(index), Phase::Analyse { free, evidence }) => {
+                if !evidence.contains_key(&index) {
+                    free.insert(index);
+                }
+            }
+            (Piece::Segment(segment), Phase::Encode(encoding)) => {
+                let missing: BTreeSet<_> = encoding.missing(segment).collect();
+                for cell in missing {
+                    if encoding.frontier.give(cell) {
+                        encoding.frames_free += frames_of(self.survey.as_deref(), cell);
+                    }
+                }
+            }
+            (Piece::Intake | Piece::Reduce | Piece::Window(_) | Piece::Segment(_), _) => {}
+        }
+    }
+
+    fn committed(&mut self, summary: &PartSummary) {
+        let Phase::Encode(encoding) = &mut self.phase else {
+            return;
+        };
+        self.tries.remove(&Blamed::Cell(summary.cell));
+        if let Some(part @ None) = encoding.parts.get_mut(place(summary.cell)) {
+            *part = Some(Box::new(summary.clone()));
+            encoding.cells_committed += 1;
+            encoding.frames_committed += summary.frames;
+            encoding.extradata.get_or_insert(summary.extradata);
+        }
+    }
+
+    /// The part of `cell` is void. Where the cell is `leased`, the lease's end gives it back.
+    fn discarded(&mut self, cell: CellIndex, leased: bool, failure: &Failure) {
+        self.remember(failure);
+        let Phase::Encode(encoding) = &mut self.phase else {
+            return;
+        };
+        let Some(part) = encoding.parts.get_mut(place(cell)).and_then(Option::take) else {
+            return;
+        };
+        encoding.cells_committed -= 1;
+        encoding.frames_committed -= part.frames;
+        if encoding.cells_committed == 0 {
+            encoding.extradata = None;
+        }
+        if !leased && encoding.frontier.give(cell) {
+            encoding.frames_free += part.frames;
+        }
+    }
+
+    fn stitch_failed(&mut self, failure: &Failure, limits: Limits) {
+        self.remember(failure);
+        self.stitch_failures += 1;
+        let hopeless = match failure.kind.verdict() {
+            Verdict::FailJob => true,
+            Verdict::Retry | Verdict::RetryElsewhere | Verdict::Retable => {
+                self.stitch_failures >= limits.attempts_max
+            }
+        };
+        if hopeless {
+            self.doomed = Some(Box::new(failure.clone()));
+        }
+    }
+
+    /// A lease on `piece`, which is free again, failed.
+    fn failed(&mut self, piece: Piece, worker: &WorkerId, failure: &Failure, limits: Limits) {
+        self.remember(failure);
+        match failure.kind.verdict() {
+            Verdict::FailJob => self.doomed = Some(Box::new(failure.clone())),
+            Verdict::Retable if self.decode_all.is_some() => {
+                self.doomed = Some(Box::new(failure.clone()));
+            }
+            Verdict::Retable => self.retable = Some(Box::new(failure.clone())),
+            Verdict::Retry | Verdict::RetryElsewhere => {
+                if let Some(blamed) = self.to_blame(piece, failure) {
+                    self.blame(blamed, Some(worker), failure, limits);
+                }
+            }
+        }
+    }
+
+    /// Which piece of work a failure is about: of a segment, the first cell that is not done and
+    /// that the failure names, else the first that is not done (cells are made in order).
+    pub(crate) fn to_blame(&self, piece: Piece, failure: &Failure) -> Option<Blamed> {
+        match piece {
+            Piece::Intake => Some(Blamed::Intake),
+            Piece::Window(index) => Some(Blamed::Window(index)),
+            Piece::Reduce => Some(Blamed::Reduce),
+            Piece::Segment(segment) => self.cell_to_blame(segment, failure).map(Blamed::Cell),
+        }
+    }
+
+    fn cell_to_blame(&self, segment: Segment, failure: &Failure) -> Option<CellIndex> {
+        let Phase::Encode(encoding) = &self.phase else {
+            return None;
+        };
+        let named = failure.frames.and_then(|frames| {
+            encoding.missing(segment).find(|cell| {
+                let cell = self.cells().get(place(*cell));
+                cell.is_some_and(|cell| !cell.frames.intersect(frames).is_empty())
+            })
+        });
+        named.or_else(|| encoding.missing(segment).next())
+    }
+
+    fn blame(
+        &mut self,
+        blamed: Blamed,
+        worker: Option<&WorkerId>,
+        failure: &Failure,
+        limits: Limits,
+    ) {
+        let tries = self.tries.entry(blamed).or_default();
+        tries.workers.extend(worker.cloned());
+        match failure.kind.verdict() {
+            Verdict::RetryElsewhere => tries.lapses += 1,
+            Verdict::Retry | Verdict::Retable | Verdict::FailJob => tries.failures += 1,
+        }
+        if tries.failures >= limits.attempts_max || tries.lapses >= limits.lapses_max {
+            self.doomed = Some(Box::new(failure.clone()));
+        }
+    }
+
+    fn retried(&mut self) {
+        let keeps = match &self.outcome {
+            // The objects of a failed job are still there, unless it is the source or the table
+            // that they were made from which is wrong.
+            Some(JobOutcome::Failed(failure)) => match failure.kind.verdict() {
+                Verdict::Retable => false,
+                Verdict::FailJob | Verdict::Retry | Verdict::RetryElsewhere => {
+                    failure.kind != cleanplate_types::failure::FailureKind::SourceChanged
+                }
+            },
+            Some(
+                JobOutcome::Done(_)
+                | JobOutcome::Copied { .. }
+                | JobOutcome::Abstained { .. }
+                | JobOutcome::Cancelled,
+            )
+            | None => false,
+        };
+        if !keeps {
+            self.start_anew();
+        }
+        self.tries.clear();
+        self.stitch_failures = 0;
+        self.doomed = None;
+        self.retable = None;
+        self.outcome = None;
+        self.ended = None;
+    }
+}
+
+fn frames_of(survey: Option<&Survey>, cell: CellIndex) -> u64 {
+    let cell = survey.and_then(|survey| survey.cells.get(place(cell)));
+    cell.map_or(0, |cell| cell.frames.count())
+}

@@ -1,0 +1,186 @@
+//! One job as the records tell it: its phase, and what is true in that phase.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use cleanplate_types::cell::{Cell, Segment};
+use cleanplate_types::digest::Sha;
+use cleanplate_types::encode::EncodeSpec;
+use cleanplate_types::failure::Failure;
+use cleanplate_types::ids::{CellIndex, LeaseId};
+use cleanplate_types::object::ObjectRef;
+use cleanplate_types::overlay::OverlayPlan;
+use cleanplate_types::part::PartSummary;
+use cleanplate_types::request::JobRequest;
+use cleanplate_types::time::Tick;
+
+use crate::input::{IntakeResult, Survey};
+use crate::ledger::frontier::Frontier;
+use crate::ledger::tries::{Blamed, Tries};
+use crate::outcome::{CopyReason, JobOutcome};
+
+/// Failures that a job remembers: enough to see a pattern, 32 x about 300 bytes.
+pub(crate) const FAILURES_KEPT: usize = 32;
+
+/// A job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Job {
+    pub(crate) request: JobRequest,
+    pub(crate) sequence: u64,
+    pub(crate) submitted: Tick,
+    pub(crate) phase: Phase,
+    /// Why the frame table is made by decoding, where packets proved wrong.
+    pub(crate) decode_all: Option<String>,
+    pub(crate) intake: Option<Box<IntakeResult>>,
+    pub(crate) survey: Option<Box<Survey>>,
+    pub(crate) plan: Option<Box<OverlayPlan>>,
+    /// The hardware encoder was lost: software from here on.
+    pub(crate) in_software: bool,
+    pub(crate) leases: BTreeSet<LeaseId>,
+    pub(crate) tries: BTreeMap<Blamed, Tries>,
+    pub(crate) failures: VecDeque<Failure>,
+    pub(crate) stitch_failures: u32,
+    /// What the job must fail with; the `Ended` record follows.
+    pub(crate) doomed: Option<Box<Failure>>,
+    /// What showed that the frame table is wrong; the `Retabled` record follows.
+    pub(crate) retable: Option<Box<Failure>>,
+    pub(crate) outcome: Option<JobOutcome>,
+    pub(crate) ended: Option<Tick>,
+}
+
+/// What a job is at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// The source is to be looked at.
+    Intake,
+    /// Description and table are to be read and planned on.
+    Survey,
+    /// Windows are to be analysed.
+    Analyse {
+        /// The windows that nobody holds.
+        free: BTreeSet<u32>,
+        /// The evidence of each window that is done.
+        evidence: BTreeMap<u32, ObjectRef>,
+    },
+    /// The evidence is to be reduced.
+    Reduce { evidence: Vec<ObjectRef> },
+    /// The finding is to be read.
+    Finding { finding: ObjectRef },
+    /// The encoder is to be chosen.
+    Encoder,
+    /// The brief is to be written.
+    Brief { spec: Box<EncodeSpec> },
+    /// Segments are to be made and stitched.
+    Encode(Box<Encoding>),
+    /// The source is to be copied.
+    Copy { why: CopyReason },
+}
+
+/// A job whose cells are being made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Encoding {
+    pub(crate) spec: EncodeSpec,
+    pub(crate) fingerprint: Sha,
+    pub(crate) brief: ObjectRef,
+    pub(crate) frontier: Frontier,
+    /// Frames of the frontier's cells.
+    pub(crate) frames_free: u64,
+    /// The accepted part of each cell.
+    pub(crate) parts: Vec<Option<Box<PartSummary>>>,
+    pub(crate) cells_committed: u32,
+    pub(crate) frames_committed: u64,
+    /// The extradata of the first accepted part.
+    pub(crate) extradata: Option<Sha>,
+}
+
+impl Job {
+    pub(crate) const fn new(request: JobRequest, sequence: u64, submitted: Tick) -> Self {
+        Self {
+            request,
+            sequence,
+            submitted,
+            phase: Phase::Intake,
+            decode_all: None,
+            intake: None,
+            survey: None,
+            plan: None,
+            in_software: false,
+            leases: BTreeSet::new(),
+            tries: BTreeMap::new(),
+            failures: VecDeque::new(),
+            stitch_failures: 0,
+            doomed: None,
+            retable: None,
+            outcome: None,
+            ended: None,
+        }
+    }
+
+    pub(crate) fn cells(&self) -> &[Cell] {
+        self.survey.as_ref().map_or(&[], |survey| &survey.cells)
+    }
+
+    /// Whether there is a piece of work that nobody holds.
+    pub(crate) fn has_free_piece(&self) -> bool {
+        if self.outcome.is_some() || self.doomed.is_some() || self.retable.is_some() {
+            return false;
+        }
+        match &self.phase {
+            Phase::Intake | Phase::Reduce { .. } => self.leases.is_empty(),
+            Phase::Analyse { free, .. } => !free.is_empty(),
+            Phase::Encode(encoding) => !encoding.frontier.is_empty(),
+            Phase::Survey
+            | Phase::Finding { .. }
+            | Phase::Encoder
+            | Phase::Brief { .. }
+            | Phase::Copy { .. } => false,
+        }
+    }
+
+    pub(crate) fn remember(&mut self, failure: &Failure) {
+        if self.failures.len() == FAILURES_KEPT {
+            self.failures.pop_front();
+        }
+        self.failures.push_back(failure.clone());
+    }
+
+    /// Forgets all work that was done, keeping the request.
+    pub(crate) fn start_anew(&mut self) {
+        let failures = std::mem::take(&mut self.failures);
+        *self = Self::new(self.request.clone(), self.sequence, self.submitted);
+        self.failures = failures;
+    }
+}
+
+impl Encoding {
+    pub(crate) fn new(spec: EncodeSpec, brief: ObjectRef, cells: &[Cell]) -> Self {
+        Self {
+            fingerprint: spec.fingerprint(),
+            spec,
+            brief,
+            frontier: Frontier::all(u32::try_from(cells.len()).unwrap_or(u32::MAX)),
+            frames_free: cells.iter().map(|cell| cell.frames.count()).sum(),
+            parts: vec![None; cells.len()],
+            cells_committed: 0,
+            frames_committed: 0,
+            extradata: None,
+        }
+    }
+
+    pub(crate) fn part(&self, cell: CellIndex) -> Option<&PartSummary> {
+        self.parts.get(place(cell))?.as_deref()
+    }
+
+    pub(crate) fn is_complete(&self) -> bool {
+        self.cells_committed as usize == self.parts.len()
+    }
+
+    /// The cells of `segment` that have no accepted part.
+    pub(crate) fn missing(&self, segment: Segment) -> impl Iterator<Item = CellIndex> {
+        segment.indices().filter(|cell| self.part(*cell).is_none())
+    }
+}
+
+/// A cell's place in vectors.
+pub(crate) const fn place(cell: CellIndex) -> usize {
+    cell.0 as usize
+}

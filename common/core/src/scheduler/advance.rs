@@ -1,0 +1,260 @@
+//! Taking a job as far as it can get: what to ask for next, and when it ends.
+
+use std::cmp::Reverse;
+
+use cleanplate_types::brief::JobBrief;
+use cleanplate_types::failure::{Failure, FailureKind, Stage};
+use cleanplate_types::ids::JobId;
+use cleanplate_types::request::EncoderChoice;
+
+use crate::effect::Effect;
+use crate::ledger::job::{Job, Phase};
+use crate::outcome::JobOutcome;
+use crate::planning::encoder::{Choice, Mood, choose_encoder, encode_spec};
+use crate::record::Event;
+use crate::scheduler::Scheduler;
+use crate::scheduler::timers::Timer;
+
+/// The most that a rest is doubled: 2 s become 32 s.
+const REST_DOUBLINGS_MAX: u32 = 4;
+
+impl Scheduler {
+    /// Takes `job` as far as it can get now. Harmless to call too often.
+    pub(super) fn advance(&mut self, job: &JobId, effects: &mut Vec<Effect>) {
+        while self.advance_once(job, effects) {}
+        self.refresh(job);
+    }
+
+    /// One transition or request; says whether there may be another at once.
+    fn advance_once(&mut self, id: &JobId, effects: &mut Vec<Effect>) -> bool {
+        let Some(job) = self.open_job(id) else {
+            return false;
+        };
+        if let Some(failure) = job.doomed.clone() {
+            self.end(id, JobOutcome::Failed(failure), effects);
+            return false;
+        }
+        if let Some(failure) = job.retable.clone() {
+            self.start_over(id, Event::Retabled { failure }, effects);
+            return true;
+        }
+        if self.is_resting(id) {
+            return false;
+        }
+        match &job.phase {
+            Phase::Intake | Phase::Analyse { .. } | Phase::Reduce { .. } => false,
+            Phase::Survey | Phase::Finding { .. } | Phase::Brief { .. } => {
+                self.ask(id, effects);
+                false
+            }
+            Phase::Encoder => self.choose(id, effects),
+            Phase::Encode(_) => {
+                self.tend_stitch(id, effects);
+                self.mind_encoder(id, effects)
+            }
+            Phase::Copy { .. } => {
+                self.tend_copy(id, effects);
+                false
+            }
+        }
+    }
+
+    /// Asks once for the object that the job's phase needs.
+    fn ask(&mut self, id: &JobId, effects: &mut Vec<Effect>) {
+        let Some(tending) = self.tended.get_mut(id) else {
+            return;
+        };
+        if std::mem::replace(&mut tending.asked, true) {
+            return;
+        }
+        let request = self.ledger.jobs.get(id).and_then(|job| request_of(id, job));
+        effects.extend(request);
+    }
+
+    /// Chooses the encoder, or waits for one; says whether it did.
+    fn choose(&mut self, id: &JobId, effects: &mut Vec<Effect>) -> bool {
+        let (Some(job), started) = (self.open_job(id), self.started) else {
+            return false;
+        };
+        let Some(survey) = &job.survey else {
+            return false;
+        };
+        let until = job.submitted.max(started).after(self.config.encoder_grace_ms);
+        let mood = Mood { patient: self.now < until, in_software: job.in_software };
+        let video = &survey.description.video;
+        let chosen = choose_encoder(&job.request, video, self.fleet.proofs(), mood);
+        let spec = match &chosen {
+            Ok(Choice::Take(proof)) => {
+                encode_spec(video, &job.request, proof, &survey.cells).map(Some)
+            }
+            Ok(Choice::Wait { .. } | Choice::Missing(_)) => Ok(None),
+            Err(error) => Err(error.clone()),
+        };
+        if let (Some(tending), Ok(choice)) = (self.tended.get_mut(id), chosen) {
+            if let Choice::Wait { .. } = choice {
+                self.timers.insert((until, Timer::Job(id.clone())));
+            }
+            tending.choice = Some(choice);
+        }
+        match spec {
+            Ok(Some(spec)) => {
+                self.record(id, Event::EncoderChosen(Box::new(spec)), effects);
+                true
+            }
+            Ok(None) => false,
+            Err(error) => {
+                self.fail_job(id, FailureKind::BadRequest, error.to_string(), effects);
+                false
+            }
+        }
+    }
+
+    /// Notices that no attached worker has the job's encoder any more; says whether the job starts
+    /// anew.
+    fn mind_encoder(&mut self, id: &JobId, effects: &mut Vec<Effect>) -> bool {
+        let Some((job, Phase::Encode(encoding))) = self.open_job(id).map(|job| (job, &job.phase))
+        else {
+            return false;
+        };
+        let encoder = encoding.spec.encoder.clone();
+        let missing = !self.fleet.proves(&encoder)
+            && self.fleet.attached() > 0
+            && !encoding.frontier.is_empty()
+            && job.leases.is_empty();
+        let (restart, hardware) =
+            (job.request.restart_on_encoder_loss, encoder.name.is_hardware());
+        let named_software =
+            !hardware && matches!(job.request.encoder, EncoderChoice::Named(_) | EncoderChoice::Auto);
+        let (now, lost_ms) = (self.now, self.config.encoder_lost_ms);
+        let Some(tending) = self.tended.get_mut(id) else {
+            return false;
+        };
+        if !missing {
+            tending.encoder_missing_since = None;
+            return false;
+        }
+        let until = tending.encoder_missing_since.get_or_insert(now).after(lost_ms);
+        if now < until {
+            self.arm(until, Timer::Job(id.clone()));
+            return false;
+        }
+        let message = format!(
+            "no attached worker has proved {} of build `{}` any more; attach one and retry, or submit with --restart-on-encoder-loss",
+            encoder.name, encoder.build
+        );
+        let failure =
+            Box::new(Failure::new(FailureKind::WorkerLacks, Stage::Encode, message));
+        if restart && (hardware || named_software) {
+            self.start_over(id, Event::EncoderLost { failure }, effects);
+            return true;
+        }
+        self.end(id, JobOutcome::Failed(failure), effects);
+        false
+    }
+
+    /// Makes `event`, which throws the job's parts away, true.
+    fn start_over(&mut self, id: &JobId, event: Event, effects: &mut Vec<Effect>) {
+        self.abort_stitch(id, effects);
+        if let Some(tending) = self.tended.get_mut(id) {
+            let rest_until = tending.rest_until;
+            *tending = crate::scheduler::tending::Tending { rest_until, ..Default::default() };
+        }
+        self.record_and_revoke(id, event, effects);
+    }
+
+    /// Ends a job.
+    pub(super) fn end(&mut self, id: &JobId, outcome: JobOutcome, effects: &mut Vec<Effect>) {
+        let (published, swept) = match &outcome {
+            JobOutcome::Done(_) | JobOutcome::Copied { .. } => (true, true),
+            JobOutcome::Abstained { .. } | JobOutcome::Cancelled => (false, true),
+            JobOutcome::Failed(_) => (false, false),
+        };
+        if !published {
+            self.abort_stitch(id, effects);
+        }
+        self.record_and_revoke(id, Event::Ended(outcome.clone()), effects);
+        self.tended.remove(id);
+        self.refresh(id);
+        effects.push(Effect::JobEnded { job: id.clone(), outcome });
+        if swept {
+            effects.push(Effect::Sweep { job: id.clone() });
+        }
+    }
+
+    /// Puts a job where granting and encoders look for it, or takes it away from there.
+    pub(super) fn refresh(&mut self, id: &JobId) {
+        let Some(job) = self.ledger.jobs.get(id) else {
+            return;
+        };
+        let key = (Reverse(job.request.priority), job.sequence, id.clone());
+        if job.has_free_piece() && !self.is_resting(id) {
+            self.matchable |= self.grantable.insert(key);
+        } else {
+            self.grantable.remove(&key);
+        }
+        let bound = job.outcome.is_none() && job.minds_encoders();
+        if !bound {
+            self.encoder_bound.remove(id);
+        } else if !self.encoder_bound.contains(id) {
+            self.encoder_bound.insert(id.clone());
+        }
+    }
+
+    fn is_resting(&self, id: &JobId) -> bool {
+        let until = self.tended.get(id).and_then(|tending| tending.rest_until);
+        until.is_some_and(|until| self.now < until)
+    }
+
+    /// Lets a job rest: its source or the store is unavailable.
+    pub(super) fn rest(&mut self, id: &JobId) {
+        let (now, rest_ms) = (self.now, self.config.rest_ms);
+        let Some(tending) = self.tended.get_mut(id) else {
+            return;
+        };
+        let until = now.after(rest_ms << tending.rests.min(REST_DOUBLINGS_MAX));
+        tending.rests += 1;
+        tending.rest_until = Some(until);
+        self.arm(until, Timer::Job(id.clone()));
+    }
+
+    /// Source and store were there again.
+    pub(super) fn rested(&mut self, id: &JobId) {
+        if let Some(tending) = self.tended.get_mut(id) {
+            tending.rests = 0;
+        }
+    }
+}
+
+/// What the job's phase needs from the store.
+fn request_of(id: &JobId, job: &Job) -> Option<Effect> {
+    let intake = job.intake.as_ref()?;
+    match &job.phase {
+        Phase::Survey => Some(Effect::LoadTable {
+            job: id.clone(),
+            description: intake.description.clone(),
+            table: intake.table.clone(),
+        }),
+        Phase::Finding { finding } => {
+            Some(Effect::LoadFinding { job: id.clone(), finding: finding.clone() })
+        }
+        Phase::Brief { spec } => {
+            let survey = job.survey.as_ref()?;
+            let brief = JobBrief {
+                job: id.clone(),
+                source: intake.source.clone(),
+                description: survey.description.clone(),
+                table: intake.table.clone(),
+                plan: (**job.plan.as_ref()?).clone(),
+                spec: (**spec).clone(),
+                cells: survey.cells.clone(),
+            };
+            Some(Effect::WriteBrief { job: id.clone(), brief: Box::new(brief) })
+        }
+        Phase::Intake
+        | Phase::Analyse { .. }
+        | Phase::Reduce { .. }
+        | Phase::Encoder
+        | Phase::Encode(_)
+        | Phase::Copy { .. } => None,
+    }
+}

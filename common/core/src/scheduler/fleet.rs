@@ -1,0 +1,258 @@
+//! The workers as they are now: sessions, slots, speeds, who is idle. Not durable: after a restart the
+//! workers attach again and tell.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+
+use cleanplate_types::encode::EncoderProof;
+use cleanplate_types::ids::{LeaseId, WorkerId};
+use cleanplate_types::tier::Card;
+use cleanplate_types::time::Tick;
+
+/// A worker that is attached, or that may still come back to its leases.
+#[derive(Debug, Clone)]
+pub(crate) struct Worker {
+    pub(crate) session: Option<u64>,
+    pub(crate) card: Card,
+    pub(crate) slots: u32,
+    pub(crate) encoders: Vec<EncoderProof>,
+    pub(crate) leases: BTreeSet<LeaseId>,
+    pub(crate) draining: bool,
+    /// Attached, but not heard for too long: its leases have lapsed, and it gets none.
+    pub(crate) silent: bool,
+    pub(crate) set_aside_until: Option<Tick>,
+    pub(crate) failures_in_a_row: u32,
+    pub(crate) last_seen: Tick,
+    /// The silence after which it is given up.
+    pub(crate) silence_ms: u64,
+    /// Measured speed of one slot, in thousandths of a frame a second.
+    pub(crate) speed: Option<u64>,
+    idle: Option<Idle>,
+}
+
+/// The order in which idle workers are served: those with the fewest leases first, so that work
+/// spreads; the fastest of them first.
+type Idle = (u32, Reverse<u64>, WorkerId);
+
+impl Worker {
+    /// A worker that nobody has attached yet.
+    pub(crate) const fn absent(now: Tick, silence_ms: u64) -> Self {
+        Self {
+            session: None,
+            card: Card::None,
+            slots: 0,
+            encoders: Vec::new(),
+            leases: BTreeSet::new(),
+            draining: false,
+            silent: false,
+            set_aside_until: None,
+            failures_in_a_row: 0,
+            last_seen: now,
+            silence_ms,
+            speed: None,
+            idle: None,
+        }
+    }
+
+    /// Whether it may get leases at all.
+    pub(crate) const fn takes_work(&self) -> bool {
+        self.session.is_some()
+            && !self.draining
+            && !self.silent
+            && self.set_aside_until.is_none()
+            && self.slots > 0
+    }
+
+    /// Speed of one slot in thousandths of a frame a second: measured, or its tier's row at 1080p.
+    pub(crate) fn slot_speed(&self) -> u64 {
+        let tier = self.card.tier();
+        self.speed.unwrap_or_else(|| u64::from(tier.fps_min + tier.fps_max) * 500)
+    }
+
+    fn leases_held(&self) -> u32 {
+        u32::try_from(self.leases.len()).unwrap_or(u32::MAX)
+    }
+}
+
+/// All workers, and what is asked of them often, kept up to date.
+#[derive(Debug, Default)]
+pub(crate) struct Fleet {
+    workers: BTreeMap<WorkerId, Worker>,
+    idle: BTreeSet<Idle>,
+    /// Slots that have proved each encoder, of attached workers that do not drain.
+    proofs: BTreeMap<EncoderProof, u64>,
+    /// Speed of all slots that take work.
+    speed: u64,
+    attached: usize,
+    taking: usize,
+}
+
+impl Fleet {
+    pub(crate) fn workers(&self) -> impl Iterator<Item = (&WorkerId, &Worker)> {
+        self.workers.iter()
+    }
+
+    pub(crate) fn worker(&self, id: &WorkerId) -> Option<&Worker> {
+        self.workers.get(id)
+    }
+
+    /// Slots that have proved each encoder and build.
+    pub(crate) fn proofs(&self) -> impl Iterator<Item = (&EncoderProof, u64)> {
+        self.proofs.iter().map(|(proof, slots)| (proof, *slots))
+    }
+
+    pub(crate) fn proves(&self, encoder: &EncoderProof) -> bool {
+        self.proofs.contains_key(encoder)
+    }
+
+    /// Speed of all slots that take work, in thousandths of a frame a second.
+    pub(crate) const fn speed(&self) -> u64 {
+        self.speed
+    }
+
+    /// Workers with a session.
+    pub(crate) const fn attached(&self) -> usize {
+        self.attached
+    }
+
+    /// Workers that take work.
+    pub(crate) const fn taking(&self) -> usize {
+        self.taking
+    }
+
+    pub(crate) fn has_idle(&self) -> bool {
+        !self.idle.is_empty()
+    }
+
+    /// Changes a worker (made absent first where it is new) and all that follows from it. Says
+    /// whether an encoder came or went with it.
+    pub(crate) fn edit<R>(
+        &mut self,
+        id: &WorkerId,
+        new: impl FnOnce() -> Worker,
+        change: impl FnOnce(&mut Worker) -> R,
+    ) -> (R, bool) {
+        let mut worker = self.workers.remove(id).unwrap_or_else(new);
+        let before = self.account(&worker, false);
+        self.idle_out(&mut worker);
+        let result = change(&mut worker);
+        let after = self.account(&worker, true);
+        self.idle_in(id, &mut worker);
+        self.workers.insert(id.clone(), worker);
+        (result, before || after)
+    }
+
+    /// Changes a worker that is there, where nothing follows from the change.
+    pub(crate) fn touch(&mut self, id: &WorkerId) -> Option<&mut Worker> {
+        self.workers.get_mut(id)
+    }
+
+    /// Forgets a worker. Says whether an encoder went with it.
+    pub(crate) fn remove(&mut self, id: &WorkerId) -> bool {
+        let Some(mut worker) = self.workers.remove(id) else {
+            return false;
+        };
+        self.idle_out(&mut worker);
+        self.account(&worker, false)
+    }
+
+    /// Notes that `worker` holds `lease` from now on.
+    pub(crate) fn hold(&mut self, id: &WorkerId, lease: LeaseId) {
+        self.change_leases(id, |leases| {
+            leases.insert(lease);
+        });
+    }
+
+    /// Notes that `worker` no longer holds `lease`.
+    pub(crate) fn release(&mut self, id: &WorkerId, lease: LeaseId) {
+        self.change_leases(id, |leases| {
+            leases.remove(&lease);
+        });
+    }
+
+    fn change_leases(&mut self, id: &WorkerId, change: impl FnOnce(&mut BTreeSet<LeaseId>)) {
+        let Some(mut worker) = self.workers.remove(id) else {
+            return;
+        };
+        self.idle_out(&mut worker);
+        change(&mut worker.leases);
+        self.idle_in(id, &mut worker);
+        self.workers.insert(id.clone(), worker);
+    }
+
+    /// Takes the next idle worker out of the queue; `queue` puts it back.
+    pub(crate) fn next_idle(&mut self) -> Option<WorkerId> {
+        let (_, _, id) = self.idle.pop_first()?;
+        if let Some(worker) = self.workers.get_mut(&id) {
+            worker.idle = None;
+        }
+        Some(id)
+    }
+
+    /// Puts workers that were taken out by `next_idle` back where they belong.
+    pub(crate) fn queue(&mut self, ids: &[WorkerId]) {
+        for id in ids {
+            self.change_leases(id, |_| {});
+        }
+    }
+
+    fn idle_out(&mut self, worker: &mut Worker) {
+        if let Some(idle) = worker.idle.take() {
+            self.idle.remove(&idle);
+        }
+    }
+
+    fn idle_in(&mut self, id: &WorkerId, worker: &mut Worker) {
+        let held = worker.leases_held();
+        if worker.takes_work() && held < worker.slots {
+            let idle = (held, Reverse(worker.slot_speed()), id.clone());
+            self.idle.insert(idle.clone());
+            worker.idle = Some(idle);
+        }
+    }
+
+    /// Adds what `worker` counts for, or takes it away; says whether an encoder came or went.
+    fn account(&mut self, worker: &Worker, add: bool) -> bool {
+        let mut changed = false;
+        if worker.session.is_some() {
+            self.attached = step(self.attached, 1, add);
+        }
+        if worker.takes_work() {
+            self.taking = step(self.taking, 1, add);
+            let speed = worker.slot_speed().saturating_mul(u64::from(worker.slots));
+            self.speed = if add { self.speed + speed } else { self.speed - speed };
+        }
+        if worker.session.is_some() && !worker.draining && worker.slots > 0 {
+            for proof in &worker.encoders {
+                changed |= self.count_proof(proof, u64::from(worker.slots), add);
+            }
+        }
+        changed
+    }
+
+    fn count_proof(&mut self, proof: &EncoderProof, slots: u64, add: bool) -> bool {
+        match (self.proofs.get_mut(proof), add) {
+            (Some(count), true) => {
+                *count += slots;
+                false
+            }
+            (None, true) => {
+                self.proofs.insert(proof.clone(), slots);
+                true
+            }
+            (Some(count), false) if *count > slots => {
+                *count -= slots;
+                false
+            }
+            (Some(_), false) => {
+                self.proofs.remove(proof);
+                true
+            }
+            (None, false) => false,
+        }
+    }
+}
+
+const fn step(count: usize, by: usize, add: bool) -> usize {
+    if add { count + by } else { count - by }
+}

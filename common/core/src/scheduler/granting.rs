@@ -1,0 +1,177 @@
+//! Matching idle workers with free pieces of work.
+
+use cleanplate_types::encode::EncoderProof;
+use cleanplate_types::ids::{JobId, WorkerId};
+
+use crate::effect::{Effect, Grant, Work};
+use crate::ledger::job::{Encoding, Job, Phase};
+use crate::ledger::tries::Blamed;
+use crate::record::{Event, Piece};
+use crate::scheduler::Scheduler;
+use crate::scheduler::fleet::Worker;
+use crate::scheduler::tending::Watch;
+use crate::scheduler::timers::Timer;
+use crate::segments::{self, Sizing, Stance};
+
+impl Scheduler {
+    /// Gives idle workers work until no more fits.
+    pub(super) fn grant_all(&mut self, effects: &mut Vec<Effect>) {
+        let mut passed = Vec::new();
+        while !self.grantable.is_empty()
+            && let Some(worker) = self.fleet.next_idle()
+        {
+            match self.match_for(&worker) {
+                Some((job, piece)) => self.grant(&job, &worker, piece, effects),
+                None => passed.push(worker),
+            }
+        }
+        self.fleet.queue(&passed);
+    }
+
+    /// The first job that has something for `worker`, and what.
+    fn match_for(&self, id: &WorkerId) -> Option<(JobId, Piece)> {
+        let worker = self.fleet.worker(id)?;
+        self.grantable.iter().find_map(|(_, _, job)| {
+            let piece = self.piece_for(id, worker, self.ledger.jobs.get(job)?)?;
+            Some((job.clone(), piece))
+        })
+    }
+
+    fn piece_for(&self, id: &WorkerId, worker: &Worker, job: &Job) -> Option<Piece> {
+        let may = |blamed: Blamed| self.may_take(id, job, blamed, None);
+        match &job.phase {
+            Phase::Intake => may(Blamed::Intake).then_some(Piece::Intake),
+            Phase::Analyse { free, .. } => {
+                free.iter().find(|index| may(Blamed::Window(**index))).copied().map(Piece::Window)
+            }
+            Phase::Reduce { .. } => may(Blamed::Reduce).then_some(Piece::Reduce),
+            Phase::Encode(encoding) => self.segment_for(id, worker, job, encoding),
+            Phase::Survey
+            | Phase::Finding { .. }
+            | Phase::Encoder
+            | Phase::Brief { .. }
+            | Phase::Copy { .. } => None,
+        }
+    }
+
+    fn segment_for(
+        &self,
+        id: &WorkerId,
+        worker: &Worker,
+        job: &Job,
+        encoding: &Encoding,
+    ) -> Option<Piece> {
+        let encoder = &encoding.spec.encoder;
+        if !worker.encoders.contains(encoder) {
+            return None;
+        }
+        let target = segments::target_frames(Sizing {
+            measured: worker.speed,
+            speed: worker.slot_speed(),
+            fleet: self.fleet.speed(),
+            tier_frames: worker.card.tier().segment_frames,
+            frames_max: job.request.segment_frames,
+            frames_free: encoding.frames_free,
+            segment_ms: self.config.segment_ms,
+        });
+        let stance = |cell| {
+            let blamed = Blamed::Cell(cell);
+            if !job.tries.contains_key(&blamed) {
+                Stance::Together
+            } else if self.may_take(id, job, blamed, Some(encoder)) {
+                Stance::Alone
+            } else {
+                Stance::NotHere
+            }
+        };
+        segments::cut(encoding.frontier.runs(), job.cells(), target, stance).map(Piece::Segment)
+    }
+
+    /// Whether `id` may take a piece of work: not where it failed at it and another worker, that did
+    /// not, could take it.
+    fn may_take(
+        &self,
+        id: &WorkerId,
+        job: &Job,
+        blamed: Blamed,
+        encoder: Option<&EncoderProof>,
+    ) -> bool {
+        let Some(tries) = job.tries.get(&blamed) else {
+            return true;
+        };
+        let has_it = |worker: &Worker| encoder.is_none_or(|need| worker.encoders.contains(need));
+        !tries.workers.contains(id)
+            || !self.fleet.workers().any(|(other, worker)| {
+                worker.takes_work() && has_it(worker) && !tries.workers.contains(other)
+            })
+    }
+
+    fn grant(
+        &mut self,
+        id: &JobId,
+        worker: &WorkerId,
+        piece: Piece,
+        effects: &mut Vec<Effect>,
+    ) {
+        let lease = self.ledger.next_lease();
+        let attempt = self.ledger.jobs.get(id).map_or(1, |job| attempt_at(job, piece));
+        let event = Event::Leased { lease, worker: worker.clone(), piece, attempt };
+        self.record(id, event, effects);
+        self.fleet.hold(worker, lease);
+        let now = self.now;
+        let watch = Watch { alive: now, frames: Some(0), committed: 0, since: Some(now) };
+        self.watches.insert(lease, watch);
+        let renew_ms = self.config.lease_stuck_ms;
+        let deadline = now.after(renew_ms);
+        self.arm(deadline, Timer::Lease(lease));
+        let session = self.fleet.worker(worker).and_then(|worker| worker.session);
+        let work = self.ledger.jobs.get(id).and_then(|job| work_of(job, piece));
+        if let (Some(session), Some(work)) = (session, work) {
+            let grant = Box::new(Grant { job: id.clone(), attempt, deadline, renew_ms, work });
+            effects.push(Effect::Grant { worker: worker.clone(), session, lease, grant });
+        }
+        self.tend_stitch(id, effects);
+        self.refresh(id);
+    }
+}
+
+fn attempt_at(job: &Job, piece: Piece) -> u32 {
+    let blamed = match piece {
+        Piece::Intake => Blamed::Intake,
+        Piece::Window(index) => Blamed::Window(index),
+        Piece::Reduce => Blamed::Reduce,
+        Piece::Segment(segment) => Blamed::Cell(segment.first),
+    };
+    job.tries.get(&blamed).map_or(0, crate::ledger::tries::Tries::total) + 1
+}
+
+fn work_of(job: &Job, piece: Piece) -> Option<Work> {
+    if let Piece::Intake = piece {
+        return Some(Work::Intake {
+            url: job.request.input.clone(),
+            decode_all: job.decode_all.clone(),
+            on_damage: job.request.on_damage,
+        });
+    }
+    let intake = job.intake.as_ref()?;
+    match (piece, &job.phase) {
+        (Piece::Window(index), Phase::Analyse { .. }) => Some(Work::Analyse {
+            source: intake.source.clone(),
+            description: intake.description.clone(),
+            table: intake.table.clone(),
+            detect: job.request.detect.clone(),
+            index,
+            window: *job.survey.as_ref()?.windows.get(index as usize)?,
+        }),
+        (Piece::Reduce, Phase::Reduce { evidence }) => Some(Work::Reduce {
+            description: intake.description.clone(),
+            table: intake.table.clone(),
+            evidence: evidence.clone(),
+            fill: job.request.fill,
+        }),
+        (Piece::Segment(segment), Phase::Encode(encoding)) => {
+            Some(Work::Segment { brief: encoding.brief.clone(), segment })
+        }
+        (Piece::Intake | Piece::Window(_) | Piece::Reduce | Piece::Segment(_), _) => None,
+    }
+}

@@ -1,0 +1,140 @@
+//! Answers from the store: tables, findings and briefs that were asked for.
+
+use cleanplate_types::failure::{Failure, FailureKind, Stage, Verdict};
+use cleanplate_types::frames::FrameTable;
+use cleanplate_types::ids::JobId;
+use cleanplate_types::object::ObjectRef;
+use cleanplate_types::overlay::Finding;
+use cleanplate_types::source::SourceDescription;
+
+use crate::effect::Effect;
+use crate::ledger::job::{Job, Phase};
+use crate::outcome::{CopyReason, JobOutcome};
+use crate::planning::settle::{Settled, settle};
+use crate::planning::survey::survey;
+use crate::record::Event;
+use crate::scheduler::{Scheduler, not_now};
+
+impl Scheduler {
+    pub(super) fn table_loaded(
+        &mut self,
+        id: &JobId,
+        description: SourceDescription,
+        table: &FrameTable,
+        effects: &mut Vec<Effect>,
+    ) {
+        let Some(job) = self.answered(id, "a table", |phase| matches!(phase, Phase::Survey), effects)
+        else {
+            return;
+        };
+        match survey(&job.request, description, table) {
+            Ok(survey) => {
+                self.record(id, Event::Surveyed(Box::new(survey)), effects);
+                self.advance(id, effects);
+            }
+            Err(error) => self.fail_job(id, error.kind(), error.to_string(), effects),
+        }
+    }
+
+    pub(super) fn finding_loaded(
+        &mut self,
+        id: &JobId,
+        finding: Finding,
+        effects: &mut Vec<Effect>,
+    ) {
+        let finds = |phase: &Phase| matches!(phase, Phase::Finding { .. });
+        let Some(job) = self.answered(id, "a finding", finds, effects) else {
+            return;
+        };
+        let Some(given) = job.survey.as_ref().map(|survey| survey.given.clone()) else {
+            return;
+        };
+        let (fill, allow_unchanged) = (job.request.fill, job.request.allow_unchanged);
+        match settle(given, finding, fill) {
+            Ok(Settled::Plan(plan)) => {
+                self.record(id, Event::PlanSettled(Box::new(plan)), effects);
+            }
+            Ok(Settled::Nothing) => {
+                self.record(id, Event::CopySettled(CopyReason::NothingFound), effects);
+            }
+            Ok(Settled::Abstained { why }) if allow_unchanged => {
+                self.record(id, Event::CopySettled(CopyReason::Abstained { why }), effects);
+            }
+            Ok(Settled::Abstained { why }) => {
+                self.end(id, JobOutcome::Abstained { why }, effects);
+                return;
+            }
+            Err(error) => {
+                self.fail_job(id, FailureKind::Internal, error.to_string(), effects);
+                return;
+            }
+        }
+        self.advance(id, effects);
+    }
+
+    pub(super) fn brief_written(
+        &mut self,
+        id: &JobId,
+        brief: ObjectRef,
+        effects: &mut Vec<Effect>,
+    ) {
+        let writes = |phase: &Phase| matches!(phase, Phase::Brief { .. });
+        if self.answered(id, "a brief", writes, effects).is_some() {
+            self.record(id, Event::Briefed { brief }, effects);
+            self.advance(id, effects);
+        }
+    }
+
+    pub(super) fn object_failed(
+        &mut self,
+        id: &JobId,
+        mut failure: Failure,
+        effects: &mut Vec<Effect>,
+    ) {
+        let asked = self.tended.get_mut(id).filter(|tending| tending.asked);
+        let Some(tending) = asked else {
+            not_now(id, "a failed object", effects);
+            return;
+        };
+        tending.asked = false;
+        tending.object_failures += 1;
+        failure.attempt = tending.object_failures;
+        let again = match failure.kind.verdict() {
+            Verdict::Retry | Verdict::RetryElsewhere => {
+                tending.object_failures < self.config.attempts_max
+            }
+            Verdict::Retable | Verdict::FailJob => false,
+        };
+        if again {
+            self.rest(id);
+            self.refresh(id);
+        } else {
+            self.end(id, JobOutcome::Failed(Box::new(failure)), effects);
+        }
+    }
+
+    /// The job that this answer is for, where it waits for such a one.
+    fn answered(
+        &mut self,
+        id: &JobId,
+        what: &'static str,
+        fits: impl Fn(&Phase) -> bool,
+        effects: &mut Vec<Effect>,
+    ) -> Option<&Job> {
+        let waits = self.open_job(id).is_some_and(|job| fits(&job.phase));
+        let tending = self.tended.get_mut(id).filter(|tending| waits && tending.asked);
+        let Some(tending) = tending else {
+            not_now(id, what, effects);
+            return None;
+        };
+        tending.asked = false;
+        tending.object_failures = 0;
+        tending.rests = 0;
+        self.open_job(id)
+    }
+}
+
+    pub(super) fn internal(message: impl Into<String>) -> Failure {
+        Failure::new(FailureKind::Internal, Stage::Plan, message)
+    }
+}

@@ -1,0 +1,311 @@
+//! What workers tell of their leases: accepted only under the lease that is current (invariant 6).
+
+use cleanplate_types::failure::{Failure, FailureKind, Stage, Verdict};
+use cleanplate_types::frames::FrameRange;
+use cleanplate_types::ids::{JobId, LeaseId, WorkerId};
+use cleanplate_types::object::ObjectRef;
+use cleanplate_types::part::PartSummary;
+
+use crate::effect::{Effect, Ignored};
+use crate::input::{IntakeResult, Report};
+use crate::ledger::Lease;
+use crate::ledger::job::{Job, Phase, place};
+use crate::ledger::tries::Blamed;
+use crate::record::{Event, LeaseEnd, Piece};
+use crate::scheduler::Scheduler;
+use crate::scheduler::meter::rate;
+use crate::seams::{self, Seam};
+
+impl Scheduler {
+    pub(super) fn report(
+        &mut self,
+        worker: &WorkerId,
+        lease: LeaseId,
+        report: Report,
+        effects: &mut Vec<Effect>,
+    ) {
+        self.hear(worker);
+        let known = self.ledger.leases.get(&lease).filter(|known| known.worker == *worker);
+        let Some(Lease { job, piece, .. }) = known else {
+            self.stale(worker, lease, &report, effects);
+            return;
+        };
+        let (job, piece) = (job.clone(), *piece);
+        match (report, piece) {
+            (Report::Progress { frames }, _) => self.progress(&job, lease, frames),
+            (Report::Failed { failure }, _) => self.fail_lease(lease, *failure, effects),
+            (Report::IntakeDone(intake), Piece::Intake) => {
+                self.intake_done(&job, lease, intake, effects);
+            }
+            (Report::WindowDone { evidence }, Piece::Window(index)) => {
+                let event = Event::WindowDone { lease, index, evidence };
+                self.piece_done(&job, worker, lease, event, effects);
+            }
+            (Report::ReduceDone { finding }, Piece::Reduce) => {
+                self.reduce_done(&job, worker, (lease, finding), effects);
+            }
+            (Report::CellDone { summary }, Piece::Segment(_)) => {
+                self.cell_done(&job, lease, summary, effects);
+            }
+            (Report::SegmentDone, Piece::Segment(_)) => self.segment_done(lease, effects),
+            (
+                Report::IntakeDone(_)
+                | Report::WindowDone { .. }
+                | Report::ReduceDone { .. }
+                | Report::CellDone { .. }
+                | Report::SegmentDone,
+                _,
+            ) => effects.push(Effect::Ignored(Ignored::OutOfPlace {
+                lease,
+                what: "a result of another kind of work",
+            })),
+        }
+    }
+
+    /// A report under a lease that is not the worker's: void. Where the worker still works on it,
+    /// it did not hear that the lease is over.
+    fn stale(
+        &self,
+        worker: &WorkerId,
+        lease: LeaseId,
+        report: &Report,
+        effects: &mut Vec<Effect>,
+    ) {
+        effects.push(Effect::Ignored(Ignored::StaleLease { worker: worker.clone(), lease }));
+        match report {
+            Report::Progress { .. } | Report::CellDone { .. } => {
+                self.revoke(worker, lease, effects);
+            }
+            Report::IntakeDone(_)
+            | Report::WindowDone { .. }
+            | Report::ReduceDone { .. }
+            | Report::SegmentDone
+            | Report::Failed { .. } => {}
+        }
+    }
+
+    fn progress(&mut self, job: &JobId, lease: LeaseId, frames: u64) {
+        let now = self.now;
+        let Some(watch) = self.watches.get_mut(&lease) else {
+            return;
+        };
+        let more = watch.frames.map_or(0, |before| frames.saturating_sub(before));
+        if watch.frames.is_none_or(|before| frames > before) {
+            watch.frames = Some(frames);
+            watch.alive = now;
+        }
+        let encoding = self.ledger.jobs.get(job).is_some_and(Job::is_encoding);
+        if more > 0
+            && encoding
+            && let Some(tending) = self.tended.get_mut(job)
+        {
+            tending.meter.add(now, more);
+        }
+    }
+
+    fn intake_done(
+        &mut self,
+        job: &JobId,
+        lease: LeaseId,
+        intake: Box<IntakeResult>,
+        effects: &mut Vec<Effect>,
+    ) {
+        let Some(worker) = self.ledger.leases.get(&lease).map(|lease| lease.worker.clone()) else {
+            return;
+        };
+        self.piece_done(job, &worker, lease, Event::IntakeDone { lease, intake }, effects);
+    }
+
+    fn reduce_done(
+        &mut self,
+        job: &JobId,
+        worker: &WorkerId,
+        (lease, finding): (LeaseId, ObjectRef),
+        effects: &mut Vec<Effect>,
+    ) {
+        self.piece_done(job, worker, lease, Event::Reduced { lease, finding }, effects);
+    }
+
+    /// A result that ends its lease came.
+    fn piece_done(
+        &mut self,
+        job: &JobId,
+        worker: &WorkerId,
+        lease: LeaseId,
+        event: Event,
+        effects: &mut Vec<Effect>,
+    ) {
+        self.record(job, event, effects);
+        self.release(worker, lease);
+        self.worker_succeeded(worker);
+        self.rested(job);
+        self.advance(job, effects);
+    }
+
+    fn cell_done(
+        &mut self,
+        id: &JobId,
+        lease: LeaseId,
+        summary: Box<PartSummary>,
+        effects: &mut Vec<Effect>,
+    ) {
+        let cell = summary.cell;
+        let Some(Piece::Segment(segment)) = self.ledger.leases.get(&lease).map(|it| it.piece) else {
+            return;
+        };
+        let Some(job) = self.ledger.jobs.get(id) else {
+            return;
+        };
+        let Phase::Encode(encoding) = &job.phase else {
+            return;
+        };
+        if !segment.holds(cell) || encoding.part(cell).is_some() {
+            let what = "a cell that is not the lease's or is committed already";
+            effects.push(Effect::Ignored(Ignored::OutOfPlace { lease, what }));
+            return;
+        }
+        let Some(expected) = job.cells().get(place(cell)) else {
+            return;
+        };
+        let seam = Seam {
+            cell: expected,
+            spec: &encoding.spec,
+            fingerprint: encoding.fingerprint,
+            extradata: encoding.extradata,
+        };
+        if let Err(refusal) = seams::check(seam, &summary) {
+            let kind = FailureKind::PartRefused;
+            let failure = Failure::new(kind, Stage::Commit, refusal.to_string());
+            let failure = failure.at(expected.frames);
+            self.fail_lease(lease, failure, effects);
+            return;
+        }
+        let frames = summary.frames;
+        self.record(id, Event::CellCommitted { lease, summary }, effects);
+        self.note_commit(id, lease, frames);
+        self.rested(id);
+        self.tend_stitch(id, effects);
+    }
+
+    /// A commit is progress, and tells how fast the worker is.
+    fn note_commit(&mut self, job: &JobId, lease: LeaseId, frames: u64) {
+        let now = self.now;
+        let Some(watch) = self.watches.get_mut(&lease) else {
+            return;
+        };
+        watch.alive = now;
+        watch.committed += frames;
+        let before = watch.frames.unwrap_or(watch.committed);
+        let more = watch.committed.saturating_sub(before);
+        watch.frames = Some(before.max(watch.committed));
+        let (committed, since) = (watch.committed, watch.since);
+        if let Some(tending) = self.tended.get_mut(job) {
+            tending.meter.add(now, more);
+        }
+        let Some(worker) = self.ledger.leases.get(&lease).map(|lease| lease.worker.clone()) else {
+            return;
+        };
+        self.worker_succeeded(&worker);
+        let measured = since.and_then(|since| rate(committed, now.since(since)));
+        let first = self.fleet.worker(&worker).is_some_and(|worker| worker.speed.is_none());
+        if first && measured.is_some() {
+            self.edit_worker(&worker, |worker| worker.speed = measured);
+        }
+    }
+
+    /// Whether all cells of a segment lease are committed.
+    pub(super) fn lease_is_complete(&self, id: LeaseId) -> bool {
+        let Some(Lease { job, piece: Piece::Segment(segment), .. }) = self.ledger.leases.get(&id)
+        else {
+            return false;
+        };
+        match self.ledger.jobs.get(job).map(|job| &job.phase) {
+            Some(Phase::Encode(encoding)) => encoding.missing(*segment).next().is_none(),
+            Some(
+                Phase::Intake
+                | Phase::Survey
+                | Phase::Analyse { .. }
+                | Phase::Reduce { .. }
+                | Phase::Finding { .. }
+                | Phase::Encoder
+                | Phase::Brief { .. }
+                | Phase::Copy { .. },
+            )
+            | None => false,
+        }
+    }
+
+    pub(super) fn segment_done(&mut self, id: LeaseId, effects: &mut Vec<Effect>) {
+        if !self.lease_is_complete(id) {
+            let message = "the worker ended the segment without handing in all of its cells";
+            let failure = Failure::new(FailureKind::PartRefused, Stage::Commit, message);
+            self.fail_lease(id, failure, effects);
+            return;
+        }
+        let Some(Lease { job, worker, .. }) = self.ledger.leases.get(&id).cloned() else {
+            return;
+        };
+        let watch = self.watches.get(&id).copied();
+        let measured = watch
+            .and_then(|watch| rate(watch.committed, self.now.since(watch.since?)))
+            .filter(|speed| *speed > 0);
+        self.record(&job, Event::LeaseEnded { lease: id, end: LeaseEnd::Done }, effects);
+        self.release(&worker, id);
+        self.worker_succeeded(&worker);
+        if let Some(measured) = measured
+            && self.fleet.worker(&worker).is_some()
+        {
+            // One segment corrects a wrong first guess for the most part; two settle it.
+            self.edit_worker(&worker, |worker| {
+                let before = worker.speed.unwrap_or(measured);
+                worker.speed = Some((before + 3 * measured) / 4);
+            });
+        }
+        self.advance(&job, effects);
+    }
+
+    /// A lease is over without a result; what was committed under it stays.
+    pub(super) fn fail_lease(
+        &mut self,
+        id: LeaseId,
+        mut failure: Failure,
+        effects: &mut Vec<Effect>,
+    ) {
+        let Some(lease) = self.ledger.leases.get(&id).cloned() else {
+            return;
+        };
+        let kind = failure.kind;
+        failure.lease = Some(id);
+        failure.worker = Some(lease.worker.clone());
+        let job = self.ledger.jobs.get(&lease.job);
+        failure.attempt = job.map_or(lease.attempt, |job| attempt_blamed(job, &lease, &failure));
+        failure.frames = failure.frames.or_else(|| job.and_then(|job| frames_of(job, lease.piece)));
+        let end = LeaseEnd::Failed(Box::new(failure));
+        self.record(&lease.job, Event::LeaseEnded { lease: id, end }, effects);
+        self.release(&lease.worker, id);
+        self.revoke(&lease.worker, id, effects);
+        match (kind.verdict(), kind) {
+            (_, FailureKind::SourceUnavailable | FailureKind::StoreUnavailable) => {
+                self.rest(&lease.job);
+            }
+            (Verdict::Retry | Verdict::RetryElsewhere, _) => self.worker_failed(&lease.worker),
+            (Verdict::Retable | Verdict::FailJob, _) => {}
+        }
+        self.advance(&lease.job, effects);
+    }
+}
+
+/// Which attempt at the blamed piece of work this failure ends.
+fn attempt_blamed(job: &Job, lease: &Lease, failure: &Failure) -> u32 {
+    let blamed: Option<Blamed> = job.to_blame(lease.piece, failure);
+    let tries = blamed.and_then(|blamed| job.tries.get(&blamed));
+    tries.map_or(0, crate::ledger::tries::Tries::total) + 1
+}
+
+fn frames_of(job: &Job, piece: Piece) -> Option<FrameRange> {
+    match piece {
+        Piece::Intake | Piece::Reduce => None,
+        Piece::Window(index) => job.survey.as_ref()?.windows.get(index as usize).copied(),
+        Piece::Segment(segment) => Some(segment.frames),
+    }
+}

@@ -1,0 +1,138 @@
+//! What happens when nothing happens: silent workers, stuck leases, waits that end.
+
+use cleanplate_types::failure::{Failure, FailureKind, Stage};
+use cleanplate_types::ids::{JobId, LeaseId, WorkerId};
+use cleanplate_types::time::Tick;
+
+use crate::effect::Effect;
+use crate::scheduler::Scheduler;
+
+/// What to look at when its time comes.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Timer {
+    /// Whether a worker is silent.
+    Worker(WorkerId),
+    /// Whether a lease is stuck.
+    Lease(LeaseId),
+    /// Whether a worker is to be tried again.
+    SetAside(WorkerId),
+    /// Whether a job has waited long enough.
+    Job(JobId),
+}
+
+impl Scheduler {
+    /// Sets the clock. Where this step comes much later than it was due, the coordinator itself was
+    /// held up (a suspended machine, a slow disk): what the workers sent is still unread, so their
+    /// silence is not theirs.
+    pub(super) fn begin(&mut self, now: Tick) {
+        self.now = self.now.max(now);
+        let stalled = self
+            .timers
+            .first()
+            .is_some_and(|(due, _)| self.now.since(*due) > self.config.worker_silent_ms / 2);
+        if stalled {
+            let now = self.now;
+            let ids: Vec<WorkerId> = self.fleet.workers().map(|(id, _)| id.clone()).collect();
+            for worker in ids.iter().filter_map(|id| self.fleet.touch(id).map(|_| id)) {
+                self.hear(worker);
+            }
+            for watch in self.watches.values_mut() {
+                watch.alive = watch.alive.max(Tick(now.0.saturating_sub(self.config.worker_silent_ms)));
+            }
+        }
+    }
+
+    /// Fires every timer that is due.
+    pub(super) fn fire_timers(&mut self, effects: &mut Vec<Effect>) {
+        while let Some((at, _)) = self.timers.first()
+            && *at <= self.now
+            && let Some((_, timer)) = self.timers.pop_first()
+        {
+            match timer {
+                Timer::Worker(worker) => self.worker_due(&worker, effects),
+                Timer::Lease(lease) => self.lease_due(lease, effects),
+                Timer::SetAside(worker) => self.set_aside_due(&worker),
+                Timer::Job(job) => self.advance(&job, effects),
+            }
+        }
+    }
+
+    pub(super) fn arm(&mut self, at: Tick, timer: Timer) {
+        self.timers.insert((at, timer));
+    }
+
+    fn worker_due(&mut self, id: &WorkerId, effects: &mut Vec<Effect>) {
+        let Some(worker) = self.fleet.worker(id) else {
+            return;
+        };
+        let deadline = worker.last_seen.after(worker.silence_ms);
+        if self.now < deadline {
+            self.arm(deadline, Timer::Worker(id.clone()));
+            return;
+        }
+        let silent_ms = self.now.since(worker.last_seen);
+        let attached = worker.session.is_some();
+        let leases: Vec<LeaseId> = worker.leases.iter().copied().collect();
+        let changed = if attached {
+            self.edit_worker(id, |worker| worker.silent = true).1
+        } else {
+            false
+        };
+        for lease in leases {
+            let message = format!("the worker was not heard for {silent_ms} ms");
+            self.lapse(lease, &message, effects);
+        }
+        let gone = if attached { false } else { self.fleet.remove(id) };
+        if changed || gone {
+            self.encoders_changed(effects);
+        }
+    }
+
+    fn lease_due(&mut self, id: LeaseId, effects: &mut Vec<Effect>) {
+        let Some(watch) = self.watches.get(&id) else {
+            return;
+        };
+        let deadline = watch.alive.after(self.config.lease_stuck_ms);
+        if self.now < deadline {
+            self.arm(deadline, Timer::Lease(id));
+            return;
+        }
+        let stuck_ms = self.now.since(watch.alive);
+        if self.lease_is_complete(id) {
+            // Only the last word was lost.
+            self.segment_done(id, effects);
+            return;
+        }
+        self.lapse(id, &format!("no progress for {stuck_ms} ms"), effects);
+    }
+
+    fn set_aside_due(&mut self, id: &WorkerId) {
+        let Some(until) = self.fleet.worker(id).and_then(|worker| worker.set_aside_until) else {
+            return;
+        };
+        if until <= self.now {
+            self.edit_worker(id, |worker| {
+                worker.set_aside_until = None;
+                worker.failures_in_a_row = 0;
+            });
+            self.matchable = true;
+        }
+    }
+
+    /// A lease was not renewed: its work goes elsewhere.
+    pub(super) fn lapse(&mut self, lease: LeaseId, message: &str, effects: &mut Vec<Effect>) {
+        let stage = self.stage_of(lease);
+        let failure = Failure::new(FailureKind::LeaseLapsed, stage, message);
+        self.fail_lease(lease, failure, effects);
+    }
+
+    /// The stage under which the failure of a lease is filed where nothing is known of it.
+    pub(super) fn stage_of(&self, lease: LeaseId) -> Stage {
+        use crate::record::Piece;
+        match self.ledger.leases.get(&lease).map(|lease| lease.piece) {
+            Some(Piece::Intake) => Stage::Intake,
+            Some(Piece::Window(_) | Piece::Reduce) => Stage::Analyse,
+            Some(Piece::Segment(_)) | None => Stage::Encode,
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! The raw decoder: opened for software or for a card, fed with packets, asked for frames.
+//!
+//! Owns the codec context and the reference to the card's device. Refuses to choose: whether a card
+//! is tried and what happens when it fails is decided outside.
+#![expect(unsafe_code, reason = "libav's decoders and device contexts are C")]
+
+use std::ffi::{CString, c_int};
+use std::ptr;
+
+use ffmpeg_next as libav;
+use libav::ffi;
+use libav::packet::Ref as _;
+
+/// Frames that may be held outside the decoder while its own pool is that of a card: the one that
+/// is being fetched to the host, and one spare.
+const EXTRA_HARDWARE_FRAMES: c_int = 2;
+
+/// An open decoder.
+pub(super) struct Codec {
+    context: libav::codec::Context,
+}
+
+/// What the next step of decoding gave.
+pub(super) enum Step {
+    /// A frame.
+    Frame(libav::frame::Video),
+    /// The decoder wants more packets.
+    Hungry,
+    /// Everything has come out.
+    End,
+}
+
+/// A CUDA device, as libav refers to it.
+pub(super) struct Card(*mut ffi::AVBufferRef);
+
+impl Card {
+    /// Opens CUDA device `ordinal`.
+    pub(super) fn open(ordinal: u32) -> Result<Self, libav::Error> {
+        let mut device = ptr::null_mut();
+        let Ok(name) = CString::new(ordinal.to_string()) else { return Err(libav::Error::Bug) };
+        // SAFETY: the name is terminated; on failure nothing is written.
+        let code = unsafe {
+            ffi::av_hwdevice_ctx_create(
+                &raw mut device,
+                ffi::AVHWDeviceType::AV_HWDEVICE_TYPE_CUDA,
+                name.as_ptr(),
+                ptr::null_mut(),
+                0,
+            )
+        };
+        if code < 0 { Err(libav::Error::from(code)) } else { Ok(Self(device)) }
+    }
+}
+
+impl Drop for Card {
+    fn drop(&mut self) {
+        // SAFETY: the reference belongs to this value; a decoder holds one of its own.
+        unsafe { ffi::av_buffer_unref(&raw mut self.0) };
+    }
+}
+
+/// libav asks which of `formats` the decoder shall give: that of the card, where it is offered.
+unsafe extern "C" fn prefer_card(
+    context: *mut ffi::AVCodecContext,
+    formats: *const ffi::AVPixelFormat,
+) -> ffi::AVPixelFormat {
+    let mut place = formats;
+    loop {
+        // SAFETY: the list ends with `NONE`, at which this loop ends.
+        let format = unsafe { place.read() };
+        if format == ffi::AVPixelFormat::AV_PIX_FMT_CUDA {
+            return format;
+        }
+        if format == ffi::AVPixelFormat::AV_PIX_FMT_NONE {
+            // SAFETY: passes on what libav handed to this callback.
+            return unsafe { ffi::avcodec_default_get_format(context, formats) };
+        }
+        // SAFETY: the list goes on, since this was not its end.
+        place = unsafe { place.add(1) };
+    }
+}
+
+impl Codec {
+    /// Opens the decoder of `stream` with `threads` threads, on `card` where one is given.
+    pub(super) fn open(
+        stream: &libav::Stream<'_>,
+        threads: u32,
+        card: Option<&Card>,
+    ) -> Result<Self, libav::Error> {
+        let parameters = stream.parameters();
+        let codec = libav::decoder::find(parameters.id()).ok_or(libav::Error::DecoderNotFound)?;
+        let mut context = libav::codec::Context::new_with_codec(codec);
+        // SAFETY: the pointer is used while `context` is borrowed.
+        let raw = unsafe { context.as_mut_ptr() };
+        // SAFETY: null (no memory) gives an error; else it is exclusively ours.
+        let fields = unsafe { raw.as_mut() }.ok_or(libav::Error::Other { errno: ffi::ENOMEM })?;
+        // SAFETY: the parameters belong to the stream and are copied.
+        let from = unsafe { parameters.as_ptr() };
+        // SAFETY: both are valid; the context is not open yet.
+        check(unsafe { ffi::avcodec_parameters_to_context(fields, from) })?;
+        fields.pkt_timebase = stream.time_base().into();
+        fields.thread_count = c_int::try_from(threads).unwrap_or(1);
+        if let Some(card) = card {
+            fields.thread_count = 1;
+            fields.extra_hw_frames = EXTRA_HARDWARE_FRAMES;
+            fields.get_format = Some(prefer_card);
+            // SAFETY: the card's reference is valid; the new one belongs to the context.
+            fields.hw_device_ctx = unsafe { ffi::av_buffer_ref(card.0) };
+        }
+        // SAFETY: the pointer is used for the next call only.
+        let codec = unsafe { codec.as_ptr() };
+        // SAFETY: the context was allocated for this codec; no options.
+        check(unsafe { ffi::avcodec_open2(raw, codec, ptr::null_mut()) })?;
+        Ok(Self { context })
+    }
+
+    /// Gives a packet to the decoder.
+    pub(super) fn send(&mut self, packet: &libav::Packet) -> Result<(), libav::Error> {
+        // SAFETY: the pointer is used for the next call only.
+        let raw = unsafe { self.context.as_mut_ptr() };
+        // SAFETY: the context is open; the packet is referenced, not kept.
+        check(unsafe { ffi::avcodec_send_packet(raw, packet.as_ptr()) })
+    }
+
+    /// Tells the decoder that nothing more comes.
+    pub(super) fn finish(&mut self) -> Result<(), libav::Error> {
+        // SAFETY: the pointer is used for the next call only.
+        let raw = unsafe { self.context.as_mut_ptr() };
+        // SAFETY: the context is open; null means the end.
+        check(unsafe { ffi::avcodec_send_packet(raw, ptr::null()) })
+    }
+
+    /// Asks for the next frame.
+    pub(super) fn receive(&mut self) -> Result<Step, libav::Error> {
+        let mut frame = libav::frame::Video::empty();
+        // SAFETY: the pointer is used for the next call only.
+        let raw = unsafe { self.context.as_mut_ptr() };
+        // SAFETY: the pointer is used for the next call only.
+        let target = unsafe { frame.as_mut_ptr() };
+        // SAFETY: the context is open; a null frame (no memory) is refused by libav.
+        match unsafe { ffi::avcodec_receive_frame(raw, target) } {
+            0 => Ok(Step::Frame(frame)),
+            ffi::AVERROR_EOF => Ok(Step::End),
+            code if code == ffi::AVERROR(ffi::EAGAIN) => Ok(Step::Hungry),
+            code => Err(libav::Error::from(code)),
+        }
+    }
+
+    /// Forgets all pictures, for a seek.
+    pub(super) fn flush(&mut self) {
+        // SAFETY: the pointer is used for the next call only.
+        let raw = unsafe { self.context.as_mut_ptr() };
+        // SAFETY: the context is open.
+        unsafe { ffi::avcodec_flush_buffers(raw) };
+    }
+}
+
+fn check(code: c_int) -> Result<(), libav::Error> {
+    if code < 0 { Err(libav::Error::from(code)) } else { Ok(()) }
+}

@@ -1,0 +1,240 @@
+//! One decoded frame: its planes, its timestamp, and what the encoder must hear of it.
+//!
+//! Owns the picture that libav decoded (or a copy, once it is written to). Refuses formats that are
+//! not planar YUV or grey: they never get this far.
+
+mod ffi;
+
+use std::sync::Arc;
+
+use cleanplate_types::digest::{Sha, ShaWriter};
+use cleanplate_types::picture::{PixelLayout, PlaneRef, PlanesMut, PlanesRef};
+use cleanplate_types::time::Pts;
+use ffmpeg_next as libav;
+
+use crate::error::{MediaError, Words};
+
+pub(crate) use ffi::{convert_hardware, cuda_format, format_name, is_cuda, layout_of};
+
+/// A frame in host memory. Its samples may be shared with the decoder until they are written to.
+pub struct VideoFrame {
+    frame: libav::frame::Video,
+    layout: Arc<PixelLayout>,
+    pts: Pts,
+}
+
+impl std::fmt::Debug for VideoFrame {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("VideoFrame")
+            .field("pts", &self.pts.0)
+            .field("size", &(self.width(), self.height()))
+            .field("layout", &self.layout.name)
+            .finish_non_exhaustive()
+    }
+}
+
+impl VideoFrame {
+    /// A frame with memory of its own and samples of value 0.
+    ///
+    /// # Errors
+    /// [`MediaError::UnsupportedPixels`] where libav does not know the layout's name as planar YUV
+    /// or grey, [`MediaError::OutOfMemory`].
+    pub fn blank(
+        layout: &Arc<PixelLayout>,
+        width: u32,
+        height: u32,
+        pts: Pts,
+    ) -> Result<Self, MediaError> {
+        let mut frame = ffi::allocate(&layout.name, width, height)?;
+        frame.set_pts(Some(pts.0));
+        let mut blank = Self { frame, layout: Arc::clone(layout), pts };
+        match blank.planes_mut()? {
+            PlanesMut::Eight(planes) => planes.into_iter().for_each(|p| p.samples.fill(0)),
+            PlanesMut::Sixteen(planes) => planes.into_iter().for_each(|p| p.samples.fill(0)),
+        }
+        Ok(blank)
+    }
+
+    /// Takes a frame in host memory whose format has been checked to be `layout`.
+    pub(crate) fn adopt(
+        frame: libav::frame::Video,
+        layout: &Arc<PixelLayout>,
+        pts: Pts,
+    ) -> Result<Self, MediaError> {
+        let mut frame = if ffi::is_plain(&frame, layout) { frame } else { ffi::copied(&frame)? };
+        frame.set_pts(Some(pts.0));
+        Ok(Self { frame, layout: Arc::clone(layout), pts })
+    }
+
+    /// Its timestamp, in ticks of the source's video stream.
+    #[must_use]
+    pub const fn pts(&self) -> Pts {
+        self.pts
+    }
+
+    /// Width in luma samples.
+    #[must_use]
+    pub fn width(&self) -> u32 {
+        self.frame.width()
+    }
+
+    /// Height in luma samples.
+    #[must_use]
+    pub fn height(&self) -> u32 {
+        self.frame.height()
+    }
+
+    /// Its sample layout.
+    #[must_use]
+    pub const fn layout(&self) -> &Arc<PixelLayout> {
+        &self.layout
+    }
+
+    /// Whether its lines belong to two fields.
+    #[must_use]
+    pub fn is_interlaced(&self) -> bool {
+        self.frame.is_interlaced()
+    }
+
+    /// Whether its top field comes first, where it has fields.
+    #[must_use]
+    pub fn is_top_first(&self) -> bool {
+        self.frame.is_top_first()
+    }
+
+    /// Its planes, to look at.
+    #[must_use]
+    pub fn planes(&self) -> PlanesRef<'_> {
+        ffi::planes(&self.frame, &self.layout)
+    }
+
+    /// Its planes, to change; a picture that the decoder still needs is copied first.
+    ///
+    /// # Errors
+    /// [`MediaError::OutOfMemory`] where there is no memory for the copy.
+    pub fn planes_mut(&mut self) -> Result<PlanesMut<'_>, MediaError> {
+        ffi::make_writable(&mut self.frame)?;
+        Ok(ffi::planes_mut(&mut self.frame, &self.layout))
+    }
+
+    /// The hash of its visible samples, plane by plane and row by row; 16-bit samples low byte first.
+    ///
+    /// Equal to the hash of what the ffmpeg command line writes as `rawvideo`.
+    #[must_use]
+    pub fn content_sha(&self) -> Sha {
+        let mut writer = ShaWriter::default();
+        match self.planes() {
+            PlanesRef::Eight(planes) => {
+                for plane in planes {
+                    each_row(&plane, |row| writer.write(row));
+                }
+            }
+            PlanesRef::Sixteen(planes) => {
+                let mut bytes = Vec::new();
+                for plane in planes {
+                    each_row(&plane, |row| {
+                        bytes.clear();
+                        bytes.extend(row.iter().flat_map(|sample| sample.to_le_bytes()));
+                        writer.write(&bytes);
+                    });
+                }
+            }
+        }
+        writer.finish()
+    }
+
+    /// libav's own frame, for the encoder half of this crate.
+    #[must_use]
+    pub(crate) const fn video(&self) -> &libav::frame::Video {
+        &self.frame
+    }
+
+    /// libav's own frame, to set what an encoder reads from it; the samples stay as they are.
+    pub(crate) const fn video_mut(&mut self) -> &mut libav::frame::Video {
+        &mut self.frame
+    }
+}
+
+/// Calls `look` with each row of visible samples.
+fn each_row<S>(plane: &PlaneRef<'_, S>, mut look: impl FnMut(&[S])) {
+    let width = plane.width as usize;
+    for row in plane.samples.chunks(plane.stride.max(1)).take(plane.height as usize) {
+        look(&row[..width]);
+    }
+}
+
+/// What a decoder made: its size and format in words.
+pub(crate) fn shape_text(width: u32, height: u32, format: &str) -> String {
+    format!("{width}x{height} {format}")
+}
+
+/// Checks that a host frame is what the description promised.
+pub(crate) fn check_shape(
+    frame: &libav::frame::Video,
+    layout: &PixelLayout,
+    (width, height): (u32, u32),
+) -> Result<(), MediaError> {
+    let name = ffi::frame_format(frame);
+    if name == layout.name && frame.width() == width && frame.height() == height {
+        return Ok(());
+    }
+    Err(MediaError::PictureChanges {
+        before: shape_text(width, height, &layout.name),
+        after: shape_text(frame.width(), frame.height(), &name),
+    })
+}
+
+/// What libav's flags and log lines say against a frame; nothing where it is sound.
+pub(crate) fn damage_of(frame: &libav::frame::Video) -> Option<Words> {
+    let flagged = frame.is_corrupt() || frame.has_decode_errors();
+    flagged.then(|| Words::logged("the decoder flags the picture as damaged"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layout(name: &str) -> Arc<PixelLayout> {
+        Arc::new(ffi::layout_named(name).unwrap())
+    }
+
+    #[test]
+    fn layouts_are_told_by_name() {
+        let ten = layout("yuv422p10le");
+        assert_eq!((ten.depth, ten.planes), (10, 3));
+        assert_eq!((ten.chroma_shift_x, ten.chroma_shift_y), (1, 0));
+        assert!(layout("yuvj420p").full_range && !layout("yuv420p").full_range);
+        assert_eq!(layout("gray").planes, 1);
+        for name in ["rgb24", "nv12", "pal8", "yuva420p", "yuyv422", "p010le", "gbrp", "yuv420p10be"] {
+            assert!(ffi::layout_named(name).is_none(), "{name} is not worked on");
+        }
+    }
+
+    #[test]
+    fn writing_to_a_frame_leaves_its_twin_alone() {
+        let mut first = VideoFrame::blank(&layout("yuv420p"), 17, 9, Pts(3)).unwrap();
+        let shared = ffi::reference(&first.frame).unwrap();
+        let twin = VideoFrame::adopt(shared, &layout("yuv420p"), Pts(3)).unwrap();
+        let before = twin.content_sha();
+        let PlanesMut::Eight(mut planes) = first.planes_mut().unwrap() else { panic!("8 bit") };
+        assert_eq!((planes[1].width, planes[1].height), (9, 5));
+        planes[2].samples[0] = 200;
+        assert_eq!(twin.content_sha(), before);
+        assert_ne!(first.content_sha(), before);
+    }
+
+    #[test]
+    fn the_hash_is_that_of_the_packed_samples() {
+        let mut frame = VideoFrame::blank(&layout("gray10le"), 3, 2, Pts(0)).unwrap();
+        let PlanesMut::Sixteen(planes) = frame.planes_mut().unwrap() else { panic!("16 bit") };
+        for plane in planes {
+            for row in plane.samples.chunks_mut(plane.stride) {
+                row[..3].copy_from_slice(&[1, 2, 1023]);
+            }
+        }
+        let packed: Vec<u8> =
+            [1_u16, 2, 1023, 1, 2, 1023].iter().flat_map(|s| s.to_le_bytes()).collect();
+        assert_eq!(frame.content_sha(), Sha::of(&packed));
+    }
+}

@@ -1,0 +1,293 @@
+//! Measures the finder and the fill on real clips, with overlays burned in by the ffmpeg command.
+//!
+//! `cargo run --release --example evaluate -- DIR` where `DIR` holds `clean/` and `overlay/`; it
+//! prints one row a case: what was found, how it meets the truth, and the PSNR inside the true mask.
+//! Further arguments keep only the cases whose name holds one of them.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use cleanplate_plate::fill::Filler;
+use cleanplate_plate::find::{Params, SamplePlan, Window, reduce};
+use cleanplate_types::frames::FrameRange;
+use cleanplate_types::overlay::{Finding, OverlayPlan};
+use cleanplate_types::picture::{PixelLayout, PlaneMut, PlaneRef, PlanesMut, PlanesRef};
+
+type Failure = Box<dyn std::error::Error>;
+
+/// Frames of a window, and most frames of a clip that are decoded.
+const WINDOW_FRAMES: u64 = 600;
+const FRAMES_MAX: usize = 1200;
+
+/// A clip decoded to 8-bit 4:2:0.
+struct Clip {
+    width: u32,
+    height: u32,
+    frames: Vec<Vec<u8>>,
+}
+
+#[expect(clippy::print_stdout, reason = "the table is what it is for")]
+fn main() -> Result<(), Failure> {
+    let mut arguments = std::env::args().skip(1);
+    let root = arguments.next().ok_or("usage: evaluate DIR [CASE…]")?;
+    let wanted: Vec<String> = arguments.collect();
+    let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|part| name.contains(part));
+    let work = std::env::temp_dir().join(format!("cleanplate-evaluate-{}", std::process::id()));
+    std::fs::create_dir_all(&work)?;
+    for clip in ["bikes_640x272_h264.mp4", "bbb_720p_h264_aac.mp4", "bbb_720p_vp8_vorbis.webm"] {
+        let path = Path::new(&root).join("clean").join(clip);
+        let clean = decode(&path)?;
+        for (kind, filter) in overlays(&clean) {
+            let name = format!("{clip} {kind}");
+            if is_wanted(&name) {
+                let (burned, truth) = burn(&path, &clean, &filter, &work)?;
+                println!("{name:48} {}", judge(&burned, &clean, &truth)?);
+            }
+        }
+    }
+    for folder in ["clean", "overlay"] {
+        let mut paths: Vec<_> = std::fs::read_dir(Path::new(&root).join(folder))?
+            .map(|entry| entry.map(|entry| entry.path()))
+            .collect::<Result<_, _>>()?;
+        paths.sort();
+        for path in paths {
+            let name = format!("{folder}/{}", path.file_name().unwrap_or_default().display());
+            if is_wanted(&name) {
+                let clip = decode(&path)?;
+                println!("{name:48} {}", describe(&find(&clip)?, &clip));
+            }
+        }
+    }
+    std::fs::remove_dir_all(&work)?;
+    Ok(())
+}
+
+/// Filters that draw an overlay on input 0 from a white-on-black input made beside it.
+fn overlays(clip: &Clip) -> Vec<(&'static str, String)> {
+    let (w, h) = (clip.width, clip.height);
+    let (lw, lh) = (w * 18 / 100 / 2 * 2, h * 14 / 100 / 2 * 2);
+    let (x, y) = (w - lw - w / 25, h / 18);
+    let badge = |alpha: &str| {
+        let (cx, cy, r) = (x + lh / 2, y + lh / 2, lh * 3 / 10);
+        let (bx, by, bw, bh) = (x + lh, y + lh * 35 / 100, lw - lh - lh / 4, lh * 3 / 10);
+        format!(
+            "drawbox=x={x}:y={y}:w={lw}:h={lh}:c=0x203060@{alpha}:t=fill,\
+             drawbox=x={}:y={}:w={}:h={}:c=0xffb020@{alpha}:t=fill,\
+             drawbox=x={bx}:y={by}:w={bw}:h={bh}:c=white@{alpha}:t=fill",
+            cx - r,
+            cy - r,
+            2 * r,
+            2 * r
+        )
+    };
+    let font = h / 12;
+    vec![
+        ("opaque", badge("1")),
+        ("grey", format!("drawbox=x={x}:y={y}:w={lw}:h={lh}:c=0x808080@1:t=fill")),
+        ("semi45 badge", badge("0.45")),
+        (
+            "semi45 text",
+            format!("drawtext=text='CHANNEL 7':fontsize={font}:fontcolor=white@0.45:x={x}:y={y}"),
+        ),
+        (
+            "semi50 bottom left",
+            format!("drawtext=text='plate.tv':fontsize={font}:fontcolor=white@0.5:x=w/20:y=h*0.85"),
+        ),
+        (
+            "opaque text",
+            format!("drawtext=text='SAMPLE':fontsize={font}:fontcolor=yellow:x=w/20:y=h/18"),
+        ),
+    ]
+}
+
+/// The clip with the overlay, encoded by x264 at crf 18, and where the overlay is (luma places).
+fn burn(
+    path: &Path,
+    clean: &Clip,
+    filter: &str,
+    work: &Path,
+) -> Result<(Clip, Vec<bool>), Failure> {
+    let burned = work.join("burned.mp4");
+    let status = ffmpeg()
+        .args(["-y", "-i"])
+        .arg(path)
+        .args(["-vf", filter, "-an", "-pix_fmt", "yuv420p", "-c:v", "libx264"])
+        .args(["-preset", "veryfast", "-crf", "18"])
+        .arg(&burned)
+        .status()?;
+    let size = format!("{}x{}", clean.width, clean.height);
+    let mut truth = vec![false; (clean.width * clean.height) as usize];
+    for colour in ["black", "white"] {
+        let source = format!("color={colour}:s={size}:d=0.04:r=25,format=yuv420p,{filter}");
+        let out = ffmpeg()
+            .args(["-f", "lavfi", "-i", &source, "-frames:v", "1", "-f", "rawvideo"])
+            .args(["-pix_fmt", "yuv420p", "-"])
+            .stderr(Stdio::inherit())
+            .output()?;
+        let plain: u8 = if colour == "black" { 16 } else { 235 };
+        for (truth, level) in truth.iter_mut().zip(&out.stdout) {
+            *truth |= level.abs_diff(plain) > 6;
+        }
+    }
+    if !status.success() {
+        return Err("ffmpeg could not burn the overlay".into());
+    }
+    Ok((decode(&burned)?, truth))
+}
+
+fn judge(burned: &Clip, clean: &Clip, truth: &[bool]) -> Result<String, Failure> {
+    let finding = find(burned)?;
+    let text = describe(&finding, burned);
+    let Finding::Overlays(plan) = finding else {
+        return Ok(format!("MISSED: {text}"));
+    };
+    let mask = union(&plan);
+    let count = |test: &dyn Fn(usize) -> bool| (0..mask.len()).filter(|at| test(*at)).count();
+    let both = count(&|at| mask[at] && truth[at]);
+    let (found, real) = (count(&|at| mask[at]), count(&|at| truth[at]));
+    let boxed = box_area(truth, burned.width as usize);
+    let mut filler = Filler::new(&layout(), &plan);
+    let (mut before, mut after, mut samples) = (0_u64, 0_u64, 0_u64);
+    for (index, (frame, clean)) in (0..).zip(burned.frames.iter().zip(&clean.frames)).step_by(7) {
+        let mut filled = frame.clone();
+        filler.apply(index, PlanesMut::Eight(planes_mut(&mut filled, burned)))?;
+        for at in (0..truth.len()).filter(|at| truth[*at]) {
+            let error = |level: u8| u64::from(level.abs_diff(clean[at])).pow(2);
+            before += error(frame[at]);
+            after += error(filled[at]);
+            samples += 1;
+        }
+    }
+    let psnr = |sum: u64| 10.0 * (65025.0 * samples as f64 / sum.max(1) as f64).log10();
+    Ok(format!(
+        "recall {:.4} iou {:.2} area/box {:.2} psnr {:.1} -> {:.1} {text}",
+        both as f64 / real as f64,
+        both as f64 / (found + real - both) as f64,
+        found as f64 / boxed as f64,
+        psnr(before),
+        psnr(after),
+    ))
+}
+
+fn box_area(truth: &[bool], width: usize) -> usize {
+    let places = || (0..truth.len()).filter(|at| truth[*at]);
+    let columns = places().map(|at| at % width);
+    let rows = places().map(|at| at / width);
+    let size = |min: Option<usize>, max: Option<usize>| max.unwrap_or(0) + 1 - min.unwrap_or(0);
+    size(columns.clone().min(), columns.max()) * size(rows.clone().min(), rows.max())
+}
+
+fn union(plan: &OverlayPlan) -> Vec<bool> {
+    let mut mask = vec![false; (plan.width * plan.height) as usize];
+    for overlay in &plan.overlays {
+        let bounds = overlay.mask.bounds;
+        for (x, y) in (0..bounds.height).flat_map(|y| (0..bounds.width).map(move |x| (x, y))) {
+            if overlay.mask.covers(x, y) {
+                mask[((bounds.y + y) * plan.width + bounds.x + x) as usize] = true;
+            }
+        }
+    }
+    mask
+}
+
+fn describe(finding: &Finding, clip: &Clip) -> String {
+    let size = format!("[{}x{} {} frames]", clip.width, clip.height, clip.frames.len());
+    match finding {
+        Finding::Nothing => format!("nothing {size}"),
+        Finding::Abstained { why } => format!("abstained: {why} {size}"),
+        Finding::Overlays(plan) => {
+            let boxes: Vec<String> = plan
+                .overlays
+                .iter()
+                .map(|overlay| {
+                    let b = overlay.mask.bounds;
+                    let always = if overlay.when.len() == 1 { "" } else { " part-time" };
+                    format!("{},{},{},{}{always}", b.x, b.y, b.width, b.height)
+                })
+                .collect();
+            format!("found {} {size}", boxes.join("; "))
+        }
+    }
+}
+
+fn find(clip: &Clip) -> Result<Finding, Failure> {
+    let total = clip.frames.len() as u64;
+    let mut evidence = Vec::new();
+    let mut start = 0;
+    while start < total {
+        let frames = FrameRange::new(start, (start + WINDOW_FRAMES).min(total));
+        let mut window = Window::new(&layout(), clip.width, clip.height, frames);
+        for index in SamplePlan::new(total).samples(frames, &[]) {
+            let frame = &clip.frames[usize::try_from(index)?];
+            window.add(index, PlanesRef::Eight(planes_ref(frame, clip)))?;
+        }
+        evidence.push(window.finish());
+        start = frames.end;
+    }
+    Ok(reduce(&evidence, total, &Params::default()))
+}
+
+fn layout() -> PixelLayout {
+    PixelLayout {
+        name: String::from("yuv420p"),
+        depth: 8,
+        planes: 3,
+        chroma_shift_x: 1,
+        chroma_shift_y: 1,
+        full_range: false,
+    }
+}
+
+fn sizes(clip: &Clip) -> [(u32, u32); 3] {
+    [0, 1, 2].map(|plane| layout().plane_size(plane, clip.width, clip.height))
+}
+
+fn planes_ref<'a>(frame: &'a [u8], clip: &Clip) -> Vec<PlaneRef<'a, u8>> {
+    let mut rest = frame;
+    sizes(clip)
+        .into_iter()
+        .map(|(width, height)| {
+            let (samples, after) = rest.split_at((width * height) as usize);
+            rest = after;
+            PlaneRef { samples, stride: width as usize, width, height }
+        })
+        .collect()
+}
+
+fn planes_mut<'a>(frame: &'a mut [u8], clip: &Clip) -> Vec<PlaneMut<'a, u8>> {
+    let mut rest = frame;
+    let mut planes = Vec::new();
+    for (width, height) in sizes(clip) {
+        let (samples, after) = rest.split_at_mut((width * height) as usize);
+        rest = after;
+        planes.push(PlaneMut { samples, stride: width as usize, width, height });
+    }
+    planes
+}
+
+fn ffmpeg() -> Command {
+    let mut command = Command::new("ffmpeg");
+    command.args(["-v", "fatal", "-nostdin", "-threads", "2"]);
+    command
+}
+
+fn decode(path: &Path) -> Result<Clip, Failure> {
+    let probe = Command::new("ffprobe")
+        .args(["-v", "fatal", "-select_streams", "v:0", "-of", "csv=p=0"])
+        .args(["-show_entries", "stream=width,height"])
+        .arg(path)
+        .output()?;
+    let text = String::from_utf8(probe.stdout)?;
+    let mut numbers = text.split([',', '\n']).filter_map(|part| part.trim().parse::<u32>().ok());
+    let (width, height) = numbers.next().zip(numbers.next()).ok_or("no video stream")?;
+    let out = ffmpeg()
+        .args(["-noautorotate", "-i"])
+        .arg(path)
+        .args(["-map", "0:v:0", "-frames:v", &FRAMES_MAX.to_string(), "-vsync", "passthrough"])
+        .args(["-f", "rawvideo", "-pix_fmt", "yuv420p", "-"])
+        .output()?;
+    let chroma = width.div_ceil(2) * height.div_ceil(2);
+    let size = (width * height + 2 * chroma) as usize;
+    let frames = out.stdout.chunks_exact(size).map(<[u8]>::to_vec).collect();
+    Ok(Clip { width, height, frames })
+}

@@ -1,0 +1,72 @@
+//! Prints what filling a 1080p frame costs, on one core: `cargo run --release --example fill_speed`.
+
+use std::time::Instant;
+
+use cleanplate_plate::fill::Filler;
+use cleanplate_types::frames::FrameRange;
+use cleanplate_types::overlay::{Fill, Mask, Overlay, OverlayOrigin, OverlayPlan};
+use cleanplate_types::picture::{PixelLayout, PlaneMut, PlanesMut, Rect};
+
+const WIDTH: u32 = 1920;
+const HEIGHT: u32 = 1080;
+const FRAMES: u64 = 60;
+
+#[expect(clippy::print_stdout, reason = "the figures are what it is for")]
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    for (name, rect) in [
+        ("logo 300x120", Rect { x: 1560, y: 60, width: 300, height: 120 }),
+        ("region 600x400", Rect { x: 660, y: 340, width: 600, height: 400 }),
+        ("caption 1100x90 at the edge", Rect { x: 410, y: 990, width: 1100, height: 90 }),
+    ] {
+        for (kind, fill) in [("membrane", Fill::Membrane), ("pixelate", Fill::Pixelate)] {
+            let ms = cost(rect, fill)?;
+            println!("{name:30} {kind:10} {ms:7.2} ms a frame");
+        }
+    }
+    Ok(())
+}
+
+fn cost(rect: Rect, fill: Fill) -> Result<f64, Box<dyn std::error::Error>> {
+    let layout = PixelLayout {
+        name: String::from("yuv420p"),
+        depth: 8,
+        planes: 3,
+        chroma_shift_x: 1,
+        chroma_shift_y: 1,
+        full_range: false,
+    };
+    let overlay = Overlay {
+        origin: OverlayOrigin::Region,
+        mask: Mask::full(rect),
+        when: vec![FrameRange::new(0, FRAMES + 1)],
+        fill,
+    };
+    let plan = OverlayPlan { width: WIDTH, height: HEIGHT, overlays: vec![overlay] };
+    let mut filler = Filler::new(&layout, &plan);
+    let mut picture: Vec<(Vec<u8>, u32, u32)> = (0..3)
+        .map(|plane| {
+            let (width, height) = layout.plane_size(plane, WIDTH, HEIGHT);
+            let texture = (0..width * height)
+                .map(|at| u8::try_from(60 + at.wrapping_mul(2_654_435_761) % 97).unwrap_or(0))
+                .collect();
+            (texture, width, height)
+        })
+        .collect();
+    let mut start = Instant::now();
+    for index in 0..=FRAMES {
+        let planes = picture
+            .iter_mut()
+            .map(|(samples, width, height)| PlaneMut {
+                samples,
+                stride: *width as usize,
+                width: *width,
+                height: *height,
+            })
+            .collect();
+        filler.apply(index, PlanesMut::Eight(planes))?;
+        if index == 0 {
+            start = Instant::now();
+        }
+    }
+    Ok(start.elapsed().as_secs_f64() * 1000.0 / f64::from(u32::try_from(FRAMES)?))
+}

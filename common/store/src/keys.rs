@@ -1,0 +1,117 @@
+//! Every key of a job as a pure function. No other code spells a key.
+//!
+//! What is written under a lease carries the lease, so that a zombie's upload is garbage with its
+//! own name and never a conflict (invariant 6). All keys of a job lie below [`job`], and are made
+//! of ids that cannot hold a slash.
+
+use cleanplate_types::ids::{CellIndex, JobId, LeaseId};
+
+/// The prefix of everything that belongs to `job`, with its closing slash.
+#[must_use]
+pub fn job(job: &JobId) -> String {
+    format!("jobs/{job}/")
+}
+
+/// The source's description, as intake under `lease` found it.
+#[must_use]
+pub fn description(job: &JobId, lease: LeaseId) -> String {
+    format!("jobs/{job}/description.{lease}")
+}
+
+/// The frame table, as intake under `lease` made it.
+#[must_use]
+pub fn table(job: &JobId, lease: LeaseId) -> String {
+    format!("jobs/{job}/table.{lease}")
+}
+
+/// The evidence of one analysis window.
+#[must_use]
+pub fn evidence(job: &JobId, window: u32, lease: LeaseId) -> String {
+    format!("jobs/{job}/evidence/{window:06}.{lease}")
+}
+
+/// What the evidence was reduced to.
+#[must_use]
+pub fn finding(job: &JobId, lease: LeaseId) -> String {
+    format!("jobs/{job}/finding.{lease}")
+}
+
+/// The job's complete plan.
+#[must_use]
+pub fn brief(job: &JobId) -> String {
+    format!("jobs/{job}/brief")
+}
+
+/// The packets of a cell, made under `lease`.
+#[must_use]
+pub fn part(job: &JobId, cell: CellIndex, lease: LeaseId) -> String {
+    format!("jobs/{job}/parts/{:06}.{lease}.part", cell.0)
+}
+
+/// The manifest of a cell's part.
+#[must_use]
+pub fn manifest(job: &JobId, cell: CellIndex, lease: LeaseId) -> String {
+    format!("jobs/{job}/parts/{:06}.{lease}.manifest", cell.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn all(name: &str, lease: u64) -> Vec<String> {
+        let id = JobId::parse(name).unwrap();
+        let lease = LeaseId(lease);
+        let cells = [CellIndex(0), CellIndex(7), CellIndex(u32::MAX)];
+        let mut keys = vec![
+            description(&id, lease),
+            table(&id, lease),
+            finding(&id, lease),
+            evidence(&id, 0, lease),
+            evidence(&id, u32::MAX, lease),
+        ];
+        keys.extend(cells.map(|cell| part(&id, cell, lease)));
+        keys.extend(cells.map(|cell| manifest(&id, cell, lease)));
+        keys
+    }
+
+    #[test]
+    fn no_key_leaves_the_prefix_of_its_job() {
+        for name in ["a", "a.b-c", &"9".repeat(64)] {
+            let id = JobId::parse(name).unwrap();
+            for key in all(name, u64::MAX).into_iter().chain([brief(&id)]) {
+                let rest = key.strip_prefix(&job(&id)).expect("it is below the job's prefix");
+                assert!(!rest.is_empty());
+                let parts: Vec<&str> = key.split('/').collect();
+                assert!(parts.iter().all(|part| !["", ".", ".."].contains(part)), "{key}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_jobs_prefix_does_not_cover_a_longer_name() {
+        let (short, long) = (JobId::parse("a").unwrap(), JobId::parse("ab").unwrap());
+        assert!(!job(&long).starts_with(&job(&short)));
+    }
+
+    #[test]
+    fn two_leases_and_two_cells_never_share_a_key() {
+        let keys: Vec<String> =
+            [1, 11, 111].into_iter().flat_map(|lease| all("j", lease)).collect();
+        assert_eq!(keys.iter().collect::<BTreeSet<_>>().len(), keys.len());
+    }
+
+    #[test]
+    fn keys_are_as_written_down() {
+        let id = JobId::parse("j1").unwrap();
+        assert_eq!(part(&id, CellIndex(42), LeaseId(7)), "jobs/j1/parts/000042.7.part");
+        assert_eq!(manifest(&id, CellIndex(42), LeaseId(7)), "jobs/j1/parts/000042.7.manifest");
+        assert_eq!(evidence(&id, 3, LeaseId(7)), "jobs/j1/evidence/000003.7");
+        assert_eq!(description(&id, LeaseId(7)), "jobs/j1/description.7");
+        assert_eq!(table(&id, LeaseId(7)), "jobs/j1/table.7");
+        assert_eq!(finding(&id, LeaseId(7)), "jobs/j1/finding.7");
+        assert_eq!(brief(&id), "jobs/j1/brief");
+        assert_eq!(job(&id), "jobs/j1/");
+    }
+}

@@ -1,0 +1,378 @@
+//! Ranged reads of a source or of a stored object, pinned to one version of it.
+//!
+//! Never writes to a source. A source that is replaced or changed while a job runs is noticed at
+//! the next read, and the job fails by name instead of joining two films.
+
+use std::fmt;
+use std::fs::{File, Metadata};
+use std::io;
+use std::os::unix::fs::{FileExt as _, FileTypeExt as _, MetadataExt as _};
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use cleanplate_types::access::ReadAt;
+use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt as _};
+use tokio::sync::Mutex;
+
+use crate::blocks::{BLOCK_BYTES, Blocks};
+use crate::error::{Side, StoreError};
+use crate::location::Location;
+use crate::remote::{Patience, checked_path, open_bucket};
+
+/// The largest single read in bytes; a longer one is cut to it.
+pub const READ_BYTES_MAX: usize = 16 << 20;
+
+/// Size and version of what is read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceMeta {
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// The store's name for its content: an `ETag`, or modification time and size of a file.
+    /// `None` where the server gives none; then only the size is held to.
+    pub version: Option<String>,
+}
+
+/// Something open for ranged reads. Cheap to clone; clones share the blocks that are kept.
+///
+/// Requests of one reader to a bucket go one after another, so that two reads of one block fetch
+/// it once: open one reader for each segment.
+#[derive(Clone)]
+pub struct SourceReader(Arc<Inner>);
+
+struct Inner {
+    meta: SourceMeta,
+    what: String,
+    side: Side,
+    bytes: Origin,
+}
+
+enum Origin {
+    /// Positioned reads; the system's page cache is the cache.
+    File(Arc<File>),
+    Object(Object),
+}
+
+struct Object {
+    store: Arc<dyn ObjectStore>,
+    path: object_store::path::Path,
+    /// Held over a fetch.
+    blocks: Mutex<Blocks>,
+}
+
+impl SourceReader {
+    /// Opens the source at `location`. With `pinned`, only that version of it.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], [`StoreError::NotAFile`], [`StoreError::Denied`],
+    /// [`StoreError::Unavailable`], and [`StoreError::Changed`] where it is another version.
+    pub async fn open(location: &Location, pinned: Option<&str>) -> Result<Self, StoreError> {
+        let what = location.shown();
+        match location {
+            Location::File(path) => Self::of_file(path.clone(), what, pinned).await,
+            Location::S3 { bucket, key } => {
+                let path = checked_path(key)
+                    .map_err(|error| StoreError::BadLocation { text: what.clone(), reason: error.to_string() })?;
+                let store = open_bucket(bucket, Patience::Work)?;
+                Self::of_object(store, path, what, Side::Source, pinned).await
+            }
+        }
+    }
+
+    async fn of_file(
+        path: std::path::PathBuf,
+        what: String,
+        pinned: Option<&str>,
+    ) -> Result<Self, StoreError> {
+        let (file, meta) = blocking(move || open_file(&path, Side::Source)).await?;
+        let reader = Self(Arc::new(Inner {
+            meta,
+            what,
+            side: Side::Source,
+            bytes: Origin::File(Arc::new(file)),
+        }));
+        reader.pinned_to(pinned)
+    }
+
+    pub(crate) async fn of_object(
+        store: Arc<dyn ObjectStore>,
+        path: object_store::path::Path,
+        what: String,
+        side: Side,
+        pinned: Option<&str>,
+    ) -> Result<Self, StoreError> {
+        let head =
+            store.head(&path).await.map_err(|error| StoreError::of_object(side, &what, &error))?;
+        let reader = Self(Arc::new(Inner {
+            meta: SourceMeta { bytes: head.size, version: head.e_tag },
+            what,
+            side,
+            bytes: Origin::Object(Object { store, path, blocks: Mutex::new(Blocks::default()) }),
+        }));
+        reader.pinned_to(pinned)
+    }
+
+    fn pinned_to(self, pinned: Option<&str>) -> Result<Self, StoreError> {
+        let Some(pinned) = pinned else { return Ok(self) };
+        let found = self.head().version.as_deref().unwrap_or("without a version");
+        if found == pinned { Ok(self) } else { Err(self.changed_from(pinned, found)) }
+    }
+
+    /// Size and version, as they were when it was opened; every read holds to them.
+    #[must_use]
+    pub fn head(&self) -> &SourceMeta {
+        &self.0.meta
+    }
+
+    /// Reads `bytes` bytes (at most [`READ_BYTES_MAX`]) from `offset` on; fewer only at the end,
+    /// none at or past it.
+    ///
+    /// # Errors
+    /// [`StoreError::Changed`] where it is another version by now, and what kept the bytes from
+    /// arriving after all retries.
+    pub async fn read_range(&self, offset: u64, bytes: usize) -> Result<Bytes, StoreError> {
+        let left = self.0.meta.bytes.saturating_sub(offset);
+        let bytes = bytes.min(READ_BYTES_MAX).min(usize::try_from(left).unwrap_or(usize::MAX));
+        if bytes == 0 {
+            return Ok(Bytes::new());
+        }
+        match &self.0.bytes {
+            Origin::File(file) => self.read_file(Arc::clone(file), offset, bytes).await,
+            Origin::Object(object) => self.read_object(object, offset, bytes).await,
+        }
+    }
+
+    async fn read_file(
+        &self,
+        file: Arc<File>,
+        offset: u64,
+        bytes: usize,
+    ) -> Result<Bytes, StoreError> {
+        let what = self.0.what.clone();
+        let side = self.0.side;
+        let (read, meta) = blocking(move || {
+            let failed = |error| StoreError::of_io(side, &what, &error);
+            let mut buffer = vec![0; bytes];
+            let read = read_full(&file, offset, &mut buffer).map_err(failed)?;
+            buffer.truncate(read);
+            Ok((Bytes::from(buffer), meta_of(&file.metadata().map_err(failed)?)))
+        })
+        .await?;
+        // After the read, so that bytes written between the two are noticed too.
+        if meta == self.0.meta {
+            return Ok(read);
+        }
+        let name = |meta: &SourceMeta| meta.version.clone().unwrap_or_default();
+        Err(self.changed_from(&name(&self.0.meta), &name(&meta)))
+    }
+
+    async fn read_object(
+        &self,
+        object: &Object,
+        offset: u64,
+        bytes: usize,
+    ) -> Result<Bytes, StoreError> {
+        let end = offset + bytes as u64;
+        let mut gathered = BytesMut::new();
+        let mut at = offset;
+        while at < end {
+            let block = self.block(object, at / BLOCK_BYTES).await?;
+            let within = usize::try_from(at % BLOCK_BYTES).unwrap_or(usize::MAX);
+            let wanted = usize::try_from(end - at).unwrap_or(usize::MAX);
+            let piece = block.slice(within.min(block.len())..(within + wanted).min(block.len()));
+            if piece.is_empty() {
+                let detail = format!("the server sent too few bytes at {at}");
+                return Err(self.unavailable(detail));
+            }
+            if piece.len() == bytes {
+                return Ok(piece);
+            }
+            at += piece.len() as u64;
+            gathered.extend_from_slice(&piece);
+        }
+        Ok(gathered.freeze())
+    }
+
+    /// The block at `index`, fetched with those after it where that is likely to pay.
+    async fn block(&self, object: &Object, index: u64) -> Result<Bytes, StoreError> {
+        let mut blocks = object.blocks.lock().await;
+        if let Some(block) = blocks.find(index) {
+            return Ok(block);
+        }
+        let start = index * BLOCK_BYTES;
+        let end = (start + blocks.run_from(index) * BLOCK_BYTES).min(self.0.meta.bytes);
+        let run = self.fetch(object, start..end).await?;
+        blocks.keep(index, &run);
+        blocks.find(index).ok_or_else(|| self.unavailable(format!("no bytes came for {start}")))
+    }
+
+    async fn fetch(
+        &self,
+        object: &Object,
+        range: std::ops::Range<u64>,
+    ) -> Result<Bytes, StoreError> {
+        let options = GetOptions {
+            range: Some(GetRange::Bounded(range.clone())),
+            if_match: self.0.meta.version.clone(),
+            ..GetOptions::default()
+        };
+        let answer = match object.store.get_opts(&object.path, options).await {
+            Ok(answer) => answer,
+            Err(object_store::Error::Precondition { .. }) => return Err(self.moved(object).await),
+            Err(error) => return Err(self.failed(&error)),
+        };
+        // Some servers ignore If-Match.
+        if answer.meta.size != self.0.meta.bytes || answer.meta.e_tag != self.0.meta.version {
+            return Err(self.moved(object).await);
+        }
+        let run = answer.bytes().await.map_err(|error| self.failed(&error))?;
+        if run.len() as u64 == range.end - range.start {
+            Ok(run)
+        } else {
+            Err(self.unavailable(format!("{} bytes came for {range:?}", run.len())))
+        }
+    }
+
+    /// Names the version that took the place of ours.
+    async fn moved(&self, object: &Object) -> StoreError {
+        let pinned = version_of(&self.0.meta);
+        match object.store.head(&object.path).await {
+            Ok(head) => {
+                let meta = SourceMeta { bytes: head.size, version: head.e_tag };
+                self.changed_from(&pinned, &version_of(&meta))
+            }
+            Err(error) => self.failed(&error),
+        }
+    }
+
+    fn failed(&self, error: &object_store::Error) -> StoreError {
+        StoreError::of_object(self.0.side, &self.0.what, error)
+    }
+
+    fn unavailable(&self, detail: String) -> StoreError {
+        StoreError::Unavailable { side: self.0.side, what: self.0.what.clone(), detail }
+    }
+
+    fn changed_from(&self, pinned: &str, found: &str) -> StoreError {
+        StoreError::Changed {
+            what: self.0.what.clone(),
+            pinned: pinned.to_owned(),
+            found: found.to_owned(),
+        }
+    }
+}
+
+impl fmt::Debug for SourceReader {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Inner { meta, what, .. } = &*self.0;
+        formatter
+            .debug_struct("SourceReader")
+            .field("what", what)
+            .field("meta", meta)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A file of this machine for code that reads without async: `probe`, and tests.
+#[derive(Debug)]
+pub struct LocalFile {
+    file: File,
+    meta: SourceMeta,
+}
+
+impl LocalFile {
+    /// Opens the file at `path`.
+    ///
+    /// # Errors
+    /// As [`SourceReader::open`].
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let (file, meta) = open_file(path, Side::Source)?;
+        Ok(Self { file, meta })
+    }
+
+    /// Size and version.
+    #[must_use]
+    pub const fn head(&self) -> &SourceMeta {
+        &self.meta
+    }
+}
+
+impl ReadAt for LocalFile {
+    fn size(&self) -> u64 {
+        self.meta.bytes
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        self.file.read_at(buffer, offset)
+    }
+}
+
+fn open_file(path: &Path, side: Side) -> Result<(File, SourceMeta), StoreError> {
+    let what = path.display().to_string();
+    let failed = |error| StoreError::of_io(side, &what, &error);
+    // Before opening: opening a pipe waits for its writer.
+    let kind = std::fs::metadata(path).map_err(failed)?.file_type();
+    let found = match () {
+        () if kind.is_file() => None,
+        () if kind.is_dir() => Some("a folder"),
+        () if kind.is_fifo() => Some("a pipe"),
+        () if kind.is_socket() => Some("a socket"),
+        () => Some("a device"),
+    };
+    if let Some(found) = found {
+        return Err(StoreError::NotAFile { side, what, found });
+    }
+    let file = File::open(path).map_err(failed)?;
+    let meta = meta_of(&file.metadata().map_err(failed)?);
+    Ok((file, meta))
+}
+
+/// Modification time in nanoseconds and size: the same on every machine that mounts the folder,
+/// which an inode number is not.
+fn meta_of(metadata: &Metadata) -> SourceMeta {
+    let version = format!(
+        "mtime {}.{:09} size {}",
+        metadata.mtime(),
+        metadata.mtime_nsec(),
+        metadata.size()
+    );
+    SourceMeta { bytes: metadata.size(), version: Some(version) }
+}
+
+fn version_of(meta: &SourceMeta) -> String {
+    match &meta.version {
+        Some(version) => version.clone(),
+        None => format!("{} bytes", meta.bytes),
+    }
+}
+
+fn read_full(file: &File, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut done = 0;
+    while done < buffer.len() {
+        match file.read_at(&mut buffer[done..], offset + done as u64) {
+            Ok(0) => break,
+            Ok(read) => done += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(done)
+}
+
+/// Runs what waits for a disk away from the async threads.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime is going down, and nobody reads the answer.
+            Err(error) => Err(StoreError::Unavailable {
+                side: Side::Store,
+                what: "this process".to_owned(),
+                detail: error.to_string(),
+            }),
+        },
+    }
+}

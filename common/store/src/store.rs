@@ -1,0 +1,336 @@
+//! The job's store: small objects put and got whole and checked, large ones by upload and reader.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use cleanplate_types::digest::Sha;
+use cleanplate_types::object::ObjectRef;
+use futures::TryStreamExt as _;
+use object_store::local::LocalFileSystem;
+use object_store::memory::InMemory;
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, PutPayload};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::error::{Content, Side, StoreError};
+use crate::location::Location;
+use crate::objects::{decode_object, encode_object};
+use crate::reading::SourceReader;
+use crate::remote::{Patience, checked_path, open_bucket};
+use crate::writing::PartUpload;
+
+/// Deletions under way at once in [`Store::delete_prefix`].
+const DELETES_IN_FLIGHT_MAX: usize = 16;
+
+/// A folder or a prefix in a bucket, in which a fleet keeps its objects. Cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    root: Root,
+    /// Rooted at the folder, or at the whole bucket with `prefix` below it.
+    objects: Arc<dyn ObjectStore>,
+    prefix: Path,
+}
+
+#[derive(Debug, Clone)]
+enum Root {
+    Place(Location),
+    Memory,
+}
+
+/// An object as a listing shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Its key below the store's root.
+    pub key: String,
+    /// Its size in bytes.
+    pub bytes: u64,
+}
+
+impl Store {
+    /// Opens the store at `root` (a path, `file://` or `s3://bucket/prefix`). A folder is created
+    /// where it is missing; a bucket is not talked to before the first request.
+    ///
+    /// # Errors
+    /// Those of [`Location::parse`], a folder that cannot be made, and settings without sense.
+    pub fn open(root: &str) -> Result<Self, StoreError> {
+        Self::open_patient(Location::parse(root)?, Patience::Work)
+    }
+
+    /// A store in this process's memory, for tests.
+    #[must_use]
+    pub fn in_memory() -> Self {
+        Self { root: Root::Memory, objects: Arc::new(InMemory::new()), prefix: Path::default() }
+    }
+
+    fn open_patient(root: Location, patience: Patience) -> Result<Self, StoreError> {
+        let (objects, prefix): (Arc<dyn ObjectStore>, Path) = match &root {
+            Location::File(path) => (Arc::new(open_folder(path, &root)?), Path::default()),
+            Location::S3 { bucket, key } => {
+                let key = key.trim_end_matches('/');
+                let prefix = if key.is_empty() { Path::default() } else { checked_path(key)? };
+                (open_bucket(bucket, patience)?, prefix)
+            }
+        };
+        Ok(Self { root: Root::Place(root), objects, prefix })
+    }
+
+    /// The root as a URL that [`Store::open`] takes on another machine that reaches it.
+    #[must_use]
+    pub fn url(&self) -> String {
+        match &self.root {
+            Root::Place(location) => location.url(),
+            Root::Memory => "memory://".to_owned(),
+        }
+    }
+
+    /// The full URL of a key, for messages.
+    #[must_use]
+    pub fn url_of(&self, key: &str) -> String {
+        format!("{}/{key}", self.url().trim_end_matches('/'))
+    }
+
+    /// Stores `bytes` under `key`, over what may be there. Visible whole or not at all.
+    ///
+    /// # Errors
+    /// [`StoreError::BadKey`], and what kept the store from taking them.
+    pub async fn put(&self, key: &str, bytes: Bytes) -> Result<ObjectRef, StoreError> {
+        self.put_as(key, bytes, PutMode::Overwrite).await
+    }
+
+    /// Stores `bytes` under `key` where nothing is yet.
+    ///
+    /// # Errors
+    /// [`StoreError::Exists`] where something is; else as [`Store::put`].
+    pub async fn create(&self, key: &str, bytes: Bytes) -> Result<ObjectRef, StoreError> {
+        self.put_as(key, bytes, PutMode::Create).await
+    }
+
+    async fn put_as(&self, key: &str, bytes: Bytes, mode: PutMode) -> Result<ObjectRef, StoreError> {
+        let path = self.path(key)?;
+        let object =
+            ObjectRef { key: key.to_owned(), bytes: bytes.len() as u64, sha: Sha::of(&bytes) };
+        let options = PutOptions { mode, ..PutOptions::default() };
+        self.objects
+            .put_opts(&path, PutPayload::from_bytes(bytes), options)
+            .await
+            .map_err(|error| self.failed(key, &error))?;
+        Ok(object)
+    }
+
+    /// Reads an object whole and checks that it is the one that was stored.
+    ///
+    /// For objects that fit in memory: tables, briefs, manifests. Parts go by [`Store::reader`].
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] where size or hash differ, [`StoreError::NotFound`], and what kept
+    /// the bytes from arriving.
+    pub async fn get(&self, object: &ObjectRef) -> Result<Bytes, StoreError> {
+        let path = self.path(&object.key)?;
+        let failed = |error| self.failed(&object.key, &error);
+        let answer = self.objects.get(&path).await.map_err(failed)?;
+        let expected = Content { bytes: object.bytes, sha: Some(object.sha) };
+        // Before any byte: an object of another size is not read into memory.
+        if answer.meta.size != object.bytes {
+            let found = Content { bytes: answer.meta.size, sha: None };
+            return Err(StoreError::Corrupt { key: object.key.clone(), expected, found });
+        }
+        let bytes = answer.bytes().await.map_err(failed)?;
+        let found = Content { bytes: bytes.len() as u64, sha: Some(Sha::of(&bytes)) };
+        if found == expected {
+            Ok(bytes)
+        } else {
+            Err(StoreError::Corrupt { key: object.key.clone(), expected, found })
+        }
+    }
+
+    /// Encodes `value` as an object of `kind` and puts it.
+    ///
+    /// # Errors
+    /// [`StoreError::Unencodable`], and those of [`Store::put`].
+    pub async fn put_value<T: Serialize + Sync>(
+        &self,
+        key: &str,
+        kind: &str,
+        value: &T,
+    ) -> Result<ObjectRef, StoreError> {
+        let bytes = encode_object(kind, value)
+            .map_err(|source| StoreError::Unencodable { key: key.to_owned(), source })?;
+        self.put(key, bytes.into()).await
+    }
+
+    /// Gets an object and decodes it as `kind`.
+    ///
+    /// # Errors
+    /// [`StoreError::Undecodable`], and those of [`Store::get`].
+    pub async fn get_value<T: DeserializeOwned>(
+        &self,
+        object: &ObjectRef,
+        kind: &str,
+    ) -> Result<T, StoreError> {
+        let bytes = self.get(object).await?;
+        decode_object(kind, &bytes)
+            .map_err(|source| StoreError::Undecodable { key: object.key.clone(), source })
+    }
+
+    /// Opens a stored object for ranged reads. Its size is checked here; its hash is the caller's
+    /// to check, who alone knows whether all of it is read.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] where the size differs; else as [`Store::get`].
+    pub async fn reader(&self, object: &ObjectRef) -> Result<SourceReader, StoreError> {
+        let path = self.path(&object.key)?;
+        let objects = Arc::clone(&self.objects);
+        let what = self.url_of(&object.key);
+        let reader = SourceReader::of_object(objects, path, what, Side::Store, None).await?;
+        let found = reader.head().bytes;
+        if found == object.bytes {
+            return Ok(reader);
+        }
+        Err(StoreError::Corrupt {
+            key: object.key.clone(),
+            expected: Content { bytes: object.bytes, sha: None },
+            found: Content { bytes: found, sha: None },
+        })
+    }
+
+    /// Begins an upload under `key` that is written from front to back and hashed on the way.
+    ///
+    /// # Errors
+    /// [`StoreError::BadKey`]; the store is not talked to yet.
+    pub fn sink(&self, key: &str) -> Result<PartUpload, StoreError> {
+        let path = self.path(key)?;
+        Ok(PartUpload::new(Arc::clone(&self.objects), path, key.to_owned(), self.url_of(key)))
+    }
+
+    /// Whether there is an object under `key`.
+    ///
+    /// # Errors
+    /// What kept the store from answering.
+    pub async fn exists(&self, key: &str) -> Result<bool, StoreError> {
+        match self.objects.head(&self.path(key)?).await {
+            Ok(_) => Ok(true),
+            Err(object_store::Error::NotFound { .. }) => Ok(false),
+            Err(error) => Err(self.failed(key, &error)),
+        }
+    }
+
+    /// The objects below `prefix` (whole path parts: `jobs/a` does not list `jobs/ab`), in the
+    /// order of their keys. Their number is that of a job's cells: some thousands.
+    ///
+    /// # Errors
+    /// What kept the store from answering.
+    pub async fn list(&self, prefix: &str) -> Result<Vec<Listed>, StoreError> {
+        let path = self.prefix_path(prefix)?;
+        let mut found: Vec<Listed> = self
+            .objects
+            .list(Some(&path))
+            .map_ok(|meta| Listed { key: self.key_of(&meta.location), bytes: meta.size })
+            .try_collect()
+            .await
+            .map_err(|error| self.failed(prefix, &error))?;
+        found.sort_by(|one, two| one.key.cmp(&two.key));
+        Ok(found)
+    }
+
+    /// Deletes the object under `key`; none there is as good.
+    ///
+    /// # Errors
+    /// What kept the store from deleting it.
+    pub async fn delete(&self, key: &str) -> Result<(), StoreError> {
+        match self.objects.delete(&self.path(key)?).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(self.failed(key, &error)),
+        }
+    }
+
+    /// Deletes all objects below `prefix` and returns how many there were. An empty prefix, which
+    /// would be the whole store, is refused.
+    ///
+    /// # Errors
+    /// [`StoreError::BadKey`] for the empty prefix, and what kept the store from deleting one.
+    pub async fn delete_prefix(&self, prefix: &str) -> Result<u64, StoreError> {
+        if prefix.trim_matches('/').is_empty() {
+            let reason = "it is the whole store".to_owned();
+            return Err(StoreError::BadKey { key: prefix.to_owned(), reason });
+        }
+        let path = self.prefix_path(prefix)?;
+        let failed = |error| self.failed(prefix, &error);
+        let count = self
+            .objects
+            .list(Some(&path))
+            .map_err(failed)
+            .map_ok(|meta| async move {
+                self.delete(&self.key_of(&meta.location)).await.map(|()| 1_u64)
+            })
+            .try_buffer_unordered(DELETES_IN_FLIGHT_MAX)
+            .try_fold(0_u64, |sum, one| std::future::ready(Ok(sum + one)))
+            .await?;
+        Ok(count)
+    }
+
+    /// Writes, reads and deletes a small object, without long retries: for `doctor`, and for a
+    /// worker or coordinator before it takes work.
+    ///
+    /// # Errors
+    /// The first step that failed.
+    pub async fn check(&self) -> Result<(), StoreError> {
+        let probe = match &self.root {
+            Root::Place(root) => Self::open_patient(root.clone(), Patience::Check)?,
+            Root::Memory => self.clone(),
+        };
+        let key = format!("check/{}.{}", std::process::id(), unique());
+        let object = probe.put(&key, Bytes::from_static(b"cleanplate was here\n")).await?;
+        let read = probe.get(&object).await;
+        let deleted = probe.delete(&key).await;
+        read?;
+        deleted
+    }
+
+    fn path(&self, key: &str) -> Result<Path, StoreError> {
+        let path = checked_path(key)?;
+        Ok(if self.prefix.as_ref().is_empty() {
+            path
+        } else {
+            Path::from_iter(self.prefix.parts().chain(path.parts()))
+        })
+    }
+
+    fn prefix_path(&self, prefix: &str) -> Result<Path, StoreError> {
+        let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
+        if prefix.is_empty() { Ok(self.prefix.clone()) } else { self.path(prefix) }
+    }
+
+    fn key_of(&self, path: &Path) -> String {
+        let text = path.as_ref();
+        let below = text.strip_prefix(self.prefix.as_ref()).unwrap_or(text);
+        below.trim_start_matches('/').to_owned()
+    }
+
+    fn failed(&self, key: &str, error: &object_store::Error) -> StoreError {
+        StoreError::of_object(Side::Store, &self.url_of(key), error)
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Store").field("root", &self.url()).finish_non_exhaustive()
+    }
+}
+
+fn open_folder(path: &PathBuf, root: &Location) -> Result<LocalFileSystem, StoreError> {
+    std::fs::create_dir_all(path)
+        .map_err(|error| StoreError::of_io(Side::Store, &root.shown(), &error))?;
+    let folder = LocalFileSystem::new_with_prefix(path)
+        .map_err(|error| StoreError::of_object(Side::Store, &root.shown(), &error))?;
+    // Folders are no objects: the last object of a job takes its folders with it.
+    Ok(folder.with_automatic_cleanup(true))
+}
+
+/// A number that no other call in this process gives.
+pub(crate) fn unique() -> u64 {
+    static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
+    NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed)
+}

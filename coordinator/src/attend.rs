@@ -1,0 +1,173 @@
+//! The `Fleet` service: one stream a worker, parsed at the door.
+//!
+//! Owns the handshake and what a stream's end means. Refuses another protocol version, and a worker
+//! that does not take what it is sent: it is detached, and may attach again.
+
+mod door;
+mod grants;
+mod sessions;
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cleanplate_core::input::{Attachment, Input};
+use cleanplate_proto::v1::fleet_server::Fleet;
+use cleanplate_proto::{PROTOCOL_VERSION, v1 as pb};
+use tokio::sync::{mpsc, oneshot};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status, Streaming};
+
+pub(crate) use crate::attend::grants::grant_to_wire;
+pub(crate) use crate::attend::sessions::Sessions;
+use crate::dispatch::{Order, Orders};
+
+/// How long a worker may take to say hello.
+const HELLO_WAIT: Duration = Duration::from_secs(10);
+
+/// Messages that may wait for a worker: every slot of the largest machines granted and revoked
+/// twice over. Each is below a KiB but for a reduce grant (64 windows, 10 KiB).
+const TO_WORKER_MAX: usize = 256;
+
+/// What a worker is told when it attaches.
+#[derive(Debug, Clone)]
+pub(crate) struct Greeting {
+    /// The store's root URL.
+    pub(crate) store: String,
+    /// How often to send a heartbeat, in milliseconds.
+    pub(crate) heartbeat_ms: u32,
+}
+
+/// See the top of the file.
+#[derive(Debug)]
+pub(crate) struct Attend {
+    orders: Orders,
+    sessions: Arc<Sessions>,
+    greeting: Greeting,
+}
+
+type ToWorkerStream = Pin<Box<dyn futures::Stream<Item = Result<pb::ToWorker, Status>> + Send>>;
+
+impl Attend {
+    pub(crate) const fn new(orders: Orders, sessions: Arc<Sessions>, greeting: Greeting) -> Self {
+        Self { orders, sessions, greeting }
+    }
+
+    fn welcome(&self) -> pb::ToWorker {
+        let welcome = pb::Welcome {
+            protocol: PROTOCOL_VERSION,
+            version: VERSION.to_owned(),
+            store: self.greeting.store.clone(),
+            heartbeat_ms: self.greeting.heartbeat_ms,
+        };
+        pb::ToWorker { message: Some(pb::to_worker::Message::Welcome(welcome)) }
+    }
+}
+
+/// The version of the product.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+#[tonic::async_trait]
+impl Fleet for Attend {
+    type AttendStream = ToWorkerStream;
+
+    async fn attend(
+        &self,
+        request: Request<Streaming<pb::FromWorker>>,
+    ) -> Result<Response<Self::AttendStream>, Status> {
+        let mut incoming = request.into_inner();
+        let first = tokio::time::timeout(HELLO_WAIT, incoming.message()).await;
+        let first = first.map_err(|_late| {
+            Status::deadline_exceeded("the worker did not say hello within 10 seconds")
+        })??;
+        let hello = match first.and_then(|from| from.message) {
+            Some(pb::from_worker::Message::Hello(hello)) => hello,
+            Some(_) | None => {
+                return Err(Status::invalid_argument("the first message of a worker is its hello"));
+            }
+        };
+        same_protocol(&hello)?;
+        let version = hello.version.clone();
+        let hello = door::hello(hello)?;
+        let worker = hello.worker.clone();
+        let (queue, outgoing) = mpsc::channel(TO_WORKER_MAX);
+        // The queue is new and has room; the other end is held right here.
+        queue.try_send(Ok(self.welcome())).ok();
+        let (session, detached) = self.sessions.open(worker.clone(), version, queue);
+        tracing::info!(%worker, session, card = ?hello.card, slots = hello.slots, "worker attached");
+        let attachment = Attachment {
+            worker: hello.worker,
+            session,
+            card: hello.card,
+            slots: hello.slots,
+            encoders: hello.encoders,
+            holding: hello.holding,
+        };
+        self.orders.input(Input::Attach(Box::new(attachment))).await?;
+        let listener = Listener {
+            worker,
+            session,
+            orders: self.orders.clone(),
+            sessions: Arc::clone(&self.sessions),
+        };
+        tokio::spawn(listener.listen(incoming, detached));
+        Ok(Response::new(Box::pin(ReceiverStream::new(outgoing))))
+    }
+}
+
+fn same_protocol(hello: &pb::Hello) -> Result<(), Status> {
+    if hello.protocol == PROTOCOL_VERSION {
+        return Ok(());
+    }
+    let (theirs, their_version) = (hello.protocol, &hello.version);
+    tracing::warn!(worker = hello.worker, protocol = theirs, version = their_version, "worker of another protocol version refused");
+    Err(Status::failed_precondition(format!(
+        "the coordinator is cleanplate {VERSION} with protocol {PROTOCOL_VERSION}, the worker is \
+         cleanplate {their_version} with protocol {theirs}; run the same version of cleanplate on both"
+    )))
+}
+
+/// Takes what one worker tells, until its stream ends.
+struct Listener {
+    worker: cleanplate_types::ids::WorkerId,
+    session: u64,
+    orders: Orders,
+    sessions: Arc<Sessions>,
+}
+
+impl Listener {
+    async fn listen(
+        self,
+        mut incoming: Streaming<pb::FromWorker>,
+        mut detached: oneshot::Receiver<()>,
+    ) {
+        let why = loop {
+            let message = tokio::select! {
+                message = incoming.message() => message,
+                _ = &mut detached => break "it was detached".to_owned(),
+            };
+            let message = match message {
+                Ok(Some(message)) => message,
+                Ok(None) => break "it closed its stream".to_owned(),
+                Err(status) => break status.message().to_owned(),
+            };
+            match door::message(&self.worker, self.session, message) {
+                Ok(order) => {
+                    if self.orders.send(order).await.is_err() {
+                        break "the coordinator is stopping".to_owned();
+                    }
+                }
+                Err(error) => {
+                    self.sessions.refuse(self.session, Status::from(error.clone()));
+                    break format!("it sent what makes no sense: {error}");
+                }
+            }
+        };
+        let Self { worker, session, .. } = &self;
+        tracing::info!(%worker, session, why, "worker detached");
+        self.sessions.close(*session);
+        let input = Input::Detach { worker: worker.clone(), session: *session };
+        // If the dispatch loop is gone, so are all sessions.
+        self.orders.send(Order::Tell { input, reply: None }).await.ok();
+    }
+}

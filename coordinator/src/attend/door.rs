@@ -1,0 +1,107 @@
+//! What workers say, parsed by destructuring so that a new field cannot be forgotten.
+
+use cleanplate_core::input::{Input, IntakeResult, Report};
+use cleanplate_proto::{WireError, card_from_wire, v1 as pb};
+use cleanplate_types::encode::EncoderProof;
+use cleanplate_types::failure::Failure;
+use cleanplate_types::ids::{LeaseId, WorkerId};
+use cleanplate_types::object::ObjectRef;
+use cleanplate_types::tier::Card;
+
+use crate::dispatch::Order;
+
+/// The most leases that a worker may offer to hold at a time.
+const SLOTS_MAX: u32 = 1024;
+
+/// A worker's handshake, checked.
+#[derive(Debug)]
+pub(super) struct Hello {
+    pub(super) worker: WorkerId,
+    pub(super) card: Card,
+    pub(super) slots: u32,
+    pub(super) encoders: Vec<EncoderProof>,
+    pub(super) holding: Vec<LeaseId>,
+}
+
+/// Takes a handshake whose protocol version is ours.
+pub(super) fn hello(hello: pb::Hello) -> Result<Hello, WireError> {
+    let pb::Hello { protocol: _, version: _, worker, card, slots, encoders, holding } = hello;
+    if slots == 0 || slots > SLOTS_MAX {
+        return Err(WireError::OutOfRange("slots"));
+    }
+    Ok(Hello {
+        worker: WorkerId::parse(&worker)
+            .map_err(|bad| WireError::Unknown { field: "worker", value: bad.to_string() })?,
+        card: card_from_wire(card),
+        slots,
+        encoders: encoders.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
+        holding: holding.into_iter().map(LeaseId).collect(),
+    })
+}
+
+/// Takes any later message of `worker`.
+pub(super) fn message(
+    worker: &WorkerId,
+    session: u64,
+    message: pb::FromWorker,
+) -> Result<Order, WireError> {
+    use pb::from_worker::Message;
+    let worker = worker.clone();
+    let report = |worker, lease, report| {
+        let input = Input::Report { worker, lease: LeaseId(lease), report };
+        Ok(Order::Tell { input, reply: None })
+    };
+    match message.message.ok_or(WireError::Missing("message"))? {
+        Message::Hello(_) => {
+            Err(WireError::Unknown { field: "message", value: "a second hello".to_owned() })
+        }
+        Message::Heartbeat(pb::Heartbeat {}) => {
+            Ok(Order::Tell { input: Input::Heartbeat { worker, session }, reply: None })
+        }
+        Message::Progress(pb::Progress { lease, frames }) => {
+            report(worker, lease, Report::Progress { frames })
+        }
+        Message::IntakeDone(done) => {
+            let (lease, result) = intake(done)?;
+            report(worker, lease, Report::IntakeDone(Box::new(result)))
+        }
+        Message::AnalyseDone(pb::AnalyseDone { lease, evidence }) => {
+            let evidence = object(evidence, "evidence")?;
+            report(worker, lease, Report::WindowDone { evidence })
+        }
+        Message::ReduceDone(pb::ReduceDone { lease, finding }) => {
+            let finding = object(finding, "finding")?;
+            report(worker, lease, Report::ReduceDone { finding })
+        }
+        Message::CellDone(pb::CellDone { lease, part }) => {
+            let summary = part.ok_or(WireError::Missing("part"))?.try_into()?;
+            report(worker, lease, Report::CellDone { summary: Box::new(summary) })
+        }
+        Message::LeaseDone(pb::LeaseDone { lease }) => report(worker, lease, Report::SegmentDone),
+        Message::LeaseFailed(pb::LeaseFailed { lease, failure }) => {
+            let failure: Failure = failure.ok_or(WireError::Missing("failure"))?.try_into()?;
+            report(worker, lease, Report::Failed { failure: Box::new(failure) })
+        }
+        Message::Trail(pb::Trail { lease, entries }) => Ok(Order::Trail {
+            worker: Some(worker),
+            lease: LeaseId(lease),
+            entries: entries.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
+        }),
+        Message::Leaving(pb::Leaving {}) => Ok(Order::Leave { worker, session }),
+    }
+}
+
+fn intake(done: pb::IntakeDone) -> Result<(u64, IntakeResult), WireError> {
+    let pb::IntakeDone { lease, source, description, table, frames } = done;
+    let result = IntakeResult {
+        source: source.ok_or(WireError::Missing("source"))?.try_into()?,
+        description: object(description, "description")?,
+        table: object(table, "table")?,
+        frames,
+    };
+    Ok((lease, result))
+}
+
+fn object(object: Option<pb::ObjectRef>, field: &'static str) -> Result<ObjectRef, WireError> {
+    object.ok_or(WireError::Missing(field))?.try_into()
+}

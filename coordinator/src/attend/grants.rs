@@ -1,0 +1,50 @@
+//! What workers are granted, as messages.
+
+use cleanplate_core::effect::{Grant, Work};
+use cleanplate_proto::{damage_name, detect_name, fill_name, v1 as pb};
+use cleanplate_types::ids::LeaseId;
+use cleanplate_types::request::JobRequest;
+
+/// A grant for the wire; `request` is the job's own.
+pub(crate) fn grant_to_wire(lease: LeaseId, grant: Grant, request: &JobRequest) -> pb::Grant {
+    use pb::grant::Work as Wire;
+    let Grant { job, attempt, deadline: _, renew_ms, work } = grant;
+    let work = match work {
+        Work::Intake { url, decode_all, on_damage } => Wire::Intake(pb::Intake {
+            url,
+            output: request.output.clone(),
+            decode_all: decode_all.is_some(),
+            on_damage: damage_name(on_damage).to_owned(),
+            allow_metadata_loss: request.allow_metadata_loss,
+            decode_reason: decode_all.unwrap_or_default(),
+        }),
+        Work::Analyse { source, description, table, detect, index, window } => {
+            Wire::Analyse(pb::Analyse {
+                source: Some(source.into()),
+                description: Some(description.into()),
+                table: Some(table.into()),
+                window: Some(window.into()),
+                window_index: index,
+                detect: detect.into_iter().map(|one| detect_name(one).to_owned()).collect(),
+            })
+        }
+        Work::Reduce { description, table, evidence, fill } => Wire::Reduce(pb::Reduce {
+            description: Some(description.into()),
+            table: Some(table.into()),
+            evidence: evidence.into_iter().map(Into::into).collect(),
+            fill: fill_name(fill).to_owned(),
+        }),
+        Work::Segment { brief, segment } => Wire::Segment(pb::Segment {
+            brief: Some(brief.into()),
+            first_cell: segment.first.0,
+            cells: segment.cells,
+        }),
+    };
+    pb::Grant {
+        lease: lease.0,
+        job: job.as_str().to_owned(),
+        attempt,
+        renew_ms,
+        work: Some(work),
+    }
+}

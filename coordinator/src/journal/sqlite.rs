@@ -1,0 +1,228 @@
+//! The journal in one SQLite file: nothing to start, nothing to set up.
+//!
+//! WAL with `synchronous=FULL`: a commit that has returned survives a power failure. One coordinator
+//! at a time: a lock on `FILE.lock`, which the system gives up when the process dies, however it dies.
+
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use cleanplate_core::record::Record;
+use cleanplate_types::failure::Stage;
+use cleanplate_types::ids::{JobId, LeaseId};
+use cleanplate_types::trail::{TrailEntry, TrailEvent};
+use sqlx::Row as _;
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow,
+    SqliteSynchronous,
+};
+
+use crate::journal::{Batch, Journal, JournalError, RECORD_FORMAT, TrailLine, format};
+
+static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+
+/// Connections: one writes, the others answer clients.
+const CONNECTIONS_MAX: u32 = 4;
+
+/// How long a statement waits for another connection's lock before it fails.
+const BUSY_WAIT: Duration = Duration::from_secs(10);
+
+/// A journal in an SQLite file.
+#[derive(Debug)]
+pub struct SqliteJournal {
+    path: PathBuf,
+    pool: SqlitePool,
+    /// Held for as long as the journal is open.
+    _lock: File,
+}
+
+impl SqliteJournal {
+    /// Opens the journal at `path`, making it and its folder where they are missing.
+    ///
+    /// # Errors
+    /// [`JournalError`] says whether the place, another coordinator or the content is the reason.
+    pub async fn open(path: &Path) -> Result<Self, JournalError> {
+        let lock = lock(path)?;
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(BUSY_WAIT);
+        let pool = SqlitePoolOptions::new()
+            .max_connections(CONNECTIONS_MAX)
+            .connect_with(options)
+            .await
+            .map_err(|source| JournalError::Database { path: path.to_owned(), source })?;
+        MIGRATIONS.run(&pool).await.map_err(|error| not_prepared(path, error))?;
+        Ok(Self { path: path.to_owned(), pool, _lock: lock })
+    }
+
+    fn failed(&self, source: sqlx::Error) -> JournalError {
+        JournalError::Database { path: self.path.clone(), source }
+    }
+
+    fn damaged(&self, seq: i64, why: impl ToString) -> JournalError {
+        JournalError::Damaged { path: self.path.clone(), seq, why: why.to_string() }
+    }
+
+    fn record(&self, row: &SqliteRow) -> Result<Record, JournalError> {
+        let taken = || Ok((row.try_get("seq")?, row.try_get("format")?, row.try_get("body")?));
+        let (seq, found, body): (i64, i64, &[u8]) = taken().map_err(|error| self.failed(error))?;
+        if found > RECORD_FORMAT {
+            return Err(JournalError::Newer {
+                path: self.path.clone(),
+                found,
+                known: RECORD_FORMAT,
+            });
+        }
+        format::from_bytes(body).map_err(|error| self.damaged(seq, error))
+    }
+
+    fn trail_line(&self, row: &SqliteRow) -> Result<TrailLine, JournalError> {
+        let seq: i64 = row.try_get("seq").map_err(|error| self.failed(error))?;
+        let columns = || -> Result<_, sqlx::Error> {
+            Ok((
+                row.try_get::<String, _>("job")?,
+                row.try_get::<i64, _>("lease")?.cast_unsigned(),
+                row.try_get::<i64, _>("at_ms")?.cast_unsigned(),
+                row.try_get::<String, _>("stage")?,
+                row.try_get::<String, _>("event")?,
+                row.try_get::<String, _>("detail")?,
+                row.try_get::<Option<i64>, _>("count")?.map(i64::cast_unsigned),
+            ))
+        };
+        let (job, lease, at_ms, stage, event, detail, count) =
+            columns().map_err(|error| self.failed(error))?;
+        let stage = Stage::parse(&stage)
+            .ok_or_else(|| self.damaged(seq, format!("`{stage}` is no stage of a trail")))?;
+        let event = TrailEvent::parse(&event)
+            .ok_or_else(|| self.damaged(seq, format!("`{event}` is no event of a trail")))?;
+        Ok(TrailLine {
+            job: JobId::parse(&job).map_err(|error| self.damaged(seq, error))?,
+            lease: LeaseId(lease),
+            entry: TrailEntry { at_ms, stage, event, detail, count },
+        })
+    }
+
+    fn trail_lines(&self, rows: &[SqliteRow]) -> Result<Vec<TrailLine>, JournalError> {
+        rows.iter().map(|row| self.trail_line(row)).collect()
+    }
+}
+
+#[async_trait::async_trait]
+impl Journal for SqliteJournal {
+    async fn load(&self) -> Result<Vec<Record>, JournalError> {
+        let rows = sqlx::query("SELECT seq, format, body FROM record ORDER BY seq")
+            .fetch_all(&self.pool)
+            .await
+            .map_err(|error| self.failed(error))?;
+        rows.iter().map(|row| self.record(row)).collect()
+    }
+
+    async fn append(&self, batch: &Batch) -> Result<(), JournalError> {
+        let mut rows = Vec::with_capacity(batch.records.len());
+        for record in &batch.records {
+            let body = format::to_bytes(record).map_err(|source| JournalError::Unwritable {
+                job: record.job.clone(),
+                source,
+            })?;
+            rows.push((record, body));
+        }
+        let written = async {
+            let mut transaction = self.pool.begin().await?;
+            for (record, body) in rows {
+                sqlx::query(
+                    "INSERT INTO record (job, at_ms, kind, format, body) VALUES (?, ?, ?, ?, ?)",
+                )
+                .bind(record.job.as_str())
+                .bind(record.at.0.cast_signed())
+                .bind(format::kind(&record.event))
+                .bind(RECORD_FORMAT)
+                .bind(body)
+                .execute(&mut *transaction)
+                .await?;
+            }
+            for TrailLine { job, lease, entry } in &batch.trails {
+                sqlx::query(
+                    "INSERT INTO trail (job, lease, at_ms, stage, event, detail, count) \
+                     VALUES (?, ?, ?, ?, ?, ?, ?)",
+                )
+                .bind(job.as_str())
+                .bind(lease.0.cast_signed())
+                .bind(entry.at_ms.cast_signed())
+                .bind(entry.stage.as_str())
+                .bind(entry.event.as_str())
+                .bind(&entry.detail)
+                .bind(entry.count.map(u64::cast_signed))
+                .execute(&mut *transaction)
+                .await?;
+            }
+            transaction.commit().await
+        };
+        written.await.map_err(|error| self.failed(error))
+    }
+
+    async fn records_of(&self, job: &JobId) -> Result<Vec<Record>, JournalError> {
+        let rows = sqlx::query("SELECT seq, format, body FROM record WHERE job = ? ORDER BY seq")
+            .bind(job.as_str())
+            .fetch_all(&self.pool)
+            .await
+            .map_err(|error| self.failed(error))?;
+        rows.iter().map(|row| self.record(row)).collect()
+    }
+
+    async fn trails_of(&self, job: &JobId) -> Result<Vec<TrailLine>, JournalError> {
+        let rows = sqlx::query("SELECT * FROM trail WHERE job = ? ORDER BY seq")
+            .bind(job.as_str())
+            .fetch_all(&self.pool)
+            .await
+            .map_err(|error| self.failed(error))?;
+        self.trail_lines(&rows)
+    }
+
+    async fn fallbacks(&self) -> Result<Vec<TrailLine>, JournalError> {
+        let rows = sqlx::query("SELECT * FROM trail WHERE event = ? ORDER BY seq")
+            .bind(TrailEvent::Fallback.as_str())
+            .fetch_all(&self.pool)
+            .await
+            .map_err(|error| self.failed(error))?;
+        self.trail_lines(&rows)
+    }
+}
+
+/// Takes the lock beside the journal: the system frees it when this process ends.
+fn lock(path: &Path) -> Result<File, JournalError> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or_else(|| Path::new("."));
+    let unwritable = |source| JournalError::Folder { path: folder.to_owned(), source };
+    std::fs::create_dir_all(folder).map_err(unwritable)?;
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(PathBuf::from(name))
+        .map_err(unwritable)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(JournalError::InUse { path: path.to_owned() }),
+        Err(TryLockError::Error(source)) => Err(unwritable(source)),
+    }
+}
+
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the error is not ours; one of its variants means something here"
+)]
+fn not_prepared(path: &Path, error: MigrateError) -> JournalError {
+    let known = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0);
+    match error {
+        MigrateError::VersionMissing(found) => {
+            JournalError::Newer { path: path.to_owned(), found, known }
+        }
+        other => JournalError::Tables { path: path.to_owned(), source: Box::new(other) },
+    }
+}

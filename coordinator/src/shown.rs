@@ -1,0 +1,156 @@
+//! What clients see: the scheduler's views as messages.
+
+use cleanplate_core::outcome::{CopyReason, JobOutcome, Published};
+use cleanplate_core::view::{JobPhase, JobView, WorkerView};
+use cleanplate_proto::{card_to_wire, v1 as pb};
+use cleanplate_types::frames::FrameRange;
+use cleanplate_types::ids::WorkerId;
+
+use crate::attempts::Attempt;
+use crate::book::Book;
+use crate::journal::TrailLine;
+
+/// A job's state for the wire.
+pub(crate) fn job_state(view: &JobView<'_>, book: &mut Book) -> pb::JobState {
+    let done = match view.outcome {
+        Some(JobOutcome::Done(_) | JobOutcome::Copied { .. }) => view.frames_total,
+        Some(JobOutcome::Abstained { .. } | JobOutcome::Failed(_) | JobOutcome::Cancelled) => {
+            view.frames_committed
+        }
+        None => {
+            let done = view.frames_committed.saturating_add(view.frames_in_flight);
+            book.frames_to_show(view.job, done.min(view.frames_total))
+        }
+    };
+    let mut notes = view.notes.to_vec();
+    notes.extend(book.fallbacks_of(view.job));
+    if let Some(JobOutcome::Done(published) | JobOutcome::Copied { published, .. }) = view.outcome {
+        notes.extend(published.notes.iter().filter(|note| !view.notes.contains(note)).cloned());
+    }
+    pb::JobState {
+        job: view.job.as_str().to_owned(),
+        input: view.request.input.clone(),
+        output: view.request.output.clone(),
+        phase: phase(view).to_owned(),
+        frames_total: view.frames_total,
+        frames_done: done,
+        cells_total: view.cells_total,
+        cells_done: view.cells_committed,
+        fps_milli: clipped(view.fps_milli.unwrap_or(0)),
+        eta_ms: view.eta_ms,
+        waits_for: view.waiting.as_ref().map(ToString::to_string).unwrap_or_default(),
+        outcome: view.outcome.map(outcome),
+        notes,
+        encoder: view.spec.map(|spec| spec.encoder.name.as_str().to_owned()).unwrap_or_default(),
+        leases: u32::try_from(view.leases.len()).unwrap_or(u32::MAX),
+        submitted_ms: view.submitted.0,
+    }
+}
+
+fn phase(view: &JobView<'_>) -> &'static str {
+    match (view.phase, view.outcome) {
+        (_, Some(outcome)) => match outcome {
+            JobOutcome::Done(_) | JobOutcome::Copied { .. } => "done",
+            JobOutcome::Abstained { .. } => "abstained",
+            JobOutcome::Failed(_) => "failed",
+            JobOutcome::Cancelled => "cancelled",
+        },
+        (JobPhase::Intake, None) if view.leases.is_empty() => "queued",
+        (
+            phase @ (JobPhase::Intake
+            | JobPhase::Analyse
+            | JobPhase::Plan
+            | JobPhase::Encode
+            | JobPhase::Stitch
+            | JobPhase::Copy
+            | JobPhase::Ended),
+            None,
+        ) => phase.as_str(),
+    }
+}
+
+fn outcome(outcome: &JobOutcome) -> pb::Outcome {
+    let ended = |kind: &str, message: String| pb::Outcome {
+        kind: kind.to_owned(),
+        message,
+        failure: None,
+        output_bytes: 0,
+    };
+    match outcome {
+        JobOutcome::Done(Published { bytes, .. }) => {
+            pb::Outcome { output_bytes: *bytes, ..ended("done", String::new()) }
+        }
+        JobOutcome::Copied { why, published } => {
+            let why = match why {
+                CopyReason::NothingFound => {
+                    "there is nothing to remove; the output is a stream copy".to_owned()
+                }
+                CopyReason::Abstained { why } => {
+                    format!("the detector abstained: {why}; the output is a stream copy")
+                }
+            };
+            pb::Outcome { output_bytes: published.bytes, ..ended("unchanged", why) }
+        }
+        JobOutcome::Abstained { why } => {
+            ended("abstained", format!("the detector abstained: {why}"))
+        }
+        JobOutcome::Failed(failure) => pb::Outcome {
+            failure: Some(failure.as_ref().clone().into()),
+            ..ended("failed", failure.to_string())
+        },
+        JobOutcome::Cancelled => ended("cancelled", "cancelled".to_owned()),
+    }
+}
+
+/// A worker's state for the wire; `version` is that of its product, where it is attached.
+pub(crate) fn worker_state(
+    view: &WorkerView<'_>,
+    book: &Book,
+    version: Option<String>,
+) -> pb::WorkerState {
+    let state = match (view.session, view.draining, view.set_aside_until) {
+        (None, _, _) => "away",
+        (Some(_), true, _) => "draining",
+        (Some(_), false, Some(_)) => "set_aside",
+        (Some(_), false, None) => "attached",
+    };
+    let note = match view.set_aside_until {
+        Some(_) => format!("set aside after {} failures in a row", view.failures_in_a_row),
+        None => String::new(),
+    };
+    pb::WorkerState {
+        worker: view.worker.as_str().to_owned(),
+        state: state.to_owned(),
+        card: card_to_wire(view.card.clone()),
+        tier: view.card.tier().name.to_owned(),
+        slots: view.slots,
+        busy: u32::try_from(view.leases.len()).unwrap_or(u32::MAX),
+        fps_milli: clipped(view.fps_milli.unwrap_or(0)),
+        encoders: view.encoders.iter().cloned().map(Into::into).collect(),
+        frames_done: book.frames_of(view.worker),
+        note,
+        version: version.unwrap_or_default(),
+    }
+}
+
+/// The attempts of a job for the wire, each with its trail.
+pub(crate) fn attempts_shown(attempts: Vec<Attempt>, trails: &[TrailLine]) -> Vec<pb::Attempt> {
+    let shown = |attempt: Attempt| {
+        let lines = trails.iter().filter(|line| line.lease == attempt.lease);
+        pb::Attempt {
+            lease: attempt.lease.0,
+            work: attempt.work.to_owned(),
+            worker: attempt.worker.as_ref().map(WorkerId::to_string).unwrap_or_default(),
+            frames: attempt.frames.map(|FrameRange { start, end }| pb::FrameRange { start, end }),
+            attempt: attempt.attempt,
+            outcome: attempt.fate.as_str().to_owned(),
+            failure: attempt.fate.failure().cloned().map(Into::into),
+            trail: lines.map(|line| line.entry.clone().into()).collect(),
+        }
+    };
+    attempts.into_iter().map(shown).collect()
+}
+
+fn clipped(value: u64) -> u32 {
+    u32::try_from(value).unwrap_or(u32::MAX)
+}
