@@ -148,7 +148,9 @@ pub enum StoreError {
         source: ObjectError,
     },
     /// A write that is neither at the end nor inside the head.
-    #[error("{what}: a write of {bytes} bytes at {offset} is neither at the end ({end}) nor in the head")]
+    #[error(
+        "{what}: a write of {bytes} bytes at {offset} is neither at the end ({end}) nor in the head"
+    )]
     Offset {
         /// The output's URL or key.
         what: String,

@@ -64,10 +64,9 @@ impl Location {
                 }
                 Ok(Self::S3 { bucket: bucket.to_owned(), key: key.to_owned() })
             }
-            _ => Err(StoreError::UnknownScheme {
-                text: text.to_owned(),
-                scheme: scheme.to_owned(),
-            }),
+            _ => {
+                Err(StoreError::UnknownScheme { text: text.to_owned(), scheme: scheme.to_owned() })
+            }
         }
     }
 
@@ -75,8 +74,9 @@ impl Location {
     #[must_use]
     pub fn url(&self) -> String {
         match self {
-            Self::File(path) => Url::from_file_path(path)
-                .map_or_else(|()| path.display().to_string(), String::from),
+            Self::File(path) => {
+                Url::from_file_path(path).map_or_else(|()| path.display().to_string(), String::from)
+            }
             Self::S3 { bucket, key } => format!("s3://{bucket}/{key}"),
         }
     }
@@ -95,9 +95,7 @@ impl Location {
     #[must_use]
     pub fn name_hint(&self) -> &str {
         match self {
-            Self::File(path) => {
-                path.file_name().and_then(|name| name.to_str()).unwrap_or_default()
-            }
+            Self::File(path) => path.file_name().and_then(|name| name.to_str()).unwrap_or_default(),
             Self::S3 { key, .. } => key.rsplit('/').next().unwrap_or_default(),
         }
     }

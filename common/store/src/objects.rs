@@ -136,8 +136,7 @@ fn open<'a>(kind: &str, object: &'a [u8]) -> Result<(u8, &'a [u8]), ObjectError>
         return Err(ObjectError::Version { found });
     }
     let (&[flag, length], rest) = rest.split_first_chunk::<2>().ok_or(ObjectError::NotOurs)?;
-    let (name, body) =
-        rest.split_at_checked(usize::from(length)).ok_or(ObjectError::NotOurs)?;
+    let (name, body) = rest.split_at_checked(usize::from(length)).ok_or(ObjectError::NotOurs)?;
     if name != kind.as_bytes() {
         return Err(ObjectError::Kind {
             wanted: kind.to_owned(),

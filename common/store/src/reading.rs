@@ -71,8 +71,10 @@ impl SourceReader {
         match location {
             Location::File(path) => Self::of_file(path.clone(), what, pinned).await,
             Location::S3 { bucket, key } => {
-                let path = checked_path(key)
-                    .map_err(|error| StoreError::BadLocation { text: what.clone(), reason: error.to_string() })?;
+                let path = checked_path(key).map_err(|error| StoreError::BadLocation {
+                    text: what.clone(),
+                    reason: error.to_string(),
+                })?;
                 let store = open_bucket(bucket, Patience::Work)?;
                 Self::of_object(store, path, what, Side::Source, pinned).await
             }
@@ -312,12 +314,14 @@ fn open_file(path: &Path, side: Side) -> Result<(File, SourceMeta), StoreError> 
     let failed = |error| StoreError::of_io(side, &what, &error);
     // Before opening: opening a pipe waits for its writer.
     let kind = std::fs::metadata(path).map_err(failed)?.file_type();
-    let found = match () {
-        () if kind.is_file() => None,
-        () if kind.is_dir() => Some("a folder"),
-        () if kind.is_fifo() => Some("a pipe"),
-        () if kind.is_socket() => Some("a socket"),
-        () => Some("a device"),
+    let found = if kind.is_file() {
+        None
+    } else if kind.is_dir() {
+        Some("a folder")
+    } else if kind.is_fifo() {
+        Some("a pipe")
+    } else {
+        Some("a device or a socket")
     };
     if let Some(found) = found {
         return Err(StoreError::NotAFile { side, what, found });
@@ -330,12 +334,8 @@ fn open_file(path: &Path, side: Side) -> Result<(File, SourceMeta), StoreError> 
 /// Modification time in nanoseconds and size: the same on every machine that mounts the folder,
 /// which an inode number is not.
 fn meta_of(metadata: &Metadata) -> SourceMeta {
-    let version = format!(
-        "mtime {}.{:09} size {}",
-        metadata.mtime(),
-        metadata.mtime_nsec(),
-        metadata.size()
-    );
+    let version =
+        format!("mtime {}.{:09} size {}", metadata.mtime(), metadata.mtime_nsec(), metadata.size());
     SourceMeta { bytes: metadata.size(), version: Some(version) }
 }
 

@@ -57,14 +57,9 @@ pub(crate) fn open_bucket(bucket: &str, patience: Patience) -> Result<Arc<Amazon
         Some(_) => builder,
         None => builder.with_config(timeout, format!("{} seconds", REQUEST_DEADLINE.as_secs())),
     };
-    builder
-        .with_retry(retry(patience))
-        .build()
-        .map(Arc::new)
-        .map_err(|error| StoreError::BadSettings {
-            what: format!("s3://{bucket}"),
-            detail: error.to_string(),
-        })
+    builder.with_retry(retry(patience)).build().map(Arc::new).map_err(|error| {
+        StoreError::BadSettings { what: format!("s3://{bucket}"), detail: error.to_string() }
+    })
 }
 
 /// A key as `object_store` takes it: literally, or not at all.

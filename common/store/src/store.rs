@@ -108,7 +108,12 @@ impl Store {
         self.put_as(key, bytes, PutMode::Create).await
     }
 
-    async fn put_as(&self, key: &str, bytes: Bytes, mode: PutMode) -> Result<ObjectRef, StoreError> {
+    async fn put_as(
+        &self,
+        key: &str,
+        bytes: Bytes,
+        mode: PutMode,
+    ) -> Result<ObjectRef, StoreError> {
         let path = self.path(key)?;
         let object =
             ObjectRef { key: key.to_owned(), bytes: bytes.len() as u64, sha: Sha::of(&bytes) };

@@ -1,8 +1,9 @@
 //! Uploads that appear under their name whole or not at all: parts, and the movie.
 //!
-//! A [`PartUpload`] is written from front to back and hashed on the way. A [`MovieUpload`] is
-//! hashed by nobody and may be patched in its first [`HEAD_BYTES`], where muxers write sizes that
-//! they learn last. Neither needs rename or append of its store.
+//! A [`PartUpload`] is written from front to back and hashed on the way. A [`MovieUpload`] may be
+//! patched in its first [`HEAD_BYTES`], where muxers write sizes that they learn last, and is not
+//! hashed. Neither needs rename or append of its store. A process that is killed in the middle of
+//! a multipart upload leaves pieces that no listing shows; a bucket's lifecycle rule removes them.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use cleanplate_types::digest::ShaWriter;
 use cleanplate_types::object::ObjectRef;
 use object_store::path::Path;
 use object_store::{MultipartUpload, ObjectStore, ObjectStoreExt as _, PutPayload};
+use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
 use crate::error::{Side, StoreError};
@@ -45,7 +47,12 @@ pub struct PartUpload {
 }
 
 impl PartUpload {
-    pub(crate) fn new(objects: Arc<dyn ObjectStore>, path: Path, key: String, what: String) -> Self {
+    pub(crate) fn new(
+        objects: Arc<dyn ObjectStore>,
+        path: Path,
+        key: String,
+        what: String,
+    ) -> Self {
         Self {
             objects,
             path,
@@ -75,7 +82,7 @@ impl PartUpload {
         self.filling.extend_from_slice(&bytes);
         while self.filling.len() >= PIECE_BYTES {
             let piece = self.filling.split_to(PIECE_BYTES).freeze();
-            self.send(piece).await?;
+            self.send(piece).await.map_err(|error| self.failed(&error))?;
         }
         Ok(())
     }
@@ -97,16 +104,212 @@ impl PartUpload {
     /// # Errors
     /// What kept it from being completed; nothing is visible then.
     pub async fn finish(mut self) -> Result<ObjectRef, StoreError> {
+        self.complete().await.map_err(|error| self.failed(&error))?;
+        self.upload = None;
+        let sha = std::mem::take(&mut self.sha).finish();
+        Ok(ObjectRef { key: std::mem::take(&mut self.key), bytes: self.end, sha })
+    }
+
+    /// Gives up what was uploaded, and waits until it is.
+    ///
+    /// # Errors
+    /// What kept the store from forgetting it; nothing is visible in any case.
+    pub async fn abort(mut self) -> Result<(), StoreError> {
+        self.pieces.shutdown().await;
+        let Some(mut upload) = self.upload.take() else { return Ok(()) };
+        upload.abort().await.map_err(|error| self.failed(&error))
+    }
+
+    async fn complete(&mut self) -> object_store::Result<()> {
         let rest = std::mem::take(&mut self.filling).freeze();
         if self.upload.is_none() {
             let payload = PutPayload::from_bytes(rest);
-            self.objects.put(&self.path, payload).await.map_err(|error| self.failed(&error))?;
-        } else {
-            if !rest.is_empty() {
-                self.send(rest).await?;
-            }
-            while self.pieces.join_next().await.transpose().map_err(lost(&self.what))?.is_some_and(Ok)? {}
+            return self.objects.put(&self.path, payload).await.map(|_| ());
         }
-        todo!()
+        if !rest.is_empty() {
+            self.send(rest).await?;
+        }
+        settle(&mut self.pieces, 0, |()| ()).await?;
+        if let Some(upload) = &mut self.upload {
+            upload.complete().await?;
+        }
+        Ok(())
     }
+
+    async fn send(&mut self, piece: Bytes) -> object_store::Result<()> {
+        if self.upload.is_none() {
+            self.upload = Some(self.objects.put_multipart(&self.path).await?);
+        }
+        settle(&mut self.pieces, PIECES_IN_FLIGHT_MAX - 1, |()| ()).await?;
+        if let Some(upload) = &mut self.upload {
+            self.pieces.spawn(upload.put_part(PutPayload::from_bytes(piece)));
+        }
+        Ok(())
+    }
+
+    fn failed(&self, error: &object_store::Error) -> StoreError {
+        StoreError::of_object(Side::Store, &self.what, error)
+    }
+}
+
+impl Drop for PartUpload {
+    fn drop(&mut self) {
+        let Some(mut upload) = self.upload.take() else { return };
+        let what = std::mem::take(&mut self.what);
+        let mut pieces = std::mem::take(&mut self.pieces);
+        give_up(what, async move {
+            pieces.shutdown().await;
+            upload.abort().await
+        });
+    }
+}
+
+impl fmt::Debug for PartUpload {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("PartUpload")
+            .field("what", &self.what)
+            .field("end", &self.end)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The movie being written to its final place.
+///
+/// Nothing is visible under the final name before [`MovieUpload::finish`], which replaces what was
+/// there in one step. Dropped without it, nothing is left.
+#[derive(Debug)]
+pub struct MovieUpload {
+    what: String,
+    end: u64,
+    place: Place,
+}
+
+#[derive(Debug)]
+enum Place {
+    File(MovieFile),
+    Parts(MovieParts),
+}
+
+impl MovieUpload {
+    /// Begins the movie at `location`. A folder must be there already; a bucket is not talked to
+    /// yet ([`MovieUpload::prove`] does).
+    ///
+    /// # Errors
+    /// What will keep the movie from being written there, as far as it shows by now.
+    pub async fn start(location: &Location) -> Result<Self, StoreError> {
+        let what = location.shown();
+        let place = match location {
+            Location::File(path) => Place::File(MovieFile::start(path.clone()).await?),
+            Location::S3 { bucket, key } => {
+                let path = checked_path(key).map_err(|error| StoreError::BadLocation {
+                    text: what.clone(),
+                    reason: error.to_string(),
+                })?;
+                let bucket = open_bucket(bucket, Patience::Work)?;
+                Place::Parts(MovieParts::new(bucket, path, what.clone()))
+            }
+        };
+        Ok(Self { what, end: 0, place })
+    }
+
+    #[cfg(test)]
+    pub(crate) fn in_bucket(bucket: Arc<dyn crate::remote::Bucket>, key: &str) -> Self {
+        let path = Path::from(key);
+        let place = Place::Parts(MovieParts::new(bucket, path, key.to_owned()));
+        Self { what: key.to_owned(), end: 0, place }
+    }
+
+    /// Finds out whether a movie can be written at `location`, and leaves nothing: before hours of
+    /// work rather than after.
+    ///
+    /// # Errors
+    /// Why it cannot.
+    pub async fn prove(location: &Location) -> Result<(), StoreError> {
+        let mut movie = Self::start(location).await?;
+        if let Place::Parts(parts) = &mut movie.place {
+            parts.begin().await?;
+        }
+        movie.abort().await
+    }
+
+    /// Bytes taken so far.
+    #[must_use]
+    pub const fn bytes(&self) -> u64 {
+        self.end
+    }
+
+    /// Writes `bytes` at `offset`: at the end, or inside the first [`HEAD_BYTES`].
+    ///
+    /// # Errors
+    /// [`StoreError::Offset`] where it is neither; [`StoreError::Full`],
+    /// [`StoreError::TooLarge`], and what kept the place from taking them.
+    pub async fn write_at(&mut self, offset: u64, bytes: Bytes) -> Result<(), StoreError> {
+        let after = offset.saturating_add(bytes.len() as u64);
+        if offset != self.end && (offset > self.end || after > HEAD_BYTES) {
+            let (what, end) = (self.what.clone(), self.end);
+            return Err(StoreError::Offset { what, offset, bytes: bytes.len() as u64, end });
+        }
+        match &mut self.place {
+            Place::File(file) => file.write_at(offset, bytes).await?,
+            Place::Parts(parts) => parts.write_at(offset, bytes).await?,
+        }
+        self.end = self.end.max(after);
+        Ok(())
+    }
+
+    /// Gives the movie its final name.
+    ///
+    /// # Errors
+    /// What kept it from being completed; the final name is as it was before.
+    pub async fn finish(self) -> Result<Stored, StoreError> {
+        match self.place {
+            Place::File(file) => file.finish().await?,
+            Place::Parts(parts) => parts.finish().await?,
+        }
+        Ok(Stored { bytes: self.end })
+    }
+
+    /// Gives the movie up, and waits until nothing is left of it.
+    ///
+    /// # Errors
+    /// What kept the place from forgetting it; nothing is visible in any case.
+    pub async fn abort(self) -> Result<(), StoreError> {
+        match self.place {
+            // Closing the file, or deleting it, is its end.
+            Place::File(_) => Ok(()),
+            Place::Parts(parts) => parts.abort().await,
+        }
+    }
+}
+
+/// Waits until at most `left` of `pieces` are under way, and hands on what they gave.
+pub(crate) async fn settle<T: 'static>(
+    pieces: &mut JoinSet<object_store::Result<T>>,
+    left: usize,
+    mut done: impl FnMut(T),
+) -> object_store::Result<()> {
+    while pieces.len() > left {
+        match pieces.join_next().await {
+            Some(piece) => done(piece??),
+            None => break,
+        }
+    }
+    Ok(())
+}
+
+/// Runs the end of an upload that was dropped, where a runtime is still there to run it.
+pub(crate) fn give_up(
+    what: String,
+    end: impl Future<Output = object_store::Result<()>> + Send + 'static,
+) {
+    let Ok(runtime) = Handle::try_current() else {
+        tracing::warn!(what, "an upload was given up outside the runtime; its pieces stay");
+        return;
+    };
+    runtime.spawn(async move {
+        if let Err(error) = end.await {
+            tracing::warn!(what, %error, "the pieces of an upload that was given up stay");
+        }
+    });
 }

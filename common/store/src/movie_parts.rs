@@ -1,0 +1,197 @@
+//! The movie in a bucket: a multipart upload whose first piece is sent last.
+//!
+//! S3 takes pieces in any order, so the head waits in memory where it can be patched, and the rest
+//! streams. A movie that fits in the head and one piece is a single put.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use cleanplate_types::access::HEAD_BYTES;
+use object_store::multipart::PartId;
+use object_store::path::Path;
+use object_store::{MultipartId, ObjectStoreExt as _, PutPayload};
+use tokio::task::JoinSet;
+
+use crate::error::{Side, StoreError};
+use crate::remote::Bucket;
+use crate::writing::{give_up, settle};
+
+/// Pieces under way at once: with the head and the piece being filled 32 MiB, and at most 200 MiB
+/// for a movie of more than 140 GB.
+const PIECES_IN_FLIGHT_MAX: usize = 2;
+
+/// S3's limit on pieces.
+const PIECES_MAX: usize = 10_000;
+
+/// The head as a length of memory.
+#[expect(clippy::cast_possible_truncation, reason = "8 MiB fit every usize")]
+const HEAD: usize = HEAD_BYTES as usize;
+
+/// Size of the piece at `index` in bytes. It grows, since there may be 10,000 pieces only: 8 MiB
+/// up to 16 GB, 32 MiB up to 150 GB, then 64 MiB.
+const fn piece_bytes(index: usize) -> usize {
+    match index {
+        0..2000 => 8 << 20,
+        2000..6000 => 32 << 20,
+        _ => 64 << 20,
+    }
+}
+
+/// The largest movie in bytes.
+const MOVIE_BYTES_MAX: u64 = HEAD_BYTES + 1999 * (8 << 20) + 4000 * (32 << 20) + 4000 * (64 << 20);
+
+/// A movie on its way to an object.
+pub(crate) struct MovieParts {
+    bucket: Arc<dyn Bucket>,
+    path: Path,
+    what: String,
+    head: Vec<u8>,
+    filling: BytesMut,
+    upload: Option<MultipartId>,
+    /// The index of the next piece; the head is piece 0.
+    next: usize,
+    pieces: JoinSet<object_store::Result<(usize, PartId)>>,
+    done: BTreeMap<usize, PartId>,
+}
+
+impl MovieParts {
+    pub(crate) fn new(bucket: Arc<dyn Bucket>, path: Path, what: String) -> Self {
+        Self {
+            bucket,
+            path,
+            what,
+            head: Vec::new(),
+            filling: BytesMut::new(),
+            upload: None,
+            next: 1,
+            pieces: JoinSet::new(),
+            done: BTreeMap::new(),
+        }
+    }
+
+    /// Begins the multipart upload: the first request that needs the right to write.
+    pub(crate) async fn begin(&mut self) -> Result<(), StoreError> {
+        if self.upload.is_none() {
+            let upload = self.bucket.create_multipart(&self.path).await;
+            self.upload = Some(upload.map_err(|error| self.failed(&error))?);
+        }
+        Ok(())
+    }
+
+    /// Takes bytes whose place the caller has checked.
+    pub(crate) async fn write_at(&mut self, offset: u64, bytes: Bytes) -> Result<(), StoreError> {
+        let mut rest = bytes;
+        if let Ok(at @ 0..HEAD) = usize::try_from(offset) {
+            let into = rest.split_to(rest.len().min(HEAD - at));
+            let after = at + into.len();
+            if after > self.head.len() {
+                self.head.resize(after, 0);
+            }
+            self.head[at..after].copy_from_slice(&into);
+        }
+        self.filling.extend_from_slice(&rest);
+        while self.filling.len() >= piece_bytes(self.next) {
+            let piece = self.filling.split_to(piece_bytes(self.next)).freeze();
+            self.begin().await?;
+            self.send(piece).await?;
+        }
+        Ok(())
+    }
+
+    async fn send(&mut self, piece: Bytes) -> Result<(), StoreError> {
+        if self.next >= PIECES_MAX {
+            return Err(StoreError::TooLarge { what: self.what.clone(), limit: MOVIE_BYTES_MAX });
+        }
+        self.settle(PIECES_IN_FLIGHT_MAX - 1).await?;
+        let index = self.next;
+        self.next += 1;
+        self.spawn(index, piece);
+        Ok(())
+    }
+
+    fn spawn(&mut self, index: usize, piece: Bytes) {
+        let Some(upload) = self.upload.clone() else { return };
+        let (bucket, path) = (Arc::clone(&self.bucket), self.path.clone());
+        self.pieces.spawn(async move {
+            let payload = PutPayload::from_bytes(piece);
+            let id = bucket.put_part(&path, &upload, index, payload).await?;
+            Ok((index, id))
+        });
+    }
+
+    async fn settle(&mut self, left: usize) -> Result<(), StoreError> {
+        let done = &mut self.done;
+        let settled = settle(&mut self.pieces, left, |(index, id)| {
+            done.insert(index, id);
+        })
+        .await;
+        settled.map_err(|error| self.failed(&error))
+    }
+
+    pub(crate) async fn finish(mut self) -> Result<(), StoreError> {
+        let head = Bytes::from(std::mem::take(&mut self.head));
+        let rest = std::mem::take(&mut self.filling).freeze();
+        let Some(upload) = self.upload.clone() else {
+            let payload: PutPayload = [head, rest].into_iter().collect();
+            let put = self.bucket.put(&self.path, payload).await;
+            return put.map(|_| ()).map_err(|error| self.failed(&error));
+        };
+        if !rest.is_empty() {
+            self.send(rest).await?;
+        }
+        self.spawn(0, head);
+        self.settle(0).await?;
+        let ids: Vec<PartId> = std::mem::take(&mut self.done).into_values().collect();
+        assert_eq!(ids.len(), self.next, "every piece of the movie is there");
+        let completed = self.bucket.complete_multipart(&self.path, &upload, ids).await;
+        completed.map_err(|error| self.failed(&error))?;
+        self.upload = None;
+        Ok(())
+    }
+
+    pub(crate) async fn abort(mut self) -> Result<(), StoreError> {
+        self.pieces.shutdown().await;
+        let Some(upload) = self.upload.take() else { return Ok(()) };
+        let aborted = self.bucket.abort_multipart(&self.path, &upload).await;
+        aborted.map_err(|error| self.failed(&error))
+    }
+
+    fn failed(&self, error: &object_store::Error) -> StoreError {
+        StoreError::of_object(Side::Output, &self.what, error)
+    }
+}
+
+impl Drop for MovieParts {
+    fn drop(&mut self) {
+        let Some(upload) = self.upload.take() else { return };
+        let mut pieces = std::mem::take(&mut self.pieces);
+        let (bucket, path) = (Arc::clone(&self.bucket), self.path.clone());
+        give_up(std::mem::take(&mut self.what), async move {
+            pieces.shutdown().await;
+            bucket.abort_multipart(&path, &upload).await
+        });
+    }
+}
+
+impl fmt::Debug for MovieParts {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("MovieParts")
+            .field("what", &self.what)
+            .field("next", &self.next)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_largest_movie_is_the_sum_of_all_pieces() {
+        let pieces: u64 = (1..PIECES_MAX).map(|index| piece_bytes(index) as u64).sum();
+        assert_eq!(HEAD_BYTES + pieces, MOVIE_BYTES_MAX);
+    }
+}
