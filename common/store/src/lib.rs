@@ -7,6 +7,7 @@
 
 pub mod error;
 pub mod keys;
+pub mod kinds;
 pub mod location;
 pub mod objects;
 pub mod reading;
