@@ -33,7 +33,8 @@ impl Default for Params {
 /// Decides from the evidence of all windows of a video of `table_frames` frames.
 ///
 /// Evidence of another picture size than the first in frame order is left out: such a window cannot
-/// be compared; neither can one that is not well formed. An overlay is there in all frames but those of windows where it clearly is not.
+/// be compared; neither can one that is not well formed. An overlay is there in all frames but those
+/// of windows where it clearly is not.
 #[must_use]
 pub fn reduce(evidence: &[Evidence], table_frames: u64, params: &Params) -> Finding {
     let mut windows: Vec<&Evidence> =
@@ -47,27 +48,6 @@ pub fn reduce(evidence: &[Evidence], table_frames: u64, params: &Params) -> Find
     let mut field = Field::empty(columns, rows);
     for window in &windows {
         field.add(window);
-    }
-    if std::env::var_os("DBG").is_some() {
-        for r in field.turns.chunks(columns.div_ceil(16)).step_by(4) {
-            eprintln!("{r:?}");
-        }
-        let st = field.steady(super::candidates::STRONG, params.turns_min);
-        let wk = field.steady(super::candidates::WEAK, params.turns_min);
-        let sl = field.still(12, params.turns_min);
-        let mut v = format!("P6 {columns} {rows} 255\n").into_bytes();
-        for p in 0..columns * rows {
-            v.push(if st.cells[p] {
-                255
-            } else if wk.cells[p] {
-                128
-            } else {
-                0
-            });
-            v.push((field.changed_percent(p) * 2).min(255) as u8);
-            v.push(if sl.cells[p] { 255 } else { 0 });
-        }
-        std::fs::write("/tmp/plt/dbg.ppm", v).unwrap();
     }
     let found = overlays_in(&field, params);
     if found.is_empty() {

@@ -8,7 +8,7 @@ const STEP: usize = 2;
 /// Side of a block in those.
 const BLOCK: usize = 12;
 /// A block with at least this sum of squared gradients has something to recognise.
-const TEXTURE: i64 = (BLOCK * BLOCK) as i64 * 20;
+const TEXTURE: i64 = 12 * 12 * 20;
 /// Another view keeps at most this share, in percent, of the blocks: overlays keep theirs.
 const KEPT_PERCENT_MAX: usize = 40;
 
