@@ -1,1 +1,71 @@
-//! placeholder
+//! Logging, in one place: facts with fields on standard error.
+//!
+//! Owns levels and format. Refuses standard output: that belongs to results.
+
+use std::io;
+
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::ParseError;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+/// What cannot be made a logger of.
+#[derive(Debug, thiserror::Error)]
+pub enum TelemetryError {
+    /// The filter is none.
+    #[error(
+        "CLEANPLATE_LOG is `{filter}`, which is no filter ({why}); write a level such as `debug`, or cleanplate_worker=debug"
+    )]
+    Filter {
+        /// As it was written.
+        filter: String,
+        /// What is wrong with it.
+        why: ParseError,
+    },
+    /// Logging was set up before.
+    #[error("logging is set up already: {0}")]
+    Twice(#[from] tracing_subscriber::util::TryInitError),
+}
+
+/// Sets logging up for this process: warnings; with `verbosity` 1 also milestones (a service's
+/// usual level), 2 decisions, 3 everything. `filter` (`CLEANPLATE_LOG`) goes over that. `json`
+/// writes one object a line, for machines that gather logs.
+///
+/// # Errors
+/// [`TelemetryError`] where the filter is none or logging is set up already.
+pub fn init(verbosity: u8, filter: Option<&str>, json: bool) -> Result<(), TelemetryError> {
+    let level = match verbosity {
+        0 => LevelFilter::WARN,
+        1 => LevelFilter::INFO,
+        2 => LevelFilter::DEBUG,
+        3.. => LevelFilter::TRACE,
+    };
+    let filter = match filter.filter(|filter| !filter.is_empty()) {
+        Some(filter) => EnvFilter::try_new(filter)
+            .map_err(|why| TelemetryError::Filter { filter: filter.to_owned(), why })?,
+        // The transport's own words are of use only to who asks for everything.
+        None if level < LevelFilter::TRACE => {
+            EnvFilter::new(format!("warn,cleanplate={level},engine={level}"))
+        }
+        None => EnvFilter::new("trace"),
+    };
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    if json {
+        subscriber.json().finish().try_init()?;
+    } else {
+        let terminal = io::IsTerminal::is_terminal(&io::stderr());
+        subscriber.with_ansi(terminal).with_target(false).finish().try_init()?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_that_is_none_is_refused_in_words() {
+        let error = init(0, Some("cleanplate=loud"), false).unwrap_err();
+        assert!(error.to_string().contains("CLEANPLATE_LOG is `cleanplate=loud`"), "{error}");
+    }
+}

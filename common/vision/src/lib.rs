@@ -1,1 +1,13 @@
-//! placeholder
+//! Cards and the libraries that drive them: found at run time, so that one binary serves machines
+//! with and without them.
+//!
+//! Owns what is asked of NVIDIA's management library and of the loader. Refuses to decide anything
+//! by the answer, and to need any of it: what is absent is a reason in words, never a panic.
+
+mod cards;
+mod library;
+mod pretended;
+
+pub use cards::{Found, FoundCard, find_cards, find_cards_by};
+pub use library::{Library, LibraryState, find_library};
+pub use pretended::{PretendError, parse_pretended};
