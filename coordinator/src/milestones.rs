@@ -42,7 +42,10 @@ pub(crate) fn tell(record: &Record) {
             debug!(%job, %lease, window = index, "window analysed");
         }
         Event::Reduced { lease, .. } => debug!(%job, %lease, "evidence reduced"),
-        Event::PlanSettled(plan) => info!(%job, overlays = plan.overlays.len(), "plan settled"),
+        Event::PlanSettled(settled) => {
+            let overlays = settled.plan.overlays.len();
+            info!(%job, overlays, note = settled.note, "plan settled");
+        }
         Event::CopySettled(why) => info!(%job, ?why, "nothing is removed: the source is copied"),
         Event::EncoderChosen(spec) => {
             info!(%job, encoder = %spec.encoder.name, build = spec.encoder.build, preset = spec.preset, quality = ?spec.quality, "encoder chosen");

@@ -154,10 +154,14 @@ pub enum Work {
     Intake {
         /// URL of the source.
         url: String,
+        /// URL of the output: intake checks that its container can hold the source.
+        output: String,
         /// Make the table by decoding everything, for this reason.
         decode_all: Option<String>,
         /// What to do where the source is damaged.
         on_damage: OnDamage,
+        /// Whether metadata that the output's container cannot hold may be lost.
+        allow_metadata_loss: bool,
     },
     /// Look for overlays in a window of frames; store the evidence.
     Analyse {

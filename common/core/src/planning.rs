@@ -3,4 +3,6 @@
 pub mod cells;
 pub mod encoder;
 pub mod given;
+pub mod settle;
+pub mod survey;
 pub mod windows;

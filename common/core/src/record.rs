@@ -6,7 +6,6 @@ use cleanplate_types::encode::EncodeSpec;
 use cleanplate_types::failure::Failure;
 use cleanplate_types::ids::{CellIndex, JobId, LeaseId, WorkerId};
 use cleanplate_types::object::ObjectRef;
-use cleanplate_types::overlay::OverlayPlan;
 use cleanplate_types::part::PartSummary;
 use cleanplate_types::request::JobRequest;
 use cleanplate_types::time::Tick;
@@ -14,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::input::{IntakeResult, Survey};
 use crate::outcome::{CopyReason, JobOutcome};
+use crate::planning::settle::SettledPlan;
 
 /// One durable event of one job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,7 +78,7 @@ pub enum Event {
         finding: ObjectRef,
     },
     /// What is removed is settled.
-    PlanSettled(Box<OverlayPlan>),
+    PlanSettled(Box<SettledPlan>),
     /// Nothing is removed: the output is a stream copy.
     CopySettled(CopyReason),
     /// The encoder and all its settings are fixed.

@@ -61,8 +61,7 @@ impl Scheduler {
     /// A scheduler that knows of nothing yet.
     #[must_use]
     pub fn new(config: SchedulerConfig) -> Self {
-        let limits =
-            Limits { attempts_max: config.attempts_max, lapses_max: config.lapses_max };
+        let limits = Limits { attempts_max: config.attempts_max, lapses_max: config.lapses_max };
         Self {
             config,
             ledger: Ledger::new(limits),
@@ -212,9 +211,7 @@ impl Scheduler {
         use crate::outcome::JobOutcome;
         let outcome = self.ledger.jobs.get(&job).and_then(|job| job.outcome.as_ref());
         match outcome {
-            Some(
-                JobOutcome::Failed(_) | JobOutcome::Abstained { .. } | JobOutcome::Cancelled,
-            ) => {
+            Some(JobOutcome::Failed(_) | JobOutcome::Abstained { .. } | JobOutcome::Cancelled) => {
                 self.record(&job, Event::Retried, effects);
                 self.tended.insert(job.clone(), Tending::default());
                 self.advance(&job, effects);

@@ -31,7 +31,7 @@ pub struct JobView<'a> {
     pub waiting: Option<Waiting>,
     /// What the source is, once planning knows.
     pub description: Option<&'a SourceDescription>,
-    /// What is removed, while the plan is at hand (until the brief is written).
+    /// What is removed, once that is settled.
     pub plan: Option<&'a OverlayPlan>,
     /// How it is encoded, once that is fixed.
     pub spec: Option<&'a EncodeSpec>,

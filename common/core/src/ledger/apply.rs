@@ -12,6 +12,7 @@ use crate::ledger::job::{Encoding, Job, Phase, place};
 use crate::ledger::tries::Blamed;
 use crate::ledger::{Lease, Ledger, Limits};
 use crate::outcome::JobOutcome;
+use crate::planning::settle::SettledPlan;
 use crate::record::{Event, LeaseEnd, Piece, Record};
 
 impl Ledger {
@@ -92,10 +93,7 @@ impl Ledger {
                 job.tries.remove(&Blamed::Reduce);
                 job.phase = Phase::Finding { finding: finding.clone() };
             }
-            Event::PlanSettled(plan) => {
-                job.plan = Some(plan.clone());
-                job.phase = Phase::Encoder;
-            }
+            Event::PlanSettled(settled) => job.settled(settled),
             Event::CopySettled(why) => job.phase = Phase::Copy { why: why.clone() },
             Event::EncoderChosen(spec) => job.phase = Phase::Brief { spec: spec.clone() },
             Event::Briefed { brief } => {
@@ -184,6 +182,15 @@ impl Job {
             Phase::Analyse { free: (0..windows).collect(), evidence: BTreeMap::new() }
         };
         self.survey = Some(Box::new(survey.clone()));
+    }
+
+    fn settled(&mut self, settled: &SettledPlan) {
+        let SettledPlan { plan, note } = settled;
+        self.plan = Some(Box::new(plan.clone()));
+        if let Some(survey) = &mut self.survey {
+            survey.notes.extend(note.clone());
+        }
+        self.phase = Phase::Encoder;
     }
 
     fn window_done(&mut self, index: u32, object: &cleanplate_types::object::ObjectRef) {

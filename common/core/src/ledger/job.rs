@@ -136,6 +136,27 @@ impl Job {
         }
     }
 
+    /// What is known of its cells, once they are being made.
+    pub(crate) const fn encoding(&self) -> Option<&Encoding> {
+        match &self.phase {
+            Phase::Encode(encoding) => Some(encoding),
+            Phase::Intake
+            | Phase::Survey
+            | Phase::Analyse { .. }
+            | Phase::Reduce { .. }
+            | Phase::Finding { .. }
+            | Phase::Encoder
+            | Phase::Brief { .. }
+            | Phase::Copy { .. } => None,
+        }
+    }
+
+    /// Whether it matters to the job which encoders are attached: it waits for one, or its cells
+    /// need one.
+    pub(crate) const fn minds_encoders(&self) -> bool {
+        matches!(self.phase, Phase::Encoder | Phase::Encode(_))
+    }
+
     pub(crate) fn remember(&mut self, failure: &Failure) {
         if self.failures.len() == FAILURES_KEPT {
             self.failures.pop_front();

@@ -2,6 +2,7 @@
 
 use cleanplate_types::cell::Cell;
 use cleanplate_types::encode::{EncodeSpec, EncoderName, EncoderProof, Quality};
+use cleanplate_types::failure::FailureKind;
 use cleanplate_types::picture::PixelLayout;
 use cleanplate_types::request::{EncoderChoice, JobRequest};
 use cleanplate_types::source::{FieldOrder, VideoDescription};
@@ -55,6 +56,30 @@ pub enum PlanError {
         /// What was asked for.
         quality: u8,
     },
+}
+
+impl PlanError {
+    /// Whose fault it is: the source's where no encoder can hold it, else the request's.
+    #[must_use]
+    pub const fn kind(&self) -> FailureKind {
+        match self {
+            Self::NoEncoder { .. } | Self::OddSize { .. } => FailureKind::BadInput,
+            Self::Layout { .. } | Self::LosslessInterlaced { .. } | Self::Quality { .. } => {
+                FailureKind::BadRequest
+            }
+        }
+    }
+}
+
+/// Checks that an encoder can serve `request`, whoever attaches.
+///
+/// # Errors
+/// [`PlanError`] as [`choose_encoder`] would give it.
+pub fn check_request(request: &JobRequest, video: &VideoDescription) -> Result<(), PlanError> {
+    match request.encoder {
+        EncoderChoice::Named(name) => fits(name, request, video),
+        EncoderChoice::Auto => fits(encoder_family(request, video)?, request, video),
+    }
 }
 
 /// The encoder that needs no card, for a source in `codec` (libav's name): HEVC stays HEVC, all else

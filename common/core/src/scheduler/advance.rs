@@ -6,6 +6,7 @@ use cleanplate_types::brief::JobBrief;
 use cleanplate_types::failure::{Failure, FailureKind, Stage};
 use cleanplate_types::ids::JobId;
 use cleanplate_types::request::EncoderChoice;
+use cleanplate_types::time::Tick;
 
 use crate::effect::Effect;
 use crate::ledger::job::{Job, Phase};
@@ -73,13 +74,13 @@ impl Scheduler {
 
     /// Chooses the encoder, or waits for one; says whether it did.
     fn choose(&mut self, id: &JobId, effects: &mut Vec<Effect>) -> bool {
-        let (Some(job), started) = (self.open_job(id), self.started) else {
+        let Some(job) = self.open_job(id) else {
             return false;
         };
         let Some(survey) = &job.survey else {
             return false;
         };
-        let until = job.submitted.max(started).after(self.config.encoder_grace_ms);
+        let until = self.encoder_grace_ends(job);
         let mood = Mood { patient: self.now < until, in_software: job.in_software };
         let video = &survey.description.video;
         let chosen = choose_encoder(&job.request, video, self.fleet.proofs(), mood);
@@ -103,10 +104,15 @@ impl Scheduler {
             }
             Ok(None) => false,
             Err(error) => {
-                self.fail_job(id, FailureKind::BadRequest, error.to_string(), effects);
+                self.fail_job(id, error.kind(), error.to_string(), effects);
                 false
             }
         }
+    }
+
+    /// When a job no longer waits for a better encoder.
+    pub(super) fn encoder_grace_ends(&self, job: &Job) -> Tick {
+        job.submitted.max(self.started).after(self.config.encoder_grace_ms)
     }
 
     /// Notices that no attached worker has the job's encoder any more; says whether the job starts
@@ -121,10 +127,9 @@ impl Scheduler {
             && self.fleet.attached() > 0
             && !encoding.frontier.is_empty()
             && job.leases.is_empty();
-        let (restart, hardware) =
-            (job.request.restart_on_encoder_loss, encoder.name.is_hardware());
-        let named_software =
-            !hardware && matches!(job.request.encoder, EncoderChoice::Named(_) | EncoderChoice::Auto);
+        let (restart, hardware) = (job.request.restart_on_encoder_loss, encoder.name.is_hardware());
+        let named_software = !hardware
+            && matches!(job.request.encoder, EncoderChoice::Named(_) | EncoderChoice::Auto);
         let (now, lost_ms) = (self.now, self.config.encoder_lost_ms);
         let Some(tending) = self.tended.get_mut(id) else {
             return false;
@@ -142,8 +147,7 @@ impl Scheduler {
             "no attached worker has proved {} of build `{}` any more; attach one and retry, or submit with --restart-on-encoder-loss",
             encoder.name, encoder.build
         );
-        let failure =
-            Box::new(Failure::new(FailureKind::WorkerLacks, Stage::Encode, message));
+        let failure = Box::new(Failure::new(FailureKind::WorkerLacks, Stage::Encode, message));
         if restart && (hardware || named_software) {
             self.start_over(id, Event::EncoderLost { failure }, effects);
             return true;

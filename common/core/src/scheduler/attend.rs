@@ -28,7 +28,8 @@ impl Scheduler {
         });
         self.arm(now.after(silence), Timer::Worker(id.clone()));
         let holding: BTreeSet<LeaseId> = holding.into_iter().collect();
-        let current = self.fleet.worker(&id).map(|worker| worker.leases.clone()).unwrap_or_default();
+        let current =
+            self.fleet.worker(&id).map(|worker| worker.leases.clone()).unwrap_or_default();
         for lease in current.difference(&holding) {
             self.lapse(*lease, "the worker came back without it", effects);
         }

@@ -69,6 +69,11 @@ impl Worker {
         self.speed.unwrap_or_else(|| u64::from(tier.fps_min + tier.fps_max) * 500)
     }
 
+    /// Whether it takes work and has a slot for it.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.takes_work() && self.leases_held() < self.slots
+    }
+
     fn leases_held(&self) -> u32 {
         u32::try_from(self.leases.len()).unwrap_or(u32::MAX)
     }
@@ -84,7 +89,10 @@ pub(crate) struct Fleet {
     /// Speed of all slots that take work.
     speed: u64,
     attached: usize,
+    /// Workers that take work.
     taking: usize,
+    /// Workers that take work and have proved each encoder.
+    taking_by_proof: BTreeMap<EncoderProof, usize>,
 }
 
 impl Fleet {
@@ -120,8 +128,12 @@ impl Fleet {
         self.taking
     }
 
-    pub(crate) fn has_idle(&self) -> bool {
-        !self.idle.is_empty()
+    /// Workers that take work and, where one is named, have proved the encoder.
+    pub(crate) fn able(&self, encoder: Option<&EncoderProof>) -> usize {
+        match encoder {
+            None => self.taking,
+            Some(encoder) => self.taking_by_proof.get(encoder).copied().unwrap_or(0),
+        }
     }
 
     /// Changes a worker (made absent first where it is new) and all that follows from it. Says
@@ -145,6 +157,13 @@ impl Fleet {
     /// Changes a worker that is there, where nothing follows from the change.
     pub(crate) fn touch(&mut self, id: &WorkerId) -> Option<&mut Worker> {
         self.workers.get_mut(id)
+    }
+
+    /// Takes every worker that is not given up as heard at `now`.
+    pub(crate) fn spare(&mut self, now: Tick) {
+        for worker in self.workers.values_mut().filter(|worker| !worker.silent) {
+            worker.last_seen = now;
+        }
     }
 
     /// Forgets a worker. Says whether an encoder went with it.
@@ -204,7 +223,7 @@ impl Fleet {
 
     fn idle_in(&mut self, id: &WorkerId, worker: &mut Worker) {
         let held = worker.leases_held();
-        if worker.takes_work() && held < worker.slots {
+        if worker.is_idle() {
             let idle = (held, Reverse(worker.slot_speed()), id.clone());
             self.idle.insert(idle.clone());
             worker.idle = Some(idle);
@@ -221,6 +240,13 @@ impl Fleet {
             self.taking = step(self.taking, 1, add);
             let speed = worker.slot_speed().saturating_mul(u64::from(worker.slots));
             self.speed = if add { self.speed + speed } else { self.speed - speed };
+            for proof in &worker.encoders {
+                let count = self.taking_by_proof.entry(proof.clone()).or_default();
+                *count = step(*count, 1, add);
+                if *count == 0 {
+                    self.taking_by_proof.remove(proof);
+                }
+            }
         }
         if worker.session.is_some() && !worker.draining && worker.slots > 0 {
             for proof in &worker.encoders {

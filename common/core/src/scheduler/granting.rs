@@ -99,20 +99,17 @@ impl Scheduler {
         let Some(tries) = job.tries.get(&blamed) else {
             return true;
         };
-        let has_it = |worker: &Worker| encoder.is_none_or(|need| worker.encoders.contains(need));
-        !tries.workers.contains(id)
-            || !self.fleet.workers().any(|(other, worker)| {
-                worker.takes_work() && has_it(worker) && !tries.workers.contains(other)
-            })
+        if !tries.workers.contains(id) {
+            return true;
+        }
+        let able = |worker: &Worker| {
+            worker.takes_work() && encoder.is_none_or(|need| worker.encoders.contains(need))
+        };
+        let failed = tries.workers.iter().filter_map(|id| self.fleet.worker(id));
+        self.fleet.able(encoder) <= failed.filter(|worker| able(worker)).count()
     }
 
-    fn grant(
-        &mut self,
-        id: &JobId,
-        worker: &WorkerId,
-        piece: Piece,
-        effects: &mut Vec<Effect>,
-    ) {
+    fn grant(&mut self, id: &JobId, worker: &WorkerId, piece: Piece, effects: &mut Vec<Effect>) {
         let lease = self.ledger.next_lease();
         let attempt = self.ledger.jobs.get(id).map_or(1, |job| attempt_at(job, piece));
         let event = Event::Leased { lease, worker: worker.clone(), piece, attempt };
@@ -149,8 +146,10 @@ fn work_of(job: &Job, piece: Piece) -> Option<Work> {
     if let Piece::Intake = piece {
         return Some(Work::Intake {
             url: job.request.input.clone(),
+            output: job.request.output.clone(),
             decode_all: job.decode_all.clone(),
             on_damage: job.request.on_damage,
+            allow_metadata_loss: job.request.allow_metadata_loss,
         });
     }
     let intake = job.intake.as_ref()?;

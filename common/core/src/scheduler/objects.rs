@@ -1,6 +1,6 @@
 //! Answers from the store: tables, findings and briefs that were asked for.
 
-use cleanplate_types::failure::{Failure, FailureKind, Stage, Verdict};
+use cleanplate_types::failure::{Failure, FailureKind, Verdict};
 use cleanplate_types::frames::FrameTable;
 use cleanplate_types::ids::JobId;
 use cleanplate_types::object::ObjectRef;
@@ -23,7 +23,8 @@ impl Scheduler {
         table: &FrameTable,
         effects: &mut Vec<Effect>,
     ) {
-        let Some(job) = self.answered(id, "a table", |phase| matches!(phase, Phase::Survey), effects)
+        let Some(job) =
+            self.answered(id, "a table", |phase| matches!(phase, Phase::Survey), effects)
         else {
             return;
         };
@@ -51,8 +52,8 @@ impl Scheduler {
         };
         let (fill, allow_unchanged) = (job.request.fill, job.request.allow_unchanged);
         match settle(given, finding, fill) {
-            Ok(Settled::Plan(plan)) => {
-                self.record(id, Event::PlanSettled(Box::new(plan)), effects);
+            Ok(Settled::Plan(settled)) => {
+                self.record(id, Event::PlanSettled(Box::new(settled)), effects);
             }
             Ok(Settled::Nothing) => {
                 self.record(id, Event::CopySettled(CopyReason::NothingFound), effects);
@@ -131,10 +132,5 @@ impl Scheduler {
         tending.object_failures = 0;
         tending.rests = 0;
         self.open_job(id)
-    }
-}
-
-    pub(super) fn internal(message: impl Into<String>) -> Failure {
-        Failure::new(FailureKind::Internal, Stage::Plan, message)
     }
 }

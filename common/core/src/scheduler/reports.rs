@@ -64,13 +64,7 @@ impl Scheduler {
 
     /// A report under a lease that is not the worker's: void. Where the worker still works on it,
     /// it did not hear that the lease is over.
-    fn stale(
-        &self,
-        worker: &WorkerId,
-        lease: LeaseId,
-        report: &Report,
-        effects: &mut Vec<Effect>,
-    ) {
+    fn stale(&self, worker: &WorkerId, lease: LeaseId, report: &Report, effects: &mut Vec<Effect>) {
         effects.push(Effect::Ignored(Ignored::StaleLease { worker: worker.clone(), lease }));
         match report {
             Report::Progress { .. } | Report::CellDone { .. } => {
@@ -94,7 +88,7 @@ impl Scheduler {
             watch.frames = Some(frames);
             watch.alive = now;
         }
-        let encoding = self.ledger.jobs.get(job).is_some_and(Job::is_encoding);
+        let encoding = self.ledger.jobs.get(job).is_some_and(|job| job.encoding().is_some());
         if more > 0
             && encoding
             && let Some(tending) = self.tended.get_mut(job)
@@ -150,7 +144,8 @@ impl Scheduler {
         effects: &mut Vec<Effect>,
     ) {
         let cell = summary.cell;
-        let Some(Piece::Segment(segment)) = self.ledger.leases.get(&lease).map(|it| it.piece) else {
+        let Some(Piece::Segment(segment)) = self.ledger.leases.get(&lease).map(|it| it.piece)
+        else {
             return;
         };
         let Some(job) = self.ledger.jobs.get(id) else {

@@ -17,7 +17,8 @@ impl Scheduler {
         let Some(order) = self.open_job(id).and_then(stitch_order) else {
             return;
         };
-        let resting = self.tended.get(id).and_then(|it| it.rest_until).is_some_and(|it| self.now < it);
+        let resting =
+            self.tended.get(id).and_then(|it| it.rest_until).is_some_and(|it| self.now < it);
         let running = self.tended.get(id).and_then(|tending| tending.stitch);
         let mut stitch = match (running, order) {
             (Some(stitch), _) => stitch,
@@ -40,7 +41,8 @@ impl Scheduler {
     /// Starts the copy.
     pub(super) fn tend_copy(&mut self, id: &JobId, effects: &mut Vec<Effect>) {
         let running = self.tended.get(id).is_none_or(|tending| tending.stitch.is_some());
-        let Some((job, Phase::Copy { why })) = self.open_job(id).map(|job| (job, &job.phase)) else {
+        let Some((job, Phase::Copy { why })) = self.open_job(id).map(|job| (job, &job.phase))
+        else {
             return;
         };
         let Some(source) = job.intake.as_ref().map(|intake| intake.source.clone()) else {
@@ -79,9 +81,7 @@ impl Scheduler {
     ) {
         let current = self.is_stitching(id, lease);
         let outcome = self.open_job(id).filter(|_| current).and_then(|job| match &job.phase {
-            Phase::Encode(encoding) => {
-                encoding.is_complete().then(|| JobOutcome::Done(published))
-            }
+            Phase::Encode(encoding) => encoding.is_complete().then(|| JobOutcome::Done(published)),
             Phase::Copy { why } => Some(JobOutcome::Copied { why: why.clone(), published }),
             Phase::Intake
             | Phase::Survey

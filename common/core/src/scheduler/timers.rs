@@ -32,12 +32,10 @@ impl Scheduler {
             .is_some_and(|(due, _)| self.now.since(*due) > self.config.worker_silent_ms / 2);
         if stalled {
             let now = self.now;
-            let ids: Vec<WorkerId> = self.fleet.workers().map(|(id, _)| id.clone()).collect();
-            for worker in ids.iter().filter_map(|id| self.fleet.touch(id).map(|_| id)) {
-                self.hear(worker);
-            }
+            self.fleet.spare(now);
             for watch in self.watches.values_mut() {
-                watch.alive = watch.alive.max(Tick(now.0.saturating_sub(self.config.worker_silent_ms)));
+                watch.alive =
+                    watch.alive.max(Tick(now.0.saturating_sub(self.config.worker_silent_ms)));
             }
         }
     }
@@ -73,11 +71,8 @@ impl Scheduler {
         let silent_ms = self.now.since(worker.last_seen);
         let attached = worker.session.is_some();
         let leases: Vec<LeaseId> = worker.leases.iter().copied().collect();
-        let changed = if attached {
-            self.edit_worker(id, |worker| worker.silent = true).1
-        } else {
-            false
-        };
+        let changed =
+            if attached { self.edit_worker(id, |worker| worker.silent = true).1 } else { false };
         for lease in leases {
             let message = format!("the worker was not heard for {silent_ms} ms");
             self.lapse(lease, &message, effects);

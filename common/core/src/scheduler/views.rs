@@ -1,0 +1,209 @@
+//! Where jobs and workers stand, for people: borrowed, made on demand, no part of any decision.
+
+use std::collections::VecDeque;
+
+use cleanplate_types::ids::{JobId, LeaseId, WorkerId};
+
+use crate::ledger::job::{Encoding, Job, Phase};
+use crate::outcome::JobOutcome;
+use crate::planning::encoder::Choice;
+use crate::record::Piece;
+use crate::scheduler::Scheduler;
+use crate::scheduler::fleet::Worker;
+use crate::scheduler::tending::Tending;
+use crate::view::{JobPhase, JobView, LeaseView, Waiting, WorkerView};
+
+impl Scheduler {
+    /// Every job that is listed, in the order of submission.
+    pub fn jobs(&self) -> impl Iterator<Item = JobView<'_>> {
+        let jobs = self.ledger.order.values();
+        jobs.filter_map(|id| Some(self.view_of(id, self.ledger.jobs.get(id)?)))
+    }
+
+    /// Where one job stands; `None` where there is no such job.
+    #[must_use]
+    pub fn job_view(&self, id: &JobId) -> Option<JobView<'_>> {
+        let (id, job) = self.ledger.jobs.get_key_value(id)?;
+        Some(self.view_of(id, job))
+    }
+
+    /// Every worker that is attached or may still come back, by name.
+    pub fn worker_views(&self) -> impl Iterator<Item = WorkerView<'_>> {
+        self.fleet.workers().map(|(id, worker)| worker_view(id, worker))
+    }
+
+    fn view_of<'a>(&'a self, id: &'a JobId, job: &'a Job) -> JobView<'a> {
+        let tending = self.tended.get(id);
+        let encoding = job.encoding();
+        let frames_committed = encoding.map_or(0, |encoding| encoding.frames_committed);
+        let frames_in_flight =
+            job.leases.iter().map(|lease| self.frames_in_flight(job, *lease)).sum();
+        let frames_total = job.intake.as_ref().map_or(0, |intake| intake.frames);
+        let fps_milli = tending.and_then(|tending| tending.meter.fps_milli());
+        let left = frames_total.saturating_sub(frames_committed + frames_in_flight);
+        let (windows_total, windows_done) = windows(job);
+        JobView {
+            job: id,
+            request: &job.request,
+            submitted: job.submitted,
+            ended: job.ended,
+            phase: phase(job),
+            waiting: self.waiting(id, job),
+            description: job.survey.as_ref().map(|survey| &survey.description),
+            plan: job.plan.as_deref(),
+            spec: match &job.phase {
+                Phase::Brief { spec } => Some(spec),
+                Phase::Encode(encoding) => Some(&encoding.spec),
+                Phase::Intake
+                | Phase::Survey
+                | Phase::Analyse { .. }
+                | Phase::Reduce { .. }
+                | Phase::Finding { .. }
+                | Phase::Encoder
+                | Phase::Copy { .. } => None,
+            },
+            frames_total,
+            frames_committed,
+            frames_in_flight,
+            cells_total: count(job.cells().len()),
+            cells_committed: encoding.map_or(0, |encoding| encoding.cells_committed),
+            cells_stitched: cells_stitched(job, tending),
+            windows_total,
+            windows_done,
+            fps_milli,
+            eta_ms: fps_milli.and_then(|fps| left.saturating_mul(1_000_000).checked_div(fps)),
+            leases: job.leases.iter().filter_map(|lease| self.lease_view(*lease)).collect(),
+            failures: VecDeque::iter(&job.failures).collect(),
+            notes: job.survey.as_ref().map_or(&[], |survey| &survey.notes),
+            outcome: job.outcome.as_ref(),
+        }
+    }
+
+    fn lease_view(&self, id: LeaseId) -> Option<LeaseView<'_>> {
+        let lease = self.ledger.leases.get(&id)?;
+        Some(LeaseView {
+            lease: id,
+            worker: &lease.worker,
+            piece: lease.piece,
+            attempt: lease.attempt,
+            since: lease.since,
+            frames: self.frames_reported(id),
+        })
+    }
+
+    fn frames_reported(&self, id: LeaseId) -> u64 {
+        self.watches.get(&id).and_then(|watch| watch.frames).unwrap_or(0)
+    }
+
+    /// Frames reported under a segment lease beyond those of its committed cells.
+    fn frames_in_flight(&self, job: &Job, id: LeaseId) -> u64 {
+        let piece = self.ledger.leases.get(&id).map(|lease| lease.piece);
+        let (Some(Piece::Segment(segment)), Some(encoding)) = (piece, job.encoding()) else {
+            return 0;
+        };
+        let parts = segment.indices().filter_map(|cell| encoding.part(cell));
+        let committed: u64 = parts.map(|part| part.frames).sum();
+        self.frames_reported(id).min(segment.frames.count()).saturating_sub(committed)
+    }
+
+    fn waiting(&self, id: &JobId, job: &Job) -> Option<Waiting> {
+        let tending = self.tended.get(id)?;
+        if let Some(until) = tending.rest_until.filter(|until| self.now < *until) {
+            return Some(Waiting::Resting { until });
+        }
+        if let Phase::Encoder = job.phase {
+            return self.waiting_to_choose(job, tending);
+        }
+        if !job.has_free_piece() || !job.leases.is_empty() {
+            return None;
+        }
+        let needs = job.encoding().map(|encoding| &encoding.spec.encoder);
+        let able = |worker: &Worker| needs.is_none_or(|needs| worker.encoders.contains(needs));
+        if self.fleet.attached() == 0 {
+            Some(Waiting::NoWorker)
+        } else if self.fleet.taking() == 0 {
+            Some(Waiting::NoWorkerTakesWork)
+        } else if let Some(encoder) = needs.filter(|needs| self.fleet.able(Some(needs)) == 0) {
+            Some(Waiting::NoEncoder { encoder: encoder.clone() })
+        } else if self.fleet.workers().any(|(_, worker)| worker.is_idle() && able(worker)) {
+            Some(Waiting::AnotherWorker)
+        } else {
+            Some(Waiting::NoSlot)
+        }
+    }
+
+    fn waiting_to_choose(&self, job: &Job, tending: &Tending) -> Option<Waiting> {
+        match tending.choice.as_ref()? {
+            Choice::Take(_) => None,
+            Choice::Wait { better } => Some(Waiting::EncoderGrace {
+                encoder: *better,
+                until: self.encoder_grace_ends(job),
+            }),
+            Choice::Missing(_) if self.fleet.attached() == 0 => Some(Waiting::NoWorker),
+            Choice::Missing(encoder) => Some(Waiting::NoEncoderNamed { encoder: *encoder }),
+        }
+    }
+}
+
+fn worker_view<'a>(id: &'a WorkerId, worker: &'a Worker) -> WorkerView<'a> {
+    WorkerView {
+        worker: id,
+        session: worker.session,
+        card: &worker.card,
+        slots: worker.slots,
+        encoders: &worker.encoders,
+        leases: worker.leases.iter().copied().collect(),
+        draining: worker.draining,
+        set_aside_until: worker.set_aside_until,
+        failures_in_a_row: worker.failures_in_a_row,
+        last_seen: worker.last_seen,
+        fps_milli: worker.speed,
+    }
+}
+
+fn phase(job: &Job) -> JobPhase {
+    if job.outcome.is_some() {
+        return JobPhase::Ended;
+    }
+    match &job.phase {
+        Phase::Intake => JobPhase::Intake,
+        Phase::Analyse { .. } | Phase::Reduce { .. } | Phase::Finding { .. } => JobPhase::Analyse,
+        Phase::Survey | Phase::Encoder | Phase::Brief { .. } => JobPhase::Plan,
+        Phase::Encode(encoding) if encoding.is_complete() => JobPhase::Stitch,
+        Phase::Encode(_) => JobPhase::Encode,
+        Phase::Copy { .. } => JobPhase::Copy,
+    }
+}
+
+/// Windows to analyse, and those that are done.
+fn windows(job: &Job) -> (u32, u32) {
+    let total = job.survey.as_ref().map_or(0, |survey| survey.windows.len());
+    let done = match &job.phase {
+        Phase::Intake | Phase::Survey => 0,
+        Phase::Analyse { evidence, .. } => evidence.len(),
+        Phase::Reduce { .. }
+        | Phase::Finding { .. }
+        | Phase::Encoder
+        | Phase::Brief { .. }
+        | Phase::Encode(_)
+        | Phase::Copy { .. } => total,
+    };
+    (count(total), count(done))
+}
+
+fn cells_stitched(job: &Job, tending: Option<&Tending>) -> u32 {
+    match &job.outcome {
+        Some(JobOutcome::Done(_)) => job.encoding().map_or(0, |it: &Encoding| it.cells_committed),
+        Some(
+            JobOutcome::Copied { .. }
+            | JobOutcome::Abstained { .. }
+            | JobOutcome::Failed(_)
+            | JobOutcome::Cancelled,
+        )
+        | None => tending.and_then(|tending| tending.stitch).map_or(0, |stitch| stitch.cells),
+    }
+}
+
+fn count(length: usize) -> u32 {
+    u32::try_from(length).unwrap_or(u32::MAX)
+}
