@@ -7,11 +7,11 @@
 //! network or keys.
 
 pub mod capability;
-//DEC
+pub mod decode;
 pub mod error;
-//FRA
+pub mod frame;
 pub mod input;
 pub mod log;
-//PRO
-//SAM
-//SCA
+pub mod probe;
+pub mod sample;
+pub mod scan;
