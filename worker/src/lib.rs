@@ -1,1 +1,16 @@
-//! placeholder
+//! The worker: attaches to a coordinator, and does in child processes what it is granted.
+//!
+//! Owns the worker's end of the `Fleet` stream, one child process for each lease, and the pipeline
+//! in it: decode, detect, fill, encode, upload. Obeys grants and decides nothing about a job; it
+//! refuses to open media in its own process (invariant 12) and to keep anything that the store
+//! does not have.
+
+mod engine;
+mod machine;
+mod options;
+mod serve;
+
+pub use engine::{Whose, engine_main};
+pub use machine::{Batches, MachineReport, RefusedEncoder, Seat, check_machine};
+pub use options::{Coordinators, Ended, Stop, WorkerError, WorkerOptions};
+pub use serve::serve;

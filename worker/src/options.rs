@@ -1,0 +1,96 @@
+//! What a worker is started with, how it is asked to end, and how it ended.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use cleanplate_child::ChildEnd;
+use cleanplate_store::StoreError;
+use cleanplate_types::ids::WorkerId;
+use cleanplate_types::tier::Card;
+use tonic::transport::{Channel, Endpoint};
+
+/// How a worker is to work.
+#[derive(Debug, Clone)]
+pub struct WorkerOptions {
+    /// Its name; `None` makes one of the host's name and the process's id.
+    pub name: Option<WorkerId>,
+    /// Folder for temporary files of the engine processes; `None` is the system's.
+    pub scratch: Option<PathBuf>,
+    /// A card to pretend, for rehearsals; no other is looked for then.
+    pub pretend: Option<Card>,
+    /// Leases that it works on at a time, for each card; `None` is one for each core without a
+    /// card, and two with one.
+    pub slots: Option<u32>,
+    /// It leaves when it had nothing to do for so long; `None` never.
+    pub idle_exit: Option<Duration>,
+    /// An engine process that says nothing for so long is taken for hung and killed.
+    pub engine_silent: Duration,
+    /// The executable whose children are `PROGRAM engine worker` and `PROGRAM engine check`: this
+    /// product's own.
+    pub program: PathBuf,
+}
+
+/// Where the coordinator is.
+#[derive(Debug, Clone)]
+pub enum Coordinators {
+    /// At one of these addresses; they are tried in turn.
+    Addresses(Vec<Endpoint>),
+    /// In this process.
+    InProcess(Channel),
+}
+
+/// What a worker is asked to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Stop {
+    /// Work.
+    Run,
+    /// Finish what it holds, take nothing new, then leave.
+    Drain,
+    /// Drop everything and leave.
+    Now,
+}
+
+/// Why a worker ended in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Ended {
+    /// It was asked to stop.
+    Stopped,
+    /// It was drained, and has finished what it held.
+    Drained,
+    /// It had nothing to do for as long as it was told to wait.
+    Idle,
+}
+
+/// Why a worker cannot work.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkerError {
+    /// No address was given.
+    #[error("a worker needs the address of its coordinator")]
+    NoCoordinator,
+    /// The coordinator will not have this worker, however often it asks.
+    #[error("the coordinator refuses this worker: {0}")]
+    Refused(String),
+    /// The coordinator's store cannot be used from here.
+    #[error("the coordinator's store cannot be used from here: {0}")]
+    Store(#[source] StoreError),
+    /// The folder for temporary files cannot be made.
+    #[error("the scratch folder {} cannot be used: {source}", .path.display())]
+    Scratch {
+        /// Which folder.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The engine process does not work on this machine.
+    #[error("the engine does not work here: {0}")]
+    Engine(#[source] ChildEnd),
+    /// The engine process answered what makes no sense.
+    #[error("the engine process answered what makes no sense: {0}")]
+    EngineAnswer(#[source] postcard::Error),
+    /// No encoder came through its proof.
+    #[error("no encoder works here: {0}")]
+    NoEncoder(String),
+    /// A bug: a part of the worker ended that should not.
+    #[error("{0}")]
+    Internal(String),
+}
