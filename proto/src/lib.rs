@@ -10,7 +10,8 @@ mod request;
 pub use crate::convert::{card_from_wire, card_to_wire};
 pub use crate::error::WireError;
 pub use crate::request::{
-    damage_from, damage_name, detect_from, detect_name, fill_from, fill_name,
+    damage_from, damage_name, detect_from, detect_name, encoder_from, encoder_name, fill_from,
+    fill_name,
 };
 
 /// The generated messages and services.

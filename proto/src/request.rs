@@ -64,6 +64,15 @@ pub const fn fill_name(fill: FillChoice) -> &'static str {
     }
 }
 
+/// Which encoder, by its name on the wire.
+#[must_use]
+pub const fn encoder_name(choice: EncoderChoice) -> &'static str {
+    match choice {
+        EncoderChoice::Auto => "auto",
+        EncoderChoice::Named(name) => name.as_str(),
+    }
+}
+
 /// What to do about damage, by its name on the wire.
 #[must_use]
 pub const fn damage_name(choice: OnDamage) -> &'static str {
@@ -90,10 +99,6 @@ impl From<JobRequest> for pb::JobRequest {
             bounds: Some(rect_to_wire(mask.bounds)),
             bits: mask.bits,
         };
-        let encoder = match request.encoder {
-            EncoderChoice::Auto => "auto",
-            EncoderChoice::Named(name) => name.as_str(),
-        };
         Self {
             input: request.input,
             output: request.output,
@@ -101,7 +106,7 @@ impl From<JobRequest> for pb::JobRequest {
             masks: request.masks.into_iter().map(drawn).collect(),
             detect: request.detect.into_iter().map(|d| detect_name(d).to_owned()).collect(),
             fill: fill_name(request.fill).to_owned(),
-            encoder: encoder.to_owned(),
+            encoder: encoder_name(request.encoder).to_owned(),
             quality: request.quality.map(u32::from),
             preset: request.preset,
             lossless: request.lossless,
@@ -199,7 +204,11 @@ pub fn fill_from(name: &str) -> Result<FillChoice, WireError> {
     }
 }
 
-fn encoder_from(name: &str) -> Result<EncoderChoice, WireError> {
+/// Which encoder, from its name on the wire.
+///
+/// # Errors
+/// [`WireError::Unknown`] where the name means nothing here.
+pub fn encoder_from(name: &str) -> Result<EncoderChoice, WireError> {
     match name {
         "" | "auto" => Ok(EncoderChoice::Auto),
         other => EncoderName::parse(other)

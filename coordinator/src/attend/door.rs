@@ -87,7 +87,10 @@ pub(super) fn message(
             lease: LeaseId(lease),
             entries: entries.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
         }),
-        Message::Leaving(pb::Leaving {}) => Ok(Order::Leave { worker, session }),
+        Message::Leaving(pb::Leaving { when_done: true }) => {
+            Ok(Order::Tell { input: Input::Drain { worker }, reply: None })
+        }
+        Message::Leaving(pb::Leaving { when_done: false }) => Ok(Order::Leave { worker, session }),
     }
 }
 

@@ -1,23 +1,26 @@
 //! What workers are granted, as messages.
 
 use cleanplate_core::effect::{Grant, Work};
-use cleanplate_proto::{damage_name, detect_name, fill_name, v1 as pb};
+use cleanplate_proto::{damage_name, detect_name, encoder_name, fill_name, v1 as pb};
 use cleanplate_types::ids::LeaseId;
-use cleanplate_types::request::JobRequest;
 
-/// A grant for the wire; `request` is the job's own.
-pub(crate) fn grant_to_wire(lease: LeaseId, grant: Grant, request: &JobRequest) -> pb::Grant {
+/// A grant for the wire.
+pub(crate) fn grant_to_wire(lease: LeaseId, grant: Grant) -> pb::Grant {
     use pb::grant::Work as Wire;
     let Grant { job, attempt, deadline: _, renew_ms, work } = grant;
     let work = match work {
-        Work::Intake { url, decode_all, on_damage } => Wire::Intake(pb::Intake {
-            url,
-            output: request.output.clone(),
-            decode_all: decode_all.is_some(),
-            on_damage: damage_name(on_damage).to_owned(),
-            allow_metadata_loss: request.allow_metadata_loss,
-            decode_reason: decode_all.unwrap_or_default(),
-        }),
+        Work::Intake { url, output, decode_all, on_damage, allow_metadata_loss } => {
+            Wire::Intake(pb::Intake {
+                url,
+                output,
+                decode_all: decode_all.is_some(),
+                on_damage: damage_name(on_damage).to_owned(),
+                allow_metadata_loss,
+                decode_reason: decode_all.unwrap_or_default(),
+            encoder: encoder_name(request.encoder).to_owned(),
+            lossless: request.lossless,
+            })
+        }
         Work::Analyse { source, description, table, detect, index, window } => {
             Wire::Analyse(pb::Analyse {
                 source: Some(source.into()),
@@ -38,6 +41,7 @@ pub(crate) fn grant_to_wire(lease: LeaseId, grant: Grant, request: &JobRequest) 
             brief: Some(brief.into()),
             first_cell: segment.first.0,
             cells: segment.cells,
+            on_damage: damage_name(request.on_damage).to_owned(),
         }),
     };
     pb::Grant {
