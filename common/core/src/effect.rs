@@ -9,7 +9,7 @@ use cleanplate_types::frames::FrameRange;
 use cleanplate_types::ids::{CellIndex, JobId, LeaseId, WorkerId};
 use cleanplate_types::object::ObjectRef;
 use cleanplate_types::part::PartSummary;
-use cleanplate_types::request::{Detect, FillChoice, OnDamage};
+use cleanplate_types::request::{Detect, EncoderChoice, FillChoice, OnDamage};
 use cleanplate_types::source::SourceRef;
 use cleanplate_types::time::Tick;
 
@@ -162,6 +162,10 @@ pub enum Work {
         on_damage: OnDamage,
         /// Whether metadata that the output's container cannot hold may be lost.
         allow_metadata_loss: bool,
+        /// The encoder asked for: with `lossless` it decides the codec that the output must hold.
+        encoder: EncoderChoice,
+        /// Whether the clean frames are to be encoded bit-exactly.
+        lossless: bool,
     },
     /// Look for overlays in a window of frames; store the evidence.
     Analyse {
@@ -195,6 +199,8 @@ pub enum Work {
         brief: ObjectRef,
         /// The cells.
         segment: Segment,
+        /// What to do where the source is damaged.
+        on_damage: OnDamage,
     },
 }
 

@@ -9,18 +9,24 @@ pub(crate) fn grant_to_wire(lease: LeaseId, grant: Grant) -> pb::Grant {
     use pb::grant::Work as Wire;
     let Grant { job, attempt, deadline: _, renew_ms, work } = grant;
     let work = match work {
-        Work::Intake { url, output, decode_all, on_damage, allow_metadata_loss } => {
-            Wire::Intake(pb::Intake {
-                url,
-                output,
-                decode_all: decode_all.is_some(),
-                on_damage: damage_name(on_damage).to_owned(),
-                allow_metadata_loss,
-                decode_reason: decode_all.unwrap_or_default(),
-            encoder: encoder_name(request.encoder).to_owned(),
-            lossless: request.lossless,
-            })
-        }
+        Work::Intake {
+            url,
+            output,
+            decode_all,
+            on_damage,
+            allow_metadata_loss,
+            encoder,
+            lossless,
+        } => Wire::Intake(pb::Intake {
+            url,
+            output,
+            decode_all: decode_all.is_some(),
+            on_damage: damage_name(on_damage).to_owned(),
+            allow_metadata_loss,
+            decode_reason: decode_all.unwrap_or_default(),
+            encoder: encoder_name(encoder).to_owned(),
+            lossless,
+        }),
         Work::Analyse { source, description, table, detect, index, window } => {
             Wire::Analyse(pb::Analyse {
                 source: Some(source.into()),
@@ -37,18 +43,12 @@ pub(crate) fn grant_to_wire(lease: LeaseId, grant: Grant) -> pb::Grant {
             evidence: evidence.into_iter().map(Into::into).collect(),
             fill: fill_name(fill).to_owned(),
         }),
-        Work::Segment { brief, segment } => Wire::Segment(pb::Segment {
+        Work::Segment { brief, segment, on_damage } => Wire::Segment(pb::Segment {
             brief: Some(brief.into()),
             first_cell: segment.first.0,
             cells: segment.cells,
-            on_damage: damage_name(request.on_damage).to_owned(),
+            on_damage: damage_name(on_damage).to_owned(),
         }),
     };
-    pb::Grant {
-        lease: lease.0,
-        job: job.as_str().to_owned(),
-        attempt,
-        renew_ms,
-        work: Some(work),
-    }
+    pb::Grant { lease: lease.0, job: job.as_str().to_owned(), attempt, renew_ms, work: Some(work) }
 }

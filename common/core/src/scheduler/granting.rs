@@ -150,6 +150,8 @@ fn work_of(job: &Job, piece: Piece) -> Option<Work> {
             decode_all: job.decode_all.clone(),
             on_damage: job.request.on_damage,
             allow_metadata_loss: job.request.allow_metadata_loss,
+            encoder: job.request.encoder,
+            lossless: job.request.lossless,
         });
     }
     let intake = job.intake.as_ref()?;
@@ -169,7 +171,8 @@ fn work_of(job: &Job, piece: Piece) -> Option<Work> {
             fill: job.request.fill,
         }),
         (Piece::Segment(segment), Phase::Encode(encoding)) => {
-            Some(Work::Segment { brief: encoding.brief.clone(), segment })
+            let on_damage = job.request.on_damage;
+            Some(Work::Segment { brief: encoding.brief.clone(), segment, on_damage })
         }
         (Piece::Intake | Piece::Window(_) | Piece::Reduce | Piece::Segment(_), _) => None,
     }
