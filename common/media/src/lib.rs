@@ -7,11 +7,16 @@
 //! network or keys.
 
 pub mod capability;
+pub mod container;
 pub mod decode;
+pub mod encode;
 pub mod error;
+pub mod fault;
 pub mod frame;
 pub mod input;
 pub mod log;
 pub mod probe;
+pub mod prove;
 pub mod sample;
 pub mod scan;
+pub mod stitch;
