@@ -8,3 +8,5 @@ pub mod clips;
 pub mod cluster;
 pub mod memory;
 pub mod reference;
+pub mod tiny_disk;
+pub mod weed;

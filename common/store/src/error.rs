@@ -234,6 +234,7 @@ impl StoreError {
             | io::ErrorKind::QuotaExceeded
             | io::ErrorKind::FileTooLarge => Self::Full { side, what, detail },
             io::ErrorKind::IsADirectory => Self::NotAFile { side, what, found: "a folder" },
+            io::ErrorKind::AlreadyExists => Self::Exists { what },
             _ => Self::Unavailable { side, what, detail },
         }
     }
@@ -247,6 +248,7 @@ impl StoreError {
         }
         let detail = chain(error);
         let what = what.to_owned();
+        #[expect(clippy::wildcard_enum_match_arm, reason = "the library's errors grow")]
         match error {
             Error::NotFound { .. } => Self::NotFound { side, what },
             Error::AlreadyExists { .. } => Self::Exists { what },
@@ -319,20 +321,19 @@ fn system_error(error: &object_store::Error) -> Option<&io::Error> {
     None
 }
 
-#[expect(clippy::wildcard_enum_match_arm, reason = "io::ErrorKind is not ours and grows")]
 const fn is_network(kind: io::ErrorKind) -> bool {
-    match kind {
+    matches!(
+        kind,
         io::ErrorKind::ConnectionRefused
-        | io::ErrorKind::ConnectionReset
-        | io::ErrorKind::ConnectionAborted
-        | io::ErrorKind::NotConnected
-        | io::ErrorKind::BrokenPipe
-        | io::ErrorKind::TimedOut
-        | io::ErrorKind::HostUnreachable
-        | io::ErrorKind::NetworkUnreachable
-        | io::ErrorKind::NetworkDown => true,
-        _ => false,
-    }
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::NotConnected
+            | io::ErrorKind::BrokenPipe
+            | io::ErrorKind::TimedOut
+            | io::ErrorKind::HostUnreachable
+            | io::ErrorKind::NetworkUnreachable
+            | io::ErrorKind::NetworkDown
+    )
 }
 
 /// An error's words with those of its deepest cause, on one line.
@@ -349,3 +350,6 @@ fn chain(error: &object_store::Error) -> String {
     }
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
+
+#[cfg(test)]
+mod tests;

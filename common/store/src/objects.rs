@@ -76,9 +76,8 @@ pub enum ObjectError {
 /// # Errors
 /// [`ObjectError::BadKind`], [`ObjectError::Body`] and [`ObjectError::TooLarge`].
 pub fn encode_object<T: Serialize>(kind: &str, value: &T) -> Result<Vec<u8>, ObjectError> {
-    let length = match u8::try_from(kind.len()) {
-        Ok(length @ 1..) => length,
-        Ok(0) | Err(_) => return Err(ObjectError::BadKind(kind.to_owned())),
+    let Ok(length @ 1..) = u8::try_from(kind.len()) else {
+        return Err(ObjectError::BadKind(kind.to_owned()));
     };
     let body = postcard::to_stdvec(value)
         .map_err(|error| ObjectError::Body { kind: kind.to_owned(), detail: error.to_string() })?;

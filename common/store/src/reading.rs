@@ -376,3 +376,6 @@ pub(crate) async fn blocking<T: Send + 'static>(
         },
     }
 }
+
+#[cfg(test)]
+mod tests;

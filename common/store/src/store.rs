@@ -1,6 +1,7 @@
 //! The job's store: small objects put and got whole and checked, large ones by upload and reader.
 
 use std::fmt;
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -18,7 +19,7 @@ use serde::de::DeserializeOwned;
 use crate::error::{Content, Side, StoreError};
 use crate::location::Location;
 use crate::objects::{decode_object, encode_object};
-use crate::reading::SourceReader;
+use crate::reading::{SourceReader, blocking};
 use crate::remote::{Patience, checked_path, open_bucket};
 use crate::writing::PartUpload;
 
@@ -254,6 +255,8 @@ impl Store {
     /// Deletes all objects below `prefix` and returns how many there were. An empty prefix, which
     /// would be the whole store, is refused.
     ///
+    /// In a folder this also takes the pieces that killed writers left, which no listing shows.
+    ///
     /// # Errors
     /// [`StoreError::BadKey`] for the empty prefix, and what kept the store from deleting one.
     pub async fn delete_prefix(&self, prefix: &str) -> Result<u64, StoreError> {
@@ -273,6 +276,9 @@ impl Store {
             .try_buffer_unordered(DELETES_IN_FLIGHT_MAX)
             .try_fold(0_u64, |sum, one| std::future::ready(Ok(sum + one)))
             .await?;
+        if let Root::Place(Location::File(root)) = &self.root {
+            remove_folder(root.join(path.as_ref())).await?;
+        }
         Ok(count)
     }
 
@@ -332,6 +338,18 @@ fn open_folder(path: &PathBuf, root: &Location) -> Result<LocalFileSystem, Store
         .map_err(|error| StoreError::of_object(Side::Store, &root.shown(), &error))?;
     // Folders are no objects: the last object of a job takes its folders with it.
     Ok(folder.with_automatic_cleanup(true))
+}
+
+async fn remove_folder(folder: PathBuf) -> Result<(), StoreError> {
+    blocking(move || match std::fs::remove_dir_all(&folder) {
+        Err(error)
+            if !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) =>
+        {
+            Err(StoreError::of_io(Side::Store, &folder.display().to_string(), &error))
+        }
+        Ok(()) | Err(_) => Ok(()),
+    })
+    .await
 }
 
 /// A number that no other call in this process gives.

@@ -313,3 +313,6 @@ pub(crate) fn give_up(
         }
     });
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,103 @@
+use object_store::memory::InMemory;
+
+use super::*;
+use crate::reading::SourceReader;
+
+const MIB: usize = 1 << 20;
+
+/// A bucket that takes pieces in any order, as S3 does.
+fn bucket() -> Arc<InMemory> {
+    Arc::new(InMemory::new())
+}
+
+async fn read(bucket: &Arc<InMemory>, key: &str) -> Option<Vec<u8>> {
+    Some(bucket.get(&Path::from(key)).await.ok()?.bytes().await.unwrap().to_vec())
+}
+
+#[tokio::test]
+async fn the_head_is_patched_after_the_rest_was_sent() {
+    let bucket = bucket();
+    let mut movie = MovieUpload::in_bucket(Arc::clone(&bucket) as _, "movie.mp4");
+    let mut expected: Vec<u8> = (0..251).cycle().take(30 * MIB + 5).collect();
+    for (index, piece) in expected.chunks(MIB + 1).enumerate() {
+        let offset = (index * (MIB + 1)) as u64;
+        movie.write_at(offset, Bytes::copy_from_slice(piece)).await.unwrap();
+    }
+    assert_eq!(movie.bytes(), expected.len() as u64);
+    movie.write_at(8 * MIB as u64 - 3, Bytes::from_static(b"end")).await.unwrap();
+    movie.write_at(4, Bytes::from_static(b"size")).await.unwrap();
+    expected[8 * MIB - 3..8 * MIB].copy_from_slice(b"end");
+    expected[4..8].copy_from_slice(b"size");
+    assert!(read(&bucket, "movie.mp4").await.is_none(), "not before it is finished");
+    assert_eq!(movie.finish().await.unwrap().bytes, expected.len() as u64);
+    assert!(read(&bucket, "movie.mp4").await.unwrap() == expected);
+}
+
+#[tokio::test]
+async fn a_write_across_the_heads_border_is_an_append_or_refused() {
+    let bucket = bucket();
+    let mut movie = MovieUpload::in_bucket(Arc::clone(&bucket) as _, "movie.mp4");
+    movie.write_at(0, vec![1; 8 * MIB - 2].into()).await.unwrap();
+    movie.write_at(8 * MIB as u64 - 2, Bytes::from_static(b"abcd")).await.unwrap();
+    let refused = movie.write_at(8 * MIB as u64 - 2, Bytes::from_static(b"xyz")).await;
+    assert!(matches!(refused, Err(StoreError::Offset { .. })), "{refused:?}");
+    movie.finish().await.unwrap();
+    let whole = read(&bucket, "movie.mp4").await.unwrap();
+    assert_eq!(whole[8 * MIB - 3..], *b"\x01abcd");
+}
+
+#[tokio::test]
+async fn a_gap_is_refused() {
+    let mut movie = MovieUpload::in_bucket(bucket(), "movie.mp4");
+    let refused = movie.write_at(1, Bytes::from_static(b"x")).await.unwrap_err();
+    assert!(refused.to_string().contains("at 1 is neither at the end (0)"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_movie_that_is_dropped_in_the_middle_gives_its_pieces_up() {
+    let bucket = bucket();
+    let mut movie = MovieUpload::in_bucket(Arc::clone(&bucket) as _, "movie.mp4");
+    movie.write_at(0, vec![1; 20 * MIB].into()).await.unwrap();
+    drop(movie);
+    assert!(read(&bucket, "movie.mp4").await.is_none());
+    let mut movie = MovieUpload::in_bucket(Arc::clone(&bucket) as _, "movie.mp4");
+    movie.write_at(0, vec![1; 20 * MIB].into()).await.unwrap();
+    movie.abort().await.unwrap();
+    assert!(read(&bucket, "movie.mp4").await.is_none());
+}
+
+#[test]
+fn an_upload_dropped_outside_a_runtime_does_not_panic() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let movie = runtime.block_on(async {
+        let mut movie = MovieUpload::in_bucket(bucket(), "movie.mp4");
+        movie.write_at(0, vec![1; 20 * MIB].into()).await.unwrap();
+        movie
+    });
+    drop(runtime);
+    drop(movie);
+}
+
+#[tokio::test]
+async fn a_file_keeps_its_old_bytes_until_the_new_ones_are_complete() {
+    let folder = tempfile::tempdir().unwrap();
+    let location = Location::File(folder.path().join("movie.mkv"));
+    std::fs::write(location.path().unwrap(), b"old").unwrap();
+    let mut movie = MovieUpload::start(&location).await.unwrap();
+    movie.write_at(0, Bytes::from_static(b"newer")).await.unwrap();
+    let reader = SourceReader::open(&location, None).await.unwrap();
+    assert_eq!(reader.read_range(0, 10).await.unwrap(), b"old"[..]);
+    movie.finish().await.unwrap();
+    assert_eq!(std::fs::read(location.path().unwrap()).unwrap(), b"newer");
+}
+
+#[tokio::test]
+async fn what_is_no_file_is_not_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    for (path, found) in
+        [(folder.path().to_owned(), "a folder"), ("/dev/null".into(), "a device or a pipe")]
+    {
+        let error = MovieUpload::start(&Location::File(path)).await.unwrap_err();
+        assert!(error.to_string().contains(found), "{error}");
+    }
+}

@@ -1,0 +1,177 @@
+//! A real S3 server on loopback: SeaweedFS, as `make test` installs it, ended by id.
+
+use std::fmt::Write as _;
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use crate::binary::repository;
+
+/// The bucket that is there when the server is ready.
+pub const BUCKET: &str = "tests";
+
+/// How long the server may take until it answers: 4 s on an idle machine.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+const ACCESS_KEY: &str = "tests";
+const SECRET_KEY: &str = "tests-secret";
+
+/// The server's ports, in the order in which [`Weed::start`] hands them out.
+const PORTS: usize = 8;
+
+/// A running server with an empty bucket.
+#[derive(Debug)]
+pub struct Weed {
+    process: Child,
+    port: u16,
+    grpc_ports: [u16; 4],
+    folder: TempDir,
+}
+
+impl Weed {
+    /// Starts a server and waits until it takes objects.
+    ///
+    /// # Errors
+    /// Why there is none here: the test that wanted it says `skipped: ` and this.
+    pub fn start() -> Result<Self, String> {
+        let program = repository().join("build/tools/weed/bin/weed");
+        if !program.is_file() {
+            return Err("no SeaweedFS in build/tools (scripts/setup-weed.sh installs it)".into());
+        }
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let settings = folder.path().join("s3.json");
+        std::fs::write(&settings, identities()).expect("the folder can be written");
+        let [master, master_grpc, volume, volume_grpc, filer, filer_grpc, s3, s3_grpc] =
+            free_ports();
+        let grpc_ports = [master_grpc, volume_grpc, filer_grpc, s3_grpc];
+        let arguments = [
+            format!("-dir={}", folder.path().display()),
+            "-ip=127.0.0.1".to_owned(),
+            "-ip.bind=127.0.0.1".to_owned(),
+            format!("-master.port={master}"),
+            format!("-master.port.grpc={master_grpc}"),
+            "-master.volumeSizeLimitMB=64".to_owned(),
+            "-master.telemetry=false".to_owned(),
+            format!("-volume.port={volume}"),
+            format!("-volume.port.grpc={volume_grpc}"),
+            "-volume.max=64".to_owned(),
+            "-filer".to_owned(),
+            format!("-filer.port={filer}"),
+            format!("-filer.port.grpc={filer_grpc}"),
+            "-s3".to_owned(),
+            format!("-s3.port={s3}"),
+            format!("-s3.port.grpc={s3_grpc}"),
+            "-s3.port.iceberg=0".to_owned(),
+            "-s3.port.lance=0".to_owned(),
+            "-s3.autoCreateBucket=false".to_owned(),
+            format!("-s3.config={}", settings.display()),
+        ];
+        let log = std::fs::File::create(folder.path().join("weed.log")).expect("a log");
+        let process = Command::new(program)
+            .arg("-logtostderr=true")
+            .arg("server")
+            .args(arguments)
+            .current_dir(folder.path())
+            .env("HOME", folder.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .map_err(|error| format!("SeaweedFS does not start: {error}"))?;
+        let mut server = Self { process, port: s3, grpc_ports, folder };
+        server.wait(filer, s3);
+        Ok(server)
+    }
+
+    /// The environment in which every tool of the ecosystem finds the server.
+    #[must_use]
+    pub fn environment(&self) -> Vec<(String, String)> {
+        [
+            ("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{}", self.port)),
+            ("AWS_ACCESS_KEY_ID", ACCESS_KEY.to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", SECRET_KEY.to_owned()),
+            ("AWS_REGION", "us-east-1".to_owned()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .to_vec()
+    }
+
+    /// Asks until an object can be stored, then makes the bucket.
+    fn wait(&mut self, filer: u16, s3: u16) {
+        let deadline = Instant::now() + PATIENCE;
+        let bucket = format!("/buckets/{BUCKET}/");
+        let steps = [
+            ("PUT", filer, "/ready", " 201 "),
+            ("GET", s3, "/healthz", " 200 "),
+            ("POST", filer, bucket.as_str(), " 201 "),
+        ];
+        let mut left = steps.iter();
+        let mut step = left.next();
+        while let Some((method, port, path, status)) = step {
+            if request(method, *port, path).is_some_and(|answer| answer.contains(status)) {
+                step = left.next();
+                continue;
+            }
+            let ended = self.process.try_wait().expect("a child can be asked");
+            assert!(
+                ended.is_none() && Instant::now() < deadline,
+                "SeaweedFS is not ready: {}",
+                tail(&self.folder.path().join("weed.log"))
+            );
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+impl Drop for Weed {
+    fn drop(&mut self) {
+        self.process.kill().ok();
+        self.process.wait().ok();
+        for port in self.grpc_ports {
+            for role in ["master", "volume", "filer", "s3"] {
+                let socket = PathBuf::from(format!("/tmp/seaweedfs-{role}-grpc-{port}.sock"));
+                std::fs::remove_file(socket).ok();
+            }
+        }
+    }
+}
+
+fn identities() -> String {
+    let mut text = String::new();
+    write!(
+        text,
+        r#"{{"identities":[{{"name":"tests","credentials":[{{"accessKey":"{ACCESS_KEY}","secretKey":"{SECRET_KEY}"}}],"actions":["Admin","Read","Write","List","Tagging"]}}]}}"#
+    )
+    .expect("text takes text");
+    text
+}
+
+/// Ports that were free a moment ago; all are held while they are found, so that they differ.
+fn free_ports() -> [u16; PORTS] {
+    let held: [TcpListener; PORTS] =
+        std::array::from_fn(|_| TcpListener::bind("127.0.0.1:0").expect("loopback has free ports"));
+    held.map(|listener| listener.local_addr().expect("it is bound").port())
+}
+
+/// One request with a small body; the head of the answer, where one came.
+fn request(method: &str, port: u16, path: &str) -> Option<String> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
+    stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
+    let head = format!(
+        "{method} {path} HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\nContent-Length: 2\r\n\r\nok"
+    );
+    stream.write_all(head.as_bytes()).ok()?;
+    let mut answer = String::new();
+    stream.take(4096).read_to_string(&mut answer).ok()?;
+    Some(answer)
+}
+
+fn tail(log: &Path) -> String {
+    let text = std::fs::read_to_string(log).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(20)..].join("\n")
+}
