@@ -1,13 +1,20 @@
 //! Encodes one cell: clean frames in, packets out, the same bytes for the same frames and contract.
 //!
 //! Owns the encoder's life: one a cell, opened anew, which is the reset. Refuses to choose anything:
-//! all that changes a byte is in the [`EncodeSpec`].
+//! all that changes a byte is in the [`EncodeSpec`]. The encoder is told no timestamp, only the frame's
+//! place in the cell, so that a cell's bytes cannot depend on where it lies in the file; the packets get
+//! the source's timestamps back afterwards.
 
-use cleanplate_types::encode::EncodeSpec;
+mod ffi;
+mod settings;
+
+use cleanplate_types::encode::{EncodeSpec, EncoderName};
 use cleanplate_types::time::Pts;
 
-use crate::error::MediaError;
+use crate::error::{MediaError, Words};
+use crate::fault::faults;
 use crate::frame::VideoFrame;
+use crate::log;
 
 /// One packet as it leaves the encoder.
 #[derive(Debug, Clone, Copy)]
@@ -21,46 +28,77 @@ pub struct EncodedPacket<'a> {
 }
 
 /// The encoder of one cell.
-#[derive(Debug)]
-pub struct CellEncoder;
+pub struct CellEncoder {
+    codec: ffi::Codec,
+    spec: EncodeSpec,
+    /// Timestamps of the frames taken so far, by their place in the cell: at most a cell's frames.
+    pts: Vec<Pts>,
+    /// Index in the job of the first frame, where it was told.
+    first: Option<u64>,
+}
+
+impl std::fmt::Debug for CellEncoder {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("CellEncoder")
+            .field("way", &self.way())
+            .field("frames", &self.pts.len())
+            .finish_non_exhaustive()
+    }
+}
 
 impl CellEncoder {
-    /// Opens the encoder.
+    /// Opens the encoder, on `card` where it needs one.
     ///
     /// # Errors
-    /// [`MediaError::NoEncoder`], [`MediaError::Encode`].
-    pub fn open(_spec: &EncodeSpec, _card: Option<u32>) -> Result<Self, MediaError> {
-        Err(MediaError::Internal("not yet".to_owned()))
+    /// [`MediaError::NoEncoder`] where this libav has no such encoder, [`MediaError::Encode`] with
+    /// libav's words where it does not open.
+    pub fn open(spec: &EncodeSpec, card: Option<u32>) -> Result<Self, MediaError> {
+        log::install();
+        drop(log::take());
+        if let Some(struck) = struck(spec) {
+            return Err(struck);
+        }
+        let codec = ffi::Codec::open(&settings::setup(spec, card))?;
+        Ok(Self { codec, spec: spec.clone(), pts: Vec::new(), first: None })
     }
 
     /// Says which frame of the job comes first: for errors, which name the frame that failed.
     #[must_use]
-    pub const fn starting_at(self, _frame: u64) -> Self {
+    pub const fn starting_at(mut self, frame: u64) -> Self {
+        self.first = Some(frame);
         self
     }
 
     /// The parameter sets, as libav's extradata; the same for every cell of a contract.
     #[must_use]
-    pub const fn extradata(&self) -> &[u8] {
-        &[]
+    pub fn extradata(&self) -> &[u8] {
+        self.codec.extradata()
     }
 
-    /// How it encodes, for the trail, such as `libx264 preset medium, crf 18, 1 thread`.
+    /// How it encodes, for the trail, such as `libx264 preset medium, crf 18, yuv420p, 1 thread`.
     #[must_use]
-    pub const fn way(&self) -> String {
-        String::new()
+    pub fn way(&self) -> String {
+        settings::way(&self.spec)
     }
 
     /// Takes the next frame and hands out the packets that are ready.
     ///
     /// # Errors
-    /// [`MediaError::Encode`], and whatever `take` returns.
+    /// [`MediaError::Encode`], and whatever `take` returns; [`MediaError::Internal`] where the frame is
+    /// not after the one before it or not of the contract's size and layout.
     pub fn encode(
         &mut self,
-        _frame: VideoFrame,
-        _take: &mut dyn FnMut(EncodedPacket<'_>) -> Result<(), MediaError>,
+        mut frame: VideoFrame,
+        take: &mut dyn FnMut(EncodedPacket<'_>) -> Result<(), MediaError>,
     ) -> Result<(), MediaError> {
-        Err(MediaError::Internal("not yet".to_owned()))
+        self.check(&frame)?;
+        let number = place(self.pts.len())?;
+        self.pts.push(frame.pts());
+        self.strike()?;
+        let sent = self.codec.send(&mut frame, number, settings::order(&self.spec));
+        sent.map_err(|error| self.named(error))?;
+        self.hand_out(take)
     }
 
     /// Ends the cell and hands out the packets that are left.
@@ -68,9 +106,100 @@ impl CellEncoder {
     /// # Errors
     /// [`MediaError::Encode`], and whatever `take` returns.
     pub fn finish(
-        self,
-        _take: &mut dyn FnMut(EncodedPacket<'_>) -> Result<(), MediaError>,
+        mut self,
+        take: &mut dyn FnMut(EncodedPacket<'_>) -> Result<(), MediaError>,
     ) -> Result<(), MediaError> {
-        Err(MediaError::Internal("not yet".to_owned()))
+        self.codec.finish().map_err(|error| self.named(error))?;
+        self.hand_out(take)
     }
+
+    fn hand_out(
+        &mut self,
+        take: &mut dyn FnMut(EncodedPacket<'_>) -> Result<(), MediaError>,
+    ) -> Result<(), MediaError> {
+        loop {
+            let (number, key, packet) =
+                match self.codec.receive().map_err(|error| self.named(error))? {
+                    ffi::Step::Packet(number, key, packet) => (number, key, packet),
+                    ffi::Step::Hungry | ffi::Step::End => return Ok(()),
+                };
+            let pts = usize::try_from(number).ok().and_then(|number| self.pts.get(number));
+            let pts = *pts.ok_or_else(|| {
+                MediaError::Internal(format!("the encoder gave a packet of frame {number}"))
+            })?;
+            take(EncodedPacket { pts, key, data: packet.data().unwrap_or_default() })?;
+        }
+    }
+
+    fn check(&self, frame: &VideoFrame) -> Result<(), MediaError> {
+        let spec = &self.spec;
+        let shape = (frame.width(), frame.height(), frame.layout().as_ref());
+        if shape != (spec.width, spec.height, &spec.layout) {
+            return Err(MediaError::Internal("a frame is not as the contract says".to_owned()));
+        }
+        match self.pts.last() {
+            Some(last) if frame.pts() <= *last => Err(MediaError::Internal(format!(
+                "a frame at tick {} came to the encoder after one at tick {}",
+                frame.pts().0,
+                last.0
+            ))),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// The index in the job of the frame taken last, where that of the first was told.
+    fn last_frame(&self) -> Option<u64> {
+        Some(self.first? + (self.pts.len() as u64).checked_sub(1)?)
+    }
+
+    /// Fails where the fault switch says that the stand-in for NVENC fails.
+    fn strike(&self) -> Result<(), MediaError> {
+        let name = self.spec.encoder.name;
+        let fault = faults().nvenc_at.as_ref().filter(|_| is_played(name));
+        match (fault, self.last_frame()) {
+            (Some(fault), Some(frame)) if fault.strikes(frame) => Err(self.named(lost(name.as_str()))),
+            _ => Ok(()),
+        }
+    }
+
+    /// The same error, with the frame's index in the job.
+    fn named(&self, error: MediaError) -> MediaError {
+        match (error, self.last_frame()) {
+            (MediaError::Encode { encoder, doing, mut words }, Some(frame)) => {
+                words.meaning = format!("at frame {frame}: {}", words.meaning);
+                MediaError::Encode { encoder, doing, words }
+            }
+            (error, _) => error,
+        }
+    }
+}
+
+/// What opening fails with after the stand-in for NVENC was lost.
+fn struck(spec: &EncodeSpec) -> Option<MediaError> {
+    let name = spec.encoder.name;
+    let has_struck = faults().nvenc_at.as_ref().is_some_and(crate::fault::FaultAt::has_struck);
+    (has_struck && is_played(name)).then(|| lost(name.as_str()))
+}
+
+fn lost(encoder: &str) -> MediaError {
+    MediaError::Encode {
+        encoder: encoder.to_owned(),
+        doing: "encoding",
+        words: Words::logged("the encoder was lost (a fault switch)"),
+    }
+}
+
+/// Whether another encoder stands in for `name`, by a fault switch.
+fn is_played(name: EncoderName) -> bool {
+    settings::acting(name) != name
+}
+
+/// The headers of x265 with its version and settings in them, which are left out of cells.
+pub(crate) fn x265_headers_with_info() -> Result<Vec<u8>, MediaError> {
+    let codec = ffi::Codec::open(&settings::x265_with_info())?;
+    Ok(codec.extradata().to_vec())
+}
+
+fn place(count: usize) -> Result<i64, MediaError> {
+    i64::try_from(count).map_err(|_large| MediaError::Internal("a cell has no end".to_owned()))
 }

@@ -1,0 +1,278 @@
+//! What an [`EncodeSpec`] means in the options of each encoder.
+//!
+//! Owns every option that is set. Each one that could change a byte by itself (thread counts, pools, the
+//! machine's instruction sets) is pinned here, because parts of a movie are made on different machines.
+
+use std::fmt::Write as _;
+
+use cleanplate_types::encode::{EncodeSpec, EncoderName, Quality};
+use cleanplate_types::source::FieldOrder;
+
+use super::ffi::{Order, Setup};
+use crate::fault::faults;
+
+/// Frames between key frames where scenes do not change; longer cells have one key frame more than
+/// others, at a scene change, or none.
+const KEYFRAME_INTERVAL: u32 = 250;
+
+/// Rates that are believed, in frames per second; others come from clocks, not from cameras.
+const RATES: std::ops::RangeInclusive<u32> = 1..=300;
+
+/// The rate that stands for one that is not known: rate control and levels rest on it.
+const RATE_UNKNOWN: (u32, u32) = (25, 1);
+
+/// The encoder that does the work: the one named, or libx264 standing in for NVENC in tests.
+pub(super) fn acting(name: EncoderName) -> EncoderName {
+    match name {
+        EncoderName::H264Nvenc if faults().nvenc_stand_in => EncoderName::Libx264,
+        EncoderName::Libx264
+        | EncoderName::Libx265
+        | EncoderName::H264Nvenc
+        | EncoderName::HevcNvenc => name,
+    }
+}
+
+/// The preset: a stand-in does not know those of the encoder that it plays.
+fn preset(spec: &EncodeSpec) -> String {
+    let played = acting(spec.encoder.name) != spec.encoder.name;
+    if played { "veryfast".to_owned() } else { spec.preset.clone() }
+}
+
+/// How the lines of the frames are coded.
+pub(super) const fn order(spec: &EncodeSpec) -> Order {
+    match spec.field_order {
+        FieldOrder::TopFirst => Order::TopFirst,
+        FieldOrder::BottomFirst => Order::BottomFirst,
+        FieldOrder::Unknown | FieldOrder::Progressive => Order::Progressive,
+    }
+}
+
+/// Everything that is set before the encoder is opened.
+pub(super) fn setup(spec: &EncodeSpec, card: Option<u32>) -> Setup {
+    let encoder = acting(spec.encoder.name);
+    let mut options = common(spec);
+    match encoder {
+        EncoderName::Libx264 => options.extend(x264(spec)),
+        EncoderName::Libx265 => options.extend(x265(spec)),
+        EncoderName::H264Nvenc | EncoderName::HevcNvenc => options.extend(nvenc(spec, card)),
+    }
+    Setup {
+        encoder: encoder.as_str(),
+        format: format(spec, encoder),
+        size: (spec.width, spec.height),
+        frame_rate: rate(spec.frame_rate),
+        sample_aspect: spec.sample_aspect,
+        options,
+    }
+}
+
+/// Options of libav that all encoders have.
+fn common(spec: &EncodeSpec) -> Vec<(&'static str, String)> {
+    let colour = spec.colour;
+    let known = |code_point: u8| code_point.max(1).to_string();
+    let range = if spec.layout.full_range { 2 } else { colour.range };
+    let mut flags = "+global_header+cgop".to_owned();
+    if order(spec) != Order::Progressive {
+        flags.push_str("+ildct+ilme");
+    }
+    vec![
+        ("threads", "1".to_owned()),
+        ("flags", flags),
+        ("g", keyframe_interval(spec).to_string()),
+        ("color_primaries", known(colour.primaries)),
+        ("color_trc", known(colour.transfer)),
+        ("colorspace", colour.matrix.to_string()),
+        ("color_range", range.to_string()),
+        ("chroma_sample_location", colour.chroma_location.to_string()),
+    ]
+}
+
+/// Beyond the longest cell, so that only scene changes make key frames inside a cell.
+fn keyframe_interval(spec: &EncodeSpec) -> u32 {
+    KEYFRAME_INTERVAL.max(spec.cell_frames_max.saturating_add(1))
+}
+
+fn x264(spec: &EncodeSpec) -> Vec<(&'static str, String)> {
+    // `cpu-independent`: the same decisions whatever instructions the machine has.
+    let mut own = vec![("cpu-independent", "1".to_owned())];
+    match order(spec) {
+        Order::Progressive => {}
+        Order::TopFirst => own.push(("tff", "1".to_owned())),
+        Order::BottomFirst => own.push(("bff", "1".to_owned())),
+    }
+    if let Some(display) = mastering(spec) {
+        own.push(("mastering-display", display));
+    }
+    if let Some((most, average)) = spec.light_level {
+        own.push(("cll", format!("{most},{average}")));
+    }
+    let mut options = vec![quality(spec), ("preset", preset(spec))];
+    match spec.reorder_frames {
+        0 => options.push(("bf", "0".to_owned())),
+        1 => options.push(("b-pyramid", "none".to_owned())),
+        // x264's pyramid has one level: it never runs ahead further than 2.
+        2.. => {}
+    }
+    options.push(("x264-params", joined(&own)));
+    options
+}
+
+fn x265(spec: &EncodeSpec) -> Vec<(&'static str, String)> {
+    // The pools and what hangs on them (wavefronts, lookahead slices) change pictures or headers;
+    // `info` would write the version and all settings into every cell.
+    let mut own: Vec<(&str, String)> = [
+        ("pools", "none"),
+        ("frame-threads", "1"),
+        ("wpp", "0"),
+        ("pmode", "0"),
+        ("pme", "0"),
+        ("lookahead-slices", "1"),
+        ("lookahead-threads", "0"),
+        ("open-gop", "0"),
+        ("info", "0"),
+        ("log-level", "error"),
+    ]
+    .map(|(name, value)| (name, value.to_owned()))
+    .into();
+    match order(spec) {
+        Order::Progressive => {}
+        // Both fields in one picture (D.3.3); `interlace` would say that each picture is a field.
+        Order::TopFirst => own.push(("pic-struct", "3".to_owned())),
+        Order::BottomFirst => own.push(("pic-struct", "4".to_owned())),
+    }
+    if let Some(display) = mastering(spec) {
+        own.push(("master-display", display));
+    }
+    if let Some((most, average)) = spec.light_level {
+        own.push(("max-cll", format!("{most},{average}")));
+    }
+    let mut options = vec![("preset", preset(spec))];
+    match spec.quality {
+        Quality::Constant(number) => options.push(("crf", number.to_string())),
+        Quality::Lossless => own.push(("lossless", "1".to_owned())),
+    }
+    match spec.reorder_frames {
+        0 => options.push(("bf", "0".to_owned())),
+        1 => own.push(("b-pyramid", "0".to_owned())),
+        // x265's pyramid has one level: it never runs ahead further than 2.
+        2.. => {}
+    }
+    options.push(("x265-params", joined(&own)));
+    options
+}
+
+/// The smallest setup of x265 that writes its version into its headers.
+pub(super) fn x265_with_info() -> Setup {
+    let own = [("info", "1"), ("pools", "none"), ("log-level", "error")];
+    let own: Vec<_> = own.map(|(name, value)| (name, value.to_owned())).into();
+    Setup {
+        encoder: EncoderName::Libx265.as_str(),
+        format: "yuv420p".to_owned(),
+        size: (64, 64),
+        frame_rate: RATE_UNKNOWN,
+        sample_aspect: (1, 1),
+        options: vec![
+            ("threads", "1".to_owned()),
+            ("flags", "+global_header".to_owned()),
+            ("x265-params", joined(&own)),
+        ],
+    }
+}
+
+/// Constant quality without B-frames: which cards have B-frames as references differs, and an
+/// unsupported wish fails the open.
+fn nvenc(spec: &EncodeSpec, card: Option<u32>) -> Vec<(&'static str, String)> {
+    let mut options: Vec<(&'static str, String)> = [
+        ("tune", "hq"),
+        ("rc", "vbr"),
+        ("b", "0"),
+        ("bf", "0"),
+        ("forced-idr", "1"),
+        ("strict_gop", "1"),
+        ("b_ref_mode", "disabled"),
+    ]
+    .map(|(name, value)| (name, value.to_owned()))
+    .into();
+    let number = match spec.quality {
+        Quality::Constant(number) => number,
+        // Planning offers lossless in software alone; 1 is the scale's best (0 means automatic).
+        Quality::Lossless => 1,
+    };
+    options.push(("cq", number.max(1).to_string()));
+    options.push(("preset", preset(spec)));
+    options.push(("gpu", card.unwrap_or(0).to_string()));
+    options
+}
+
+/// What quality means to x264: its own lossless mode is quantiser 0, at 8 and at 10 bits.
+fn quality(spec: &EncodeSpec) -> (&'static str, String) {
+    match spec.quality {
+        Quality::Constant(number) => ("crf", number.to_string()),
+        Quality::Lossless => ("qp", "0".to_owned()),
+    }
+}
+
+/// The pixel format that goes in: full range is said apart, and 10 bits go to cards in pairs.
+fn format(spec: &EncodeSpec, encoder: EncoderName) -> String {
+    match encoder {
+        EncoderName::Libx264 | EncoderName::Libx265 | EncoderName::H264Nvenc => {}
+        EncoderName::HevcNvenc if spec.layout.depth == 8 => {}
+        EncoderName::HevcNvenc => return "p010le".to_owned(),
+    }
+    let name = &spec.layout.name;
+    name.strip_prefix("yuvj").map_or_else(|| name.clone(), |rest| format!("yuv{rest}"))
+}
+
+/// The frame rate that rate control works with. Cells are encoded as if their frames came at this rate:
+/// so the jitter of a clock in milliseconds, and where a cell lies in the file, change no byte.
+fn rate(rate: (u32, u32)) -> (u32, u32) {
+    match rate.0.checked_div(rate.1) {
+        Some(whole) if RATES.contains(&whole) => rate,
+        Some(_) | None => RATE_UNKNOWN,
+    }
+}
+
+/// The mastering display as x264 and x265 take it: chromaticity in 1/50000, luminance in 1/10000.
+fn mastering(spec: &EncodeSpec) -> Option<String> {
+    let numbers = spec.mastering.as_deref()?;
+    let scaled: Vec<i64> = (0..)
+        .zip(numbers)
+        .map(|(place, (num, den))| {
+            let unit = if place < 8 { 50_000 } else { 10_000 };
+            let den = i64::from(*den).max(1);
+            (i64::from(*num) * unit + den / 2) / den
+        })
+        .collect();
+    let [rx, ry, gx, gy, bx, by, wx, wy, least, most] = scaled.try_into().ok()?;
+    Some(format!("G({gx},{gy})B({bx},{by})R({rx},{ry})WP({wx},{wy})L({most},{least})"))
+}
+
+fn joined(options: &[(&str, String)]) -> String {
+    options.iter().fold(String::new(), |mut text, (name, value)| {
+        let separator = if text.is_empty() { "" } else { ":" };
+        if write!(text, "{separator}{name}={value}").is_err() {
+            text.clear();
+        }
+        text
+    })
+}
+
+/// How the encoder works, for the trail.
+pub(super) fn way(spec: &EncodeSpec) -> String {
+    let name = spec.encoder.name;
+    let acting = acting(name);
+    let how = match (spec.quality, acting.is_hardware()) {
+        (Quality::Constant(number), false) => format!("crf {number}"),
+        (Quality::Constant(number), true) => format!("cq {number}"),
+        (Quality::Lossless, _) => "lossless".to_owned(),
+    };
+    let fields = match order(spec) {
+        Order::Progressive => "",
+        Order::TopFirst => ", top field first",
+        Order::BottomFirst => ", bottom field first",
+    };
+    let where_to = if acting.is_hardware() { "on the card" } else { "1 thread" };
+    let stands = if acting == name { String::new() } else { format!(" (played by {acting})") };
+    let (preset, layout) = (preset(spec), &spec.layout.name);
+    format!("{name}{stands} preset {preset}, {how}, {layout}{fields}, {where_to}")
+}
