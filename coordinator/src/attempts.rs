@@ -141,9 +141,7 @@ impl Log {
     fn leased(&mut self, lease: LeaseId, worker: &WorkerId, piece: Piece, attempt: u32) {
         let (work, frames) = match piece {
             Piece::Intake => ("intake", None),
-            Piece::Window(index) => {
-                ("analyse", self.windows.get(index as usize).copied())
-            }
+            Piece::Window(index) => ("analyse", self.windows.get(index as usize).copied()),
             Piece::Reduce => ("reduce", self.frames),
             Piece::Segment(segment) => ("segment", Some(segment.frames)),
         };

@@ -14,7 +14,8 @@ use std::time::Duration;
 use cleanplate_core::input::{Attachment, Input};
 use cleanplate_proto::v1::fleet_server::Fleet;
 use cleanplate_proto::{PROTOCOL_VERSION, v1 as pb};
-use tokio::sync::{mpsc, oneshot};
+use futures::StreamExt as _;
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
@@ -44,13 +45,20 @@ pub(crate) struct Attend {
     orders: Orders,
     sessions: Arc<Sessions>,
     greeting: Greeting,
+    /// Ends the streams when the server stops.
+    stopping: watch::Receiver<bool>,
 }
 
 type ToWorkerStream = Pin<Box<dyn futures::Stream<Item = Result<pb::ToWorker, Status>> + Send>>;
 
 impl Attend {
-    pub(crate) const fn new(orders: Orders, sessions: Arc<Sessions>, greeting: Greeting) -> Self {
-        Self { orders, sessions, greeting }
+    pub(crate) const fn new(
+        orders: Orders,
+        sessions: Arc<Sessions>,
+        greeting: Greeting,
+        stopping: watch::Receiver<bool>,
+    ) -> Self {
+        Self { orders, sessions, greeting, stopping }
     }
 
     fn welcome(&self) -> pb::ToWorker {
@@ -109,9 +117,12 @@ impl Fleet for Attend {
             session,
             orders: self.orders.clone(),
             sessions: Arc::clone(&self.sessions),
+            stopping: self.stopping.clone(),
         };
         tokio::spawn(listener.listen(incoming, detached));
-        Ok(Response::new(Box::pin(ReceiverStream::new(outgoing))))
+        let mut stopping = self.stopping.clone();
+        let stopped = async move { stopping.wait_for(|stop| *stop).await.is_ok() };
+        Ok(Response::new(Box::pin(ReceiverStream::new(outgoing).take_until(stopped))))
     }
 }
 
@@ -120,7 +131,12 @@ fn same_protocol(hello: &pb::Hello) -> Result<(), Status> {
         return Ok(());
     }
     let (theirs, their_version) = (hello.protocol, &hello.version);
-    tracing::warn!(worker = hello.worker, protocol = theirs, version = their_version, "worker of another protocol version refused");
+    tracing::warn!(
+        worker = hello.worker,
+        protocol = theirs,
+        version = their_version,
+        "worker of another protocol version refused"
+    );
     Err(Status::failed_precondition(format!(
         "the coordinator is cleanplate {VERSION} with protocol {PROTOCOL_VERSION}, the worker is \
          cleanplate {their_version} with protocol {theirs}; run the same version of cleanplate on both"
@@ -133,11 +149,12 @@ struct Listener {
     session: u64,
     orders: Orders,
     sessions: Arc<Sessions>,
+    stopping: watch::Receiver<bool>,
 }
 
 impl Listener {
     async fn listen(
-        self,
+        mut self,
         mut incoming: Streaming<pb::FromWorker>,
         mut detached: oneshot::Receiver<()>,
     ) {
@@ -145,6 +162,9 @@ impl Listener {
             let message = tokio::select! {
                 message = incoming.message() => message,
                 _ = &mut detached => break "it was detached".to_owned(),
+                _ = self.stopping.wait_for(|stop| *stop) => {
+                    break "the coordinator is stopping".to_owned();
+                }
             };
             let message = match message {
                 Ok(Some(message)) => message,

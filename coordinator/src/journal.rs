@@ -76,6 +76,9 @@ pub trait Journal: std::fmt::Debug + Send + Sync {
     /// # Errors
     /// As for `load`.
     async fn fallbacks(&self) -> Result<Vec<TrailLine>, JournalError>;
+
+    /// Ends its use: nothing is read or appended afterwards.
+    async fn close(&self);
 }
 
 /// Why a journal cannot be used.

@@ -1,1 +1,24 @@
-//! placeholder
+//! The coordinator: takes jobs, hands out leases, keeps the journal, stitches and publishes.
+//!
+//! Owns the one loop that feeds the scheduler and performs what it decides, the services that workers
+//! and clients speak to, and the stitch, which runs in a child process. Refuses decisions, which are
+//! core's, and media: no byte of a video is parsed in this process (invariants 5, 10 and 12).
+
+mod attempts;
+mod attend;
+mod book;
+mod clock;
+mod coordinator;
+mod dispatch;
+mod finish;
+mod jobs;
+mod journal;
+mod milestones;
+mod objects;
+mod serve;
+mod shown;
+
+pub use crate::coordinator::{Coordinator, CoordinatorError, CoordinatorOptions};
+pub use crate::finish::stitch_main;
+pub use crate::journal::{Batch, Journal, JournalError, RECORD_FORMAT, SqliteJournal, TrailLine};
+pub use crate::serve::listen;

@@ -120,11 +120,19 @@ mod tests {
         let worker = WorkerId::parse("w").unwrap();
         let (session, mut detached) = sessions.open(worker, String::new(), queue);
         sessions.send(session, drain());
-        assert!(detached.try_recv().is_err_and(|error| error == oneshot::error::TryRecvError::Empty));
+        assert!(
+            detached.try_recv().is_err_and(|error| error == oneshot::error::TryRecvError::Empty)
+        );
         sessions.send(session, drain());
-        assert!(detached.try_recv().is_err_and(|error| error == oneshot::error::TryRecvError::Closed));
+        assert!(
+            detached.try_recv().is_err_and(|error| error == oneshot::error::TryRecvError::Closed)
+        );
         assert!(outgoing.try_recv().is_ok(), "what was queued still arrives");
-        assert!(outgoing.try_recv().is_err_and(|error| error == mpsc::error::TryRecvError::Disconnected));
+        assert!(
+            outgoing
+                .try_recv()
+                .is_err_and(|error| error == mpsc::error::TryRecvError::Disconnected)
+        );
     }
 
     #[test]

@@ -65,10 +65,7 @@ mod tests {
             (Event::StitchStarted { lease: LeaseId(7) }, "e807026a310f07"),
             (Event::Ended(JobOutcome::Cancelled), "e807026a311104"),
             (Event::Forgotten, "e807026a3113"),
-            (
-                Event::StitchFailed { failure: Box::new(failure) },
-                "e807026a31100a09026e6f00000000",
-            ),
+            (Event::StitchFailed { failure: Box::new(failure) }, "e807026a31100a09026e6f00000000"),
         ];
         for (event, expected) in cases {
             let bytes = to_bytes(&record(event.clone())).unwrap();

@@ -124,10 +124,8 @@ impl Journal for SqliteJournal {
     async fn append(&self, batch: &Batch) -> Result<(), JournalError> {
         let mut rows = Vec::with_capacity(batch.records.len());
         for record in &batch.records {
-            let body = format::to_bytes(record).map_err(|source| JournalError::Unwritable {
-                job: record.job.clone(),
-                source,
-            })?;
+            let body = format::to_bytes(record)
+                .map_err(|source| JournalError::Unwritable { job: record.job.clone(), source })?;
             rows.push((record, body));
         }
         let written = async {
@@ -189,6 +187,10 @@ impl Journal for SqliteJournal {
             .await
             .map_err(|error| self.failed(error))?;
         self.trail_lines(&rows)
+    }
+
+    async fn close(&self) {
+        self.pool.close().await;
     }
 }
 

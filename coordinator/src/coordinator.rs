@@ -1,0 +1,211 @@
+//! The coordinator as its owner sees it: started from a journal, served, and stopped.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cleanplate_core::config::{ConfigError, SchedulerConfig};
+use cleanplate_core::outcome::JobOutcome;
+use cleanplate_core::scheduler::Scheduler;
+use cleanplate_core::view::JobView;
+use cleanplate_store::Store;
+use cleanplate_types::ids::JobId;
+use cleanplate_types::request::EncoderChoice;
+use cleanplate_types::time::Tick;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+use crate::attend::{Greeting, Sessions};
+use crate::book::Book;
+use crate::clock::Clock;
+use crate::dispatch::{Dispatch, ORDERS_WAITING_MAX, Orders, Performer};
+use crate::finish::{Finisher, StitchProgram};
+use crate::journal::{Journal, JournalError};
+use crate::objects::Objects;
+
+/// What a coordinator goes by.
+#[derive(Debug)]
+pub struct CoordinatorOptions {
+    /// What it must not forget. Nobody else writes to it.
+    pub journal: Arc<dyn Journal>,
+    /// Where the jobs' objects are.
+    pub store: Store,
+    /// What the scheduler goes by.
+    pub scheduler: SchedulerConfig,
+    /// The encoder of jobs that ask for `auto`.
+    pub encoder_default: EncoderChoice,
+    /// This product's own executable; its children are `PROGRAM engine stitch`.
+    pub program: PathBuf,
+    /// A child that says nothing for so long, though nothing that it asked for is outstanding, is
+    /// taken for hung.
+    pub engine_silent: Duration,
+}
+
+/// Why a coordinator does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum CoordinatorError {
+    /// Its settings contradict each other.
+    #[error("the settings of the scheduler are wrong: {0}")]
+    Settings(#[from] ConfigError),
+    /// The journal could not be read when it started.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The journal could not be written: what is not durable is not performed, so it stopped.
+    #[error("the coordinator stopped, since what it decides cannot be made durable: {0}")]
+    JournalLost(String),
+    /// Another program listens there.
+    #[error(
+        "{address} is in use by another program, or by another coordinator; stop that one, or choose another by --listen"
+    )]
+    AddressInUse {
+        /// The address.
+        address: String,
+    },
+    /// It cannot listen there, for another reason.
+    #[error("cannot listen on {address}: {source}; choose another by --listen")]
+    Listen {
+        /// The address.
+        address: String,
+        /// What the system says.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The server ended by itself.
+    #[error("the server failed: {0}")]
+    Server(#[source] tonic::transport::Error),
+    /// The descriptions of the services, for reflection, are damaged.
+    #[error("the descriptions of the services cannot be read: {0}")]
+    Descriptors(#[source] tonic_reflection::server::Error),
+}
+
+/// A running coordinator. Dropped, it ends as in a crash: nothing is lost but time.
+#[derive(Debug)]
+pub struct Coordinator {
+    pub(crate) orders: Orders,
+    pub(crate) sessions: Arc<Sessions>,
+    pub(crate) greeting: Greeting,
+    pub(crate) journal: Arc<dyn Journal>,
+    pub(crate) encoder_default: EncoderChoice,
+    pub(crate) ending: watch::Receiver<Ending>,
+    stop: watch::Sender<bool>,
+    dispatch: JoinHandle<()>,
+}
+
+/// How the dispatch loop fares.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// It runs.
+    Running,
+    /// It was stopped.
+    Stopped,
+    /// The journal failed, in its own words.
+    JournalLost(String),
+}
+
+/// A sweep that a crash may have cut short is done again where the job ended so shortly before the
+/// journal's last record.
+const SWEEP_AGAIN_MS: u64 = 600_000;
+
+impl Coordinator {
+    /// Takes up from the journal and runs the dispatch loop. Leases of a coordinator that is gone
+    /// stay current for a while, so that their workers may come back with them.
+    ///
+    /// # Errors
+    /// [`CoordinatorError::Settings`], and [`CoordinatorError::Journal`] where the journal cannot be
+    /// read.
+    pub async fn start(options: CoordinatorOptions) -> Result<Self, CoordinatorError> {
+        let program = StitchProgram::of(options.program.clone());
+        Self::start_with(options, program).await
+    }
+
+    pub(crate) async fn start_with(
+        options: CoordinatorOptions,
+        program: StitchProgram,
+    ) -> Result<Self, CoordinatorError> {
+        let CoordinatorOptions {
+            journal,
+            store,
+            scheduler,
+            encoder_default,
+            engine_silent,
+            program: _,
+        } = options;
+        scheduler.check()?;
+        let records = journal.load().await?;
+        let mut book = Book::default();
+        for record in &records {
+            book.take(record);
+        }
+        for line in &journal.fallbacks().await? {
+            book.take_line(line);
+        }
+        let latest = records.last().map_or(Tick(0), |record| record.at);
+        let clock = Clock::starting_after(latest);
+        let heartbeat_ms = u32::try_from(scheduler.worker_silent_ms / 3).unwrap_or(u32::MAX);
+        let greeting = Greeting { store: store.url(), heartbeat_ms: heartbeat_ms.max(1) };
+        let count = records.len();
+        let scheduler = Scheduler::restore(scheduler, records, clock.now());
+        tracing::info!(records = count, jobs_open = scheduler.jobs_open(), "journal restored");
+
+        let (sender, waiting) = mpsc::channel(ORDERS_WAITING_MAX);
+        let orders = Orders::new(sender);
+        let sessions = Arc::new(Sessions::default());
+        let mut objects = Objects::new(store.clone(), orders.clone());
+        for job in unswept(&scheduler, latest) {
+            objects.sweep(job);
+        }
+        let finisher = Finisher::new(store, orders.clone(), program, engine_silent);
+        let performer = Performer::new(Arc::clone(&sessions), objects, finisher);
+        let dispatch = Dispatch::new(scheduler, clock, Arc::clone(&journal), book, performer);
+
+        let (stop, stopped) = watch::channel(false);
+        let (told, ending) = watch::channel(Ending::Running);
+        let closing = Arc::clone(&sessions);
+        let dispatch = tokio::spawn(async move {
+            let ended = match dispatch.run(waiting, stopped).await {
+                Ok(()) => Ending::Stopped,
+                Err(error) => {
+                    tracing::error!(%error, "the journal cannot be written, the coordinator stops");
+                    Ending::JournalLost(error.to_string())
+                }
+            };
+            closing.close_all();
+            told.send_replace(ended);
+        });
+        Ok(Self { orders, sessions, greeting, journal, encoder_default, ending, stop, dispatch })
+    }
+
+    /// Stops in order: what is decided is durable, running stitches are given up with nothing
+    /// published, and the journal is closed. The next coordinator on the journal goes on from there.
+    pub async fn stop(self) {
+        self.sessions.close_all();
+        self.stop.send_replace(true);
+        if let Err(error) = self.dispatch.await {
+            tracing::error!(%error, "the dispatch loop panicked");
+        }
+        self.journal.close().await;
+        tracing::info!("coordinator stopped");
+    }
+
+    /// Waits until the dispatch loop has ended by itself, and says why where that is a failure.
+    pub(crate) async fn ended(&self) -> Result<(), CoordinatorError> {
+        let mut ending = self.ending.clone();
+        let ended = ending.wait_for(|ending| *ending != Ending::Running).await;
+        match ended.as_deref() {
+            Ok(Ending::JournalLost(why)) => Err(CoordinatorError::JournalLost(why.clone())),
+            Ok(Ending::Running | Ending::Stopped) => Ok(()),
+            Err(_panicked) => {
+                Err(CoordinatorError::JournalLost("the dispatch loop panicked".to_owned()))
+            }
+        }
+    }
+}
+
+/// Jobs whose objects were about to be deleted when the journal's last record was written.
+fn unswept(scheduler: &Scheduler, latest: Tick) -> Vec<JobId> {
+    let lately = |view: &JobView<'_>| {
+        view.ended.is_some_and(|ended| latest.since(ended) < SWEEP_AGAIN_MS)
+            && !matches!(view.outcome, Some(JobOutcome::Failed(_)))
+    };
+    scheduler.jobs().filter(lately).map(|view| view.job.clone()).collect()
+}

@@ -1,0 +1,232 @@
+//! The one loop: takes what happened, steps the scheduler, makes the records durable, and only then
+//! performs the rest and answers.
+//!
+//! Owns the order of these four. Several steps may share one transaction; none is split. Refuses to
+//! go on where the journal cannot be written: what is not durable is neither performed nor told.
+
+mod board;
+mod orders;
+mod perform;
+
+use std::sync::Arc;
+
+use cleanplate_core::effect::{Effect, Ignored};
+use cleanplate_core::input::{Input, Report};
+use cleanplate_core::scheduler::Scheduler;
+use cleanplate_types::failure::{Failure, FailureKind, Stage};
+use cleanplate_types::ids::{LeaseId, WorkerId};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::book::Book;
+use crate::clock::Clock;
+use crate::dispatch::board::Board;
+use crate::journal::{Batch, Journal, JournalError};
+use crate::milestones;
+use crate::shown;
+
+pub(crate) use crate::dispatch::orders::{Known, Order, Orders, Question};
+pub(crate) use crate::dispatch::perform::Performer;
+
+/// Orders that may wait for the loop: four full turns. Each is below a KiB but for a submission
+/// (masks, 8 MiB each) and an answer from the store (a frame table, 25 MB for ten hours), of which
+/// there are few.
+pub(crate) const ORDERS_WAITING_MAX: usize = 256;
+
+/// Orders that share one transaction: enough that a fleet of a thousand workers is not held up by
+/// the disk, few enough that an answer waits for milliseconds.
+const ORDERS_A_TURN_MAX: usize = 64;
+
+/// See the top of the file.
+#[derive(Debug)]
+pub(crate) struct Dispatch {
+    scheduler: Scheduler,
+    clock: Clock,
+    journal: Arc<dyn Journal>,
+    book: Book,
+    board: Board,
+    performer: Performer,
+}
+
+/// What one turn of the loop came to.
+#[derive(Debug, Default)]
+struct Turn {
+    batch: Batch,
+    /// To perform once the batch is durable; no `Record`, no `Ignored`.
+    effects: Vec<Effect>,
+    answers: Vec<Answer>,
+}
+
+/// What is said once the batch is durable.
+#[derive(Debug)]
+enum Answer {
+    Told(oneshot::Sender<Option<Ignored>>, Option<Ignored>),
+    To(Question),
+}
+
+impl Dispatch {
+    pub(crate) fn new(
+        scheduler: Scheduler,
+        clock: Clock,
+        journal: Arc<dyn Journal>,
+        book: Book,
+        performer: Performer,
+    ) -> Self {
+        Self { scheduler, clock, journal, book, board: Board::default(), performer }
+    }
+
+    /// Runs until `stop` says so, or its sender is gone.
+    ///
+    /// # Errors
+    /// [`JournalError`] where the journal cannot be written: the loop has ended.
+    pub(crate) async fn run(
+        mut self,
+        mut orders: mpsc::Receiver<Order>,
+        mut stop: watch::Receiver<bool>,
+    ) -> Result<(), JournalError> {
+        loop {
+            let mut turn = Turn::default();
+            tokio::select! {
+                biased;
+                _ = stop.wait_for(|stop| *stop) => return Ok(()),
+                order = orders.recv() => match order {
+                    Some(order) => self.take(order, &mut turn),
+                    None => return Ok(()),
+                },
+                () = self.clock.until(self.scheduler.next_deadline()) => {
+                    self.step(Input::Clock, &mut turn);
+                }
+                () = self.clock.until(self.board.due()) => {}
+            }
+            for _ in 1..ORDERS_A_TURN_MAX {
+                match orders.try_recv() {
+                    Ok(order) => self.take(order, &mut turn),
+                    Err(_none) => break,
+                }
+            }
+            self.end(turn).await?;
+        }
+    }
+
+    fn take(&mut self, order: Order, turn: &mut Turn) {
+        match order {
+            Order::Tell { input, reply } => {
+                let ignored = self.step(input, turn);
+                if let Some(reply) = reply {
+                    turn.answers.push(Answer::Told(reply, ignored));
+                }
+            }
+            Order::Trail { worker, lease, entries } => {
+                turn.batch.trails.extend(self.book.admit(lease, worker.as_ref(), entries));
+            }
+            Order::Leave { worker, session } => self.leave(&worker, session, turn),
+            Order::Ask(question) => turn.answers.push(Answer::To(question)),
+        }
+    }
+
+    /// Steps the scheduler; returns why the input was void, where it was.
+    fn step(&mut self, input: Input, turn: &mut Turn) -> Option<Ignored> {
+        let mut effects = Vec::new();
+        self.scheduler.step(self.clock.now(), input, &mut effects);
+        let mut void = None;
+        for effect in effects {
+            match effect {
+                Effect::Record(record) => turn.batch.records.push(record),
+                Effect::Ignored(ignored) => {
+                    tracing::debug!(%ignored, "input ignored");
+                    void = void.or(Some(ignored));
+                }
+                Effect::Grant { .. }
+                | Effect::Revoke { .. }
+                | Effect::DrainWorker { .. }
+                | Effect::LoadTable { .. }
+                | Effect::LoadFinding { .. }
+                | Effect::WriteBrief { .. }
+                | Effect::StartStitch { .. }
+                | Effect::StitchPart { .. }
+                | Effect::AbortStitch { .. }
+                | Effect::CopyThrough { .. }
+                | Effect::JobEnded { .. }
+                | Effect::Sweep { .. } => turn.effects.push(effect),
+            }
+        }
+        self.board.touch(self.clock.now());
+        void
+    }
+
+    /// A worker goes on purpose: it gets nothing more, and what it holds goes back at once rather
+    /// than when its silence has lasted too long.
+    fn leave(&mut self, worker: &WorkerId, session: u64, turn: &mut Turn) {
+        let held: Option<Vec<LeaseId>> = self
+            .scheduler
+            .worker_views()
+            .find(|view| view.worker == worker && view.session == Some(session))
+            .map(|view| view.leases);
+        let Some(held) = held else { return };
+        tracing::info!(%worker, session, leases = held.len(), "worker leaves");
+        self.step(Input::Drain { worker: worker.clone() }, turn);
+        for lease in held {
+            let failure = Failure::new(FailureKind::LeaseLapsed, Stage::Upload, "the worker left");
+            let report = Report::Failed { failure: Box::new(failure) };
+            self.step(Input::Report { worker: worker.clone(), lease, report }, turn);
+        }
+        self.step(Input::Detach { worker: worker.clone(), session }, turn);
+    }
+
+    /// Makes the turn durable, then performs and answers.
+    async fn end(&mut self, turn: Turn) -> Result<(), JournalError> {
+        let Turn { batch, effects, answers } = turn;
+        if !batch.is_empty() {
+            self.journal.append(&batch).await?;
+        }
+        for record in &batch.records {
+            milestones::tell(record);
+            self.book.take(record);
+        }
+        for line in &batch.trails {
+            if self.book.take_line(line) {
+                let (job, lease, entry) = (&line.job, line.lease, &line.entry);
+                tracing::warn!(%job, %lease, stage = %entry.stage, detail = entry.detail, "fallback");
+            }
+        }
+        for effect in effects {
+            if let Effect::JobEnded { job, .. } = &effect {
+                self.board.conclude(job, &self.scheduler, &mut self.book);
+            }
+            self.performer.perform(effect);
+        }
+        for answer in answers {
+            self.answer(answer);
+        }
+        self.board.refresh(self.clock.now(), &self.scheduler, &mut self.book);
+        Ok(())
+    }
+
+    /// Answers; whoever asked may be gone, and then wants no answer.
+    fn answer(&mut self, answer: Answer) {
+        match answer {
+            Answer::Told(reply, ignored) => drop(reply.send(ignored)),
+            Answer::To(Question::Job { job, reply }) => {
+                let known = self.scheduler.job_view(&job).map(|view| Known {
+                    state: shown::job_state(&view, &mut self.book),
+                    request: view.request.clone(),
+                    outcome: view.outcome.cloned(),
+                });
+                reply.send(known).ok();
+            }
+            Answer::To(Question::Jobs { limit, reply }) => {
+                let views: Vec<_> = self.scheduler.jobs().collect();
+                let newest = views.iter().rev().take(limit);
+                let states = newest.map(|view| shown::job_state(view, &mut self.book)).collect();
+                reply.send(states).ok();
+            }
+            Answer::To(Question::Workers { reply }) => {
+                let shown = |view| self.performer.worker_state(&view, &self.book);
+                reply.send(self.scheduler.worker_views().map(shown).collect()).ok();
+            }
+            Answer::To(Question::Watch { job, reply }) => {
+                let watched = self.board.watch(&job, &self.scheduler, &mut self.book);
+                reply.send(watched).ok();
+            }
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! What the loop may be told and asked, and the one way to it.
+
+use cleanplate_core::effect::Ignored;
+use cleanplate_core::input::Input;
+use cleanplate_core::outcome::JobOutcome;
+use cleanplate_proto::v1 as pb;
+use cleanplate_types::ids::{JobId, LeaseId, WorkerId};
+use cleanplate_types::request::JobRequest;
+use cleanplate_types::trail::TrailEntry;
+use tokio::sync::{mpsc, oneshot, watch};
+use tonic::Status;
+
+/// One thing for the loop.
+#[derive(Debug)]
+pub(crate) enum Order {
+    /// An input of the scheduler.
+    Tell {
+        /// What happened.
+        input: Input,
+        /// Told once the step is durable: why the input was void, where it was.
+        reply: Option<oneshot::Sender<Option<Ignored>>>,
+    },
+    /// Lines of an attempt's trail.
+    Trail {
+        /// Who tells; nobody where the coordinator does the work itself.
+        worker: Option<WorkerId>,
+        /// The attempt.
+        lease: LeaseId,
+        /// The lines.
+        entries: Vec<TrailEntry>,
+    },
+    /// A worker goes on purpose.
+    Leave {
+        /// Which.
+        worker: WorkerId,
+        /// By which stream.
+        session: u64,
+    },
+    /// A question of a client.
+    Ask(Question),
+}
+
+/// What clients want to know, as it stands after all that is durable.
+#[derive(Debug)]
+pub(crate) enum Question {
+    /// One job; nothing where there is no such job.
+    Job {
+        /// Which.
+        job: JobId,
+        /// Where to.
+        reply: oneshot::Sender<Option<Known>>,
+    },
+    /// The newest jobs, newest first.
+    Jobs {
+        /// How many at most.
+        limit: usize,
+        /// Where to.
+        reply: oneshot::Sender<Vec<pb::JobState>>,
+    },
+    /// All workers.
+    Workers {
+        /// Where to.
+        reply: oneshot::Sender<Vec<pb::WorkerState>>,
+    },
+    /// One job's state from now on; nothing where there is no such job.
+    Watch {
+        /// Which.
+        job: JobId,
+        /// Where to.
+        reply: oneshot::Sender<Option<watch::Receiver<pb::JobState>>>,
+    },
+}
+
+/// What is known of a job.
+#[derive(Debug)]
+pub(crate) struct Known {
+    /// Its state for the wire.
+    pub(crate) state: pb::JobState,
+    /// What was asked for.
+    pub(crate) request: JobRequest,
+    /// How it ended, where it has.
+    pub(crate) outcome: Option<JobOutcome>,
+}
+
+/// The loop has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the coordinator is stopping")]
+pub(crate) struct Gone;
+
+impl From<Gone> for Status {
+    fn from(gone: Gone) -> Self {
+        Self::unavailable(gone.to_string())
+    }
+}
+
+/// The way to the loop. Waits where the loop is behind.
+#[derive(Debug, Clone)]
+pub(crate) struct Orders(mpsc::Sender<Order>);
+
+impl Orders {
+    pub(crate) const fn new(sender: mpsc::Sender<Order>) -> Self {
+        Self(sender)
+    }
+
+    /// Hands over an order.
+    pub(crate) async fn send(&self, order: Order) -> Result<(), Gone> {
+        self.0.send(order).await.map_err(|_closed| Gone)
+    }
+
+    /// Tells the scheduler something and waits until that is durable; returns why it was void,
+    /// where it was.
+    pub(crate) async fn input(&self, input: Input) -> Result<Option<Ignored>, Gone> {
+        let (reply, told) = oneshot::channel();
+        self.send(Order::Tell { input, reply: Some(reply) }).await?;
+        told.await.map_err(|_dropped| Gone)
+    }
+
+    /// Asks, and waits for the answer.
+    pub(crate) async fn ask<T>(
+        &self,
+        question: impl FnOnce(oneshot::Sender<T>) -> Question,
+    ) -> Result<T, Gone> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Order::Ask(question(reply))).await?;
+        answer.await.map_err(|_dropped| Gone)
+    }
+}

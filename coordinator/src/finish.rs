@@ -1,0 +1,169 @@
+//! The stitch and the copy, one child process for each job that has got so far.
+//!
+//! Owns what fences them: a movie gets its final name in this process, after the child has ended well,
+//! and only where its lease is still the job's latest. A stitch that a crash cuts off leaves nothing
+//! and starts again from its first part. Refuses to parse a byte of a part or of the source.
+
+mod child;
+mod host;
+mod speech;
+mod work;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use cleanplate_child::{ChildProgram, Limits};
+use cleanplate_core::effect::StitchOrder;
+use cleanplate_core::outcome::CopyReason;
+use cleanplate_store::Store;
+use cleanplate_types::ids::{CellIndex, JobId, LeaseId};
+use cleanplate_types::part::PartSummary;
+use cleanplate_types::source::SourceRef;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use crate::dispatch::Orders;
+use crate::finish::work::{Task, Work};
+
+pub use crate::finish::child::stitch_main;
+
+/// What is started as a child.
+#[derive(Debug, Clone)]
+pub(crate) struct StitchProgram(ChildProgram);
+
+impl StitchProgram {
+    /// `PROGRAM engine stitch`.
+    pub(crate) fn of(executable: PathBuf) -> Self {
+        let arguments = ["engine", "stitch"].map(str::to_owned).to_vec();
+        Self(ChildProgram { executable, arguments, environment: Vec::new() })
+    }
+
+    /// Another program that plays the stitch.
+    #[cfg(test)]
+    pub(crate) const fn played_by(program: ChildProgram) -> Self {
+        Self(program)
+    }
+}
+
+/// Whether a stitch may publish: as long as it is its job's latest.
+#[derive(Debug, Clone)]
+struct Fence(Arc<AtomicBool>);
+
+impl Fence {
+    fn is_open(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+/// A stitch or a copy under way.
+#[derive(Debug)]
+struct Running {
+    lease: LeaseId,
+    /// Where the parts go; a copy has none.
+    parts: mpsc::Sender<(CellIndex, PartSummary)>,
+    fence: Fence,
+    task: tokio::task::AbortHandle,
+}
+
+impl Running {
+    fn end(self) {
+        self.fence.0.store(false, Ordering::Release);
+        self.task.abort();
+    }
+}
+
+/// See the top of the file. Dropped, all children are killed and nothing is published.
+#[derive(Debug)]
+pub(crate) struct Finisher {
+    store: Store,
+    orders: Orders,
+    program: StitchProgram,
+    limits: Limits,
+    running: BTreeMap<JobId, Running>,
+    tasks: JoinSet<()>,
+}
+
+impl Finisher {
+    pub(crate) fn new(
+        store: Store,
+        orders: Orders,
+        program: StitchProgram,
+        engine_silent: Duration,
+    ) -> Self {
+        let limits = Limits { silent: engine_silent };
+        Self { store, orders, program, limits, running: BTreeMap::new(), tasks: JoinSet::new() }
+    }
+
+    /// Starts a stitch; an older one of the job ends.
+    pub(crate) fn stitch(&mut self, job: JobId, lease: LeaseId, order: StitchOrder) {
+        // Every part of the movie may wait here: some 250 bytes a cell.
+        let (parts, waiting) = mpsc::channel(order.cells.max(1) as usize);
+        self.start(job, lease, parts, Work::Stitch { order, parts: waiting });
+    }
+
+    /// Starts a copy; an older one of the job ends.
+    pub(crate) fn copy(
+        &mut self,
+        job: JobId,
+        lease: LeaseId,
+        source: SourceRef,
+        output: String,
+        why: &CopyReason,
+    ) {
+        let why = match why {
+            CopyReason::NothingFound => "there is nothing to remove".to_owned(),
+            CopyReason::Abstained { why } => format!("the detector abstained: {why}"),
+        };
+        let (parts, _none) = mpsc::channel(1);
+        self.start(job, lease, parts, Work::Copy { source, output, why });
+    }
+
+    /// Hands the running stitch its next part.
+    pub(crate) fn part(&self, job: &JobId, lease: LeaseId, cell: CellIndex, summary: PartSummary) {
+        let Some(running) = self.running.get(job).filter(|running| running.lease == lease) else {
+            return;
+        };
+        if let Err(error) = running.parts.try_send((cell, summary)) {
+            // It has failed and says so itself.
+            tracing::debug!(%job, %lease, %cell, %error, "a part comes too late for its stitch");
+        }
+    }
+
+    /// Ends a stitch or a copy; it publishes nothing.
+    pub(crate) fn abort(&mut self, job: &JobId, lease: LeaseId) {
+        if self.running.get(job).is_some_and(|running| running.lease == lease)
+            && let Some(running) = self.running.remove(job)
+        {
+            running.end();
+        }
+    }
+
+    fn start(
+        &mut self,
+        job: JobId,
+        lease: LeaseId,
+        parts: mpsc::Sender<(CellIndex, PartSummary)>,
+        work: Work,
+    ) {
+        while self.tasks.try_join_next().is_some() {}
+        self.running.retain(|_, running| !running.task.is_finished());
+        if let Some(older) = self.running.remove(&job) {
+            older.end();
+        }
+        let fence = Fence(Arc::new(AtomicBool::new(true)));
+        let task = Task {
+            job: job.clone(),
+            lease,
+            store: self.store.clone(),
+            orders: self.orders.clone(),
+            program: self.program.0.clone(),
+            limits: self.limits,
+            fence: fence.clone(),
+        };
+        let task = self.tasks.spawn(task.run(work));
+        self.running.insert(job, Running { lease, parts, fence, task });
+    }
+}

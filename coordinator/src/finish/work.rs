@@ -1,0 +1,214 @@
+//! One stitch or copy from its order to its published movie, or to the reason why there is none.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use cleanplate_child::{ChildEnd, ChildProgram, Limits, run_child};
+use cleanplate_core::effect::StitchOrder;
+use cleanplate_core::input::Input;
+use cleanplate_core::outcome::Published;
+use cleanplate_store::{
+    Location, MovieUpload, SourceReader, Store, StoreError, decode_object, kinds,
+};
+use cleanplate_types::brief::JobBrief;
+use cleanplate_types::failure::{Failure, FailureKind, Stage};
+use cleanplate_types::frames::FrameRange;
+use cleanplate_types::ids::{CellIndex, JobId, LeaseId};
+use cleanplate_types::part::PartSummary;
+use cleanplate_types::source::SourceRef;
+use cleanplate_types::trail::{TrailEntry, TrailEvent};
+use tokio::sync::{Mutex, mpsc};
+
+use crate::dispatch::{Order, Orders};
+use crate::finish::Fence;
+use crate::finish::host::{Fault, Queue, StitchHost};
+use crate::finish::speech::{self, Ended, Request};
+
+/// What is to be done.
+#[derive(Debug)]
+pub(super) enum Work {
+    /// Join the parts that come.
+    Stitch { order: StitchOrder, parts: mpsc::Receiver<(CellIndex, PartSummary)> },
+    /// Copy the source.
+    Copy { source: SourceRef, output: String, why: String },
+}
+
+/// Who does it, and by what.
+#[derive(Debug)]
+pub(super) struct Task {
+    pub(super) job: JobId,
+    pub(super) lease: LeaseId,
+    pub(super) store: Store,
+    pub(super) orders: Orders,
+    pub(super) program: ChildProgram,
+    pub(super) limits: Limits,
+    pub(super) fence: Fence,
+}
+
+/// All that the child needs, at hand.
+struct Prepared {
+    request: Request,
+    host: Arc<StitchHost>,
+    movie: Arc<Mutex<Option<MovieUpload>>>,
+    output: Location,
+    /// The frames of each cell.
+    cells: Vec<FrameRange>,
+}
+
+impl Task {
+    /// Does the work and answers by an input; the trail goes before it.
+    pub(super) async fn run(self, work: Work) {
+        let began = Instant::now();
+        let ended = self.finish(work, began).await;
+        let (job, lease) = (self.job.clone(), self.lease);
+        let input = match ended {
+            Ok(published) => Input::Published { job, lease, published },
+            Err(Fault { cell, mut failure }) => {
+                failure.lease = Some(lease);
+                self.trail(began, failure.stage, TrailEvent::Failed, failure.message.clone(), None)
+                    .await;
+                Input::StitchFailed { job, lease, cell, failure }
+            }
+        };
+        // Where the loop has ended, nobody waits for it.
+        self.orders.send(Order::Tell { input, reply: None }).await.ok();
+    }
+
+    async fn finish(&self, work: Work, began: Instant) -> Result<Published, Fault> {
+        let prepared = self.prepare(work).await?;
+        let what = match &prepared.request {
+            Request::Stitch { .. } => format!("{} cells", prepared.cells.len()),
+            Request::Copy { .. } => "a copy of the source".to_owned(),
+        };
+        let what = format!("{what} into {}", prepared.output);
+        self.trail(began, Stage::Stitch, TrailEvent::Started, what, None).await;
+        let written = self.write(&prepared).await;
+        let movie = prepared.movie.lock().await.take();
+        let Some(movie) = movie else { return Err(internal("the movie is gone")) };
+        match written {
+            Ok((bytes, notes)) => {
+                let stage = Stage::Stitch;
+                self.trail(began, stage, TrailEvent::Finished, notes.join("; "), Some(bytes)).await;
+                self.publish(movie, bytes).await?;
+                let place = prepared.output.shown();
+                self.trail(began, Stage::Publish, TrailEvent::Finished, place, Some(bytes)).await;
+                Ok(Published { bytes, notes })
+            }
+            Err(mut fault) => {
+                if let Err(error) = movie.abort().await {
+                    tracing::warn!(job = %self.job, %error, "pieces of a movie that was given up stay");
+                }
+                let frames = fault.cell.and_then(|cell| prepared.cells.get(cell.0 as usize));
+                fault.failure.frames = fault.failure.frames.or(frames.copied());
+                Err(fault)
+            }
+        }
+    }
+
+    async fn prepare(&self, work: Work) -> Result<Prepared, Fault> {
+        let failed = |error: StoreError| Fault::of(Stage::Stitch, &error);
+        let (source, output) = match &work {
+            Work::Stitch { order, .. } => (&order.source, &order.output),
+            Work::Copy { source, output, .. } => (source, output),
+        };
+        let location = Location::parse(&source.url).map_err(failed)?;
+        let output = Location::parse(output).map_err(failed)?;
+        // Checked when the job was submitted; a link may have been made since.
+        if location.is_same(&output) {
+            let message = "the output is the source, which is never written to";
+            let failure = Failure::new(FailureKind::BadRequest, Stage::Stitch, message);
+            return Err(Fault { cell: None, failure });
+        }
+        let reader =
+            SourceReader::open(&location, source.version.as_deref()).await.map_err(failed)?;
+        let output_name = output.name_hint().to_owned();
+        let mut objects = BTreeMap::new();
+        let mut cells = Vec::new();
+        let (request, queue) = match work {
+            Work::Stitch { order, parts } => {
+                let brief = self.store.get(&order.brief).await.map_err(failed)?;
+                let decoded: JobBrief = decode_object(kinds::BRIEF, &brief)
+                    .map_err(|error| internal(format!("{}: {error}", order.brief.key)))?;
+                let table = self.store.get(&decoded.table).await.map_err(failed)?;
+                objects.extend([(speech::BRIEF, brief), (speech::TABLE, table)]);
+                cells.extend(decoded.cells.iter().map(|cell| cell.frames));
+                let allow_metadata_loss = order.allow_metadata_loss;
+                let store = self.store.clone();
+                let queue = Queue { store, cells: order.cells, waiting: parts };
+                (Request::Stitch { output_name, allow_metadata_loss }, Some(queue))
+            }
+            Work::Copy { why, .. } => {
+                let source_name = location.name_hint().to_owned();
+                (Request::Copy { source_name, output_name, why }, None)
+            }
+        };
+        let movie = MovieUpload::start(&output).await.map_err(failed)?;
+        let movie = Arc::new(Mutex::new(Some(movie)));
+        let host = Arc::new(StitchHost::new(reader, objects, queue, Arc::clone(&movie)));
+        Ok(Prepared { request, host, movie, output, cells })
+    }
+
+    /// Has the child write the movie; returns its size and remarks.
+    async fn write(&self, prepared: &Prepared) -> Result<(u64, Vec<String>), Fault> {
+        let request =
+            speech::encode(&prepared.request).map_err(|error| internal(error.to_string()))?;
+        let host = Arc::clone(&prepared.host);
+        let result = run_child(&self.program, request, host, self.limits).await;
+        let ended = match result {
+            Ok(result) => {
+                speech::decode::<Ended>(&result).map_err(|error| internal(error.to_string()))?
+            }
+            Err(end) => Ended::Failed { cell: None, failure: failure_of(end) },
+        };
+        match ended {
+            Ended::Done { bytes, notes } => Ok((bytes, notes)),
+            Ended::Failed { cell, failure } => {
+                let noted = prepared.host.faults().take();
+                Err(noted.unwrap_or(Fault { cell, failure }))
+            }
+        }
+    }
+
+    /// Gives the movie its final name, where the lease is still the job's latest.
+    async fn publish(&self, movie: MovieUpload, bytes: u64) -> Result<(), Fault> {
+        if movie.bytes() != bytes {
+            let found = movie.bytes();
+            return Err(internal(format!("the movie has {found} bytes instead of {bytes}")));
+        }
+        if !self.fence.is_open() {
+            return Err(internal("another stitch of the job has taken over"));
+        }
+        movie.finish().await.map_err(|error| Fault::of(Stage::Publish, &error))?;
+        Ok(())
+    }
+
+    async fn trail(
+        &self,
+        began: Instant,
+        stage: Stage,
+        event: TrailEvent,
+        detail: String,
+        count: Option<u64>,
+    ) {
+        let at_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let entries = vec![TrailEntry { at_ms, stage, event, detail, count }];
+        // Where the loop has ended, nobody reads it.
+        self.orders.send(Order::Trail { worker: None, lease: self.lease, entries }).await.ok();
+    }
+}
+
+fn internal(message: impl Into<String>) -> Fault {
+    let failure = Failure::new(FailureKind::Internal, Stage::Stitch, message);
+    Fault { cell: None, failure }
+}
+
+fn failure_of(end: ChildEnd) -> Failure {
+    let kind = match &end {
+        ChildEnd::Failed(failure) => return failure.clone(),
+        ChildEnd::NotStarted(_) => FailureKind::WorkerLacks,
+        ChildEnd::Crashed { .. } => FailureKind::EngineCrashed,
+        ChildEnd::Hung { .. } => FailureKind::EngineHung,
+    };
+    Failure::new(kind, Stage::Stitch, end.to_string())
+}

@@ -1,0 +1,247 @@
+//! The `Jobs` service: what clients ask, checked at the door, answered in one sentence where it fails.
+
+mod door;
+mod names;
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use cleanplate_core::input::Input;
+use cleanplate_core::outcome::JobOutcome;
+use cleanplate_proto::v1 as pb;
+use cleanplate_proto::v1::jobs_server::Jobs;
+use cleanplate_types::ids::{JobId, WorkerId};
+use cleanplate_types::request::{EncoderChoice, JobRequest};
+use futures::{Stream, StreamExt as _};
+use tokio::sync::watch;
+use tokio_stream::wrappers::WatchStream;
+use tonic::{Request, Response, Status};
+
+use crate::attempts::attempts;
+use crate::dispatch::{Known, Orders, Question};
+use crate::journal::{Journal, JournalError};
+use crate::shown::attempts_shown;
+
+/// Jobs that are listed where the client does not say how many.
+const LISTED: usize = 100;
+
+/// Jobs that are listed at most: below a KiB each, and so below the largest message.
+const LISTED_MAX: usize = 5_000;
+
+/// Names that are tried for a job before something is taken to be wrong.
+const NAMES_TRIED_MAX: usize = 16;
+
+/// See the top of the file.
+#[derive(Debug)]
+pub(crate) struct JobsService {
+    orders: Orders,
+    journal: Arc<dyn Journal>,
+    encoder_default: EncoderChoice,
+    /// Ends the streams when the server stops.
+    stopping: watch::Receiver<bool>,
+}
+
+impl JobsService {
+    pub(crate) const fn new(
+        orders: Orders,
+        journal: Arc<dyn Journal>,
+        encoder_default: EncoderChoice,
+        stopping: watch::Receiver<bool>,
+    ) -> Self {
+        Self { orders, journal, encoder_default, stopping }
+    }
+
+    async fn find(&self, job: &JobId) -> Result<Option<Known>, Status> {
+        let job = job.clone();
+        Ok(self.orders.ask(|reply| Question::Job { job, reply }).await?)
+    }
+
+    async fn known(&self, job: &JobId) -> Result<Known, Status> {
+        self.find(job).await?.ok_or_else(|| no_job(job))
+    }
+
+    /// Submits under the client's own name for the job: the same again is the same job.
+    async fn submit_as(&self, job: &JobId, request: JobRequest) -> Result<(), Status> {
+        let input = Input::Submit { job: job.clone(), request: Box::new(request.clone()) };
+        if self.orders.input(input).await?.is_none() || self.known(job).await?.request == request {
+            return Ok(());
+        }
+        Err(Status::already_exists(format!(
+            "there is a job {job} already, and it asks for something else; choose another id"
+        )))
+    }
+
+    /// Submits under a name that is made here.
+    async fn submit_new(&self, request: JobRequest) -> Result<JobId, Status> {
+        for _ in 0..NAMES_TRIED_MAX {
+            let job = names::fresh()?;
+            let input = Input::Submit { job: job.clone(), request: Box::new(request.clone()) };
+            if self.orders.input(input).await?.is_none() {
+                return Ok(job);
+            }
+        }
+        Err(Status::internal("no free name for the job was found"))
+    }
+}
+
+type StateStream = Pin<Box<dyn Stream<Item = Result<pb::JobState, Status>> + Send>>;
+
+#[tonic::async_trait]
+impl Jobs for JobsService {
+    async fn submit(
+        &self,
+        request: Request<pb::SubmitRequest>,
+    ) -> Result<Response<pb::SubmitResponse>, Status> {
+        let pb::SubmitRequest { request, job } = request.into_inner();
+        let request = request.ok_or_else(|| Status::invalid_argument("a job needs a request"))?;
+        let request = door::admit(request, self.encoder_default)?;
+        let job = match job {
+            Some(job) => {
+                let job = job_id(&job)?;
+                // A job that is there has been through this, and its movie may be there too.
+                if self.find(&job).await?.is_none() {
+                    door::prove(&request).await?;
+                }
+                self.submit_as(&job, request).await?;
+                job
+            }
+            None => {
+                door::prove(&request).await?;
+                self.submit_new(request).await?
+            }
+        };
+        Ok(Response::new(pb::SubmitResponse { job: job.as_str().to_owned() }))
+    }
+
+    type WatchStream = StateStream;
+
+    async fn watch(
+        &self,
+        request: Request<pb::WatchRequest>,
+    ) -> Result<Response<Self::WatchStream>, Status> {
+        let job = job_id(&request.into_inner().job)?;
+        let asked = job.clone();
+        let watched = self.orders.ask(|reply| Question::Watch { job: asked, reply }).await?;
+        let watched = watched.ok_or_else(|| no_job(&job))?;
+        Ok(Response::new(Box::pin(until_the_end(watched, self.stopping.clone()))))
+    }
+
+    async fn list(
+        &self,
+        request: Request<pb::ListRequest>,
+    ) -> Result<Response<pb::ListResponse>, Status> {
+        let limit = match request.into_inner().limit {
+            0 => LISTED,
+            limit => (limit as usize).min(LISTED_MAX),
+        };
+        let jobs = self.orders.ask(|reply| Question::Jobs { limit, reply }).await?;
+        Ok(Response::new(pb::ListResponse { jobs }))
+    }
+
+    async fn show(
+        &self,
+        request: Request<pb::ShowRequest>,
+    ) -> Result<Response<pb::ShowResponse>, Status> {
+        let job = job_id(&request.into_inner().job)?;
+        let Known { state, request, outcome: _ } = self.known(&job).await?;
+        let records = self.journal.records_of(&job).await.map_err(unreadable)?;
+        let trails = self.journal.trails_of(&job).await.map_err(unreadable)?;
+        Ok(Response::new(pb::ShowResponse {
+            state: Some(state),
+            request: Some(request.into()),
+            attempts: attempts_shown(attempts(&records), &trails),
+        }))
+    }
+
+    async fn cancel(
+        &self,
+        request: Request<pb::CancelRequest>,
+    ) -> Result<Response<pb::CancelResponse>, Status> {
+        let job = job_id(&request.into_inner().job)?;
+        if self.orders.input(Input::Cancel { job: job.clone() }).await?.is_some() {
+            match self.known(&job).await?.outcome {
+                Some(JobOutcome::Cancelled) => {}
+                Some(outcome) => return Err(has_ended(&job, &outcome, "to cancel")),
+                None => return Err(Status::aborted(format!("job {job} was just tried again"))),
+            }
+        }
+        Ok(Response::new(pb::CancelResponse {}))
+    }
+
+    async fn retry(
+        &self,
+        request: Request<pb::RetryRequest>,
+    ) -> Result<Response<pb::RetryResponse>, Status> {
+        let job = job_id(&request.into_inner().job)?;
+        let known = self.known(&job).await?;
+        door::prove(&known.request).await?;
+        if self.orders.input(Input::Retry { job: job.clone() }).await?.is_some() {
+            return Err(match self.known(&job).await?.outcome {
+                Some(outcome) => has_ended(&job, &outcome, "to try again"),
+                None => Status::failed_precondition(format!("job {job} has not ended yet")),
+            });
+        }
+        Ok(Response::new(pb::RetryResponse {}))
+    }
+
+    async fn workers(
+        &self,
+        _request: Request<pb::WorkersRequest>,
+    ) -> Result<Response<pb::WorkersResponse>, Status> {
+        let workers = self.orders.ask(|reply| Question::Workers { reply }).await?;
+        Ok(Response::new(pb::WorkersResponse { workers }))
+    }
+
+    async fn drain_worker(
+        &self,
+        request: Request<pb::DrainWorkerRequest>,
+    ) -> Result<Response<pb::DrainWorkerResponse>, Status> {
+        let worker = WorkerId::parse(&request.into_inner().worker)
+            .map_err(|bad| Status::invalid_argument(bad.to_string()))?;
+        if self.orders.input(Input::Drain { worker: worker.clone() }).await?.is_some() {
+            return Err(Status::not_found(format!("no worker {worker} is attached")));
+        }
+        Ok(Response::new(pb::DrainWorkerResponse {}))
+    }
+}
+
+/// The states of a job up to that with its outcome; a stream that ends without one was cut off.
+fn until_the_end(
+    watched: watch::Receiver<pb::JobState>,
+    mut stopping: watch::Receiver<bool>,
+) -> impl Stream<Item = Result<pb::JobState, Status>> + Send {
+    let states = WatchStream::new(watched).map(Ok);
+    let cut_off = futures::stream::once(async { Err(stops()) });
+    let stopped = async move { stopping.wait_for(|stop| *stop).await.is_ok() };
+    let mut ended = false;
+    states.take_until(stopped).chain(cut_off).take_while(move |state| {
+        let wanted = !std::mem::replace(&mut ended, state.as_ref().map_or(true, has_outcome));
+        std::future::ready(wanted)
+    })
+}
+
+const fn has_outcome(state: &pb::JobState) -> bool {
+    state.outcome.is_some()
+}
+
+fn stops() -> Status {
+    Status::unavailable("the coordinator is stopping")
+}
+
+fn job_id(text: &str) -> Result<JobId, Status> {
+    JobId::parse(text).map_err(|bad| Status::invalid_argument(bad.to_string()))
+}
+
+fn no_job(job: &JobId) -> Status {
+    Status::not_found(format!("there is no job {job}; `cleanplate jobs` lists all"))
+}
+
+fn has_ended(job: &JobId, outcome: &JobOutcome, verb: &str) -> Status {
+    let how = outcome.as_str();
+    Status::failed_precondition(format!("job {job} has ended ({how}): there is nothing {verb}"))
+}
+
+fn unreadable(error: JournalError) -> Status {
+    tracing::error!(%error, "the journal cannot be read");
+    Status::internal(error.to_string())
+}

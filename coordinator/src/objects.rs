@@ -1,0 +1,103 @@
+//! The scheduler's errands to the store: tables and findings read, briefs written, jobs swept.
+//!
+//! Each errand is a task of its own, so that a slow store holds nobody up; the answer comes back as an
+//! input. One that a crash cuts off is asked for again, and so each may be done twice.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use cleanplate_core::input::Input;
+use cleanplate_store::{Store, StoreError, keys, kinds};
+use cleanplate_types::brief::JobBrief;
+use cleanplate_types::failure::{Failure, Stage};
+use cleanplate_types::ids::JobId;
+use cleanplate_types::object::ObjectRef;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use crate::dispatch::{Order, Orders};
+
+/// Errands under way at once: each may hold a frame table, 25 MB for ten hours. The others wait; a
+/// job has one at a time.
+const ERRANDS_MAX: usize = 8;
+
+/// See the top of the file. Dropped, what is under way is given up.
+#[derive(Debug)]
+pub(crate) struct Objects {
+    store: Store,
+    orders: Orders,
+    room: Arc<Semaphore>,
+    errands: JoinSet<()>,
+}
+
+impl Objects {
+    pub(crate) fn new(store: Store, orders: Orders) -> Self {
+        let room = Arc::new(Semaphore::new(ERRANDS_MAX));
+        Self { store, orders, room, errands: JoinSet::new() }
+    }
+
+    pub(crate) fn load_table(&mut self, job: JobId, description: ObjectRef, table: ObjectRef) {
+        let store = self.store.clone();
+        self.answer(job.clone(), async move {
+            let description = store.get_value(&description, kinds::DESCRIPTION).await?;
+            let table = store.get_value(&table, kinds::TABLE).await?;
+            let (description, table) = (Box::new(description), Box::new(table));
+            Ok(Input::TableLoaded { job, description, table })
+        });
+    }
+
+    pub(crate) fn load_finding(&mut self, job: JobId, finding: ObjectRef) {
+        let store = self.store.clone();
+        self.answer(job.clone(), async move {
+            let finding = Box::new(store.get_value(&finding, kinds::FINDING).await?);
+            Ok(Input::FindingLoaded { job, finding })
+        });
+    }
+
+    /// The key is the job's own and the same each time; whoever reads the brief holds it to its hash.
+    pub(crate) fn write_brief(&mut self, job: JobId, brief: Box<JobBrief>) {
+        let store = self.store.clone();
+        self.answer(job.clone(), async move {
+            let brief = store.put_value(&keys::brief(&job), kinds::BRIEF, &*brief).await?;
+            Ok(Input::BriefWritten { job, brief })
+        });
+    }
+
+    /// Deletes all objects of a job. What stays is garbage, not harm.
+    pub(crate) fn sweep(&mut self, job: JobId) {
+        let (store, room) = (self.store.clone(), Arc::clone(&self.room));
+        self.spawn(async move {
+            let _permit = room.acquire().await;
+            match store.delete_prefix(&keys::job(&job)).await {
+                Ok(objects) => tracing::debug!(%job, objects, "job swept"),
+                Err(error) => {
+                    let prefix = store.url_of(&keys::job(&job));
+                    tracing::warn!(%job, %error, prefix, "objects of an ended job stay; delete them by hand");
+                }
+            }
+        });
+    }
+
+    fn answer(
+        &mut self,
+        job: JobId,
+        errand: impl Future<Output = Result<Input, StoreError>> + Send + 'static,
+    ) {
+        let (orders, room) = (self.orders.clone(), Arc::clone(&self.room));
+        self.spawn(async move {
+            let permit = room.acquire().await;
+            let input = errand.await.unwrap_or_else(|error| {
+                let failure = Failure::new(error.kind(), Stage::Plan, error.to_string());
+                Input::ObjectFailed { job, failure }
+            });
+            drop(permit);
+            // Where the loop has ended, nobody waits for it.
+            orders.send(Order::Tell { input, reply: None }).await.ok();
+        });
+    }
+
+    fn spawn(&mut self, errand: impl Future<Output = ()> + Send + 'static) {
+        while self.errands.try_join_next().is_some() {}
+        self.errands.spawn(errand);
+    }
+}
