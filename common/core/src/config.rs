@@ -13,15 +13,16 @@ pub struct SchedulerConfig {
     /// `--encoder auto` waits so long from the job's start for a worker that has proved the
     /// hardware encoder, and then takes software. 0 takes what is attached now.
     pub encoder_grace_ms: u64,
-    /// Where workers are attached but none has the job's encoder any more, the job waits so long,
-    /// and then starts anew in software (where the request allows it) or fails.
+    /// Where workers are attached but none has the job's encoder (any more), the job waits so long,
+    /// and then starts anew in software (where parts were made and the request allows it) or fails.
     pub encoder_lost_ms: u64,
     /// Failures that a piece of work (intake, window, cell) may cause before the job fails.
     pub attempts_max: u32,
-    /// Times that a piece of work may be lost with its worker before the job fails: a piece that
-    /// kills every worker must end somewhere too.
+    /// Times that a piece of work may be lost with its worker, or that the store or the source may
+    /// be out for it, before the job fails: a piece that kills every worker must end somewhere too.
     pub lapses_max: u32,
-    /// Failures in a row after which a worker is set aside.
+    /// Failures in a row after which a worker is set aside; at least one more than `attempts_max`
+    /// is used.
     pub worker_failures_max: u32,
     /// How long a worker is set aside; attaching again ends it early.
     pub set_aside_ms: u64,
@@ -72,6 +73,20 @@ pub enum ConfigError {
 }
 
 impl SchedulerConfig {
+    /// The same for a single machine with a person before it: no other worker will come, so nothing
+    /// waits for one, and what does not heal at once is told at once.
+    #[must_use]
+    pub const fn for_one_machine(self) -> Self {
+        Self {
+            encoder_grace_ms: 0,
+            encoder_lost_ms: 0,
+            lapses_max: 6,
+            set_aside_ms: 1_000,
+            rest_ms: 500,
+            ..self
+        }
+    }
+
     /// Checks that the settings can work together.
     ///
     /// # Errors

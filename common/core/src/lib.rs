@@ -10,6 +10,8 @@ pub(crate) mod ledger;
 pub mod outcome;
 pub mod planning;
 pub mod record;
+#[cfg(test)]
+mod samples;
 pub mod scheduler;
 pub mod seams;
 pub mod segments;

@@ -107,7 +107,7 @@ impl Scheduler {
                     worker.leases.insert(*id);
                 },
             );
-            let watch = Watch { alive: now, frames: None, committed: 0, since: None };
+            let watch = Watch { alive: now, frames: None, committed: 0, discarded: 0, since: None };
             this.watches.insert(*id, watch);
             this.timers.insert((now.after(stuck), Timer::Lease(*id)));
             this.timers.insert((now.after(grace), Timer::Worker(lease.worker.clone())));

@@ -3,12 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cleanplate_types::cell::Segment;
-use cleanplate_types::failure::{Failure, Verdict};
+use cleanplate_types::failure::{Failure, FailureKind, Verdict};
 use cleanplate_types::ids::{CellIndex, JobId, LeaseId, WorkerId};
-use cleanplate_types::part::PartSummary;
 
 use crate::input::Survey;
-use crate::ledger::job::{Encoding, Job, Phase, place};
+use crate::ledger::job::{Encoding, Job, Part, Phase, place};
 use crate::ledger::tries::Blamed;
 use crate::ledger::{Lease, Ledger, Limits};
 use crate::outcome::JobOutcome;
@@ -53,31 +52,35 @@ impl Ledger {
             | Event::CopySettled(_)
             | Event::EncoderChosen(_)
             | Event::Briefed { .. }
-            | Event::CellCommitted { .. }
-            | Event::PartDiscarded { .. }
             | Event::StitchFailed { .. }
             | Event::Retried => self.apply_to_job(record),
+            Event::CellCommitted { lease, summary } => {
+                let worker = self.leases.get(lease).map(|lease| lease.worker.clone());
+                if let (Some(job), Some(worker)) = (self.jobs.get_mut(id), worker) {
+                    job.committed(Part { summary: (**summary).clone(), worker });
+                }
+            }
+            Event::PartDiscarded { cell, failure } => {
+                let (leased, limits) = (self.lease_of(id, *cell).is_some(), self.limits);
+                if let Some(job) = self.jobs.get_mut(id) {
+                    job.discarded(*cell, leased, failure, limits);
+                }
+            }
         }
     }
 
-    /// Whether a current lease of `job` covers `cell`.
-    fn is_leased(&self, job: &JobId, cell: CellIndex) -> bool {
-        let leases = self.jobs.get(job).map(|job| &job.leases);
-        leases.into_iter().flatten().filter_map(|lease| self.leases.get(lease)).any(|lease| {
-            match lease.piece {
-                Piece::Segment(segment) => segment.holds(cell),
-                Piece::Intake | Piece::Window(_) | Piece::Reduce => false,
-            }
-        })
+    /// The current lease of `job` that covers `cell`.
+    pub(crate) fn lease_of(&self, job: &JobId, cell: CellIndex) -> Option<LeaseId> {
+        let mut leases = self.jobs.get(job)?.leases.iter();
+        let covers = |lease: &Lease| match lease.piece {
+            Piece::Segment(segment) => segment.holds(cell),
+            Piece::Intake | Piece::Window(_) | Piece::Reduce => false,
+        };
+        leases.find(|id| self.leases.get(id).is_some_and(covers)).copied()
     }
 
     fn apply_to_job(&mut self, record: &Record) {
         let limits = self.limits;
-        let leased = if let Event::PartDiscarded { cell, .. } = &record.event {
-            self.is_leased(&record.job, *cell)
-        } else {
-            false
-        };
         let Some(job) = self.jobs.get_mut(&record.job) else {
             return;
         };
@@ -102,11 +105,6 @@ impl Ledger {
                     job.phase = Phase::Encode(Box::new(encoding));
                 }
             }
-            Event::CellCommitted { summary, .. } => job.committed(summary),
-            Event::PartDiscarded { cell, failure } => {
-                job.discarded(*cell, leased, failure);
-                job.blame(Blamed::Cell(*cell), None, failure, limits);
-            }
             Event::StitchFailed { failure } => job.stitch_failed(failure, limits),
             Event::Retabled { failure } => {
                 job.remember(failure);
@@ -127,6 +125,8 @@ impl Ledger {
             Event::Submitted { .. }
             | Event::Leased { .. }
             | Event::LeaseEnded { .. }
+            | Event::CellCommitted { .. }
+            | Event::PartDiscarded { .. }
             | Event::StitchStarted { .. }
             | Event::Forgotten => {}
         }
@@ -242,21 +242,27 @@ impl Job {
         }
     }
 
-    fn committed(&mut self, summary: &PartSummary) {
+    fn committed(&mut self, part: Part) {
         let Phase::Encode(encoding) = &mut self.phase else {
             return;
         };
-        self.tries.remove(&Blamed::Cell(summary.cell));
-        if let Some(part @ None) = encoding.parts.get_mut(place(summary.cell)) {
-            *part = Some(Box::new(summary.clone()));
+        let blamed = Blamed::Cell(part.summary.cell);
+        if let Some(tries) = self.tries.get_mut(&blamed) {
+            tries.done();
+            if tries.total() == 0 {
+                self.tries.remove(&blamed);
+            }
+        }
+        if let Some(place @ None) = encoding.parts.get_mut(place(part.summary.cell)) {
             encoding.cells_committed += 1;
-            encoding.frames_committed += summary.frames;
-            encoding.extradata.get_or_insert(summary.extradata);
+            encoding.frames_committed += part.summary.frames;
+            encoding.extradata.get_or_insert(part.summary.extradata);
+            *place = Some(Box::new(part));
         }
     }
 
     /// The part of `cell` is void. Where the cell is `leased`, the lease's end gives it back.
-    fn discarded(&mut self, cell: CellIndex, leased: bool, failure: &Failure) {
+    fn discarded(&mut self, cell: CellIndex, leased: bool, failure: &Failure, limits: Limits) {
         self.remember(failure);
         let Phase::Encode(encoding) = &mut self.phase else {
             return;
@@ -264,13 +270,20 @@ impl Job {
         let Some(part) = encoding.parts.get_mut(place(cell)).and_then(Option::take) else {
             return;
         };
+        let Part { summary, worker } = *part;
         encoding.cells_committed -= 1;
-        encoding.frames_committed -= part.frames;
+        encoding.frames_committed -= summary.frames;
         if encoding.cells_committed == 0 {
             encoding.extradata = None;
         }
         if !leased && encoding.frontier.give(cell) {
-            encoding.frames_free += part.frames;
+            encoding.frames_free += summary.frames;
+        }
+        let tries = self.tries.entry(Blamed::Cell(cell)).or_default();
+        tries.discards += 1;
+        tries.workers.insert(worker);
+        if tries.is_hopeless(limits) {
+            self.doomed = Some(Box::new(failure.clone()));
         }
     }
 
@@ -279,6 +292,9 @@ impl Job {
         self.stitch_failures += 1;
         let hopeless = match failure.kind.verdict() {
             Verdict::FailJob => true,
+            Verdict::Retry | Verdict::RetryElsewhere if is_outage(failure.kind) => {
+                self.stitch_failures >= limits.lapses_max
+            }
             Verdict::Retry | Verdict::RetryElsewhere | Verdict::Retable => {
                 self.stitch_failures >= limits.attempts_max
             }
@@ -299,7 +315,7 @@ impl Job {
             Verdict::Retable => self.retable = Some(Box::new(failure.clone())),
             Verdict::Retry | Verdict::RetryElsewhere => {
                 if let Some(blamed) = self.to_blame(piece, failure) {
-                    self.blame(blamed, Some(worker), failure, limits);
+                    self.blame(blamed, worker, failure, limits);
                 }
             }
         }
@@ -329,20 +345,17 @@ impl Job {
         named.or_else(|| encoding.missing(segment).next())
     }
 
-    fn blame(
-        &mut self,
-        blamed: Blamed,
-        worker: Option<&WorkerId>,
-        failure: &Failure,
-        limits: Limits,
-    ) {
+    fn blame(&mut self, blamed: Blamed, worker: &WorkerId, failure: &Failure, limits: Limits) {
         let tries = self.tries.entry(blamed).or_default();
-        tries.workers.extend(worker.cloned());
+        tries.workers.insert(worker.clone());
+        // What was read before was there: an outage is nobody's fault and passes, so it may take long.
+        let outage = is_outage(failure.kind) && blamed != Blamed::Intake;
         match failure.kind.verdict() {
+            Verdict::Retry if outage => tries.lapses += 1,
             Verdict::RetryElsewhere => tries.lapses += 1,
             Verdict::Retry | Verdict::Retable | Verdict::FailJob => tries.failures += 1,
         }
-        if tries.failures >= limits.attempts_max || tries.lapses >= limits.lapses_max {
+        if tries.is_hopeless(limits) {
             self.doomed = Some(Box::new(failure.clone()));
         }
     }
@@ -354,7 +367,7 @@ impl Job {
             Some(JobOutcome::Failed(failure)) => match failure.kind.verdict() {
                 Verdict::Retable => false,
                 Verdict::FailJob | Verdict::Retry | Verdict::RetryElsewhere => {
-                    failure.kind != cleanplate_types::failure::FailureKind::SourceChanged
+                    failure.kind != FailureKind::SourceChanged
                 }
             },
             Some(
@@ -375,6 +388,11 @@ impl Job {
         self.outcome = None;
         self.ended = None;
     }
+}
+
+/// Whether the source or the store could not be reached.
+pub(crate) fn is_outage(kind: FailureKind) -> bool {
+    matches!(kind, FailureKind::SourceUnavailable | FailureKind::StoreUnavailable)
 }
 
 fn frames_of(survey: Option<&Survey>, cell: CellIndex) -> u64 {

@@ -6,7 +6,7 @@ use cleanplate_types::cell::{Cell, Segment};
 use cleanplate_types::digest::Sha;
 use cleanplate_types::encode::EncodeSpec;
 use cleanplate_types::failure::Failure;
-use cleanplate_types::ids::{CellIndex, LeaseId};
+use cleanplate_types::ids::{CellIndex, LeaseId, WorkerId};
 use cleanplate_types::object::ObjectRef;
 use cleanplate_types::overlay::OverlayPlan;
 use cleanplate_types::part::PartSummary;
@@ -85,11 +85,19 @@ pub(crate) struct Encoding {
     /// Frames of the frontier's cells.
     pub(crate) frames_free: u64,
     /// The accepted part of each cell.
-    pub(crate) parts: Vec<Option<Box<PartSummary>>>,
+    pub(crate) parts: Vec<Option<Box<Part>>>,
     pub(crate) cells_committed: u32,
     pub(crate) frames_committed: u64,
     /// The extradata of the first accepted part.
     pub(crate) extradata: Option<Sha>,
+}
+
+/// An accepted part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Part {
+    pub(crate) summary: PartSummary,
+    /// Who made it.
+    pub(crate) worker: WorkerId,
 }
 
 impl Job {
@@ -187,7 +195,7 @@ impl Encoding {
         }
     }
 
-    pub(crate) fn part(&self, cell: CellIndex) -> Option<&PartSummary> {
+    pub(crate) fn part(&self, cell: CellIndex) -> Option<&Part> {
         self.parts.get(place(cell))?.as_deref()
     }
 

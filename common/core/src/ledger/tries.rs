@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use cleanplate_types::ids::{CellIndex, WorkerId};
 
+use crate::ledger::Limits;
+
 /// The smallest piece of work that can be to blame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Blamed {
@@ -18,14 +20,30 @@ pub(crate) enum Blamed {
 pub(crate) struct Tries {
     /// Failures that count against it.
     pub(crate) failures: u32,
-    /// Times that it was lost with its worker.
+    /// Times that it was lost with its worker, or that the source or the store was out.
     pub(crate) lapses: u32,
+    /// Times that its accepted part turned out to be unusable.
+    pub(crate) discards: u32,
     /// Those that failed at it; at most `attempts_max + lapses_max`.
     pub(crate) workers: BTreeSet<WorkerId>,
 }
 
 impl Tries {
     pub(crate) const fn total(&self) -> u32 {
-        self.failures + self.lapses
+        self.failures + self.lapses + self.discards
+    }
+
+    /// It was done after all. What stays is that its result was unusable before: a worker that hands
+    /// in rubbish again and again must come to an end too.
+    pub(crate) fn done(&mut self) {
+        if self.discards == 0 {
+            self.workers.clear();
+        }
+        self.failures = 0;
+        self.lapses = 0;
+    }
+
+    pub(crate) const fn is_hopeless(&self, limits: Limits) -> bool {
+        self.failures + self.discards >= limits.attempts_max || self.lapses >= limits.lapses_max
     }
 }

@@ -5,7 +5,6 @@ use std::cmp::Reverse;
 use cleanplate_types::brief::JobBrief;
 use cleanplate_types::failure::{Failure, FailureKind, Stage};
 use cleanplate_types::ids::JobId;
-use cleanplate_types::request::EncoderChoice;
 use cleanplate_types::time::Tick;
 
 use crate::effect::Effect;
@@ -102,7 +101,10 @@ impl Scheduler {
                 self.record(id, Event::EncoderChosen(Box::new(spec)), effects);
                 true
             }
-            Ok(None) => false,
+            Ok(None) => {
+                self.mind_choice(id, effects);
+                false
+            }
             Err(error) => {
                 self.fail_job(id, error.kind(), error.to_string(), effects);
                 false
@@ -115,21 +117,58 @@ impl Scheduler {
         job.submitted.max(self.started).after(self.config.encoder_grace_ms)
     }
 
+    /// Ends a job whose encoder nobody who is attached has proved, when it has waited long enough.
+    fn mind_choice(&mut self, id: &JobId, effects: &mut Vec<Effect>) {
+        let choice = self.tended.get(id).and_then(|tending| tending.choice.clone());
+        let Some(Choice::Missing(encoder)) = choice else {
+            self.is_missing_too_long(id, false);
+            return;
+        };
+        if self.is_missing_too_long(id, self.fleet.staying() > 0) {
+            let message = format!(
+                "no attached worker has proved {encoder}; choose another encoder, or attach a worker that has it and retry"
+            );
+            self.fail_job(id, FailureKind::WorkerLacks, message, effects);
+        }
+    }
+
     /// Notices that no attached worker has the job's encoder any more; says whether the job starts
     /// anew.
     fn mind_encoder(&mut self, id: &JobId, effects: &mut Vec<Effect>) -> bool {
-        let Some((job, Phase::Encode(encoding))) = self.open_job(id).map(|job| (job, &job.phase))
-        else {
+        let Some(job) = self.open_job(id) else {
             return false;
         };
-        let encoder = encoding.spec.encoder.clone();
-        let missing = !self.fleet.proves(&encoder)
-            && self.fleet.attached() > 0
+        let Some(encoding) = job.encoding() else {
+            return false;
+        };
+        let missing = !self.fleet.proves(&encoding.spec.encoder)
+            && self.fleet.staying() > 0
             && !encoding.frontier.is_empty()
             && job.leases.is_empty();
-        let (restart, hardware) = (job.request.restart_on_encoder_loss, encoder.name.is_hardware());
-        let named_software = !hardware
-            && matches!(job.request.encoder, EncoderChoice::Named(_) | EncoderChoice::Auto);
+        if !self.is_missing_too_long(id, missing) {
+            return false;
+        }
+        let Some((restart, encoder)) = self.open_job(id).and_then(|job| {
+            Some((job.request.restart_on_encoder_loss, job.encoding()?.spec.encoder.clone()))
+        }) else {
+            return false;
+        };
+        let message = format!(
+            "no attached worker has proved {} of build `{}` any more; attach one and retry, or submit with --restart-on-encoder-loss",
+            encoder.name, encoder.build
+        );
+        let failure = Box::new(Failure::new(FailureKind::WorkerLacks, Stage::Encode, message));
+        if restart {
+            self.start_over(id, Event::EncoderLost { failure }, effects);
+        } else {
+            self.end(id, JobOutcome::Failed(failure), effects);
+        }
+        restart
+    }
+
+    /// Keeps the time since when workers are attached and none has the encoder; says whether that is
+    /// too long.
+    fn is_missing_too_long(&mut self, id: &JobId, missing: bool) -> bool {
         let (now, lost_ms) = (self.now, self.config.encoder_lost_ms);
         let Some(tending) = self.tended.get_mut(id) else {
             return false;
@@ -141,19 +180,8 @@ impl Scheduler {
         let until = tending.encoder_missing_since.get_or_insert(now).after(lost_ms);
         if now < until {
             self.arm(until, Timer::Job(id.clone()));
-            return false;
         }
-        let message = format!(
-            "no attached worker has proved {} of build `{}` any more; attach one and retry, or submit with --restart-on-encoder-loss",
-            encoder.name, encoder.build
-        );
-        let failure = Box::new(Failure::new(FailureKind::WorkerLacks, Stage::Encode, message));
-        if restart && (hardware || named_software) {
-            self.start_over(id, Event::EncoderLost { failure }, effects);
-            return true;
-        }
-        self.end(id, JobOutcome::Failed(failure), effects);
-        false
+        now >= until
     }
 
     /// Makes `event`, which throws the job's parts away, true.
@@ -204,13 +232,17 @@ impl Scheduler {
         }
     }
 
-    fn is_resting(&self, id: &JobId) -> bool {
+    pub(super) fn is_resting(&self, id: &JobId) -> bool {
         let until = self.tended.get(id).and_then(|tending| tending.rest_until);
         until.is_some_and(|until| self.now < until)
     }
 
-    /// Lets a job rest: its source or the store is unavailable.
+    /// Lets a job rest: its source or the store is unavailable. All that fails while it rests fails
+    /// for the same reason, and does not make the rest longer.
     pub(super) fn rest(&mut self, id: &JobId) {
+        if self.is_resting(id) {
+            return;
+        }
         let (now, rest_ms) = (self.now, self.config.rest_ms);
         let Some(tending) = self.tended.get_mut(id) else {
             return;

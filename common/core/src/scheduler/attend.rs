@@ -12,7 +12,10 @@ use crate::scheduler::timers::Timer;
 
 impl Scheduler {
     pub(super) fn attach(&mut self, attachment: Attachment, effects: &mut Vec<Effect>) {
-        let Attachment { worker: id, session, card, slots, encoders, holding } = attachment;
+        let Attachment { worker: id, session, card, slots, mut encoders, holding } = attachment;
+        // Each once, so that counting proofs counts workers.
+        encoders.sort_unstable();
+        encoders.dedup();
         let (now, silence) = (self.now, self.config.worker_silent_ms);
         let (draining, changed) = self.edit_worker(&id, |worker| {
             worker.session = Some(session);
@@ -101,7 +104,9 @@ impl Scheduler {
     /// A failure of `worker`'s own: too many in a row set it aside.
     pub(super) fn worker_failed(&mut self, id: &WorkerId) {
         let until = self.now.after(self.config.set_aside_ms);
-        let failures_max = self.config.worker_failures_max;
+        // More than a piece of work may fail: or the last worker would be set aside for the sake of
+        // a piece that kills every worker, and the job would wait and not fail.
+        let failures_max = self.config.worker_failures_max.max(self.config.attempts_max + 1);
         if self.fleet.worker(id).is_none() {
             return;
         }

@@ -89,6 +89,8 @@ pub(crate) struct Fleet {
     /// Speed of all slots that take work.
     speed: u64,
     attached: usize,
+    /// Workers with a session that do not drain.
+    staying: usize,
     /// Workers that take work.
     taking: usize,
     /// Workers that take work and have proved each encoder.
@@ -121,6 +123,11 @@ impl Fleet {
     /// Workers with a session.
     pub(crate) const fn attached(&self) -> usize {
         self.attached
+    }
+
+    /// Workers with a session that do not drain.
+    pub(crate) const fn staying(&self) -> usize {
+        self.staying
     }
 
     /// Workers that take work.
@@ -230,11 +237,17 @@ impl Fleet {
         }
     }
 
-    /// Adds what `worker` counts for, or takes it away; says whether an encoder came or went.
+    /// Adds what `worker` counts for, or takes it away; says whether an encoder came or went, or the
+    /// first worker came or the last one went.
     fn account(&mut self, worker: &Worker, add: bool) -> bool {
         let mut changed = false;
         if worker.session.is_some() {
             self.attached = step(self.attached, 1, add);
+        }
+        if worker.session.is_some() && !worker.draining {
+            let before = self.staying;
+            self.staying = step(before, 1, add);
+            changed |= before == 0 || self.staying == 0;
         }
         if worker.takes_work() {
             self.taking = step(self.taking, 1, add);

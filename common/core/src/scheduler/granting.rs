@@ -116,7 +116,8 @@ impl Scheduler {
         self.record(id, event, effects);
         self.fleet.hold(worker, lease);
         let now = self.now;
-        let watch = Watch { alive: now, frames: Some(0), committed: 0, since: Some(now) };
+        let watch =
+            Watch { alive: now, frames: Some(0), committed: 0, discarded: 0, since: Some(now) };
         self.watches.insert(lease, watch);
         let renew_ms = self.config.lease_stuck_ms;
         let deadline = now.after(renew_ms);

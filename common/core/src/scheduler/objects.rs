@@ -8,6 +8,7 @@ use cleanplate_types::overlay::Finding;
 use cleanplate_types::source::SourceDescription;
 
 use crate::effect::Effect;
+use crate::ledger::apply::is_outage;
 use crate::ledger::job::{Job, Phase};
 use crate::outcome::{CopyReason, JobOutcome};
 use crate::planning::settle::{Settled, settle};
@@ -28,7 +29,13 @@ impl Scheduler {
         else {
             return;
         };
+        let told = job.intake.as_ref().map_or(0, |intake| intake.frames);
+        let found = table.range().count();
         match survey(&job.request, description, table) {
+            Ok(_) if found != told => {
+                let message = format!("the frame table has {found} frames, intake told {told}");
+                self.fail_job(id, FailureKind::Internal, message, effects);
+            }
             Ok(survey) => {
                 self.record(id, Event::Surveyed(Box::new(survey)), effects);
                 self.advance(id, effects);
@@ -100,10 +107,10 @@ impl Scheduler {
         tending.asked = false;
         tending.object_failures += 1;
         failure.attempt = tending.object_failures;
+        let tries_max =
+            if is_outage(failure.kind) { self.config.lapses_max } else { self.config.attempts_max };
         let again = match failure.kind.verdict() {
-            Verdict::Retry | Verdict::RetryElsewhere => {
-                tending.object_failures < self.config.attempts_max
-            }
+            Verdict::Retry | Verdict::RetryElsewhere => tending.object_failures < tries_max,
             Verdict::Retable | Verdict::FailJob => false,
         };
         if again {

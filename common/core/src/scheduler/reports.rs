@@ -32,7 +32,7 @@ impl Scheduler {
         };
         let (job, piece) = (job.clone(), *piece);
         match (report, piece) {
-            (Report::Progress { frames }, _) => self.progress(&job, lease, frames),
+            (Report::Progress { frames }, _) => self.progress(&job, lease, piece, frames),
             (Report::Failed { failure }, _) => self.fail_lease(lease, *failure, effects),
             (Report::IntakeDone(intake), Piece::Intake) => {
                 self.intake_done(&job, lease, intake, effects);
@@ -78,8 +78,11 @@ impl Scheduler {
         }
     }
 
-    fn progress(&mut self, job: &JobId, lease: LeaseId, frames: u64) {
+    /// Each frame of the piece renews its lease once: a worker that only counts up comes to an end.
+    fn progress(&mut self, job: &JobId, lease: LeaseId, piece: Piece, frames: u64) {
         let now = self.now;
+        let whole = self.ledger.jobs.get(job).and_then(|job| frames_of(job, piece));
+        let frames = whole.map_or(frames, |whole| frames.min(whole.count()));
         let Some(watch) = self.watches.get_mut(&lease) else {
             return;
         };
@@ -208,30 +211,24 @@ impl Scheduler {
         }
     }
 
-    /// Whether all cells of a segment lease are committed.
-    pub(super) fn lease_is_complete(&self, id: LeaseId) -> bool {
-        let Some(Lease { job, piece: Piece::Segment(segment), .. }) = self.ledger.leases.get(&id)
-        else {
-            return false;
-        };
-        match self.ledger.jobs.get(job).map(|job| &job.phase) {
-            Some(Phase::Encode(encoding)) => encoding.missing(*segment).next().is_none(),
-            Some(
-                Phase::Intake
-                | Phase::Survey
-                | Phase::Analyse { .. }
-                | Phase::Reduce { .. }
-                | Phase::Finding { .. }
-                | Phase::Encoder
-                | Phase::Brief { .. }
-                | Phase::Copy { .. },
-            )
-            | None => false,
+    /// How many cells of a segment lease have no accepted part; `None` where it is no such lease.
+    fn cells_missing(&self, id: LeaseId) -> Option<usize> {
+        let Lease { job, piece, .. } = self.ledger.leases.get(&id)?;
+        let encoding = self.ledger.jobs.get(job)?.encoding()?;
+        match piece {
+            Piece::Segment(segment) => Some(encoding.missing(*segment).count()),
+            Piece::Intake | Piece::Window(_) | Piece::Reduce => None,
         }
     }
 
+    /// Whether all cells of a segment lease are committed.
+    pub(super) fn lease_is_complete(&self, id: LeaseId) -> bool {
+        self.cells_missing(id) == Some(0)
+    }
+
     pub(super) fn segment_done(&mut self, id: LeaseId, effects: &mut Vec<Effect>) {
-        if !self.lease_is_complete(id) {
+        let discarded = self.watches.get(&id).map_or(0, |watch| watch.discarded as usize);
+        if self.cells_missing(id).is_none_or(|missing| missing > discarded) {
             let message = "the worker ended the segment without handing in all of its cells";
             let failure = Failure::new(FailureKind::PartRefused, Stage::Commit, message);
             self.fail_lease(id, failure, effects);

@@ -14,28 +14,27 @@ impl Scheduler {
     /// Starts the stitch with the first segment that is leased (so that a container which cannot
     /// hold the streams is refused before much is computed) and feeds it what is next.
     pub(super) fn tend_stitch(&mut self, id: &JobId, effects: &mut Vec<Effect>) {
-        let Some(order) = self.open_job(id).and_then(stitch_order) else {
+        let Some(mut stitch) = self.running_stitch(id, effects) else {
             return;
         };
-        let resting =
-            self.tended.get(id).and_then(|it| it.rest_until).is_some_and(|it| self.now < it);
-        let running = self.tended.get(id).and_then(|tending| tending.stitch);
-        let mut stitch = match (running, order) {
-            (Some(stitch), _) => stitch,
-            (None, Some(order)) if !resting => {
-                let lease = self.start_stitch(id, effects);
-                let (job, order) = (id.clone(), Box::new(order));
-                effects.push(Effect::StartStitch { job, lease, order });
-                Stitching { lease, cells: 0 }
-            }
-            (None, _) => return,
-        };
-        if let Some(Phase::Encode(encoding)) = self.open_job(id).map(|job| &job.phase) {
+        if let Some(encoding) = self.open_job(id).and_then(Job::encoding) {
             feed(id, encoding, &mut stitch, effects);
         }
         if let Some(tending) = self.tended.get_mut(id) {
             tending.stitch = Some(stitch);
         }
+    }
+
+    /// The stitch that runs; one is started where it is time.
+    fn running_stitch(&mut self, id: &JobId, effects: &mut Vec<Effect>) -> Option<Stitching> {
+        let running = self.tended.get(id)?.stitch;
+        if running.is_some() || self.is_resting(id) {
+            return running;
+        }
+        let order = self.open_job(id).and_then(stitch_order)?;
+        let lease = self.start_stitch(id, effects);
+        effects.push(Effect::StartStitch { job: id.clone(), lease, order: Box::new(order) });
+        Some(Stitching { lease, cells: 0 })
     }
 
     /// Starts the copy.
@@ -115,6 +114,7 @@ impl Scheduler {
         let failure = Box::new(failure);
         let event = match (cell, failure.kind.verdict()) {
             (Some(cell), Verdict::Retry | Verdict::RetryElsewhere) => {
+                self.note_discard(id, cell);
                 Event::PartDiscarded { cell, failure }
             }
             (None, _) | (Some(_), Verdict::Retable | Verdict::FailJob) => {
@@ -126,38 +126,49 @@ impl Scheduler {
         self.advance(id, effects);
     }
 
+    /// The accepted part of `cell` is unusable: whoever made it did not do what it said.
+    fn note_discard(&mut self, id: &JobId, cell: CellIndex) {
+        let lease = self.ledger.lease_of(id, cell);
+        if let Some(watch) = lease.and_then(|lease| self.watches.get_mut(&lease)) {
+            watch.discarded += 1;
+        }
+        let encoding = self.open_job(id).and_then(Job::encoding);
+        let maker = encoding.and_then(|it| it.part(cell)).map(|part| part.worker.clone());
+        if let Some(maker) = maker {
+            self.worker_failed(&maker);
+        }
+    }
+
     fn is_stitching(&self, id: &JobId, lease: LeaseId) -> bool {
         let stitch = self.tended.get(id).and_then(|tending| tending.stitch);
         stitch.is_some_and(|stitch| stitch.lease == lease)
     }
 }
 
-/// What the job's stitch joins, once it has begun to encode: `Some(None)` where it is too early.
-fn stitch_order(job: &Job) -> Option<Option<StitchOrder>> {
-    let Phase::Encode(encoding) = &job.phase else {
-        return None;
-    };
+/// What the job's stitch joins, once a segment is leased.
+fn stitch_order(job: &Job) -> Option<StitchOrder> {
+    let encoding = job.encoding()?;
     if encoding.cells_committed == 0 && job.leases.is_empty() {
-        return Some(None);
+        return None;
     }
     let intake = job.intake.as_ref()?;
-    Some(Some(StitchOrder {
+    Some(StitchOrder {
         brief: encoding.brief.clone(),
         source: intake.source.clone(),
         output: job.request.output.clone(),
         cells: u32::try_from(encoding.parts.len()).unwrap_or(u32::MAX),
         allow_metadata_loss: job.request.allow_metadata_loss,
-    }))
+    })
 }
 
 /// Hands on every cell that is next in order.
 fn feed(id: &JobId, encoding: &Encoding, stitch: &mut Stitching, effects: &mut Vec<Effect>) {
-    while let Some(summary) = encoding.part(CellIndex(stitch.cells)) {
+    while let Some(part) = encoding.part(CellIndex(stitch.cells)) {
         effects.push(Effect::StitchPart {
             job: id.clone(),
             lease: stitch.lease,
             cell: CellIndex(stitch.cells),
-            summary: Box::new(summary.clone()),
+            summary: Box::new(part.summary.clone()),
         });
         stitch.cells += 1;
     }

@@ -45,6 +45,9 @@ pub(crate) struct Watch {
     pub(crate) frames: Option<u64>,
     /// Frames committed under it in this life of the coordinator.
     pub(crate) committed: u64,
+    /// Parts of it that were committed and then discarded, in this life of the coordinator: the
+    /// worker has handed them in and does not know.
+    pub(crate) discarded: u32,
     /// When it was granted in this life of the coordinator.
     pub(crate) since: Option<Tick>,
 }

@@ -102,7 +102,7 @@ impl Scheduler {
             return 0;
         };
         let parts = segment.indices().filter_map(|cell| encoding.part(cell));
-        let committed: u64 = parts.map(|part| part.frames).sum();
+        let committed: u64 = parts.map(|part| part.summary.frames).sum();
         self.frames_reported(id).min(segment.frames.count()).saturating_sub(committed)
     }
 

@@ -1,1 +1,132 @@
+use EncoderName::{H264Nvenc, HevcNvenc, Libx264, Libx265};
 
+use super::*;
+use crate::planning::cells::cut_cells;
+use crate::samples::{description, proof, request, table};
+
+const PATIENT: Mood = Mood { patient: true, in_software: false };
+const DONE_WAITING: Mood = Mood { patient: false, in_software: false };
+const IN_SOFTWARE: Mood = Mood { patient: true, in_software: true };
+
+fn choose(
+    request: &JobRequest,
+    video: &VideoDescription,
+    proofs: &[EncoderName],
+    mood: Mood,
+) -> Result<Choice, PlanError> {
+    let proofs: Vec<_> = proofs.iter().map(|name| (proof(*name), 1)).collect();
+    choose_encoder(request, video, proofs.iter().map(|(proof, slots)| (proof, *slots)), mood)
+}
+
+fn video() -> VideoDescription {
+    description().video
+}
+
+fn hevc_10_bits() -> VideoDescription {
+    let mut video = VideoDescription { codec: "hevc".to_owned(), ..video() };
+    video.layout.depth = 10;
+    video.layout.name = "yuv420p10le".to_owned();
+    video
+}
+
+fn named(name: EncoderName) -> JobRequest {
+    JobRequest { encoder: EncoderChoice::Named(name), ..request() }
+}
+
+#[test]
+fn auto_takes_the_card_where_it_is_proved() {
+    let all = [Libx264, Libx265, H264Nvenc, HevcNvenc];
+    let taken = |video| choose(&request(), &video, &all, PATIENT);
+    assert_eq!(taken(video()), Ok(Choice::Take(proof(H264Nvenc))));
+    assert_eq!(taken(hevc_10_bits()), Ok(Choice::Take(proof(HevcNvenc))));
+}
+
+#[test]
+fn auto_waits_for_the_card_while_it_is_patient_and_then_takes_software() {
+    let chosen = |mood| choose(&request(), &video(), &[Libx264], mood);
+    assert_eq!(chosen(PATIENT), Ok(Choice::Wait { better: H264Nvenc }));
+    assert_eq!(chosen(DONE_WAITING), Ok(Choice::Take(proof(Libx264))));
+    assert_eq!(chosen(IN_SOFTWARE), Ok(Choice::Take(proof(Libx264))));
+    let nobody = choose(&request(), &video(), &[], DONE_WAITING);
+    assert_eq!(nobody, Ok(Choice::Missing(Libx264)));
+}
+
+#[test]
+fn auto_does_not_wait_for_a_card_that_could_not_hold_the_source() {
+    let mut full = video();
+    (full.layout.chroma_shift_x, full.layout.chroma_shift_y) = (0, 0);
+    let proofs = [Libx264, H264Nvenc];
+    assert_eq!(choose(&request(), &full, &proofs, PATIENT), Ok(Choice::Take(proof(Libx264))));
+    let lossless = JobRequest { lossless: true, ..request() };
+    assert_eq!(choose(&lossless, &video(), &proofs, PATIENT), Ok(Choice::Take(proof(Libx264))));
+}
+
+#[test]
+fn a_named_encoder_is_taken_or_waited_for_but_never_replaced() {
+    let request = named(H264Nvenc);
+    assert_eq!(
+        choose(&request, &video(), &[Libx264], DONE_WAITING),
+        Ok(Choice::Missing(H264Nvenc))
+    );
+    // Only where it was lost in mid-job, and the user allowed that.
+    let lost = choose(&request, &video(), &[Libx264], IN_SOFTWARE);
+    assert_eq!(lost, Ok(Choice::Take(proof(Libx264))));
+}
+
+#[test]
+fn of_several_builds_the_one_with_the_most_slots_is_taken() {
+    let build = |build: &str| EncoderProof { name: Libx264, build: build.to_owned() };
+    let (old, new, newest) = (build("1"), build("2"), build("3"));
+    let proofs = [(&old, 2), (&new, 5), (&newest, 5)];
+    let chosen = choose_encoder(&request(), &video(), proofs, DONE_WAITING);
+    assert_eq!(chosen, Ok(Choice::Take(newest.clone())));
+}
+
+#[test]
+fn hevc_stays_hevc_and_what_h264_cannot_hold_becomes_hevc() {
+    let family = |video: &VideoDescription| encoder_family(&request(), video);
+    assert_eq!(family(&video()), Ok(Libx264));
+    assert_eq!(family(&hevc_10_bits()), Ok(Libx265));
+    let mut deep = video();
+    deep.layout.depth = 12;
+    assert_eq!(family(&deep), Ok(Libx265));
+    deep.layout.depth = 14;
+    assert!(matches!(family(&deep), Err(PlanError::NoEncoder { .. })));
+    let fields = VideoDescription { field_order: FieldOrder::TopFirst, ..video() };
+    let lossless = JobRequest { lossless: true, ..request() };
+    assert_eq!(encoder_family(&lossless, &fields), Ok(Libx265), "x264 is not exact on fields");
+}
+
+#[test]
+fn what_no_encoder_could_serve_is_refused_before_anybody_attaches() {
+    let odd = VideoDescription { width: 321, ..video() };
+    assert!(matches!(check_request(&request(), &odd), Err(PlanError::OddSize { width: 321, .. })));
+    let mut grey = odd;
+    (grey.layout.planes, grey.layout.name) = (1, "gray".to_owned());
+    assert_eq!(check_request(&request(), &grey), Ok(()), "grey has no halves");
+    let quality = JobRequest { quality: Some(52), ..request() };
+    assert!(matches!(check_request(&quality, &video()), Err(PlanError::Quality { .. })));
+    let fields = VideoDescription { field_order: FieldOrder::TopFirst, ..video() };
+    let exact = JobRequest { lossless: true, ..named(Libx264) };
+    let refusal = check_request(&exact, &fields);
+    assert_eq!(refusal, Err(PlanError::LosslessInterlaced { encoder: Libx264 }));
+}
+
+#[test]
+fn the_spec_pins_quality_preset_and_the_longest_cell() {
+    let cells = cut_cells(&table(1000, 250), Some(300));
+    let spec =
+        |request: &JobRequest, name| encode_spec(&video(), request, &proof(name), &cells).unwrap();
+    let usual = spec(&request(), Libx264);
+    assert_eq!((usual.quality, usual.preset.as_str()), (Quality::Constant(18), "medium"));
+    assert_eq!(usual.cell_frames_max, 300);
+    let card = spec(&request(), H264Nvenc);
+    assert_eq!((card.quality, card.preset.as_str()), (Quality::Constant(19), "p5"));
+    assert_eq!(card.reorder_frames, 0);
+    let asked = JobRequest { quality: Some(23), preset: Some("veryfast".to_owned()), ..request() };
+    assert_eq!(spec(&asked, Libx264).quality, Quality::Constant(23));
+    assert_eq!(spec(&asked, Libx264).preset, "veryfast");
+    let lossless = JobRequest { lossless: true, ..asked };
+    assert_eq!(spec(&lossless, Libx264).quality, Quality::Lossless);
+    assert_ne!(usual.fingerprint(), spec(&lossless, Libx264).fingerprint());
+}
