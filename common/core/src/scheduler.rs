@@ -178,7 +178,7 @@ impl Scheduler {
                 self.published(&job, lease, published, effects);
             }
             Input::StitchFailed { job, lease, cell, failure } => {
-                self.stitch_failed(&job, lease, cell, failure, effects);
+                self.stitch_failed(&job, lease, (cell, failure), effects);
             }
             Input::Clock => {}
         }

@@ -32,8 +32,10 @@ pub struct Sizing {
 pub fn target_frames(sizing: Sizing) -> u64 {
     let Sizing { measured, speed, fleet, tier_frames, frames_max, frames_free, segment_ms } =
         sizing;
-    let usual = measured
-        .map_or(u64::from(tier_frames), |measured| measured.saturating_mul(segment_ms) / 1_000_000);
+    let usual = measured.map_or_else(
+        || u64::from(tier_frames),
+        |measured| measured.saturating_mul(segment_ms) / 1_000_000,
+    );
     let share = u128::from(frames_free) * u128::from(speed) / u128::from(fleet.max(speed).max(1));
     let share = u64::try_from(share).unwrap_or(u64::MAX);
     let most = frames_max.map_or(u64::MAX, u64::from);

@@ -3,11 +3,10 @@
 use cleanplate_types::failure::{Failure, FailureKind, Stage, Verdict};
 use cleanplate_types::frames::FrameRange;
 use cleanplate_types::ids::{JobId, LeaseId, WorkerId};
-use cleanplate_types::object::ObjectRef;
 use cleanplate_types::part::PartSummary;
 
 use crate::effect::{Effect, Ignored};
-use crate::input::{IntakeResult, Report};
+use crate::input::Report;
 use crate::ledger::Lease;
 use crate::ledger::job::{Job, Phase, place};
 use crate::ledger::tries::Blamed;
@@ -35,14 +34,13 @@ impl Scheduler {
             (Report::Progress { frames }, _) => self.progress(&job, lease, piece, frames),
             (Report::Failed { failure }, _) => self.fail_lease(lease, *failure, effects),
             (Report::IntakeDone(intake), Piece::Intake) => {
-                self.intake_done(&job, lease, intake, effects);
+                self.piece_done(lease, Event::IntakeDone { lease, intake }, effects);
             }
             (Report::WindowDone { evidence }, Piece::Window(index)) => {
-                let event = Event::WindowDone { lease, index, evidence };
-                self.piece_done(&job, worker, lease, event, effects);
+                self.piece_done(lease, Event::WindowDone { lease, index, evidence }, effects);
             }
             (Report::ReduceDone { finding }, Piece::Reduce) => {
-                self.reduce_done(&job, worker, (lease, finding), effects);
+                self.piece_done(lease, Event::Reduced { lease, finding }, effects);
             }
             (Report::CellDone { summary }, Piece::Segment(_)) => {
                 self.cell_done(&job, lease, summary, effects);
@@ -100,43 +98,16 @@ impl Scheduler {
         }
     }
 
-    fn intake_done(
-        &mut self,
-        job: &JobId,
-        lease: LeaseId,
-        intake: Box<IntakeResult>,
-        effects: &mut Vec<Effect>,
-    ) {
-        let Some(worker) = self.ledger.leases.get(&lease).map(|lease| lease.worker.clone()) else {
+    /// A result that ends its lease came.
+    fn piece_done(&mut self, lease: LeaseId, event: Event, effects: &mut Vec<Effect>) {
+        let Some(Lease { job, worker, .. }) = self.ledger.leases.get(&lease).cloned() else {
             return;
         };
-        self.piece_done(job, &worker, lease, Event::IntakeDone { lease, intake }, effects);
-    }
-
-    fn reduce_done(
-        &mut self,
-        job: &JobId,
-        worker: &WorkerId,
-        (lease, finding): (LeaseId, ObjectRef),
-        effects: &mut Vec<Effect>,
-    ) {
-        self.piece_done(job, worker, lease, Event::Reduced { lease, finding }, effects);
-    }
-
-    /// A result that ends its lease came.
-    fn piece_done(
-        &mut self,
-        job: &JobId,
-        worker: &WorkerId,
-        lease: LeaseId,
-        event: Event,
-        effects: &mut Vec<Effect>,
-    ) {
-        self.record(job, event, effects);
-        self.release(worker, lease);
-        self.worker_succeeded(worker);
-        self.rested(job);
-        self.advance(job, effects);
+        self.record(&job, event, effects);
+        self.release(&worker, lease);
+        self.worker_succeeded(&worker);
+        self.rested(&job);
+        self.advance(&job, effects);
     }
 
     fn cell_done(

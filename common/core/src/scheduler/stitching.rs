@@ -80,7 +80,9 @@ impl Scheduler {
     ) {
         let current = self.is_stitching(id, lease);
         let outcome = self.open_job(id).filter(|_| current).and_then(|job| match &job.phase {
-            Phase::Encode(encoding) => encoding.is_complete().then(|| JobOutcome::Done(published)),
+            Phase::Encode(encoding) => {
+                encoding.is_complete().then_some(JobOutcome::Done(published))
+            }
             Phase::Copy { why } => Some(JobOutcome::Copied { why: why.clone(), published }),
             Phase::Intake
             | Phase::Survey
@@ -100,8 +102,7 @@ impl Scheduler {
         &mut self,
         id: &JobId,
         lease: LeaseId,
-        cell: Option<CellIndex>,
-        failure: Failure,
+        (cell, failure): (Option<CellIndex>, Failure),
         effects: &mut Vec<Effect>,
     ) {
         if !self.is_stitching(id, lease) {
@@ -112,6 +113,8 @@ impl Scheduler {
             tending.stitch = None;
         }
         let failure = Box::new(failure);
+        let encoding = self.open_job(id).and_then(Job::encoding);
+        let cell = cell.filter(|cell| encoding.is_some_and(|it| it.part(*cell).is_some()));
         let event = match (cell, failure.kind.verdict()) {
             (Some(cell), Verdict::Retry | Verdict::RetryElsewhere) => {
                 self.note_discard(id, cell);
