@@ -3,6 +3,8 @@
 //! Owns the syntax. What an option means for a job is said in `request`; options of a later version
 //! are taken here and refused there by name, so that no script is misunderstood in silence.
 
+#![expect(clippy::doc_markdown, reason = "these comments are help texts, read on a terminal")]
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -21,7 +23,8 @@ pub(crate) use job::JobArguments;
     after_help = "Start here: cleanplate run INPUT -o OUTPUT",
     after_long_help = "Exit status: 0 done (also when there is nothing to remove: the output is then \
         a stream copy), 2 usage, 3 the input cannot be processed, 4 the machine lacks something, 5 \
-        the detector abstained, 6 cancelled, 130 Ctrl-C, 143 SIGTERM, 1 anything else.\n\n\
+        the detector abstained, 6 cancelled, 130 Ctrl-C, 143 SIGTERM (coordinator and worker end in \
+        order and with 0), 1 anything else.\n\n\
         Settings: flag over environment (CLEANPLATE_*) over cleanplate.toml."
 )]
 pub(crate) struct Arguments {
@@ -44,19 +47,26 @@ pub(crate) enum Command {
         cleanplate run in.mp4 -o out.mp4\n  \
         cleanplate run in.mp4 -o out.mp4 --region 1500,60,300,120\n  \
         cleanplate run in.mkv -o out.mkv --region 0,0,200,80@00:00:10-00:01:30 --fill pixelate\n  \
-        cleanplate run in.mp4 -o s3://bucket/out.mp4 --mask logo.png --encoder libx265")]
+        cleanplate run in.mp4 -o s3://bucket/out.mp4 --mask logo.png --encoder libx265\n\n\
+        The state of the run lies beside the output, in OUTPUT.cleanplate (for an output by URL in \
+        ~/.local/state/cleanplate), and goes when the movie is there. A run that was stopped or \
+        killed is taken up by the same command.")]
     Run(Box<RunArguments>),
     /// Serve workers and clients.
     #[command(after_help = "Examples:\n  \
         cleanplate coordinator\n  \
         cleanplate coordinator --listen 0.0.0.0:7700 --state sqlite:/var/lib/cleanplate/journal.db \
-        --store s3://bucket/cleanplate")]
+        --store s3://bucket/cleanplate\n\n\
+        SIGTERM and Ctrl-C end it in order; a coordinator that was killed goes on where it was when \
+        it is started again on the same --state and --store.")]
     Coordinator(CoordinatorArguments),
     /// Work for a coordinator; one a machine.
     #[command(after_help = "Examples:\n  \
         cleanplate worker --coordinator http://head:7700\n  \
         cleanplate worker --coordinator http://head:7700 --slots 4 --idle-exit 300\n  \
-        cleanplate worker --card 'RTX 4090:24'   (a rehearsal: pretends the card)")]
+        cleanplate worker --card 'RTX 4090:24'   (a rehearsal: pretends the card)\n\n\
+        SIGTERM or Ctrl-C once: it finishes what it holds, then ends. Twice: it ends at once, and \
+        others get what it held.")]
     Worker(WorkerArguments),
     /// Queue a job; prints its id and nothing else.
     #[command(after_help = "Examples:\n  \
@@ -64,8 +74,14 @@ pub(crate) enum Command {
         cleanplate watch $(cleanplate submit s3://bucket/in.mp4 s3://bucket/out.mp4)")]
     Submit(Box<SubmitArguments>),
     /// List jobs, or show one with its attempts and their trails.
+    #[command(after_help = "Examples:\n  \
+        cleanplate jobs\n  \
+        cleanplate jobs --show 4f2a\n  \
+        cleanplate jobs --json | jq 'select(.outcome == null)'")]
     Jobs(JobsArguments),
     /// Follow a job to its end; ends with the job's exit status.
+    ///
+    /// Ctrl-C ends the watching, not the job.
     Watch(JobArgument),
     /// Cancel a job.
     Cancel(JobArgument),
@@ -76,8 +92,16 @@ pub(crate) enum Command {
     /// Give a worker no more work; it ends when it has finished what it holds.
     Drain(DrainArguments),
     /// Say what a source is, and how each tier would cut it.
+    #[command(after_help = "Examples:\n  \
+        cleanplate probe in.mp4\n  \
+        cleanplate probe s3://bucket/in.mkv --cell-frames 60 --json")]
     Probe(ProbeArguments),
     /// Check FFmpeg, NVDEC, NVENC, CUDA, ONNX Runtime, storage and coordinator.
+    #[command(after_help = "Examples:\n  \
+        cleanplate doctor\n  \
+        cleanplate doctor --encoder h264_nvenc --store s3://bucket/cleanplate\n\n\
+        What is missing comes with its remedy. The exit status is 4 only where something that was \
+        asked for (--encoder, --store, --coordinator, or by the settings) cannot work.")]
     Doctor(DoctorArguments),
     /// Media work in a process of its own; started by cleanplate itself.
     #[command(hide = true)]
@@ -123,7 +147,8 @@ pub(crate) struct CoordinatorArguments {
 /// Options of `worker`.
 #[derive(Debug, Args)]
 pub(crate) struct WorkerArguments {
-    /// Where the coordinator is; several, divided by commas, are tried in turn.
+    /// Where the coordinator is; several, divided by commas, are tried in turn
+    /// [default: http://127.0.0.1:7700] [env: CLEANPLATE_COORDINATOR].
     #[arg(long, value_name = "URL[,URL...]")]
     pub(crate) coordinator: Option<String>,
     /// Where to keep what does not fit in memory.
@@ -240,7 +265,7 @@ pub(crate) struct DoctorArguments {
 /// Which engine.
 #[derive(Debug, Args)]
 pub(crate) struct EngineArguments {
-    /// Whose work: worker, stitch, check, or `nvdec CLIP`.
+    /// Whose work: worker, check, stitch, probe, or `nvdec CLIP`.
     pub(crate) whose: String,
     /// What it is about, where it is started by hand.
     pub(crate) subject: Option<PathBuf>,

@@ -21,6 +21,8 @@ pub(crate) async fn run(arguments: DrainArguments, settings: &Settings) -> Resul
     reply.map_err(|reply| connected.refusal(&reply))?;
     if client.json {
         say::json(&json!({ "worker": worker, "draining": true }))?;
+    } else {
+        say::note(&format!("worker {worker} gets no more work"));
     }
     Ok(Status::Done)
 }

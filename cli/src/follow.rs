@@ -7,15 +7,16 @@ use tonic::{Status as Reply, Streaming};
 
 use crate::client::{Client, is_lost};
 use crate::exit::{Refusal, Status};
-use crate::job_state::{End, JobState, Outcome};
-use crate::progress::Progress;
+use crate::job_state::{End, JobState};
+use crate::progress::{Progress, clock, thousandths};
+use crate::say;
 
 /// How long to wait before a lost coordinator is asked again: it may be restarting.
 const ASK_AGAIN: Duration = Duration::from_millis(500);
 /// How often a lost coordinator is asked: two minutes in all.
 const ASKS_MAX: u32 = 240;
 
-/// Follows `job` until it has ended.
+/// Follows `job` until it has ended, and returns its last state.
 ///
 /// # Errors
 /// A refusal where there is no such job, or the coordinator stays away.
@@ -23,13 +24,13 @@ pub(crate) async fn to_the_end(
     client: &Client,
     job: &str,
     progress: &mut Progress,
-) -> Result<Outcome, Refusal> {
+) -> Result<JobState, Refusal> {
     let mut asks = 0;
     let mut seen = false;
     loop {
         let lost = match watch(client, job).await {
             Ok(mut states) => match until_lost(&mut states, progress, &mut asks).await? {
-                Followed::Ended(outcome) => return Ok(outcome),
+                Followed::Ended(state) => return Ok(*state),
                 Followed::Lost(reply) => {
                     seen = true;
                     reply
@@ -51,7 +52,7 @@ pub(crate) async fn to_the_end(
 }
 
 enum Followed {
-    Ended(Outcome),
+    Ended(Box<JobState>),
     Lost(Reply),
 }
 
@@ -77,27 +78,35 @@ async fn until_lost(
             Refusal::failed(format!("the coordinator is of another version: {error}"))
         })?;
         progress.tell(&state)?;
-        if let Some(outcome) = state.outcome {
-            return Ok(Followed::Ended(outcome));
+        if state.outcome.is_some() {
+            return Ok(Followed::Ended(Box::new(state)));
         }
     }
 }
 
-/// What a command whose job ended so prints and returns.
+/// What a command whose job ended so tells people and returns. `took_ms` is how long they waited.
 ///
 /// # Errors
 /// A refusal with the job's own status where it came to no output.
-pub(crate) fn conclude(outcome: &Outcome, output: &str) -> Result<Status, Refusal> {
+pub(crate) fn conclude(state: &JobState, output: &str, took_ms: u64) -> Result<Status, Refusal> {
+    let Some(outcome) = &state.outcome else {
+        return Err(Refusal::failed("the job has not ended"));
+    };
     let status = outcome.status();
     let message = match (&outcome.failure, outcome.kind) {
         (_, End::Done) => {
-            crate::say::note(&format!("done: {output} ({} bytes)", outcome.output_bytes));
+            say::note(&format!(
+                "done: {output} ({}), {}",
+                size(outcome.output_bytes),
+                what_was_done(state, took_ms)
+            ));
             return Ok(status);
         }
         (_, End::Unchanged) => {
-            crate::say::note(&format!(
-                "done: {output} is a copy of the source ({} bytes): {}",
-                outcome.output_bytes, outcome.message
+            say::note(&format!(
+                "done: {output} ({}): {}",
+                size(outcome.output_bytes),
+                outcome.message
             ));
             return Ok(status);
         }
@@ -111,4 +120,59 @@ pub(crate) fn conclude(outcome: &Outcome, output: &str) -> Result<Status, Refusa
         (None, End::Failed) => outcome.message.clone(),
     };
     Err(Refusal::new(status, message))
+}
+
+fn what_was_done(state: &JobState, took_ms: u64) -> String {
+    let mut text = format!(
+        "{} in {} by {}, {}",
+        count(state.frames_total, "frame"),
+        count(state.cells_total.into(), "cell"),
+        if state.encoder.is_empty() { "no encoder" } else { &state.encoder },
+        clock(took_ms)
+    );
+    let fps_milli = u128::from(state.frames_total) * 1_000_000 / u128::from(took_ms.max(1));
+    if let Ok(fps_milli) = u32::try_from(fps_milli) {
+        text.push_str(&format!(" ({} fps)", thousandths(fps_milli)));
+    }
+    if !state.notes.is_empty() {
+        text.push_str(&format!(", {}", count(state.notes.len() as u64, "note")));
+    }
+    text
+}
+
+fn count(number: u64, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}
+
+/// Bytes as people read them: three digits are enough.
+pub(crate) fn size(bytes: u64) -> String {
+    let units = [(1_u64 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+    units.into_iter().find(|(unit, _)| bytes >= *unit).map_or_else(
+        || format!("{bytes} bytes"),
+        |(unit, name)| format!("{}.{} {name}", bytes / unit, bytes % unit * 10 / unit),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_line_says_what_was_done() {
+        let mut state = JobState::try_from(pb::JobState::default()).unwrap();
+        state.frames_total = 250;
+        state.cells_total = 1;
+        state.encoder = "libx264".to_owned();
+        state.notes = vec!["one".to_owned(), "two".to_owned()];
+        let said = what_was_done(&state, 12_500);
+        assert_eq!(said, "250 frames in 1 cell by libx264, 0:13 (20.0 fps), 2 notes");
+    }
+
+    #[test]
+    fn sizes_read_as_people_write_them() {
+        assert_eq!(size(999), "999 bytes");
+        assert_eq!(size(1536), "1.5 KiB");
+        assert_eq!(size(3 << 20), "3.0 MiB");
+        assert_eq!(size(5 << 30), "5.0 GiB");
+    }
 }

@@ -31,6 +31,10 @@ pub(crate) async fn run(arguments: JobsArguments, settings: &Settings) -> Result
         jobs.iter().try_for_each(say::json)?;
         return Ok(Status::Done);
     }
+    if jobs.is_empty() {
+        say::note("there are no jobs; queue one with `cleanplate submit INPUT OUTPUT`");
+        return Ok(Status::Done);
+    }
     let head = ["JOB", "PHASE", "FRAMES", "FPS", "LEFT", "ENCODER", "OUTPUT"];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     rows.extend(jobs.iter().map(row));
@@ -57,7 +61,8 @@ fn row(state: &JobState) -> Vec<String> {
 
 fn show_one(shown: ShowResponse, as_json: bool) -> Result<Status, Refusal> {
     let ShowResponse { state, request: _, attempts } = shown;
-    let state = state.ok_or_else(|| Refusal::failed("the coordinator shows a job without state"))?;
+    let state =
+        state.ok_or_else(|| Refusal::failed("the coordinator shows a job without state"))?;
     let state = parsed(state)?;
     if as_json {
         let attempts = attempts.iter().map(attempt_as_json).collect::<Result<Vec<_>, _>>()?;

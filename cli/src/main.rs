@@ -1,2 +1,125 @@
-//! placeholder
-fn main() {}
+//! `cleanplate`: takes the command line and the settings, hands over to the subcommand, and ends
+//! with its exit status and at most one sentence.
+
+mod arguments;
+mod bug;
+mod cancel;
+mod client;
+mod coordinator;
+mod doctor;
+mod drain;
+mod engine;
+mod exit;
+mod follow;
+mod job_state;
+mod jobs;
+mod mask;
+mod place;
+mod probe;
+mod program;
+mod progress;
+mod region;
+mod request;
+mod retry;
+mod run;
+mod say;
+mod settings;
+mod signals;
+mod submit;
+mod watch;
+mod worker;
+mod workers;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser as _;
+
+use crate::arguments::{Arguments, Command};
+use crate::exit::{Refusal, Status};
+use crate::settings::Settings;
+
+/// How long a blocking call that is still out may take when the command has ended.
+const LAST_CALLS: Duration = Duration::from_millis(200);
+
+fn main() -> ExitCode {
+    bug::end_in_words();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // A closed terminal is no reason for another status.
+            error.print().ok();
+            // Help and version are answers, all else is misuse.
+            return if error.use_stderr() { Status::Usage } else { Status::Done }.into();
+        }
+    };
+    let Arguments { config, verbose, command } = arguments;
+    let lookup = |name: &str| std::env::var(name).ok();
+    let ended = if let Command::Engine(engine) = &command {
+        // A child needs no settings: its parent tells it what to do.
+        match log(verbose, lookup("CLEANPLATE_LOG").as_deref(), false) {
+            Ok(()) => return engine::run(engine),
+            Err(refusal) => Err(refusal),
+        }
+    } else {
+        Settings::load(config.as_deref(), &lookup)
+            .map_err(|error| Refusal::usage(error.to_string()))
+            .and_then(|settings| begin(command, verbose, &settings))
+    };
+    match ended {
+        Ok(status) => status.into(),
+        Err(refusal) => {
+            say::note(&format!("error: {}", say::one_line(&refusal.message)));
+            refusal.status.into()
+        }
+    }
+}
+
+fn log(verbosity: u8, filter: Option<&str>, json: bool) -> Result<(), Refusal> {
+    cleanplate_telemetry::init(verbosity, filter, json)
+        .map_err(|error| Refusal::usage(error.to_string()))
+}
+
+fn begin(command: Command, verbose: u8, settings: &Settings) -> Result<Status, Refusal> {
+    // The milestones of a service are its output.
+    let usual = match command {
+        Command::Coordinator(_) | Command::Worker(_) => 1,
+        Command::Run(_)
+        | Command::Submit(_)
+        | Command::Jobs(_)
+        | Command::Watch(_)
+        | Command::Cancel(_)
+        | Command::Retry(_)
+        | Command::Workers(_)
+        | Command::Drain(_)
+        | Command::Probe(_)
+        | Command::Doctor(_)
+        | Command::Engine(_) => 0,
+    };
+    log(verbose.saturating_add(usual), settings.log.filter.as_deref(), settings.log.json)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Refusal::failed(format!("no threads can be had: {error}")))?;
+    let ended = runtime.block_on(Box::pin(dispatch(command, settings)));
+    runtime.shutdown_timeout(LAST_CALLS);
+    ended
+}
+
+async fn dispatch(command: Command, settings: &Settings) -> Result<Status, Refusal> {
+    match command {
+        Command::Run(arguments) => run::run(*arguments, settings).await,
+        Command::Coordinator(arguments) => coordinator::run(arguments, settings).await,
+        Command::Worker(arguments) => worker::run(arguments, settings).await,
+        Command::Submit(arguments) => submit::run(*arguments, settings).await,
+        Command::Jobs(arguments) => jobs::run(arguments, settings).await,
+        Command::Watch(arguments) => watch::run(arguments, settings).await,
+        Command::Cancel(arguments) => cancel::run(arguments, settings).await,
+        Command::Retry(arguments) => retry::run(arguments, settings).await,
+        Command::Workers(arguments) => workers::run(arguments, settings).await,
+        Command::Drain(arguments) => drain::run(arguments, settings).await,
+        Command::Probe(arguments) => probe::run(arguments, settings).await,
+        Command::Doctor(arguments) => doctor::run(arguments, settings).await,
+        Command::Engine(_) => Err(Refusal::failed("an engine is no command of its own")),
+    }
+}

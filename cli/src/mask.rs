@@ -145,8 +145,18 @@ mod tests {
         };
         let eight = BitDepth::Eight;
         is_the_drawing(&draw(folder, ColorType::Grayscale, eight, &spread(&[128], &[127])));
-        is_the_drawing(&draw(folder, ColorType::Grayscale, BitDepth::One, &[0b0100_0000, 0b0010_0000]));
-        is_the_drawing(&draw(folder, ColorType::Indexed, BitDepth::One, &[0b0100_0000, 0b0010_0000]));
+        is_the_drawing(&draw(
+            folder,
+            ColorType::Grayscale,
+            BitDepth::One,
+            &[0b0100_0000, 0b0010_0000],
+        ));
+        is_the_drawing(&draw(
+            folder,
+            ColorType::Indexed,
+            BitDepth::One,
+            &[0b0100_0000, 0b0010_0000],
+        ));
         let sixteen = spread(&[0xff, 0xff], &[0, 0]);
         is_the_drawing(&draw(folder, ColorType::Grayscale, BitDepth::Sixteen, &sixteen));
         is_the_drawing(&draw(folder, ColorType::Rgb, eight, &spread(&[255; 3], &[255, 0, 0])));

@@ -73,9 +73,10 @@ pub(crate) fn check_output(input: &Location, output: &Location) -> Result<(), Re
             "there is no folder {} for the output; make it first",
             folder.display()
         ))),
-        Err(error) => {
-            Err(Refusal::failed(format!("the folder {} is out of reach: {error}", folder.display())))
-        }
+        Err(error) => Err(Refusal::failed(format!(
+            "the folder {} is out of reach: {error}",
+            folder.display()
+        ))),
     }
 }
 

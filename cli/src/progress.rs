@@ -1,6 +1,7 @@
 //! Progress for people and programs: a bar on a terminal, a line every few seconds elsewhere, and
 //! with `--json` every state as one object a line on standard output.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::IsTerminal as _;
 use std::time::{Duration, Instant};
@@ -20,7 +21,7 @@ pub(crate) struct Progress {
     json: bool,
     bar: Option<ProgressBar>,
     told: Option<(Instant, String)>,
-    notes_told: usize,
+    notes_told: BTreeSet<String>,
 }
 
 impl Progress {
@@ -31,7 +32,7 @@ impl Progress {
             ProgressBar::new(0)
                 .with_style(style.unwrap_or_else(|_never| ProgressStyle::default_bar()))
         });
-        Self { json, bar, told: None, notes_told: 0 }
+        Self { json, bar, told: None, notes_told: BTreeSet::new() }
     }
 
     /// Tells `state`.
@@ -42,10 +43,11 @@ impl Progress {
         if self.json {
             say::json(state)?;
         }
-        for note in state.notes.iter().skip(self.notes_told) {
-            self.note(&format!("note: {note}"));
+        for note in &state.notes {
+            if self.notes_told.insert(note.clone()) {
+                self.note(&format!("note: {note}"));
+            }
         }
-        self.notes_told = self.notes_told.max(state.notes.len());
         if let Some(bar) = &self.bar {
             bar.set_length(state.frames_total.max(1));
             bar.set_position(state.frames_done);

@@ -118,10 +118,12 @@ mod tests {
     use crate::arguments::{Arguments, Command};
     use crate::exit::Status;
 
+    #[expect(clippy::unwrap_in_result, reason = "what the test types is right")]
     fn ask(options: &[&str]) -> Result<JobRequest, Refusal> {
         let mut typed = vec!["cleanplate", "run", "in.mp4", "-o", "out.mp4"];
         typed.extend(options);
-        let Command::Run(run) = Arguments::try_parse_from(typed).unwrap().command else {
+        let typed = Arguments::try_parse_from(typed).expect("the command line is right");
+        let Command::Run(run) = typed.command else {
             panic!("`run` is parsed as `run`");
         };
         build("file:///in.mp4".to_owned(), "file:///out.mp4".to_owned(), &run.job, true)

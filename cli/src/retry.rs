@@ -21,6 +21,8 @@ pub(crate) async fn run(arguments: JobArgument, settings: &Settings) -> Result<S
     reply.map_err(|reply| connected.refusal(&reply))?;
     if client.json {
         say::json(&json!({ "job": job, "queued": true }))?;
+    } else {
+        say::note(&format!("queued job {job} again; what it had committed stays"));
     }
     Ok(Status::Done)
 }

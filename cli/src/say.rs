@@ -33,6 +33,11 @@ pub(crate) fn note(text: &str) {
     writeln!(io::stderr().lock(), "{text}").ok();
 }
 
+/// `text` on one line: the words of libraries may have several.
+pub(crate) fn one_line(text: &str) -> String {
+    text.lines().map(str::trim).collect::<Vec<_>>().join(" ")
+}
+
 /// Rows of text in columns, each as wide as its widest cell.
 pub(crate) fn columns(rows: &[Vec<String>]) -> Vec<String> {
     let count = rows.iter().map(Vec::len).max().unwrap_or(0);

@@ -9,14 +9,16 @@ use std::path::{Path, PathBuf};
 use cleanplate_core::config::SchedulerConfig;
 use cleanplate_types::encode::EncoderName;
 use cleanplate_types::request::EncoderChoice;
-use serde::Deserialize;
+
+use crate::arguments::ClientArguments;
 
 mod raw;
 
-pub(crate) use raw::{Lookup, RawSettings};
+pub(crate) use raw::Lookup;
+use raw::RawSettings;
 
 /// Where the coordinator listens and clients look for it, where nothing else is said.
-pub(crate) const COORDINATOR_URL: &str = "http://127.0.0.1:7700";
+const COORDINATOR_URL: &str = "http://127.0.0.1:7700";
 /// Where the coordinator listens, where nothing else is said.
 const LISTEN: &str = "127.0.0.1:7700";
 /// The journal, where nothing else is said: in the working directory.
@@ -63,20 +65,31 @@ pub(crate) enum SettingsError {
 /// All settings, resolved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Settings {
-    /// URL of the coordinator, for clients and workers.
-    pub(crate) coordinator_url: String,
+    /// URL of the coordinator for clients and workers, where one is given.
+    coordinator_url: Option<String>,
     /// Where the coordinator listens.
     pub(crate) listen: String,
     /// The coordinator's journal.
     pub(crate) state: String,
-    /// The store's root: a URL, or a path.
-    pub(crate) store: String,
+    /// The store's root, a URL or a path, where one is given.
+    store: Option<String>,
     /// The encoder of jobs that ask for `auto`.
     pub(crate) encoder_default: EncoderChoice,
     /// What the scheduler goes by.
     pub(crate) scheduler: SchedulerConfig,
     /// What a worker goes by.
     pub(crate) worker: WorkerSettings,
+    /// What is logged.
+    pub(crate) log: LogSettings,
+}
+
+/// What is logged.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct LogSettings {
+    /// A level, or a filter by target; `None` follows `--verbose`.
+    pub(crate) filter: Option<String>,
+    /// One JSON object a line instead of text.
+    pub(crate) json: bool,
 }
 
 /// What a worker goes by.
@@ -101,7 +114,10 @@ impl Settings {
     ///
     /// # Errors
     /// [`SettingsError`] names file and key.
-    pub(crate) fn load(explicit: Option<&Path>, lookup: &Lookup<'_>) -> Result<Self, SettingsError> {
+    pub(crate) fn load(
+        explicit: Option<&Path>,
+        lookup: &Lookup<'_>,
+    ) -> Result<Self, SettingsError> {
         let mut raw = match find(explicit, lookup) {
             Some(path) => read(&path)?,
             None => RawSettings::default(),
@@ -111,7 +127,7 @@ impl Settings {
     }
 
     fn resolve(raw: RawSettings) -> Result<Self, SettingsError> {
-        let RawSettings { client, coordinator, encoder, scheduler, worker } = raw;
+        let RawSettings { client, coordinator, encoder, scheduler, worker, log } = raw;
         let defaults = SchedulerConfig::default();
         let span = |key, value: Option<String>, default| match value {
             Some(text) => millis(key, &text),
@@ -143,13 +159,13 @@ impl Settings {
         let idle_exit_ms =
             worker.idle_exit.map(|text| millis("worker.idle_exit", &text)).transpose()?;
         Ok(Self {
-            coordinator_url: client.coordinator.unwrap_or_else(|| COORDINATOR_URL.to_owned()),
+            coordinator_url: client.coordinator,
             listen: coordinator.listen.unwrap_or_else(|| LISTEN.to_owned()),
             state: coordinator.state.unwrap_or_else(|| STATE.to_owned()),
-            store: coordinator.store.unwrap_or_else(|| STORE.to_owned()),
-            encoder_default: encoder.default.map_or(Ok(EncoderChoice::Auto), |text| {
-                parse_encoder("encoder.default", &text)
-            })?,
+            store: coordinator.store,
+            encoder_default: encoder
+                .default
+                .map_or(Ok(EncoderChoice::Auto), |text| parse_encoder("encoder.default", &text))?,
             scheduler,
             worker: WorkerSettings {
                 name: worker.name,
@@ -159,7 +175,33 @@ impl Settings {
                 idle_exit_ms,
                 engine_silent_ms: span("worker.engine_silent", worker.engine_silent, 60_000)?,
             },
+            log: LogSettings { filter: log.filter, json: log.format.map_or(Ok(false), is_json)? },
         })
+    }
+
+    /// The coordinator that a client speaks to.
+    pub(crate) fn coordinator_of<'a>(&'a self, client: &'a ClientArguments) -> &'a str {
+        client.coordinator.as_deref().unwrap_or_else(|| self.coordinator_url())
+    }
+
+    /// URL of the coordinator, for clients and workers.
+    pub(crate) fn coordinator_url(&self) -> &str {
+        self.coordinator_given().unwrap_or(COORDINATOR_URL)
+    }
+
+    /// URL of the coordinator, where file or environment give one.
+    pub(crate) fn coordinator_given(&self) -> Option<&str> {
+        self.coordinator_url.as_deref()
+    }
+
+    /// The store's root: a URL, or a path.
+    pub(crate) fn store(&self) -> &str {
+        self.store_given().unwrap_or(STORE)
+    }
+
+    /// The store's root, where file or environment give one.
+    pub(crate) fn store_given(&self) -> Option<&str> {
+        self.store.as_deref()
     }
 }
 
@@ -204,6 +246,14 @@ fn millis(key: &'static str, text: &str) -> Result<u64, SettingsError> {
     number.checked_mul(unit).ok_or_else(bad)
 }
 
+fn is_json(format: String) -> Result<bool, SettingsError> {
+    match format.as_str() {
+        "text" => Ok(false),
+        "json" => Ok(true),
+        _ => Err(SettingsError::Value { key: "log.format", value: format, wanted: "text or json" }),
+    }
+}
+
 fn positive(key: &'static str, value: u32) -> Result<u32, SettingsError> {
     if value == 0 {
         return Err(SettingsError::Value { key, value: "0".to_owned(), wanted: "at least 1" });
@@ -214,13 +264,13 @@ fn positive(key: &'static str, value: u32) -> Result<u32, SettingsError> {
 fn parse_encoder(key: &'static str, text: &str) -> Result<EncoderChoice, SettingsError> {
     match text {
         "auto" => Ok(EncoderChoice::Auto),
-        name => EncoderName::parse(name).map(EncoderChoice::Named).ok_or_else(|| {
-            SettingsError::Value {
+        name => {
+            EncoderName::parse(name).map(EncoderChoice::Named).ok_or_else(|| SettingsError::Value {
                 key,
                 value: name.to_owned(),
                 wanted: "auto, libx264, libx265, h264_nvenc or hevc_nvenc",
-            }
-        }),
+            })
+        }
     }
 }
 
@@ -228,10 +278,11 @@ fn parse_encoder(key: &'static str, text: &str) -> Result<EncoderChoice, Setting
 mod tests {
     use super::*;
 
+    #[expect(clippy::unwrap_in_result, reason = "a temporary folder can be written")]
     fn load(file: &str, environment: &[(&str, &str)]) -> Result<Settings, SettingsError> {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
         let path = folder.path().join(FILE_NAME);
-        std::fs::write(&path, file).unwrap();
+        std::fs::write(&path, file).expect("a temporary file can be written");
         let lookup = |name: &str| {
             environment.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
         };
@@ -241,7 +292,7 @@ mod tests {
     #[test]
     fn an_empty_file_gives_the_defaults() {
         let settings = load("", &[]).unwrap();
-        assert_eq!(settings.coordinator_url, COORDINATOR_URL);
+        assert_eq!(settings.coordinator_url(), COORDINATOR_URL);
         assert_eq!(settings.scheduler, SchedulerConfig::default());
         assert_eq!(settings.encoder_default, EncoderChoice::Auto);
     }
@@ -254,9 +305,9 @@ mod tests {
             &[("CLEANPLATE_COORDINATOR", "http://environment:1"), ("CLEANPLATE_WORKER_SLOTS", "3")],
         )
         .unwrap();
-        assert_eq!(settings.coordinator_url, "http://environment:1");
+        assert_eq!(settings.coordinator_url(), "http://environment:1");
         assert_eq!(settings.worker.slots, Some(3));
-        assert_eq!(load(file, &[]).unwrap().coordinator_url, "http://file:1");
+        assert_eq!(load(file, &[]).unwrap().coordinator_url(), "http://file:1");
     }
 
     #[test]
@@ -294,7 +345,8 @@ mod tests {
             .collect();
         let mut settings = load(&keys, &[]).unwrap();
         let raw: toml::Table = toml::from_str(&keys).unwrap();
-        let count: usize = raw.values().map(|table| table.as_table().map_or(0, toml::Table::len)).sum();
+        let count: usize =
+            raw.values().map(|table| table.as_table().map_or(0, toml::Table::len)).sum();
         assert_eq!(count, raw::KEYS, "every key is in the sample");
         // Those whose default is "none" cannot be shown by their default.
         settings.worker.name = None;
@@ -302,6 +354,10 @@ mod tests {
         settings.worker.card = None;
         settings.worker.slots = None;
         settings.worker.idle_exit_ms = None;
+        settings.log.filter = None;
+        // These two remember whether they were given.
+        assert_eq!(settings.coordinator_url.take().as_deref(), Some(COORDINATOR_URL));
+        assert_eq!(settings.store.take().as_deref(), Some(STORE));
         assert_eq!(settings, load("", &[]).unwrap());
     }
 }

@@ -20,7 +20,10 @@ impl Signals {
         let of = |kind| {
             signal(kind).map_err(|error| Refusal::failed(format!("no signals can be had: {error}")))
         };
-        Ok(Self { interrupt: of(SignalKind::interrupt())?, terminate: of(SignalKind::terminate())? })
+        Ok(Self {
+            interrupt: of(SignalKind::interrupt())?,
+            terminate: of(SignalKind::terminate())?,
+        })
     }
 
     /// Waits for the next signal and returns the status that the process should end with.
@@ -38,7 +41,7 @@ impl Signals {
         tokio::select! {
             done = work => done,
             status = self.next() => {
-                #[expect(clippy::exit, reason = "asked twice: the person does not want to wait")]
+                // Asked twice: the person does not want to wait.
                 std::process::exit(status.code().into());
             }
         }

@@ -13,7 +13,10 @@ use crate::{place, request, say};
 ///
 /// # Errors
 /// A refusal where the request makes no sense or nobody answers.
-pub(crate) async fn run(arguments: SubmitArguments, settings: &Settings) -> Result<Status, Refusal> {
+pub(crate) async fn run(
+    arguments: SubmitArguments,
+    settings: &Settings,
+) -> Result<Status, Refusal> {
     let SubmitArguments { input, output, job, client } = arguments;
     let input = place::parse("the input", &input)?;
     let output = place::parse("the output", &output)?;

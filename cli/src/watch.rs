@@ -27,5 +27,12 @@ pub(crate) async fn run(arguments: JobArgument, settings: &Settings) -> Result<S
         }
     };
     progress.end();
-    follow::conclude(&outcome?, &format!("job {job}"))
+    let state = outcome?;
+    follow::conclude(&state, &state.output, now_ms().saturating_sub(state.submitted_ms))
+}
+
+/// Milliseconds since the Unix epoch.
+fn now_ms() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }

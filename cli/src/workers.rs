@@ -24,6 +24,10 @@ pub(crate) async fn run(client: ClientArguments, settings: &Settings) -> Result<
         workers.iter().try_for_each(|worker| say::json(&as_json(worker)))?;
         return Ok(Status::Done);
     }
+    if workers.is_empty() {
+        say::note("no worker is attached; start one with `cleanplate worker --coordinator URL`");
+        return Ok(Status::Done);
+    }
     let head = ["WORKER", "STATE", "CARD", "TIER", "BUSY", "FPS", "ENCODERS", "NOTE"];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     rows.extend(workers.iter().map(row));

@@ -30,10 +30,20 @@ pub(crate) struct JobArguments {
     pub(crate) detect: Vec<String>,
 
     /// How to fill: auto, membrane or pixelate. (invert, fetch and models: not in this version.)
-    #[arg(long, value_name = "HOW", default_value = "auto", help_heading = "How to fill and encode")]
+    #[arg(
+        long,
+        value_name = "HOW",
+        default_value = "auto",
+        help_heading = "How to fill and encode"
+    )]
     pub(crate) fill: String,
     /// The encoder: auto, libx264, libx265, h264_nvenc or hevc_nvenc.
-    #[arg(long, value_name = "NAME", default_value = "auto", help_heading = "How to fill and encode")]
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "auto",
+        help_heading = "How to fill and encode"
+    )]
     pub(crate) encoder: String,
     /// Quality on the encoder's own scale; visually lossless by default (x264 18, x265 20, NVENC 19).
     #[arg(long, value_name = "N", conflicts_with = "lossless",
@@ -55,12 +65,22 @@ pub(crate) struct JobArguments {
     pub(crate) segment_frames: Option<u32>,
 
     /// Higher goes first.
-    #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true,
-        help_heading = "How to treat the job")]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 0,
+        allow_negative_numbers = true,
+        help_heading = "How to treat the job"
+    )]
     pub(crate) priority: i32,
     /// Whom the job belongs to.
-    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true,
-        help_heading = "How to treat the job")]
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "",
+        hide_default_value = true,
+        help_heading = "How to treat the job"
+    )]
     pub(crate) owner: String,
     /// What to do where the source is damaged.
     #[arg(long, value_enum, value_name = "WHAT", default_value_t = Damage::Fail,

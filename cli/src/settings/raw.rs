@@ -11,7 +11,7 @@ pub(crate) type Lookup<'a> = dyn Fn(&str) -> Option<String> + 'a;
 
 /// Number of keys in all tables.
 #[cfg(test)]
-pub(super) const KEYS: usize = 18;
+pub(super) const KEYS: usize = 20;
 
 /// The file.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -22,6 +22,14 @@ pub(crate) struct RawSettings {
     pub(super) encoder: RawEncoder,
     pub(super) scheduler: RawScheduler,
     pub(super) worker: RawWorker,
+    pub(super) log: RawLog,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawLog {
+    pub(super) filter: Option<String>,
+    pub(super) format: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -78,6 +86,8 @@ impl RawSettings {
                 *slot = Some(value);
             }
         };
+        text(&mut self.log.filter, "CLEANPLATE_LOG");
+        text(&mut self.log.format, "CLEANPLATE_LOG_FORMAT");
         text(&mut self.client.coordinator, "CLEANPLATE_COORDINATOR");
         text(&mut self.coordinator.listen, "CLEANPLATE_COORDINATOR_LISTEN");
         text(&mut self.coordinator.state, "CLEANPLATE_COORDINATOR_STATE");

@@ -1,0 +1,67 @@
+//! The store and the coordinator, where they are asked for.
+
+use cleanplate_proto::v1::WorkersRequest;
+use cleanplate_store::Store;
+
+use super::findings::Finding;
+use crate::client::Client;
+
+/// Writes, reads and deletes a small object.
+pub(super) async fn store(url: &str) -> Finding {
+    let check = format!("store {url}");
+    let checked = async { Store::open(url)?.check().await }.await;
+    let finding = match checked {
+        Ok(()) => Finding::works(check, "written, read and deleted"),
+        Err(error) => Finding::missing(check, error.to_string(), remedy_of_store(url)),
+    };
+    finding.asked_for()
+}
+
+fn remedy_of_store(url: &str) -> &'static str {
+    if url.starts_with("s3://") {
+        "check the bucket's name, AWS_ENDPOINT_URL, AWS_REGION, AWS_ACCESS_KEY_ID and \
+         AWS_SECRET_ACCESS_KEY"
+    } else {
+        "name a folder that can be written by --store"
+    }
+}
+
+/// Asks for its workers.
+pub(super) async fn coordinator(url: &str) -> Finding {
+    let check = format!("coordinator {url}");
+    let asked = async {
+        let client = Client::connect(url).await?;
+        let reply = client.jobs.clone().workers(WorkersRequest {}).await;
+        reply.map_err(|reply| client.refusal(&reply))
+    };
+    let finding = match asked.await {
+        Ok(reply) => {
+            let count = reply.into_inner().workers.len();
+            Finding::works(check, format!("answers, workers: {count}"))
+        }
+        Err(refusal) => Finding::missing(
+            check,
+            refusal.message,
+            "start one with `cleanplate coordinator`, and see that its port is open",
+        ),
+    };
+    finding.asked_for()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::findings::State;
+
+    #[tokio::test]
+    async fn a_store_that_can_be_written_works_and_one_that_cannot_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("store");
+        let finding = store(&place.display().to_string()).await;
+        assert_eq!((finding.state, finding.asked), (State::Works, true), "{}", finding.detail);
+        std::fs::write(folder.path().join("file"), "x").unwrap();
+        let finding = store(&folder.path().join("file/store").display().to_string()).await;
+        assert_eq!(finding.state, State::Missing);
+        assert!(finding.remedy.is_some());
+    }
+}

@@ -1,0 +1,146 @@
+//! NVDEC against software decoding, pixel for pixel, frame by frame.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use cleanplate_media::decode::{DecodeOrder, Decoder};
+use cleanplate_media::error::MediaError;
+use cleanplate_media::frame::VideoFrame;
+use cleanplate_media::scan::{ScanOrder, Scanned, scan};
+use cleanplate_store::LocalFile;
+use cleanplate_types::access::ReadAt;
+use cleanplate_types::failure::Stage;
+use cleanplate_types::picture::{PlaneRef, PlanesRef};
+use cleanplate_vision::{Found, find_cards};
+
+use crate::exit::{Refusal, Status};
+use crate::say;
+
+/// Decodes `clip` both ways and prints what differs.
+///
+/// # Errors
+/// A refusal with status 4 where there is no card or NVDEC was left for software, 3 where the clip
+/// is none, 1 where a sample differs.
+pub(super) fn compare(clip: &Path) -> Result<Status, Refusal> {
+    let card = match find_cards() {
+        Found::Cards(cards) => cards.into_iter().next(),
+        Found::None { why } => {
+            return Err(Refusal::new(Status::MachineLacks, format!("no card to decode on: {why}")));
+        }
+    };
+    if let Some(card) = &card {
+        say::line(&format!("card        {} (driver {})", card.name, card.driver))?;
+    }
+    let source: Arc<dyn ReadAt> = Arc::new(LocalFile::open(clip).map_err(|error| {
+        Refusal::new(Status::BadInput, format!("{} cannot be read: {error}", clip.display()))
+    })?);
+    let name = clip.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let order = ScanOrder { decode_all: None, conceal: false, threads: 1 };
+    let Scanned { description, table, .. } =
+        scan(Arc::clone(&source), name, &order, &mut |_frames| {})
+            .map_err(|error| refusal(&error))?;
+    let table = Arc::new(table);
+    let open = |card| {
+        let order = DecodeOrder { range: table.range(), threads: 1, card, conceal: false };
+        Decoder::open(Arc::clone(&source), name, &description, Arc::clone(&table), order)
+            .map_err(|error| refusal(&error))
+    };
+    // `CUDA_VISIBLE_DEVICES` is CUDA's to apply: its first card is 0.
+    let (mut hardware, mut software) = (open(Some(0))?, open(None)?);
+    let counted = count(&mut hardware, &mut software).map_err(|error| refusal(&error))?;
+    say::line(&format!("hardware    {}", hardware.way()))?;
+    say::line(&format!("software    {}", software.way()))?;
+    let Counted { frames, different, samples, largest } = counted;
+    say::line(&format!("frames      {frames} compared, {different} different"))?;
+    say::line(&format!("samples     {samples} different, by at most {largest}"))?;
+    let fallbacks = hardware.take_fallbacks();
+    for fallback in &fallbacks {
+        say::line(&format!("fallback    {}: {}", fallback.what, fallback.message))?;
+    }
+    if different > 0 {
+        return Err(Refusal::failed(format!("{different} of {frames} frames differ")));
+    }
+    if let Some(fallback) = fallbacks.first() {
+        let message = format!("the card did not decode all of it: {}", fallback.message);
+        return Err(Refusal::new(Status::MachineLacks, message));
+    }
+    say::line("result      identical")?;
+    Ok(Status::Done)
+}
+
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Counted {
+    frames: u64,
+    different: u64,
+    samples: u64,
+    largest: u32,
+}
+
+fn count(hardware: &mut Decoder, software: &mut Decoder) -> Result<Counted, MediaError> {
+    let mut counted = Counted::default();
+    loop {
+        match (hardware.next()?, software.next()?) {
+            (None, None) => return Ok(counted),
+            (Some((one, hard)), Some((two, soft))) => {
+                counted.frames += 1;
+                let (samples, largest) = difference(&hard, &soft);
+                counted.different += u64::from(samples > 0 || one != two);
+                counted.samples += samples;
+                counted.largest = counted.largest.max(largest);
+            }
+            (Some(_), None) | (None, Some(_)) => {
+                return Err(MediaError::Internal(
+                    "one decoder shows more frames than the other".to_owned(),
+                ));
+            }
+        }
+    }
+}
+
+/// Samples that differ, and the largest difference; frames of another shape differ everywhere.
+fn difference(hard: &VideoFrame, soft: &VideoFrame) -> (u64, u32) {
+    if hard.layout() != soft.layout() || hard.pts() != soft.pts() {
+        return (u64::from(soft.width()) * u64::from(soft.height()), 0);
+    }
+    match (hard.planes(), soft.planes()) {
+        (PlanesRef::Eight(hard), PlanesRef::Eight(soft)) => of_planes(&hard, &soft),
+        (PlanesRef::Sixteen(hard), PlanesRef::Sixteen(soft)) => of_planes(&hard, &soft),
+        (PlanesRef::Eight(_), PlanesRef::Sixteen(_))
+        | (PlanesRef::Sixteen(_), PlanesRef::Eight(_)) => (1, 0),
+    }
+}
+
+fn of_planes<S: Copy + Into<u32>>(one: &[PlaneRef<'_, S>], two: &[PlaneRef<'_, S>]) -> (u64, u32) {
+    let mut samples = 0;
+    let mut largest = 0;
+    for (one, two) in one.iter().zip(two) {
+        let width = one.width as usize;
+        let rows = one.samples.chunks(one.stride.max(1)).zip(two.samples.chunks(two.stride.max(1)));
+        for (one, two) in rows.take(one.height as usize) {
+            for (one, two) in one.iter().take(width).zip(two) {
+                let apart = Into::<u32>::into(*one).abs_diff((*two).into());
+                samples += u64::from(apart > 0);
+                largest = largest.max(apart);
+            }
+        }
+    }
+    (samples, largest)
+}
+
+fn refusal(error: &MediaError) -> Refusal {
+    Refusal::new(Status::of(error.kind()), error.failure(Stage::Decode).message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn samples_are_compared_without_what_lies_behind_the_rows() {
+        let (one, two) = ([1_u8, 2, 99, 3, 4, 99], [1_u8, 7, 3, 4]);
+        let of = |samples: &'static [u8], stride| PlaneRef { samples, stride, width: 2, height: 2 };
+        let one: &'static [u8] = Box::leak(Box::new(one));
+        let two: &'static [u8] = Box::leak(Box::new(two));
+        assert_eq!(of_planes(&[of(one, 3)], &[of(two, 2)]), (1, 5));
+    }
+}

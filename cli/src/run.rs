@@ -1,0 +1,161 @@
+//! `run`: one file on this machine, with the coordinator and the worker of the cluster in this
+//! process and nothing to start.
+//!
+//! State (journal, store) lies beside the output and goes when the movie is there. A run that was
+//! ended, however it was ended, is taken up by the same command; what is kept is always named. What
+//! would end in the same way again (bad input, a request without sense) leaves nothing.
+
+mod machine;
+mod state;
+
+use std::time::Instant;
+
+use cleanplate_proto::v1 as pb;
+use cleanplate_store::{Location, SourceReader};
+use cleanplate_types::digest::Sha;
+use cleanplate_types::request::JobRequest;
+use tonic::Code;
+
+use crate::arguments::RunArguments;
+use crate::client::Client;
+use crate::exit::{Refusal, Status};
+use crate::job_state::{End, JobState};
+use crate::progress::Progress;
+use crate::run::machine::Machine;
+use crate::run::state::{State, Ticket};
+use crate::settings::Settings;
+use crate::signals::Signals;
+use crate::{follow, place, request, worker};
+
+/// Does it.
+///
+/// # Errors
+/// A refusal with the status of the contract; it names the state folder where one is kept.
+pub(crate) async fn run(arguments: RunArguments, settings: &Settings) -> Result<Status, Refusal> {
+    let RunArguments { input, output, workers, card, job, json } = arguments;
+    let mut signals = Signals::listen()?;
+    let began = Instant::now();
+    let source = place::parse("the input", &input)?;
+    let target = place::parse("the output", &output)?;
+    place::check_input(&source)?;
+    place::check_output(&source, &target)?;
+    let request = request::build(source.url(), target.url(), &job, true)?;
+    let pretend = worker::pretended(card.as_deref().or(settings.worker.card.as_deref()))?;
+    let ticket = ticket(&request, &source).await?;
+    let folder = place::state_folder(&target, &|name| std::env::var(name).ok())?;
+    let state = State::take(&folder, &ticket)?;
+
+    let mut progress = Progress::new(json);
+    if state.resumed {
+        progress.note("note: takes up an earlier run of this command, finished cells are kept");
+    }
+    let slots = workers.or(settings.worker.slots);
+    let ended = match Machine::start(&state, settings, slots, pretend).await {
+        Ok(mut machine) => {
+            let client = machine.client();
+            let ended = tokio::select! {
+                ended = to_the_end(&client, request, &ticket.job, &mut progress) => ended,
+                died = machine.died() => Err(died),
+                status = signals.next() => Err(Refusal::new(status, "stopped by a signal")),
+            };
+            progress.end();
+            signals.unless_repeated(machine.stop()).await;
+            ended
+        }
+        Err(refusal) => Err(refusal),
+    };
+    let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let ended = ended.and_then(|ended| {
+        is_there(&ended, &target)?;
+        follow::conclude(&ended, &target.shown(), took_ms)
+    });
+    leave(ended, state)
+}
+
+/// The ticket of a command: the same request of the same source by the same program.
+async fn ticket(request: &JobRequest, source: &Location) -> Result<Ticket, Refusal> {
+    let opened = SourceReader::open(source, None).await;
+    let opened =
+        opened.map_err(|error| Refusal::new(Status::of(error.kind()), error.to_string()))?;
+    let meta = opened.head();
+    let command = serde_json::to_string(request)
+        .map_err(|error| Refusal::failed(format!("the request cannot be written: {error}")))?;
+    let all = format!("{command} {} {:?} {}", meta.bytes, meta.version, env!("CARGO_PKG_VERSION"));
+    let digest: String = Sha::of(all.as_bytes()).to_string().chars().take(16).collect();
+    // As it was typed, less the name of the program, which may be a long path.
+    let typed = std::env::args().skip(1).collect::<Vec<_>>().join(" ");
+    Ok(Ticket { job: format!("run-{digest}"), command: format!("cleanplate {typed}") })
+}
+
+/// Submits the job, or takes up the one that is in the journal, and follows it to its end.
+async fn to_the_end(
+    client: &Client,
+    request: JobRequest,
+    job: &str,
+    progress: &mut Progress,
+) -> Result<JobState, Refusal> {
+    let mut jobs = client.jobs.clone();
+    let earlier = match jobs.show(pb::ShowRequest { job: job.to_owned() }).await {
+        Ok(shown) => shown.into_inner().state,
+        Err(reply) if reply.code() == Code::NotFound => None,
+        Err(reply) => return Err(client.refusal(&reply)),
+    };
+    let ended = earlier.and_then(|state| state.outcome).map(|outcome| outcome.kind);
+    let asked = match ended.as_deref() {
+        Some("failed" | "cancelled") => {
+            let again = pb::RetryRequest { job: job.to_owned() };
+            jobs.retry(again).await.map(|_reply| ())
+        }
+        // The same id is the same job: one that is there already stays as it is.
+        _ => {
+            let request = Some(request.into());
+            let submit = pb::SubmitRequest { request, job: Some(job.to_owned()) };
+            jobs.submit(submit).await.map(|_reply| ())
+        }
+    };
+    asked.map_err(|reply| client.refusal(&reply))?;
+    follow::to_the_end(client, job, progress).await
+}
+
+/// Refuses to call done what an earlier run published and somebody took away since.
+fn is_there(ended: &JobState, target: &Location) -> Result<(), Refusal> {
+    let published = ended.outcome.as_ref().is_some_and(|outcome| match outcome.kind {
+        End::Done | End::Unchanged => true,
+        End::Abstained | End::Failed | End::Cancelled => false,
+    });
+    match target.path() {
+        Some(path) if published && !path.exists() => Err(Refusal::failed(format!(
+            "an earlier run published {}, and it is not there any more; remove the state folder to \
+             make it anew",
+            path.display()
+        ))),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Removes the state, or names it.
+fn leave(ended: Result<Status, Refusal>, state: State) -> Result<Status, Refusal> {
+    let refusal = match ended {
+        Ok(status) => return state.remove().map(|()| status),
+        Err(refusal) => refusal,
+    };
+    match refusal.status {
+        Status::Usage | Status::BadInput | Status::Abstained => {
+            state.remove()?;
+            Err(refusal)
+        }
+        Status::Done
+        | Status::Failed
+        | Status::MachineLacks
+        | Status::Cancelled
+        | Status::Interrupted
+        | Status::Terminated => Err(Refusal::new(
+            refusal.status,
+            format!(
+                "{}; what was finished is kept in {}: the same command goes on from there",
+                refusal.message,
+                state.folder().display()
+            ),
+        )),
+    }
+}

@@ -1,0 +1,114 @@
+//! `worker`: works for a coordinator until it is asked to stop. The first signal drains it (it
+//! finishes what it holds), the second stops it at once.
+
+use std::time::Duration;
+
+use cleanplate_types::ids::WorkerId;
+use cleanplate_types::tier::Card;
+use cleanplate_worker::{Coordinators, Ended, Stop, WorkerError, WorkerOptions};
+use tokio::sync::watch;
+
+use crate::arguments::WorkerArguments;
+use crate::exit::{Refusal, Status};
+use crate::settings::Settings;
+use crate::signals::Signals;
+use crate::{client, program, say};
+
+/// Does it. Ends with 0 where it was drained or idle, by SIGTERM too: that is how fleets shrink.
+///
+/// # Errors
+/// A refusal where it cannot work, however often it tries.
+pub(crate) async fn run(
+    arguments: WorkerArguments,
+    settings: &Settings,
+) -> Result<Status, Refusal> {
+    let WorkerArguments { coordinator, scratch, card, slots, idle_exit, name } = arguments;
+    let mut signals = Signals::listen()?;
+    let addresses = coordinator.as_deref().unwrap_or_else(|| settings.coordinator_url());
+    let addresses = addresses.split(',').map(str::trim).filter(|address| !address.is_empty());
+    let addresses = addresses.map(client::endpoint).collect::<Result<Vec<_>, _>>()?;
+    let name = name.or_else(|| settings.worker.name.clone());
+    let name = name.map(|name| WorkerId::parse(&name)).transpose();
+    let settings = &settings.worker;
+    let idle_exit = idle_exit
+        .map(Duration::from_secs)
+        .or_else(|| settings.idle_exit_ms.map(Duration::from_millis));
+    let options = WorkerOptions {
+        name: name.map_err(|error| Refusal::usage(error.to_string()))?,
+        scratch: scratch.or_else(|| settings.scratch.clone()),
+        pretend: pretended(card.as_deref().or(settings.card.as_deref()))?,
+        slots: slots.or(settings.slots),
+        idle_exit,
+        engine_silent: Duration::from_millis(settings.engine_silent_ms),
+        program: program::own()?,
+    };
+
+    let (stop, stops) = watch::channel(Stop::Run);
+    let coordinators = Coordinators::Addresses(addresses);
+    let mut working = tokio::spawn(cleanplate_worker::serve(options, coordinators, stops));
+    let mut asked = None;
+    let worked = loop {
+        tokio::select! {
+            worked = &mut working => break worked,
+            status = signals.next() => {
+                if asked.replace(status).is_some() {
+                    stop.send_replace(Stop::Now);
+                } else {
+                    say::note("finishes what it holds, then ends; a second signal stops it at once");
+                    stop.send_replace(Stop::Drain);
+                }
+            }
+        }
+    };
+    match worked {
+        Ok(Ok(ended)) => Ok(status_of(ended, asked)),
+        Ok(Err(error)) => Err(refusal(&error)),
+        Err(error) => Err(Refusal::failed(format!("the worker died: {error}"))),
+    }
+}
+
+/// Ctrl-C has a status of its own; SIGTERM only where work was cut off.
+fn status_of(ended: Ended, asked: Option<Status>) -> Status {
+    match (ended, asked) {
+        (_, Some(Status::Interrupted)) => Status::Interrupted,
+        (Ended::Stopped, Some(status)) => status,
+        (Ended::Stopped, None) | (Ended::Drained | Ended::Idle, _) => Status::Done,
+    }
+}
+
+/// Takes a card to pretend, as it was typed.
+///
+/// # Errors
+/// A refusal with status 2 shows the form.
+pub(crate) fn pretended(card: Option<&str>) -> Result<Option<Card>, Refusal> {
+    let card = card.map(cleanplate_vision::parse_pretended).transpose();
+    card.map_err(|error| Refusal::usage(error.to_string()))
+}
+
+/// What to tell of a worker that cannot work.
+pub(crate) fn refusal(error: &WorkerError) -> Refusal {
+    let status = match error {
+        WorkerError::Scratch { .. } | WorkerError::Engine(_) | WorkerError::NoEncoder(_) => {
+            Status::MachineLacks
+        }
+        WorkerError::NoCoordinator => Status::Usage,
+        WorkerError::Refused(_)
+        | WorkerError::Store(_)
+        | WorkerError::EngineAnswer(_)
+        | WorkerError::Internal(_) => Status::Failed,
+    };
+    Refusal::new(status, error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worker_that_was_drained_ends_well_unless_by_ctrl_c() {
+        assert_eq!(status_of(Ended::Drained, Some(Status::Terminated)), Status::Done);
+        assert_eq!(status_of(Ended::Stopped, Some(Status::Terminated)), Status::Terminated);
+        assert_eq!(status_of(Ended::Drained, Some(Status::Interrupted)), Status::Interrupted);
+        assert_eq!(status_of(Ended::Idle, None), Status::Done);
+    }
+}
