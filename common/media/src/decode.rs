@@ -1,30 +1,47 @@
-//! Decodes a range of frames.
+//! Decodes a range of frames: exactly those, in order, each proved by its timestamp in the table.
+//!
+//! Owns pre-roll, the fallbacks (an earlier beginning, software for a card), and what damage means.
+//! Refuses to guess: a frame that is not the one the table names is an error, never shown.
 
 mod ffi;
+pub(crate) mod run;
+pub(crate) mod start;
 
 use std::sync::Arc;
 
 use cleanplate_types::access::ReadAt;
-use cleanplate_types::frames::{FrameRange, FrameTable};
-use cleanplate_types::source::SourceDescription;
+use cleanplate_types::frames::{FrameRange, FrameTable, TableOrigin};
+use cleanplate_types::source::{SourceDescription, VideoDescription};
+use cleanplate_types::time::Pts;
+use ffmpeg_next as libav;
 
 use crate::error::MediaError;
-use crate::frame::VideoFrame;
+use crate::fault::faults;
+use crate::frame::{self, VideoFrame};
+use run::{Damage, Event, Means, Place, Run};
+
+/// How often a run may begin earlier, each time twice as far back: beyond it a table made from packets
+/// is what is wrong. A table made by decoding is right, so there the start of the source is the limit.
+const EARLIER_RUNS_MAX: u32 = 3;
+
+/// Codecs whose decoding is exact by their standard, so that a card gives the same samples.
+const EXACT_ON_CARDS: &[&str] = &["h264", "hevc", "vp8", "vp9"];
 
 /// What to decode, and how.
 #[derive(Debug, Clone)]
 pub struct DecodeOrder {
     /// Frames to show.
     pub range: FrameRange,
-    /// Threads of the decoder.
+    /// Threads of a software decoder; at least one is used.
     pub threads: u32,
-    /// CUDA ordinal of the card to decode on.
+    /// CUDA ordinal of the card to decode on, where one is to be tried.
     pub card: Option<u32>,
-    /// Take damaged pictures as the decoder shows them.
+    /// Show damaged pictures as the decoder conceals them. Always in software: cards conceal
+    /// otherwise.
     pub conceal: bool,
 }
 
-/// A way that was left for another.
+/// A way of working that was left for another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fallback {
     /// From what to what, such as `nvdec -> software`.
@@ -33,17 +50,55 @@ pub struct Fallback {
     pub message: String,
 }
 
-/// Decodes one range.
-#[derive(Debug)]
+/// What decodes now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Software,
+    Card(u32),
+    /// Software that plays a card's decoder, which fails at the frame that the fault switch names.
+    Played,
+}
+
+/// Decodes one range of a source.
 pub struct Decoder {
+    place: Place,
+    video: VideoDescription,
+    layout: Arc<cleanplate_types::picture::PixelLayout>,
+    table: Arc<FrameTable>,
     order: DecodeOrder,
+    way: Way,
+    run: Option<Run>,
+    /// The frame that is due.
+    next: u64,
+    /// Whether this run has shown a frame that was due: what comes before that is pre-roll.
+    arrived: bool,
+    /// Damage in packets from this timestamp on matters.
+    blame_from: i64,
+    earlier: u32,
+    fallbacks: Vec<Fallback>,
+    decoded: u64,
+    /// Whether pictures to which no other refers may be passed over in pre-roll.
+    passes_over: bool,
+}
+
+impl std::fmt::Debug for Decoder {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Decoder")
+            .field("order", &self.order)
+            .field("way", &self.way)
+            .field("next", &self.next)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Decoder {
-    /// Opens the source.
+    /// Opens the source and goes to where decoding must begin for `order.range`.
+    ///
+    /// `description` and `table` are those that the scan of the same source gave.
     ///
     /// # Errors
-    /// To come.
+    /// [`MediaError::OutsideTable`], and whatever opening a source gives.
     pub fn open(
         source: Arc<dyn ReadAt>,
         name_hint: &str,
@@ -51,34 +106,271 @@ impl Decoder {
         table: Arc<FrameTable>,
         order: DecodeOrder,
     ) -> Result<Self, MediaError> {
-        drop((source, table));
-        tracing::trace!(name_hint, ?description, "not yet");
-        Ok(Self { order })
+        let count = table.range().end;
+        if order.range.end > count {
+            return Err(MediaError::OutsideTable { range: order.range, count });
+        }
+        let video = description.video.clone();
+        let stream = usize::try_from(video.stream).unwrap_or(usize::MAX);
+        let mut decoder = Self {
+            place: Place { source, name_hint: name_hint.to_owned(), stream },
+            layout: Arc::new(video.layout.clone()),
+            way: Way::Software,
+            run: None,
+            next: order.range.start,
+            arrived: false,
+            blame_from: i64::MIN,
+            earlier: 0,
+            fallbacks: Vec::new(),
+            decoded: 0,
+            passes_over: false,
+            video,
+            table,
+            order,
+        };
+        decoder.way = decoder.first_way();
+        decoder.begin()?;
+        Ok(decoder)
     }
 
-    /// The next frame, with its index in the table.
+    /// The next frame of the range, with its index in the table; nothing after the last.
     ///
     /// # Errors
-    /// To come.
-    #[expect(clippy::should_implement_trait, reason = "it fails, and lends nothing")]
+    /// [`MediaError::TableMismatch`] where the decoder shows another frame than the table says,
+    /// [`MediaError::Damaged`], [`MediaError::PictureChanges`], [`MediaError::Read`] and their kin.
+    #[expect(clippy::should_implement_trait, reason = "an iterator of results would go on after one")]
     pub fn next(&mut self) -> Result<Option<(u64, VideoFrame)>, MediaError> {
-        Err(MediaError::Internal(format!("no frames yet: {:?}", self.order)))
+        while self.next < self.order.range.end {
+            if self.way == Way::Played && faults().nvdec_at == Some(self.next) {
+                self.leave_card("the card's decoder fails here, as a fault switch asks".to_owned())?;
+            }
+            let Some(run) = self.run.as_mut() else {
+                return Err(MediaError::Internal("a decoder goes on after its error".to_owned()));
+            };
+            match run.next(&mut |_packet| ())? {
+                Event::Frame(frame) => {
+                    self.decoded += 1;
+                    if let Some(shown) = self.take(frame)? {
+                        return Ok(Some(shown));
+                    }
+                }
+                Event::Damage(damage) => {
+                    self.weigh(damage)?;
+                }
+                Event::End => self.mismatch(None)?,
+            }
+        }
+        // Nothing more is read, and the pictures that the decoder holds are given back.
+        self.run = None;
+        Ok(None)
     }
 
     /// Fallbacks since the last call.
+    #[must_use]
     pub fn take_fallbacks(&mut self) -> Vec<Fallback> {
-        Vec::new()
+        std::mem::take(&mut self.fallbacks)
     }
 
-    /// How it decodes, for the trail.
+    /// What is decoded and how, for the trail: `h264 High 1920x1080 yuv420p, software, 1 thread`.
     #[must_use]
     pub fn way(&self) -> String {
-        String::new()
+        let VideoDescription { codec, profile, width, height, layout, .. } = &self.video;
+        let profile = ffi::profile_name(codec, *profile).map_or_else(String::new, |p| format!(" {p}"));
+        let way = match (self.way, self.threads()) {
+            (Way::Software, 1) => "software, 1 thread".to_owned(),
+            (Way::Software, threads) => format!("software, {threads} threads"),
+            (Way::Card(ordinal), _) => format!("nvdec on card {ordinal}"),
+            (Way::Played, _) => "nvdec, played by software".to_owned(),
+        };
+        format!("{codec}{profile} {width}x{height} {}, {way}", layout.name)
     }
 
-    /// Frames decoded so far, with pre-roll.
+    /// Number of frames decoded so far, pre-roll included.
     #[must_use]
     pub const fn frames_decoded(&self) -> u64 {
-        0
+        self.decoded
+    }
+
+    /// Allows to pass over pictures before the range to which no other picture refers. The frames of
+    /// the range come out the same; those before it are not all there to be counted.
+    pub(crate) fn pass_over_unreferenced(&mut self) {
+        self.passes_over = true;
+        let due = self.due();
+        if let (Some(run), Some(pts)) = (self.run.as_mut(), due) {
+            run.pass_over_before(pts.0);
+        }
+    }
+
+    fn threads(&self) -> u32 {
+        self.order.threads.max(1)
+    }
+
+    fn due(&self) -> Option<Pts> {
+        self.table.pts.get(usize::try_from(self.next).unwrap_or(usize::MAX)).copied()
+    }
+
+    fn first_way(&mut self) -> Way {
+        if faults().nvdec_at.is_some() {
+            return Way::Played;
+        }
+        let Some(ordinal) = self.order.card else { return Way::Software };
+        let why = if self.order.conceal {
+            "damaged pictures are shown as the software decoder conceals them".to_owned()
+        } else if EXACT_ON_CARDS.contains(&self.video.codec.as_str()) {
+            return Way::Card(ordinal);
+        } else {
+            format!("cards decode {} to other samples than software does", self.video.codec)
+        };
+        self.note_fallback(why);
+        Way::Software
+    }
+
+    /// Begins a run from which the frame that is due comes out right; in software where the card
+    /// does not open.
+    fn begin(&mut self) -> Result<(), MediaError> {
+        let due = self.due().map_or(i64::MAX, |pts| pts.0);
+        let head = start::head_end(&self.table, &self.video.codec);
+        self.blame_from = head.map_or(due, |head| head.max(due));
+        self.arrived = false;
+        let opened = match self.open_run() {
+            Err(MediaError::Decode { doing, words }) if self.means().card.is_some() => {
+                self.note_fallback(format!("{doing}: {words}"));
+                self.way = Way::Software;
+                self.open_run()
+            }
+            other => other,
+        };
+        let mut run = opened?;
+        if self.passes_over {
+            run.pass_over_before(due);
+        }
+        self.run = Some(run);
+        Ok(())
+    }
+
+    fn means(&self) -> Means {
+        let card = match self.way {
+            Way::Card(ordinal) => Some(ordinal),
+            Way::Software | Way::Played => None,
+        };
+        Means { threads: self.threads(), card }
+    }
+
+    fn open_run(&self) -> Result<Run, MediaError> {
+        let more = (1_usize << self.earlier) - 1;
+        match start::entry_for(&self.table, self.next, more) {
+            Some(entry) => Run::from_entry(&self.place, entry, self.means()),
+            None => Run::from_start(&self.place, self.means()),
+        }
+    }
+
+    /// Looks whether `found` is the frame that is due; nothing where it is to be dropped.
+    fn take(
+        &mut self,
+        found: libav::frame::Video,
+    ) -> Result<Option<(u64, VideoFrame)>, MediaError> {
+        let Some(due) = self.due() else { return Ok(None) };
+        let pts = found.timestamp();
+        // Pre-roll; and in concealed damage a decoder may show a picture twice, the table has it once.
+        if pts.is_none_or(|pts| pts < due.0) && (!self.arrived || self.order.conceal) {
+            return Ok(None);
+        }
+        if pts != Some(due.0) {
+            self.mismatch(pts.map(Pts))?;
+            return Ok(None);
+        }
+        let Some(host) = self.to_host(found)? else { return Ok(None) };
+        if let Some(words) = frame::damage_of(&host) {
+            let began_anew = self.weigh(Damage { pts, words })?;
+            if began_anew {
+                return Ok(None);
+            }
+        }
+        let size = (self.video.width, self.video.height);
+        frame::check_shape(&host, &self.layout, size)?;
+        let frame = VideoFrame::adopt(host, &self.layout, due)?;
+        let index = self.next;
+        self.next += 1;
+        self.arrived = true;
+        Ok(Some((index, frame)))
+    }
+
+    /// Brings a frame from the card; nothing where the card failed and software begins anew.
+    fn to_host(
+        &mut self,
+        found: libav::frame::Video,
+    ) -> Result<Option<libav::frame::Video>, MediaError> {
+        if !frame::is_cuda(&found) {
+            if let (Way::Card(_), Some(run)) = (self.way, self.run.as_mut()) {
+                // libav itself went over to software, at the first frame or where the stream changed.
+                let words = run.card_words();
+                run.left_by_card();
+                self.way = Way::Software;
+                self.note_fallback(format!("the card does not decode this stream: {words}"));
+            }
+            return Ok(Some(found));
+        }
+        match frame::convert_hardware(&found, &self.layout) {
+            Ok(host) => Ok(Some(host)),
+            Err(MediaError::Decode { doing, words }) => {
+                drop(found);
+                self.leave_card(format!("{doing}: {words}"))?;
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Decides what damage means: nothing, another way (then it is true), or the end.
+    fn weigh(&mut self, damage: Damage) -> Result<bool, MediaError> {
+        if let Way::Card(_) = self.way {
+            return self.leave_card(damage.words.to_string()).map(|()| true);
+        }
+        let matters = damage.pts.map_or(self.arrived, |pts| pts >= self.blame_from);
+        if self.order.conceal || !matters {
+            return Ok(false);
+        }
+        let after = |pts: i64| self.table.pts.partition_point(|one| one.0 <= pts) as u64;
+        Err(MediaError::Damaged {
+            frame: damage.pts.map(after).and_then(|count| count.checked_sub(1)),
+            pts: damage.pts.map(Pts),
+            words: damage.words,
+        })
+    }
+
+    /// The decoder shows `found` where another frame is due: begins earlier, or gives up.
+    fn mismatch(&mut self, found: Option<Pts>) -> Result<(), MediaError> {
+        let (index, expected) = (self.next, self.due());
+        let error = MediaError::TableMismatch { index, expected, found };
+        if let Way::Card(_) = self.way {
+            return self.leave_card(error.to_string());
+        }
+        let from_start = start::entry_for(&self.table, self.next, (1 << self.earlier) - 1).is_none();
+        let may_go_on = match self.table.origin {
+            TableOrigin::Packets => self.earlier < EARLIER_RUNS_MAX,
+            TableOrigin::Decoded { .. } => true,
+        };
+        if from_start || !may_go_on {
+            self.run = None;
+            return Err(error);
+        }
+        tracing::debug!(%error, earlier = self.earlier, "decoding begins earlier");
+        self.earlier += 1;
+        self.begin()
+    }
+
+    /// Goes on in software, at the frame that is due.
+    fn leave_card(&mut self, message: String) -> Result<(), MediaError> {
+        self.note_fallback(message);
+        self.way = Way::Software;
+        // The card's surfaces are given back before the other decoder is opened.
+        self.run = None;
+        self.begin()
+    }
+
+    fn note_fallback(&mut self, message: String) {
+        let what = "nvdec -> software".to_owned();
+        tracing::warn!(what, message, frame = self.next, "fallback");
+        self.fallbacks.push(Fallback { what, message });
     }
 }

@@ -14,7 +14,7 @@ use ffmpeg_next as libav;
 
 use crate::error::{MediaError, Words};
 
-pub(crate) use ffi::{convert_hardware, cuda_format, format_name, is_cuda, layout_of};
+pub(crate) use ffi::{convert_hardware, format_name, format_of, is_cuda, layout_of};
 
 /// A frame in host memory. Its samples may be shared with the decoder until they are written to.
 pub struct VideoFrame {

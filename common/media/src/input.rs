@@ -10,12 +10,13 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use cleanplate_types::access::ReadAt;
+use cleanplate_types::source::StreamKind;
 use ffmpeg_next as libav;
 
 use crate::error::{MediaError, Words};
 use crate::log;
 
-pub(crate) use ffi::{SeekTo, StreamFacts};
+pub(crate) use ffi::{SeekTo, StreamFacts, is_hidden};
 
 /// Bytes that libav asks for at a time: large enough that a read over a socket is worth its trip,
 /// small enough that a seek wastes little. One such buffer per open source.
@@ -30,6 +31,9 @@ pub const DEMUXERS: &[&str] = &[
 /// Demuxers of sound alone: what they read is refused with that reason.
 const SOUND_DEMUXERS: &[&str] =
     &["mp3", "wav", "flac", "aac", "ac3", "eac3", "aiff", "amr", "ape", "caf", "dts", "w64", "wv"];
+
+/// What demuxers log where the file ends before the container does.
+const SIGNS_OF_TRUNCATION: &[&str] = &["File ended prematurely", "partial file"];
 
 /// A source as libav's custom IO sees it: a position over [`ReadAt`].
 struct Positioned {
@@ -136,6 +140,11 @@ impl Input {
         ffi::facts(&self.context, index)
     }
 
+    /// The tags of the container, or of stream `index`.
+    pub(crate) fn tags(&self, index: Option<usize>) -> Vec<(String, String)> {
+        ffi::tags(&self.context, index)
+    }
+
     /// The container's duration in microseconds, as it claims.
     pub(crate) fn duration_micros(&self) -> Option<i64> {
         let duration = self.context.duration();
@@ -145,7 +154,7 @@ impl Input {
     /// The stream that libav thinks best among the video streams that are no cover pictures.
     pub(crate) fn best_video(&self) -> Option<usize> {
         let is_video = |index: usize| {
-            self.facts(index).is_some_and(|facts| facts.is_video && !facts.is_still)
+            self.facts(index).is_some_and(|facts| facts.kind == StreamKind::Video && !facts.is_still)
         };
         let best = self.context.streams().best(libav::media::Type::Video).map(|s| s.index());
         best.filter(|index| is_video(*index))
@@ -160,20 +169,37 @@ impl Input {
     /// Reads the next packet of any kept stream into `packet`; `false` at the end.
     ///
     /// # Errors
-    /// [`MediaError::Read`] where the bytes did not arrive, [`MediaError::Damaged`] where the
-    /// demuxer cannot go on.
+    /// [`MediaError::Read`] where the bytes did not arrive, [`MediaError::Truncated`] where the
+    /// file ends before the container does, [`MediaError::Damaged`] where the demuxer cannot go on.
     pub(crate) fn read(&mut self, packet: &mut libav::Packet) -> Result<bool, MediaError> {
         let result = ffi::read(&mut self.context, packet);
         if let Some(error) = taken(&self.failed) {
             return Err(MediaError::Read(error));
         }
         match result {
+            Ok(()) if self.is_cut_off(packet) => {
+                Err(MediaError::Truncated { detail: "its last picture is incomplete".to_owned() })
+            }
             Ok(()) => Ok(true),
-            Err(libav::Error::Eof) => Ok(false),
             Err(error) => {
-                Err(MediaError::Damaged { frame: None, pts: None, words: Words::of(error) })
+                let words = Words::of(error);
+                if let Some(sign) = SIGNS_OF_TRUNCATION.iter().find(|sign| words.mention(sign)) {
+                    let detail = format!("libav says \"{sign}\" at its end");
+                    return Err(MediaError::Truncated { detail });
+                }
+                match error {
+                    libav::Error::Eof => Ok(false),
+                    _ => Err(MediaError::Damaged { frame: None, pts: None, words }),
+                }
             }
         }
+    }
+
+    /// Whether the file ended inside this packet: libav hands out what there was, flagged.
+    fn is_cut_off(&self, packet: &libav::Packet) -> bool {
+        let end = u64::try_from(packet.position())
+            .map(|place| place.saturating_add(packet.size() as u64));
+        packet.is_corrupt() && end.is_ok_and(|end| end >= self.size)
     }
 
     /// Goes to a place in the source; which packet comes next is for the caller to look at.

@@ -14,14 +14,30 @@ use std::sync::{Mutex, Once, PoisonError};
 pub const LINES_KEPT: usize = 50;
 
 /// Lines of threads that libav made itself (frame threads of decoders, thread pools).
-static FOREIGN: Mutex<VecDeque<String>> = Mutex::new(VecDeque::new());
+static FOREIGN: Mutex<VecDeque<Line>> = Mutex::new(VecDeque::new());
 
 /// Set once per process.
 static INSTALLED: Once = Once::new();
 
 thread_local! {
     /// Lines of this thread; nothing until it first asks for them or opens media.
-    static OWN: RefCell<Option<VecDeque<String>>> = const { RefCell::new(None) };
+    static OWN: RefCell<Option<VecDeque<Line>>> = const { RefCell::new(None) };
+}
+
+/// One line that libav logged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Line {
+    text: String,
+    severity: Severity,
+}
+
+/// How bad a line is, of those that are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Severity {
+    /// Odd, but handled.
+    Warning,
+    /// Something did not work.
+    Error,
 }
 
 /// Makes libav's log come here, once per process, and starts keeping this thread's lines.
@@ -42,22 +58,42 @@ pub fn install() {
 pub fn take() -> Vec<String> {
     let own = OWN.with(|own| own.borrow_mut().replace(VecDeque::new())).unwrap_or_default();
     if !own.is_empty() {
-        return own.into();
+        return texts(own, |_any| true);
     }
-    let mut foreign = FOREIGN.lock().unwrap_or_else(PoisonError::into_inner);
-    std::mem::take(&mut *foreign).into()
+    texts(take_foreign(), |_any| true)
+}
+
+/// Takes this thread's lines, and returns those that tell of an error, oldest first; with `foreign`
+/// those of libav's own threads too, which a decoder with several threads logs on.
+pub(crate) fn take_errors(foreign: bool) -> Vec<String> {
+    let is_error = |line: &Line| line.severity == Severity::Error;
+    let own = OWN.with(|own| {
+        own.borrow_mut().as_mut().map(std::mem::take).unwrap_or_default()
+    });
+    let mut errors = texts(own, is_error);
+    if foreign {
+        errors.extend(texts(take_foreign(), is_error));
+    }
+    errors
+}
+
+fn take_foreign() -> VecDeque<Line> {
+    std::mem::take(&mut *FOREIGN.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+fn texts(lines: VecDeque<Line>, wanted: impl Fn(&Line) -> bool) -> Vec<String> {
+    lines.into_iter().filter(wanted).map(|line| line.text).collect()
 }
 
 /// Takes one finished line from the callback.
-fn keep(line: &str, serious: bool) {
-    tracing::debug!(target: "libav", "{line}");
-    if !serious {
-        return;
-    }
+fn keep(text: &str, severity: Option<Severity>) {
+    tracing::debug!(target: "libav", "{text}");
+    let Some(severity) = severity else { return };
+    let line = Line { text: text.to_owned(), severity };
     let kept_here = OWN.try_with(|own| {
         own.try_borrow_mut().is_ok_and(|mut own| match own.as_mut() {
             Some(lines) => {
-                push(lines, line);
+                push(lines, line.clone());
                 true
             }
             None => false,
@@ -68,14 +104,14 @@ fn keep(line: &str, serious: bool) {
     }
 }
 
-fn push(lines: &mut VecDeque<String>, line: &str) {
-    if lines.back().is_some_and(|last| last == line) {
+fn push(lines: &mut VecDeque<Line>, line: Line) {
+    if lines.back() == Some(&line) {
         return;
     }
     if lines.len() == LINES_KEPT {
         lines.pop_front();
     }
-    lines.push_back(line.to_owned());
+    lines.push_back(line);
 }
 
 #[cfg(test)]
@@ -87,11 +123,22 @@ mod tests {
         install();
         drop(take());
         for number in 0..LINES_KEPT + 7 {
-            keep(&format!("line {number}"), true);
+            keep(&format!("line {number}"), Some(Severity::Warning));
         }
         let lines = take();
         assert_eq!(lines.len(), LINES_KEPT);
         assert_eq!(lines[0], "line 7");
         assert!(take().is_empty());
+    }
+
+    #[test]
+    fn only_errors_are_taken_as_such_and_nothing_stays_behind() {
+        install();
+        drop(take());
+        keep("odd", Some(Severity::Warning));
+        keep("broken", Some(Severity::Error));
+        keep("chatter", None);
+        assert_eq!(take_errors(false), ["broken"]);
+        assert!(take_errors(false).is_empty());
     }
 }

@@ -1,14 +1,183 @@
-//! What a source is, learned from its head.
+//! Describes a source: its container and streams, and everything of its video that must come back.
+//!
+//! Owns what is refused before any work: sound alone, no decoder, samples that are not planar YUV,
+//! encryption, a file cut off. Decodes one frame, since a container does not know (or tells wrong) what
+//! the decoder will give; refuses to decode more.
 
-use cleanplate_types::source::SourceDescription;
+mod hdr;
 
-use crate::error::MediaError;
-use crate::input::Input;
+use cleanplate_types::picture::PixelLayout;
+use cleanplate_types::source::{
+    Colour, FieldOrder, SourceDescription, StreamDescription, StreamKind, VideoDescription,
+};
+use cleanplate_types::time::Timebase;
+use ffmpeg_next as libav;
 
-/// Describes the source that `input` has open; its position afterwards is not defined.
+use crate::decode::run::first_frame;
+use crate::error::{MediaError, Words};
+use crate::frame;
+use crate::input::{Input, StreamFacts};
+
+/// Packets of the video stream that are tried for a first frame: 20 seconds of 60 frames, longer than
+/// the groups of pictures of any broadcast.
+const FIRST_FRAME_PACKETS: u32 = 1200;
+
+/// The container whose index tells where each packet ends before any is read.
+const INDEXED_CONTAINER: &str = "mov,mp4,m4a,3gp,3g2,mj2";
+
+/// Describes the source that `input` has just opened. `input` is read from, so that it cannot be used
+/// for its frames afterwards.
 ///
 /// # Errors
-/// To come.
+/// [`MediaError::NoVideo`], [`MediaError::AudioOnly`], [`MediaError::Encrypted`],
+/// [`MediaError::UnsupportedCodec`], [`MediaError::UnsupportedPixels`], [`MediaError::NoFrames`],
+/// [`MediaError::Truncated`], and [`MediaError::Read`].
 pub fn describe(input: &mut Input) -> Result<SourceDescription, MediaError> {
-    Err(MediaError::Internal(format!("no description yet of {} bytes", input.size())))
+    let streams = streams(input);
+    let Some(chosen) = input.best_video() else {
+        let sound = streams.iter().any(|stream| stream.kind == StreamKind::Audio);
+        return Err(if sound { MediaError::AudioOnly } else { MediaError::NoVideo });
+    };
+    refuse_truncated(input)?;
+    let Some(facts) = input.facts(chosen) else {
+        return Err(MediaError::Internal(format!("stream {chosen} has no parameters")));
+    };
+    if facts.encrypted {
+        return Err(MediaError::Encrypted);
+    }
+    let (tags, chapters) = (input.tags(None), input.context().nb_chapters());
+    let first = first_frame(input, chosen, FIRST_FRAME_PACKETS)?;
+    let Some(first) = first else {
+        return Err(refused_without_frame(Words::logged("no frame can be decoded")));
+    };
+    Ok(SourceDescription {
+        container: input.container(),
+        bytes: input.size(),
+        duration_micros: input.duration_micros(),
+        video: video(input, chosen, &facts, &first)?,
+        streams,
+        chapters,
+        tags,
+    })
+}
+
+/// Why a stream shows nothing at all: there is nothing in it, or nothing of it can be decoded.
+fn refused_without_frame(words: Words) -> MediaError {
+    if words.lines.is_empty() {
+        return MediaError::NoFrames;
+    }
+    MediaError::Damaged { frame: None, pts: None, words }
+}
+
+/// An index that points past the end of the file: the rest is missing.
+fn refuse_truncated(input: &Input) -> Result<(), MediaError> {
+    if input.container() != INDEXED_CONTAINER {
+        return Ok(());
+    }
+    let ends = (0..input.context().nb_streams() as usize).filter_map(|index| input.facts(index));
+    let end = ends.map(|facts| facts.index_end).max().unwrap_or(0);
+    if end <= input.size() {
+        return Ok(());
+    }
+    let detail = format!("its index speaks of {end} bytes, the file has {}", input.size());
+    Err(MediaError::Truncated { detail })
+}
+
+fn streams(input: &Input) -> Vec<StreamDescription> {
+    let describe = |stream: libav::Stream<'_>| {
+        let facts = input.facts(stream.index())?;
+        let tags = input.tags(Some(stream.index()));
+        let language = tags.into_iter().find(|(name, _)| name == "language").map(|(_, value)| value);
+        let start = stream.start_time();
+        Some(StreamDescription {
+            index: u32::try_from(stream.index()).ok()?,
+            kind: facts.kind,
+            codec: facts.codec,
+            timebase: timebase(&stream)?,
+            start: (start != i64::MIN).then_some(start),
+            language,
+            attached_picture: facts.is_still,
+        })
+    };
+    input.context().streams().filter_map(describe).collect()
+}
+
+fn timebase(stream: &libav::Stream<'_>) -> Option<Timebase> {
+    let (num, den) = fraction(stream.time_base().numerator(), stream.time_base().denominator());
+    Timebase::new(num, den)
+}
+
+/// A fraction of libav, `(0, 1)` where it is unknown or makes no sense.
+fn fraction(num: i32, den: i32) -> (u32, u32) {
+    match (u32::try_from(num), u32::try_from(den)) {
+        (Ok(num), Ok(den)) if num > 0 && den > 0 => (num, den),
+        _ => (0, 1),
+    }
+}
+
+fn video(
+    input: &Input,
+    chosen: usize,
+    facts: &StreamFacts,
+    first: &libav::frame::Video,
+) -> Result<VideoDescription, MediaError> {
+    let layout = layout(first)?;
+    let stream = input.context().stream(chosen);
+    let Some((stream, timebase)) = stream.and_then(|s| timebase(&s).map(|t| (s, t))) else {
+        return Err(MediaError::BadTimes { detail: "the stream has no clock".to_owned() });
+    };
+    let rates = [stream.avg_frame_rate(), stream.rate()];
+    let rates = rates.map(|rate| fraction(rate.numerator(), rate.denominator()));
+    let [of_container, of_codec] = facts.aspect.map(|(num, den)| fraction(num, den));
+    let hdr = hdr::Hdr::of(&stream, first);
+    Ok(VideoDescription {
+        stream: u32::try_from(chosen).unwrap_or(u32::MAX),
+        codec: facts.codec.clone(),
+        profile: facts.profile,
+        width: first.width(),
+        height: first.height(),
+        layout,
+        timebase,
+        sample_aspect: if of_container.0 > 0 { of_container } else { of_codec },
+        frame_rate: if rates[0].0 > 0 { rates[0] } else { rates[1] },
+        colour: colour(facts),
+        field_order: field_order(facts, first),
+        rotation: hdr.rotation,
+        mastering: hdr.mastering,
+        light_level: hdr.light_level,
+        dynamic_hdr: hdr.dynamic,
+    })
+}
+
+fn layout(first: &libav::frame::Video) -> Result<PixelLayout, MediaError> {
+    let format = frame::format_of(first);
+    frame::layout_of(format)
+        .ok_or_else(|| MediaError::UnsupportedPixels { format: frame::format_name(format) })
+}
+
+fn colour(facts: &StreamFacts) -> Colour {
+    let [primaries, transfer, matrix, range, chroma_location] = facts.colour;
+    // 2 is "unspecified" in H.273, 0 in libav's own two numberings.
+    let of = |value: i32, unknown: u8| u8::try_from(value).unwrap_or(unknown);
+    Colour {
+        primaries: of(primaries, 2),
+        transfer: of(transfer, 2),
+        matrix: of(matrix, 2),
+        range: of(range, 0),
+        chroma_location: of(chroma_location, 0),
+    }
+}
+
+/// The decoder sees fields; a container may only claim them.
+fn field_order(facts: &StreamFacts, first: &libav::frame::Video) -> FieldOrder {
+    if first.is_interlaced() {
+        return if first.is_top_first() { FieldOrder::TopFirst } else { FieldOrder::BottomFirst };
+    }
+    // libav's numbering: which field is coded first, then which is shown first.
+    match facts.field_order {
+        1 => FieldOrder::Progressive,
+        2 | 5 => FieldOrder::TopFirst,
+        3 | 4 => FieldOrder::BottomFirst,
+        _ => FieldOrder::Unknown,
+    }
 }

@@ -1,23 +1,37 @@
-//! Intake: the table of displayed frames, from packets in one pass.
+//! Intake: every displayed frame of a source, from its packets in one pass where they can be trusted.
+//!
+//! Owns the decision between packets and decoding, and gives the reason for the latter. Workers prove
+//! a table made from packets when they decode; where they find it wrong, intake is asked to decode.
+
+mod bits;
+mod decoded;
+mod headers;
+mod watch;
 
 use std::sync::Arc;
 
 use cleanplate_types::access::ReadAt;
-use cleanplate_types::frames::FrameTable;
+use cleanplate_types::frames::{FrameTable, TableOrigin};
 use cleanplate_types::source::SourceDescription;
+use ffmpeg_next as libav;
 
+use crate::decode::run::Place;
+use crate::decode::start::head_end;
 use crate::error::MediaError;
 use crate::input::Input;
 use crate::probe;
+use decoded::{Reading, decode_all, decode_head};
+use watch::Watch;
 
 /// How to scan.
 #[derive(Debug, Clone, Default)]
 pub struct ScanOrder {
-    /// Decode everything, for this reason.
+    /// Decode everything, for this reason, whatever the packets say.
     pub decode_all: Option<String>,
-    /// Take damaged pictures as the decoder shows them.
+    /// Take damaged pictures as the decoder shows them; otherwise damage is an error.
     pub conceal: bool,
-    /// Threads of the decoder, where everything is decoded.
+    /// Threads of the decoder where everything is decoded; one where damage is concealed, since what a
+    /// decoder shows then depends on them.
     pub threads: u32,
 }
 
@@ -35,15 +49,122 @@ pub struct Scanned {
 /// Makes the frame table of `source`; `progress` hears the number of frames found so far.
 ///
 /// # Errors
-/// To come.
+/// Whatever [`probe::describe`] refuses; [`MediaError::Truncated`], [`MediaError::Damaged`],
+/// [`MediaError::BadTimes`], [`MediaError::PictureChanges`], [`MediaError::NoFrames`].
 pub fn scan(
     source: Arc<dyn ReadAt>,
     name_hint: &str,
     order: &ScanOrder,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Scanned, MediaError> {
-    let mut input = Input::open(source, name_hint)?;
+    let mut input = Input::open(Arc::clone(&source), name_hint)?;
     let description = probe::describe(&mut input)?;
-    progress(0);
-    Err(MediaError::Internal(format!("no table yet: {order:?} {description:?}")))
+    let stream = usize::try_from(description.video.stream).unwrap_or(usize::MAX);
+    let extradata = input.facts(stream).map(|facts| facts.extradata).unwrap_or_default();
+    drop(input);
+    let place = Place { source, name_hint: name_hint.to_owned(), stream };
+    let codec = &description.video.codec;
+    let reason = match &order.decode_all {
+        Some(reason) => reason.clone(),
+        None => match by_packets(&place, &description, Watch::new(codec, &extradata), progress)? {
+            Answer::Table { table, notes } => return Ok(Scanned { description, table, notes }),
+            Answer::Doubt(reason) => reason,
+        },
+    };
+    let watch = Watch::new(codec, &extradata);
+    let (table, notes) = by_decoding(&place, &description, watch, order, &reason, progress)?;
+    Ok(Scanned { description, table, notes })
+}
+
+/// What the packets gave.
+enum Answer {
+    Table { table: FrameTable, notes: Vec<String> },
+    /// Why they are not displayed frames one to one.
+    Doubt(String),
+}
+
+fn by_packets(
+    place: &Place,
+    description: &SourceDescription,
+    mut watch: Watch,
+    progress: &mut dyn FnMut(u64),
+) -> Result<Answer, MediaError> {
+    if let Some(doubt) = watch.doubt {
+        return Ok(Answer::Doubt(doubt));
+    }
+    let mut input = place.open()?;
+    let mut packet = libav::Packet::empty();
+    loop {
+        match input.read(&mut packet) {
+            Ok(true) => {}
+            Ok(false) => break,
+            Err(MediaError::Damaged { words, .. }) => {
+                return Ok(Answer::Doubt(format!("the container is damaged: {words}")));
+            }
+            Err(error) => return Err(error),
+        }
+        if packet.stream() != place.stream || packet.size() == 0 {
+            continue;
+        }
+        watch.take(&packet);
+        if let Some(doubt) = watch.doubt {
+            return Ok(Answer::Doubt(doubt));
+        }
+        progress(watch.pts.len() as u64);
+    }
+    drop(input);
+    let mut pts = std::mem::take(&mut watch.pts);
+    pts.sort_unstable();
+    if let Some(pair) = pts.windows(2).find(|pair| pair[0] == pair[1]) {
+        return Ok(Answer::Doubt(format!("two packets have the timestamp {}", pair[0].0)));
+    }
+    let mut notes = Vec::new();
+    if !watch.whole_start {
+        let split = watch.second_entry();
+        let head = split.map(|split| decode_head(place, split, &pts)).transpose()?.flatten();
+        let (Some(split), Some(head)) = (split, head) else {
+            let doubt = "the stream does not begin at a picture that stands alone";
+            return Ok(Answer::Doubt(doubt.to_owned()));
+        };
+        let after = pts.partition_point(|one| *one < split);
+        let lost = after.saturating_sub(head.len());
+        if lost > 0 {
+            notes.push(format!(
+                "{lost} pictures at the start are not shown: they refer to what was before"
+            ));
+        }
+        pts.splice(..after, head);
+    }
+    let timebase = description.video.timebase;
+    let table = watch.into_table(pts, timebase, TableOrigin::Packets)?;
+    Ok(Answer::Table { table, notes })
+}
+
+#[expect(clippy::too_many_arguments, reason = "one call, whose parts are all needed")]
+fn by_decoding(
+    place: &Place,
+    description: &SourceDescription,
+    mut watch: Watch,
+    order: &ScanOrder,
+    reason: &str,
+    progress: &mut dyn FnMut(u64),
+) -> Result<(FrameTable, Vec<String>), MediaError> {
+    tracing::info!(reason, "the frame table is made by decoding");
+    let video = &description.video;
+    let threads = if order.conceal { 1 } else { order.threads };
+    let size = (video.width, video.height);
+    let reading = Reading { layout: &video.layout, size, threads, conceal: order.conceal };
+    let mut shown = decode_all(place, reading, &mut watch, progress)?;
+    let mut notes = vec![format!("every frame was decoded to be counted: {reason}")];
+    notes.extend(shown.notes());
+    let pts = std::mem::take(&mut shown.pts);
+    let origin = TableOrigin::Decoded { reason: reason.to_owned() };
+    let table = watch.into_table(pts, video.timebase, origin)?;
+    if !order.conceal {
+        let from = head_end(&table, &video.codec).unwrap_or(i64::MIN);
+        if let Some(error) = shown.damage_from(from, &table.pts) {
+            return Err(error);
+        }
+    }
+    Ok((table, notes))
 }

@@ -4,7 +4,7 @@
 //! is tried and what happens when it fails is decided outside.
 #![expect(unsafe_code, reason = "libav's decoders and device contexts are C")]
 
-use std::ffi::{CString, c_int};
+use std::ffi::{CStr, CString, c_int};
 use std::ptr;
 
 use ffmpeg_next as libav;
@@ -146,13 +146,39 @@ impl Codec {
         }
     }
 
-    /// Forgets all pictures, for a seek.
-    pub(super) fn flush(&mut self) {
-        // SAFETY: the pointer is used for the next call only.
+    /// Makes the decoder pass over pictures that no other picture refers to, or stop doing so.
+    pub(super) fn pass_over_unreferenced(&mut self, pass: bool) {
+        // SAFETY: the pointer is used for the next line only.
         let raw = unsafe { self.context.as_mut_ptr() };
-        // SAFETY: the context is open.
-        unsafe { ffi::avcodec_flush_buffers(raw) };
+        // SAFETY: the context is open, exclusively ours, and reads the field at each packet.
+        let Some(fields) = (unsafe { raw.as_mut() }) else { return };
+        fields.skip_frame = if pass {
+            ffi::AVDiscard::AVDISCARD_NONREF
+        } else {
+            ffi::AVDiscard::AVDISCARD_DEFAULT
+        };
     }
+}
+
+/// Whether libav could not get memory.
+pub(super) fn is_out_of_memory(error: libav::Error) -> bool {
+    error == (libav::Error::Other { errno: ffi::ENOMEM })
+}
+
+/// libav's name of profile `profile` of the codec that it calls `codec`, where it has one.
+pub(super) fn profile_name(codec: &str, profile: i32) -> Option<String> {
+    let codec = CString::new(codec).ok()?;
+    // SAFETY: the name is terminated and lives for the call; the descriptor is static.
+    let descriptor = unsafe { ffi::avcodec_descriptor_get_by_name(codec.as_ptr()) };
+    // SAFETY: null (no such codec) gives nothing.
+    let id = unsafe { descriptor.as_ref() }?.id;
+    // SAFETY: takes numbers; names are static.
+    let name = unsafe { ffi::avcodec_profile_name(id, profile) };
+    if name.is_null() {
+        return None;
+    }
+    // SAFETY: names are terminated and static.
+    Some(unsafe { CStr::from_ptr(name) }.to_string_lossy().into_owned())
 }
 
 fn check(code: c_int) -> Result<(), libav::Error> {

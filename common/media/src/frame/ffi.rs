@@ -24,7 +24,7 @@ const REFUSED: c_int = ffi::AV_PIX_FMT_FLAG_BE
     | ffi::AV_PIX_FMT_FLAG_FLOAT;
 
 /// The number of the format that lives on a card.
-pub(crate) const fn cuda_format() -> c_int {
+const fn cuda_format() -> c_int {
     ffi::AVPixelFormat::AV_PIX_FMT_CUDA as c_int
 }
 
@@ -67,6 +67,11 @@ fn descriptor(format: c_int) -> Option<&'static ffi::AVPixFmtDescriptor> {
 /// libav's name of format number `format`.
 pub(crate) fn format_name(format: c_int) -> String {
     descriptor(format).map_or_else(|| "unknown".to_owned(), name_of)
+}
+
+/// The number of the frame's format.
+pub(crate) fn format_of(frame: &Video) -> c_int {
+    raw(frame).format
 }
 
 /// libav's name of the frame's format.

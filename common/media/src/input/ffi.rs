@@ -7,9 +7,11 @@
 use std::ffi::{CStr, CString, c_char, c_int};
 use std::ptr;
 
+use cleanplate_types::source::StreamKind;
 use ffmpeg_next as libav;
 use libav::ffi;
 use libav::format::context::StreamIo;
+use libav::packet::Ref as _;
 
 /// Bytes that are looked at to tell the container.
 const PROBE_BYTES: u32 = 1 << 20;
@@ -27,8 +29,8 @@ pub(super) enum Refusal {
 /// What the safe view does not show of a stream.
 #[derive(Debug, Clone)]
 pub(crate) struct StreamFacts {
-    /// Whether it is video.
-    pub(crate) is_video: bool,
+    /// What it carries.
+    pub(crate) kind: StreamKind,
     /// Whether it is a still picture: cover art or a thumbnail.
     pub(crate) is_still: bool,
     /// libav's name of the codec.
@@ -47,11 +49,9 @@ pub(crate) struct StreamFacts {
     pub(crate) field_order: i32,
     /// Primaries, transfer, matrix, range, chroma location in libav's numbering.
     pub(crate) colour: [i32; 5],
-    /// Number of frames as the container claims; 0 where it does not.
-    pub(crate) frames: i64,
-    /// Packets in the container's index, and the end of the furthest one in bytes.
-    pub(crate) index: (u32, u64),
-    /// Whether the index lists every packet of the stream, by the nature of the container.
+    /// Where the furthest packet of the container's index ends, in bytes.
+    pub(crate) index_end: u64,
+    /// Whether the sample entry says that the samples are encrypted.
     pub(crate) encrypted: bool,
 }
 
@@ -179,6 +179,40 @@ pub(super) fn seek(
     check(unsafe { ffi::av_seek_frame(context, stream, place, flags) })
 }
 
+/// Whether a packet's picture is decoded and then not shown: an edit list leaves it out.
+pub(crate) fn is_hidden(packet: &libav::Packet) -> bool {
+    // SAFETY: the packet is borrowed; its fields are plain numbers.
+    let fields = unsafe { &*packet.as_ptr() };
+    fields.flags & ffi::AV_PKT_FLAG_DISCARD != 0
+}
+
+/// The tags of the container, or of stream `index`. Bytes that are no UTF-8 are replaced.
+pub(super) fn tags(
+    input: &libav::format::context::Input,
+    index: Option<usize>,
+) -> Vec<(String, String)> {
+    let dictionary = match index {
+        // SAFETY: the pointer is used while the context is borrowed.
+        None => unsafe { input.metadata().as_ptr() },
+        Some(index) => match input.stream(index) {
+            // SAFETY: as above.
+            Some(stream) => unsafe { stream.metadata().as_ptr() },
+            None => ptr::null(),
+        },
+    };
+    let mut tags = Vec::new();
+    let mut entry: *const ffi::AVDictionaryEntry = ptr::null();
+    loop {
+        // SAFETY: the dictionary is null or valid; the entry is null or the one returned before.
+        entry = unsafe {
+            ffi::av_dict_get(dictionary, c"".as_ptr(), entry, ffi::AV_DICT_IGNORE_SUFFIX)
+        };
+        // SAFETY: libav returns null at the end, else an entry of the dictionary.
+        let Some(fields) = (unsafe { entry.as_ref() }) else { return tags };
+        tags.push((text(fields.key), text(fields.value)));
+    }
+}
+
 /// Makes the demuxer drop what is not of stream `kept`.
 pub(super) fn keep_only(input: &mut libav::format::context::Input, kept: usize) {
     for index in 0..input.streams().len() {
@@ -209,7 +243,7 @@ pub(super) fn facts(input: &libav::format::context::Input, index: usize) -> Opti
     let still = ffi::AV_DISPOSITION_ATTACHED_PIC | ffi::AV_DISPOSITION_TIMED_THUMBNAILS;
     let pair = |value: ffi::AVRational| (value.num, value.den);
     Some(StreamFacts {
-        is_video: parameters.codec_type == ffi::AVMediaType::AVMEDIA_TYPE_VIDEO,
+        kind: kind_of(parameters.codec_type),
         is_still: fields.disposition & still != 0,
         codec,
         profile: parameters.profile,
@@ -225,10 +259,21 @@ pub(super) fn facts(input: &libav::format::context::Input, index: usize) -> Opti
             parameters.color_range as i32,
             parameters.chroma_location as i32,
         ],
-        frames: fields.nb_frames,
-        index: index_of(raw.cast_mut()),
+        index_end: index_end(raw.cast_mut()),
         encrypted: is_encrypted(parameters.codec_tag),
     })
+}
+
+fn kind_of(kind: ffi::AVMediaType) -> StreamKind {
+    match kind {
+        ffi::AVMediaType::AVMEDIA_TYPE_VIDEO => StreamKind::Video,
+        ffi::AVMediaType::AVMEDIA_TYPE_AUDIO => StreamKind::Audio,
+        ffi::AVMediaType::AVMEDIA_TYPE_SUBTITLE => StreamKind::Subtitle,
+        ffi::AVMediaType::AVMEDIA_TYPE_ATTACHMENT => StreamKind::Attachment,
+        ffi::AVMediaType::AVMEDIA_TYPE_UNKNOWN
+        | ffi::AVMediaType::AVMEDIA_TYPE_DATA
+        | ffi::AVMediaType::AVMEDIA_TYPE_NB => StreamKind::Data,
+    }
 }
 
 /// The codec configuration of a stream.
@@ -246,8 +291,8 @@ fn is_encrypted(tag: u32) -> bool {
     [*b"encv", *b"drmi"].contains(&tag.to_le_bytes())
 }
 
-/// Number of packets in the container's index of a stream, and where the furthest one ends.
-fn index_of(stream: *mut ffi::AVStream) -> (u32, u64) {
+/// Where the furthest packet of the container's index of a stream ends.
+fn index_end(stream: *mut ffi::AVStream) -> u64 {
     // SAFETY: the stream belongs to an open context.
     let count = unsafe { ffi::avformat_index_get_entries_count(stream) };
     let mut end = 0_u64;
@@ -260,5 +305,5 @@ fn index_of(stream: *mut ffi::AVStream) -> (u32, u64) {
             end = end.max(u64::try_from(entry.pos).unwrap_or(0).saturating_add(size));
         }
     }
-    (u32::try_from(count).unwrap_or(0), end)
+    end
 }

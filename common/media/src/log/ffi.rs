@@ -6,6 +6,8 @@ use std::ffi::{CStr, c_char, c_int, c_void};
 
 use ffmpeg_next::ffi;
 
+use super::Severity;
+
 /// Bytes of one piece of a line; libav's own callback uses as many.
 const LINE_BYTES: usize = 1024;
 
@@ -59,11 +61,22 @@ unsafe extern "C" fn on_line(
     }
     // SAFETY: the line was terminated by the call above.
     let piece = unsafe { CStr::from_ptr(line.as_ptr()) }.to_string_lossy();
-    finish_lines(&piece, level <= ffi::AV_LOG_WARNING);
+    finish_lines(&piece, severity_of(level));
+}
+
+/// How bad a line of `level` is; nothing where it is only information.
+const fn severity_of(level: c_int) -> Option<Severity> {
+    if level <= ffi::AV_LOG_ERROR {
+        Some(Severity::Error)
+    } else if level <= ffi::AV_LOG_WARNING {
+        Some(Severity::Warning)
+    } else {
+        None
+    }
 }
 
 /// Adds a piece, and hands on the line when it is complete.
-fn finish_lines(piece: &str, serious: bool) {
+fn finish_lines(piece: &str, severity: Option<Severity>) {
     let whole = PIECES.try_with(|pieces| {
         let mut pieces = pieces.try_borrow_mut().ok()?;
         pieces.push_str(piece);
@@ -73,7 +86,7 @@ fn finish_lines(piece: &str, serious: bool) {
     if let Ok(Some(whole)) = whole {
         let line = without_address(whole.trim());
         if !line.is_empty() {
-            super::keep(&line, serious);
+            super::keep(&line, severity);
         }
     }
 }

@@ -1,0 +1,346 @@
+//! One run of the decoder: from an entry (or the very start) on, frame by frame.
+//!
+//! Owns the open source, the open decoder, and finding the packet at which a run begins. Says what
+//! was damaged and at which packet; refuses to judge whether that matters.
+
+use std::sync::Arc;
+
+use cleanplate_types::access::ReadAt;
+use cleanplate_types::frames::Entry;
+use ffmpeg_next as libav;
+
+use super::ffi::{Card, Codec, Step, is_out_of_memory};
+use crate::error::{MediaError, Words};
+use crate::input::{Input, SeekTo};
+use crate::log;
+
+/// Errors in a row that a decoder may give while it is being emptied, before it counts as empty:
+/// more than any decoder holds pictures.
+const DRAIN_ERRORS_MAX: u32 = 64;
+
+/// Log lines of a card's decoder that are kept: they say why it was refused.
+const CARD_LINES_MAX: usize = 8;
+
+/// What to decode with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Means {
+    /// Threads of a software decoder.
+    pub(crate) threads: u32,
+    /// CUDA ordinal of the card, where one decodes.
+    pub(crate) card: Option<u32>,
+}
+
+/// Something that does not decode.
+#[derive(Debug)]
+pub(crate) struct Damage {
+    /// Timestamp of the packet or frame, where it has one.
+    pub(crate) pts: Option<i64>,
+    /// libav's words.
+    pub(crate) words: Words,
+}
+
+/// What comes next in a run.
+pub(crate) enum Event {
+    /// A frame, as the decoder shows it.
+    Frame(libav::frame::Video),
+    /// Damage; the run goes on.
+    Damage(Damage),
+    /// The source has ended and everything has come out.
+    End,
+}
+
+/// A source and where it is.
+#[derive(Clone)]
+pub(crate) struct Place {
+    pub(crate) source: Arc<dyn ReadAt>,
+    pub(crate) name_hint: String,
+    pub(crate) stream: usize,
+}
+
+impl Place {
+    /// Opens the source, for reading the video stream only.
+    pub(crate) fn open(&self) -> Result<Input, MediaError> {
+        let mut input = Input::open(Arc::clone(&self.source), &self.name_hint)?;
+        input.keep_only(self.stream);
+        Ok(input)
+    }
+}
+
+/// A decoder on its way through a source.
+pub(crate) struct Run {
+    input: Input,
+    codec: Codec,
+    stream: usize,
+    means: Means,
+    packet: libav::Packet,
+    /// Whether `packet` is the one that the run begins with, found but not decoded yet.
+    pending: bool,
+    /// Timestamp of the packet that was given to the decoder last.
+    last_pts: Option<i64>,
+    draining: bool,
+    drain_errors: u32,
+    /// Packets before this timestamp need not be shown, so that pictures to which no other refers
+    /// are passed over.
+    pass_over_before: Option<i64>,
+    card_lines: Vec<String>,
+}
+
+impl Run {
+    /// Starts at the very first packet of `place`.
+    pub(crate) fn from_start(place: &Place, means: Means) -> Result<Self, MediaError> {
+        Self::new(place.open()?, place.stream, means)
+    }
+
+    /// Starts at `entry`, wherever that takes the demuxer.
+    pub(crate) fn from_entry(
+        place: &Place,
+        entry: &Entry,
+        means: Means,
+    ) -> Result<Self, MediaError> {
+        let mut run = Self::new(place.open()?, place.stream, means)?;
+        for to in places_to_seek(entry) {
+            match run.input.seek(place.stream, to) {
+                Ok(()) => {}
+                Err(MediaError::Read(error)) => return Err(MediaError::Read(error)),
+                Err(error) => {
+                    tracing::debug!(?to, %error, "seeking failed");
+                    continue;
+                }
+            }
+            if run.find(entry)? {
+                return Ok(run);
+            }
+        }
+        // No seek leads there: read from the start and leave out what is before.
+        run = Self::new(place.open()?, place.stream, means)?;
+        if run.find(entry)? {
+            return Ok(run);
+        }
+        let found = None;
+        Err(MediaError::TableMismatch { index: entry.frame, expected: Some(entry.pts), found })
+    }
+
+    fn new(input: Input, stream: usize, means: Means) -> Result<Self, MediaError> {
+        let codec = open_codec(&input, stream, means)?;
+        Ok(Self {
+            input,
+            codec,
+            stream,
+            means,
+            packet: libav::Packet::empty(),
+            pending: false,
+            last_pts: None,
+            draining: false,
+            drain_errors: 0,
+            pass_over_before: None,
+            card_lines: Vec::new(),
+        })
+    }
+
+    /// Reads until `entry`'s packet is there; false where the demuxer is past it.
+    fn find(&mut self, entry: &Entry) -> Result<bool, MediaError> {
+        while self.read()? {
+            if is_entry(&self.packet, entry) {
+                self.pending = true;
+                return Ok(true);
+            }
+            let is_later = match (self.packet.dts(), entry.dts) {
+                (Some(dts), Some(wanted)) => dts > wanted,
+                _ => self.packet.is_key() && self.packet.pts().is_some_and(|pts| pts > entry.pts.0),
+            };
+            if is_later {
+                return Ok(false);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Passes over pictures that no other refers to, in packets before `pts`.
+    pub(crate) const fn pass_over_before(&mut self, pts: i64) {
+        self.pass_over_before = Some(pts);
+    }
+
+    /// What the card's decoder has logged as errors.
+    pub(crate) fn card_words(&self) -> String {
+        self.card_lines.join("; ")
+    }
+
+    /// From here on the frames come from software, although a card was asked for: what is logged
+    /// is about the stream again.
+    pub(crate) const fn left_by_card(&mut self) {
+        self.means.card = None;
+    }
+
+    /// What comes next; `watch` sees every packet before it is decoded.
+    pub(crate) fn next(
+        &mut self,
+        watch: &mut dyn FnMut(&libav::Packet),
+    ) -> Result<Event, MediaError> {
+        log::install();
+        loop {
+            match self.codec.receive() {
+                Ok(Step::Frame(frame)) => return Ok(Event::Frame(frame)),
+                Ok(Step::End) => return Ok(Event::End),
+                Ok(Step::Hungry) => {
+                    if let Some(damage) = self.heard() {
+                        return Ok(Event::Damage(damage));
+                    }
+                }
+                Err(error) => {
+                    self.drain_errors += u32::from(self.draining);
+                    if self.drain_errors > DRAIN_ERRORS_MAX {
+                        return Ok(Event::End);
+                    }
+                    return self.damage(error).map(Event::Damage);
+                }
+            }
+            if let Some(damage) = self.feed(watch)? {
+                return Ok(Event::Damage(damage));
+            }
+        }
+    }
+
+    /// Gives the decoder the next packet, or tells it that there is none.
+    fn feed(
+        &mut self,
+        watch: &mut dyn FnMut(&libav::Packet),
+    ) -> Result<Option<Damage>, MediaError> {
+        let more = match self.read() {
+            Ok(more) => more,
+            Err(MediaError::Damaged { words, .. }) => {
+                self.begin_draining()?;
+                return Ok(Some(Damage { pts: self.last_pts, words }));
+            }
+            Err(error) => return Err(error),
+        };
+        // What the demuxer logged is not about this packet; its own flag is.
+        drop(log::take_errors(false));
+        if !more {
+            self.begin_draining()?;
+            return Ok(None);
+        }
+        watch(&self.packet);
+        let at = self.packet.pts().or_else(|| self.packet.dts());
+        self.last_pts = at;
+        if let Some(before) = self.pass_over_before {
+            let pass = at.is_some_and(|pts| pts < before);
+            self.codec.pass_over_unreferenced(pass);
+        }
+        if let Err(error) = self.codec.send(&self.packet) {
+            return self.damage(error).map(Some);
+        }
+        if self.packet.is_corrupt() && self.means.card.is_none() {
+            let words = Words::logged("the packet is flagged as damaged");
+            return Ok(Some(Damage { pts: at, words }));
+        }
+        Ok(self.heard())
+    }
+
+    /// Takes what the decoder has logged as errors since the last call.
+    fn heard(&mut self) -> Option<Damage> {
+        let lines = log::take_errors(self.means.threads > 1);
+        if self.means.card.is_some() {
+            let room = CARD_LINES_MAX.saturating_sub(self.card_lines.len());
+            self.card_lines.extend(lines.into_iter().take(room));
+            return None;
+        }
+        let meaning = "the decoder reports errors".to_owned();
+        let damage = Damage { pts: self.last_pts, words: Words { code: 0, meaning, lines } };
+        (!damage.words.lines.is_empty()).then_some(damage)
+    }
+
+    fn damage(&self, error: libav::Error) -> Result<Damage, MediaError> {
+        if is_out_of_memory(error) {
+            return Err(MediaError::OutOfMemory { doing: "decoding" });
+        }
+        Ok(Damage { pts: self.last_pts, words: Words::of(error) })
+    }
+
+    /// Reads the next packet of the stream that holds anything; false at the end.
+    fn read(&mut self) -> Result<bool, MediaError> {
+        if std::mem::take(&mut self.pending) {
+            return Ok(true);
+        }
+        // An empty packet would tell the decoder that the stream has ended.
+        while self.input.read(&mut self.packet)? {
+            if self.packet.stream() == self.stream && self.packet.size() > 0 {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn begin_draining(&mut self) -> Result<(), MediaError> {
+        if std::mem::replace(&mut self.draining, true) {
+            return Ok(());
+        }
+        self.codec
+            .finish()
+            .map_err(|error| MediaError::Decode { doing: "ending the decoder", words: Words::of(error) })
+    }
+}
+
+/// Decodes the first frame that the stream shows, without caring whether its beginning is whole.
+pub(crate) fn first_frame(
+    input: &mut Input,
+    stream: usize,
+    packets_max: u32,
+) -> Result<Option<libav::frame::Video>, MediaError> {
+    let means = Means { threads: 1, card: None };
+    let mut codec = open_codec(input, stream, means)?;
+    let mut packet = libav::Packet::empty();
+    let mut left = packets_max;
+    while left > 0 {
+        match codec.receive() {
+            Ok(Step::Frame(frame)) => return Ok(Some(frame)),
+            Ok(Step::End) => return Ok(None),
+            Ok(Step::Hungry) | Err(_) => {}
+        }
+        if !matches!(input.read(&mut packet), Ok(true)) {
+            left = 0;
+        } else if packet.stream() == stream && packet.size() > 0 {
+            left -= 1;
+            codec.send(&packet).ok();
+        }
+    }
+    codec.finish().ok();
+    for _ in 0..DRAIN_ERRORS_MAX {
+        match codec.receive() {
+            Ok(Step::Frame(frame)) => return Ok(Some(frame)),
+            Ok(Step::End) => return Ok(None),
+            Ok(Step::Hungry) | Err(_) => {}
+        }
+    }
+    Ok(None)
+}
+
+fn open_codec(input: &Input, stream: usize, means: Means) -> Result<Codec, MediaError> {
+    let context = input.context();
+    let Some(found) = context.stream(stream) else {
+        return Err(MediaError::Internal(format!("the source has no stream {stream}")));
+    };
+    let refused = |doing, error| MediaError::Decode { doing, words: Words::of(error) };
+    let card = means.card.map(Card::open).transpose();
+    let card = card.map_err(|error| refused("opening the card", error))?;
+    Codec::open(&found, means.threads, card.as_ref()).map_err(|error| match input.facts(stream) {
+        Some(facts) if card.is_none() => {
+            MediaError::UnsupportedCodec { codec: facts.codec, words: Words::of(error) }
+        }
+        _ => refused("opening the card's decoder", error),
+    })
+}
+
+/// Where to try to seek to, best first.
+fn places_to_seek(entry: &Entry) -> impl Iterator<Item = SeekTo> {
+    let stamps = [entry.dts, Some(entry.pts.0)];
+    let byte = entry.byte.and_then(|byte| i64::try_from(byte).ok());
+    stamps.into_iter().flatten().map(SeekTo::Stamp).chain(byte.map(SeekTo::Byte))
+}
+
+/// Whether `packet` is the one that `entry` speaks of.
+fn is_entry(packet: &libav::Packet, entry: &Entry) -> bool {
+    let byte = u64::try_from(packet.position()).ok();
+    let differ = |one: Option<u64>, other: Option<u64>| one.is_some() && other.is_some() && one != other;
+    let dts_differ = packet.dts().is_some() && entry.dts.is_some() && packet.dts() != entry.dts;
+    packet.pts() == Some(entry.pts.0) && !dts_differ && !differ(byte, entry.byte)
+}
