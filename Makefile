@@ -14,7 +14,7 @@ test:       ## Install what is missing, build, run every test.
 lint:       ## Format, clippy, docs, licences: warnings are errors.
 	@scripts/lint
 
-bench:      ## Print the promised figures, product and peer side by side (ONLY=golden,fleet,wall,memory).
+bench:      ## Print the promised figures, product and peer side by side (ONLY=golden,fleet,wall,memory,scheduler).
 	@scripts/bench
 
 gpu-check:  ## Pack build/gpu-check.tar.xz: a check that runs unattended on a machine with an NVIDIA card.

@@ -89,8 +89,8 @@ fn every_file_is_reached_from_a_module() {
 /// Whether it is the tests of the file above it: that file says what is tested.
 fn is_unit_tests(path: &Path) -> bool {
     let in_source = path.components().any(|part| part.as_os_str() == "src");
-    in_source && path.components().any(|part| part.as_os_str() == "tests.rs")
-        || in_source && path.parent().is_some_and(|folder| folder.ends_with("tests"))
+    let in_tests = path.parent().is_some_and(|folder| folder.ends_with("tests"));
+    in_source && (path.ends_with("tests.rs") || in_tests)
 }
 
 #[test]

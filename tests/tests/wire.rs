@@ -133,7 +133,6 @@ fn hello() -> pb::Hello {
             build: "Lavc59.37.100 libx264 164".into(),
         }],
         holding: vec![9, 300],
-        ..pb::Hello::default()
     }
 }
 
@@ -232,7 +231,6 @@ fn grant(work: grant::Work) -> pb::Grant {
         attempt: 1,
         renew_ms: 120_000,
         work: Some(work),
-        ..pb::Grant::default()
     }
 }
 
