@@ -1,4 +1,25 @@
-//! The engine: the child process in which media work is done.
+//! The engine: the child process in which a lease's media work is done.
+//!
+//! Owns the child's main function and what all kinds of work have in common. Refuses network, keys
+//! and paths: everything goes through the parent, by the names in `order.rs`.
+
+mod analyse;
+mod check;
+mod desk;
+mod fetch;
+mod intake;
+mod reduce;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use cleanplate_child::Link;
+use cleanplate_types::failure::{Failure, FailureKind, Stage};
+use cleanplate_types::trail::TrailEvent;
+
+use crate::order::{Order, Work};
+use crate::pipeline;
+
+pub(crate) use desk::{Desk, unwritten};
 
 /// Whose child this process is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -9,10 +30,64 @@ pub enum Whose {
     Check,
 }
 
-/// Does the work that the parent asks for; returns the process's exit status.
+/// Does the work that the parent asks for over standard input; returns the process's exit status.
+///
+/// What went wrong with the work is told to the parent and is no bad status; a bad status is a
+/// process that could not be a child at all.
 #[must_use]
 pub fn engine_main(whose: Whose) -> u8 {
-    match whose {
-        Whose::Worker | Whose::Check => 1,
+    let (link, request) = match Link::from_stdin() {
+        Ok(linked) => linked,
+        Err(error) => {
+            tracing::error!("{error}");
+            return 2;
+        }
+    };
+    let done = catch_unwind(AssertUnwindSafe(|| match whose {
+        Whose::Worker => work(&link, &request),
+        Whose::Check => check::run(&request),
+    }));
+    let done = done.unwrap_or_else(|panic| Err(panicked(Stage::Fetch, panic.as_ref())));
+    let told = match done {
+        Ok(result) => link.done(result),
+        Err(failure) => link.failed(failure),
+    };
+    match told {
+        Ok(()) => 0,
+        Err(error) => {
+            tracing::error!(%error, "the parent does not listen");
+            1
+        }
     }
+}
+
+fn work(link: &Link, request: &[u8]) -> Result<Vec<u8>, Failure> {
+    let order: Order = postcard::from_bytes(request).map_err(|error| senseless(&error))?;
+    let desk = Desk::new(link.clone(), order);
+    let done = match desk.order().work.clone() {
+        Work::Intake(intake) => intake::run(&desk, &intake),
+        Work::Analyse { window, detect } => analyse::run(&desk, window, &detect),
+        Work::Reduce { windows, fill } => reduce::run(&desk, windows, fill),
+        Work::Segment { first, cells, conceal } => pipeline::run(&desk, (first, cells), conceal),
+    };
+    match done {
+        Ok(outcome) => postcard::to_stdvec(&outcome).map_err(|error| senseless(&error)),
+        Err(failure) => {
+            desk.trail(failure.stage, TrailEvent::Failed, failure.message.clone(), None);
+            Err(failure)
+        }
+    }
+}
+
+/// The failure that a panic is: a bug, by its own words.
+pub(crate) fn panicked(stage: Stage, panic: &(dyn std::any::Any + Send)) -> Failure {
+    let words = panic.downcast_ref::<&str>().map(|words| (*words).to_owned());
+    let words = words.or_else(|| panic.downcast_ref::<String>().cloned());
+    let words = words.unwrap_or_else(|| "without words".to_owned());
+    Failure::new(FailureKind::Internal, stage, format!("the engine panicked: {words}"))
+}
+
+fn senseless(error: &postcard::Error) -> Failure {
+    let text = format!("parent and engine do not understand each other: {error}");
+    Failure::new(FailureKind::Internal, Stage::Fetch, text)
 }

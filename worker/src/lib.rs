@@ -5,9 +5,16 @@
 //! refuses to open media in its own process (invariant 12) and to keep anything that the store
 //! does not have.
 
+mod attend;
 mod engine;
+mod grant;
+mod idle;
+mod lease;
 mod machine;
 mod options;
+mod order;
+mod pipeline;
+mod program;
 mod serve;
 
 pub use engine::{Whose, engine_main};

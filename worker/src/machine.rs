@@ -1,13 +1,22 @@
 //! What this machine is worth to the fleet: its cards, their tiers, the encoders that work here.
+//!
+//! Owns the look at the machine, done once at a worker's start and by `doctor`. Refuses to believe
+//! a library's list of encoders: each makes a real test picture, in a child process.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
+use cleanplate_child::run_child;
 use cleanplate_types::encode::{EncoderName, EncoderProof};
 use cleanplate_types::tier::{Card, Tier};
+use cleanplate_vision::{Found, find_cards};
 use serde::{Deserialize, Serialize};
 
+use crate::lease::NoHost;
 use crate::options::WorkerError;
+use crate::order::{CheckOrder, Checked};
+use crate::program::Engine;
 
 /// What was found.
 #[derive(Debug, Clone)]
@@ -57,6 +66,9 @@ pub struct Batches {
     pub fill: u32,
 }
 
+/// A driver that wakes up may take longer than an engine at work is allowed to be silent.
+const CHECK_SILENT_MIN: Duration = Duration::from_secs(60);
+
 /// Looks at this machine: finds its cards (or takes the one that is pretended) and proves the
 /// encoders in child processes of `program`.
 ///
@@ -68,6 +80,178 @@ pub async fn check_machine(
     pretend: Option<Card>,
     engine_silent: Duration,
 ) -> Result<MachineReport, WorkerError> {
-    drop((program, pretend, engine_silent));
-    std::future::ready(Err(WorkerError::Internal("not yet".to_owned()))).await
+    look(&Engine::plain(program, engine_silent), pretend).await
+}
+
+/// [`check_machine`], by an engine that is set up already.
+pub(crate) async fn look(
+    engine: &Engine,
+    pretend: Option<Card>,
+) -> Result<MachineReport, WorkerError> {
+    let (mut seats, no_card) = seats(pretend);
+    let software = [EncoderName::Libx264, EncoderName::Libx265];
+    let Checked { library, encoders } = ask(engine, &software, (None, None)).await?;
+    for seat in &mut seats {
+        seat.settle(encoders.clone());
+        if seat.card != Card::None {
+            let hardware = [EncoderName::H264Nvenc, EncoderName::HevcNvenc];
+            seat.settle(prove(engine, seat, &hardware).await);
+        }
+    }
+    Ok(MachineReport { seats, no_card, library })
+}
+
+/// Proves encoders of `seat` (again); a child that dies of it has proved that they do not work.
+pub(crate) async fn prove(
+    engine: &Engine,
+    seat: &Seat,
+    names: &[EncoderName],
+) -> Vec<(EncoderName, Result<EncoderProof, String>)> {
+    match ask(engine, names, (seat.uuid.as_deref(), seat.ordinal())).await {
+        Ok(checked) => checked.encoders,
+        Err(error) => names.iter().map(|name| (*name, Err(error.to_string()))).collect(),
+    }
+}
+
+async fn ask(
+    engine: &Engine,
+    encoders: &[EncoderName],
+    (uuid, card): (Option<&str>, Option<u32>),
+) -> Result<Checked, WorkerError> {
+    let order = CheckOrder { encoders: encoders.to_vec(), card };
+    let request = postcard::to_stdvec(&order).map_err(WorkerError::EngineAnswer)?;
+    let mut limits = engine.limits();
+    limits.silent = limits.silent.max(CHECK_SILENT_MIN);
+    let answer = run_child(&engine.check(uuid), request, Arc::new(NoHost), limits).await;
+    let answer = answer.map_err(|end| WorkerError::Engine(Box::new(end)))?;
+    postcard::from_bytes(&answer).map_err(WorkerError::EngineAnswer)
+}
+
+fn seats(pretend: Option<Card>) -> (Vec<Seat>, Option<String>) {
+    if let Some(card @ Card::Gpu { .. }) = pretend {
+        return (vec![Seat::new(card)], None);
+    }
+    match find_cards() {
+        Found::Cards(cards) => {
+            let seats = cards.into_iter().map(|found| {
+                let seat = Seat::new(found.card());
+                Seat { uuid: Some(found.uuid), driver: Some(found.driver), ..seat }
+            });
+            (seats.collect(), None)
+        }
+        Found::None { why } => (vec![Seat::new(Card::None)], Some(why)),
+    }
+}
+
+impl Seat {
+    fn new(card: Card) -> Self {
+        let tier = card.tier();
+        let batches = batches(&tier, cores(), memory_mib());
+        let (encoders, refused) = (Vec::new(), Vec::new());
+        Self { card, uuid: None, driver: None, tier, batches, encoders, refused }
+    }
+
+    /// The card as a child counts: each child sees one card at most.
+    #[must_use]
+    pub const fn ordinal(&self) -> Option<u32> {
+        match self.card {
+            Card::None => None,
+            Card::Gpu { .. } => Some(0),
+        }
+    }
+
+    fn settle(&mut self, proofs: Vec<(EncoderName, Result<EncoderProof, String>)>) {
+        for (name, proof) in proofs {
+            match proof {
+                Ok(proof) => self.encoders.push(proof),
+                Err(why) => self.refused.push(RefusedEncoder { name, why }),
+            }
+        }
+    }
+}
+
+impl MachineReport {
+    /// Writes what was found to the log, each fallback with its reason.
+    pub fn log(&self) {
+        if let Some(why) = &self.no_card {
+            tracing::info!("no GPU: {why}");
+        }
+        for seat in &self.seats {
+            if let Card::Gpu { name, vram_mib, pretended } = &seat.card {
+                let (gib, pretended) = (
+                    seat.card.vram_gib().unwrap_or(0),
+                    if *pretended { " (pretended)" } else { "" },
+                );
+                let (uuid, driver) = (&seat.uuid, &seat.driver);
+                tracing::info!(
+                    vram_mib,
+                    ?uuid,
+                    ?driver,
+                    "detected GPU: {name} with {gib} GiB{pretended}"
+                );
+            }
+            let Seat { tier, batches: Batches { detect, fill }, .. } = seat;
+            let frames = tier.segment_frames;
+            tracing::info!(
+                row = tier.name,
+                "tier: detect batch {detect}, fill batch {fill}, segment frames {frames}"
+            );
+            for proof in &seat.encoders {
+                tracing::info!(build = proof.build, "encoder proved: {}", proof.name);
+            }
+            for RefusedEncoder { name, why } in &seat.refused {
+                tracing::warn!("fallback: {name} -> {}: {why}", name.in_software());
+            }
+        }
+    }
+}
+
+/// The row's batches; without a card by cores and memory: 4 frames a core keep them all busy, and a
+/// batch of 1080p frames as a model sees them (25 MB each, as 32-bit floats) takes at most a
+/// sixteenth of the memory.
+fn batches(tier: &Tier, cores: u32, memory_mib: u64) -> Batches {
+    if tier.detect_batch > 0 {
+        return Batches { detect: tier.detect_batch, fill: tier.fill_batch };
+    }
+    let by_memory = u32::try_from(memory_mib / 16 / 25).unwrap_or(u32::MAX);
+    let detect = cores.saturating_mul(4).min(by_memory).clamp(1, 32);
+    Batches { detect, fill: (detect / 2).max(1) }
+}
+
+/// Cores that this process may use.
+pub(crate) fn cores() -> u32 {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    u32::try_from(cores).unwrap_or(u32::MAX)
+}
+
+/// The machine's memory, where it can be told; else that of a small one.
+fn memory_mib() -> u64 {
+    let told = std::fs::read_to_string("/proc/meminfo").ok();
+    let total = told.as_deref().and_then(|text| {
+        let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+        line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()
+    });
+    total.map_or(2048, |kib| kib / 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_card_has_the_batches_of_its_row() {
+        let card = Card::Gpu { name: "RTX 4080".to_owned(), vram_mib: 16_376, pretended: true };
+        let seat = Seat::new(card);
+        assert_eq!(seat.batches, Batches { detect: 24, fill: 12 });
+        assert_eq!((seat.ordinal(), seat.tier.segment_frames), (Some(0), 360));
+    }
+
+    #[test]
+    fn without_a_card_cores_and_memory_decide() {
+        let cpu = Card::None.tier();
+        assert_eq!(batches(&cpu, 2, 8192), Batches { detect: 8, fill: 4 });
+        assert_eq!(batches(&cpu, 64, 262_144), Batches { detect: 32, fill: 16 });
+        assert_eq!(batches(&cpu, 64, 1024), Batches { detect: 2, fill: 1 }, "little memory");
+        assert_eq!(batches(&cpu, 1, 1), Batches { detect: 1, fill: 1 });
+    }
 }

@@ -72,7 +72,7 @@ pub enum WorkerError {
     Refused(String),
     /// The coordinator's store cannot be used from here.
     #[error("the coordinator's store cannot be used from here: {0}")]
-    Store(#[source] StoreError),
+    Store(#[source] Box<StoreError>),
     /// The folder for temporary files cannot be made.
     #[error("the scratch folder {} cannot be used: {source}", .path.display())]
     Scratch {
@@ -83,7 +83,7 @@ pub enum WorkerError {
     },
     /// The engine process does not work on this machine.
     #[error("the engine does not work here: {0}")]
-    Engine(#[source] ChildEnd),
+    Engine(#[source] Box<ChildEnd>),
     /// The engine process answered what makes no sense.
     #[error("the engine process answered what makes no sense: {0}")]
     EngineAnswer(#[source] postcard::Error),

@@ -1,18 +1,169 @@
-//! The worker as a service.
+//! The worker as a service: looks at the machine, then attends for each of its seats.
 
+use std::sync::Arc;
+
+use cleanplate_types::ids::WorkerId;
+use cleanplate_types::tier::Card;
 use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tracing::Instrument as _;
 
+use crate::attend::Attendant;
+use crate::idle::Idleness;
+use crate::lease::Room;
+use crate::machine::{Seat, cores, look};
 use crate::options::{Coordinators, Ended, Stop, WorkerError, WorkerOptions};
+use crate::program::Engine;
 
-/// Works for the coordinator until it is asked to stop.
+/// Slots of a card: one lease decodes and encodes while the other computes.
+const CARD_SLOTS: u32 = 2;
+
+/// Works for the coordinator until it is asked to stop, drained, or idle for as long as it is told to
+/// wait. A machine with several cards attaches once for each, as `NAME.gpu0`, `NAME.gpu1`, ...
 ///
 /// # Errors
 /// [`WorkerError`] where it cannot work, however often it tries.
 pub async fn serve(
     options: WorkerOptions,
     coordinators: Coordinators,
-    stop: watch::Receiver<Stop>,
+    mut stop: watch::Receiver<Stop>,
 ) -> Result<Ended, WorkerError> {
-    drop((options, coordinators, stop));
-    std::future::ready(Err(WorkerError::Internal("not yet".to_owned()))).await
+    let WorkerOptions { name, scratch, pretend, slots, idle_exit, engine_silent, program } =
+        options;
+    if let Some(path) = &scratch {
+        std::fs::create_dir_all(path)
+            .map_err(|source| WorkerError::Scratch { path: path.clone(), source })?;
+    }
+    let engine = Engine { program, scratch, silent: engine_silent };
+    let report = tokio::select! {
+        report = look(&engine, pretend) => report?,
+        () = asked_to_go(&mut stop) => return Ok(Ended::Stopped),
+    };
+    report.log();
+    let name = match name {
+        Some(name) => name,
+        None => own_name()?,
+    };
+    let idleness = Arc::new(Idleness::new(idle_exit));
+    let several = report.seats.len() > 1;
+    let mut attendants = Vec::new();
+    for (number, seat) in report.seats.into_iter().enumerate() {
+        if seat.encoders.is_empty() {
+            return Err(WorkerError::NoEncoder(reasons(&seat)));
+        }
+        let worker = if several { numbered(&name, number)? } else { name.clone() };
+        let slots = slots.unwrap_or_else(|| usual_slots(&seat.card)).max(1);
+        let threads = (cores() / slots).max(1);
+        let room = Arc::new(Room { worker, engine: engine.clone(), seat, threads });
+        attendants.push(Attendant::new(room, slots, Arc::clone(&idleness)));
+    }
+    attend_all(attendants, &coordinators, stop).await
+}
+
+/// Lets all attend; where one cannot, the others leave too.
+async fn attend_all(
+    attendants: Vec<Attendant>,
+    coordinators: &Coordinators,
+    mut stop: watch::Receiver<Stop>,
+) -> Result<Ended, WorkerError> {
+    let (asking, asked) = watch::channel(*stop.borrow_and_update());
+    let mut attending = JoinSet::new();
+    for attendant in attendants {
+        let attending_one = attendant.attend(coordinators.clone(), asked.clone());
+        attending.spawn(attending_one.in_current_span());
+    }
+    drop(asked);
+    let mut outcome = Ok(Ended::Stopped);
+    let mut listening = true;
+    loop {
+        let ended = tokio::select! {
+            ended = attending.join_next() => ended,
+            changed = stop.changed(), if listening => {
+                // Where nobody can ask for anything any more, nobody wants this worker.
+                listening = changed.is_ok();
+                let wish = if listening { *stop.borrow_and_update() } else { Stop::Now };
+                asking.send_if_modified(|now| std::mem::replace(now, wish.max(*now)) < wish);
+                continue;
+            }
+        };
+        let Some(ended) = ended else { return outcome };
+        let ended = ended.unwrap_or_else(|error| Err(WorkerError::Internal(error.to_string())));
+        if ended.is_err() {
+            asking.send_replace(Stop::Now);
+        }
+        // The first error counts.
+        if outcome.is_ok() {
+            outcome = ended;
+        }
+    }
+}
+
+async fn asked_to_go(stop: &mut watch::Receiver<Stop>) {
+    loop {
+        match *stop.borrow_and_update() {
+            Stop::Now | Stop::Drain => return,
+            Stop::Run => {}
+        }
+        if stop.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+const fn usual_slots_of(card: &Card, cores: u32) -> u32 {
+    match card {
+        Card::None => cores,
+        Card::Gpu { .. } => CARD_SLOTS,
+    }
+}
+
+fn usual_slots(card: &Card) -> u32 {
+    usual_slots_of(card, cores())
+}
+
+fn reasons(seat: &Seat) -> String {
+    let each = seat.refused.iter().map(|refused| format!("{}: {}", refused.name, refused.why));
+    each.collect::<Vec<_>>().join("; ")
+}
+
+/// The host's name and the process's id: two workers on one host are two.
+fn own_name() -> Result<WorkerId, WorkerError> {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    name_of(&host, std::process::id())
+}
+
+fn name_of(host: &str, process: u32) -> Result<WorkerId, WorkerError> {
+    let host = host.trim().to_lowercase();
+    let good =
+        |letter: char| if letter.is_ascii_alphanumeric() || letter == '.' { letter } else { '-' };
+    let host: String = host.chars().map(good).take(40).collect();
+    let host = host.trim_start_matches(['-', '.']);
+    let host = if host.is_empty() { "worker" } else { host };
+    WorkerId::parse(&format!("{host}-{process}"))
+        .map_err(|error| WorkerError::Internal(error.to_string()))
+}
+
+fn numbered(name: &WorkerId, number: usize) -> Result<WorkerId, WorkerError> {
+    WorkerId::parse(&format!("{name}.gpu{number}"))
+        .map_err(|error| WorkerError::Internal(format!("with the card's number, {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_host_gives_a_name_that_is_one() {
+        assert_eq!(name_of("Node_7.Example\n", 12).unwrap().as_str(), "node-7.example-12");
+        assert_eq!(name_of("", 1).unwrap().as_str(), "worker-1");
+        assert_eq!(name_of("--ü", 1).unwrap().as_str(), "worker-1");
+        assert!(name_of(&"x".repeat(300), u32::MAX).is_ok());
+    }
+
+    #[test]
+    fn a_processor_has_a_slot_for_each_core_and_a_card_has_two() {
+        assert_eq!(usual_slots_of(&Card::None, 16), 16);
+        let card = Card::Gpu { name: "x".to_owned(), vram_mib: 1, pretended: true };
+        assert_eq!(usual_slots_of(&card, 16), CARD_SLOTS);
+    }
 }

@@ -1,0 +1,344 @@
+//! The worker's end of its stream to the coordinator.
+//!
+//! Owns the leases of one seat through all its streams: a lost stream is opened again, and what is
+//! held is named in the handshake. Messages that may not have arrived are told again; the
+//! coordinator takes each once. Refuses to go on where the coordinator will not have this worker.
+
+mod leases;
+mod line;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cleanplate_proto::v1 as pb;
+use cleanplate_store::Store;
+use cleanplate_types::encode::EncoderName;
+use cleanplate_types::ids::LeaseId;
+use pb::from_worker::Message;
+use pb::to_worker::Message as Heard;
+use tokio::sync::watch;
+use tokio::time::{Instant, MissedTickBehavior};
+
+use crate::attend::leases::Leases;
+use crate::attend::line::{Line, Stream};
+use crate::grant::Grant;
+use crate::idle::Idleness;
+use crate::lease::{LeaseReport, Room};
+use crate::options::{Coordinators, Ended, Stop, WorkerError};
+
+/// Messages that may wait for the stream. Each is below a KiB but for trails; when so many wait, no
+/// report is taken from the leases, and they wait in turn.
+const OUTBOX_MAX: usize = 256;
+
+/// How often progress and trails are passed on.
+const TICK: Duration = Duration::from_millis(500);
+
+/// How long a worker that leaves waits for its last words to be heard.
+const LEAVE_WAIT: Duration = Duration::from_secs(3);
+
+/// Bounds for the coordinator's wish of how often it wants to hear us, in milliseconds.
+const HEARTBEAT_MS: std::ops::RangeInclusive<u32> = 100..=60_000;
+
+/// One seat's attendance.
+#[derive(Debug)]
+pub(crate) struct Attendant {
+    slots: u32,
+    room: Arc<Room>,
+    leases: Leases,
+    store: Option<(String, Store)>,
+    outbox: VecDeque<pb::FromWorker>,
+    draining: bool,
+    idleness: Arc<Idleness>,
+}
+
+/// What happened while the stream was open.
+enum Happening {
+    Heard(Box<Result<Option<pb::ToWorker>, tonic::Status>>),
+    Report(LeaseReport),
+    Sent,
+    Closed,
+    Tick,
+    Asked(Stop),
+}
+
+/// Why a stream is over.
+enum Over {
+    /// It broke.
+    Lost(String),
+    /// This worker has less to offer than it said.
+    Changed,
+    /// This worker goes.
+    Left(Ended),
+}
+
+impl Attendant {
+    pub(crate) fn new(room: Arc<Room>, slots: u32, idleness: Arc<Idleness>) -> Self {
+        let leases = Leases::new(Arc::clone(&room), slots, Arc::clone(&idleness));
+        Self {
+            slots,
+            room,
+            leases,
+            store: None,
+            outbox: VecDeque::new(),
+            draining: false,
+            idleness,
+        }
+    }
+
+    /// Attends until it is asked to stop, drained or idle.
+    ///
+    /// # Errors
+    /// Where the coordinator will not have this worker, or its store cannot be used from here.
+    pub(crate) async fn attend(
+        mut self,
+        coordinators: Coordinators,
+        mut stop: watch::Receiver<Stop>,
+    ) -> Result<Ended, WorkerError> {
+        let mut line = Line::new(coordinators, self.room.worker.clone())?;
+        loop {
+            let hello = self.hello();
+            let stream = tokio::select! {
+                stream = line.open(&hello) => stream?,
+                ended = self.apart(&mut stop) => {
+                    self.leases.drop_all().await;
+                    return Ok(ended);
+                }
+            };
+            match self.session(stream, &mut stop).await? {
+                Over::Lost(why) => line.lost(&why),
+                Over::Changed => tracing::info!("attaching again without what was lost"),
+                Over::Left(ended) => return Ok(ended),
+            }
+        }
+    }
+
+    /// Resolves when there is a reason to go although there is no stream.
+    async fn apart(&self, stop: &mut watch::Receiver<Stop>) -> Ended {
+        loop {
+            match *stop.borrow_and_update() {
+                Stop::Now => return Ended::Stopped,
+                Stop::Drain if self.leases.is_empty() => return Ended::Drained,
+                Stop::Drain | Stop::Run => {}
+            }
+            if self.draining && self.leases.is_empty() {
+                return Ended::Drained;
+            }
+            tokio::select! {
+                asked = stop.changed() => if asked.is_err() {
+                    return Ended::Stopped;
+                },
+                () = tokio::time::sleep(TICK) => if self.idleness.is_over() {
+                    return Ended::Idle;
+                },
+            }
+        }
+    }
+
+    fn hello(&self) -> pb::Hello {
+        pb::Hello {
+            protocol: cleanplate_proto::PROTOCOL_VERSION,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            worker: self.room.worker.as_str().to_owned(),
+            card: cleanplate_proto::card_to_wire(self.room.seat.card.clone()),
+            slots: self.slots,
+            encoders: self.room.seat.encoders.iter().cloned().map(Into::into).collect(),
+            holding: self.leases.holding().map(|lease| lease.0).collect(),
+        }
+    }
+
+    async fn session(
+        &mut self,
+        mut stream: Stream,
+        stop: &mut watch::Receiver<Stop>,
+    ) -> Result<Over, WorkerError> {
+        self.open_store(&stream.welcome.store)?;
+        let heartbeat_ms =
+            stream.welcome.heartbeat_ms.clamp(*HEARTBEAT_MS.start(), *HEARTBEAT_MS.end());
+        let heartbeat = Duration::from_millis(heartbeat_ms.into());
+        let mut ticks = tokio::time::interval(heartbeat.min(TICK));
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut beat = Instant::now();
+        self.outbox = self.leases.told_before().collect();
+        if self.draining {
+            self.say(leaving(true));
+        }
+        loop {
+            match self.next(&mut stream, &mut ticks, stop).await {
+                Happening::Heard(heard) => match *heard {
+                    Ok(Some(message)) => self.obey(message),
+                    Ok(None) => {
+                        return Ok(Over::Lost("the coordinator closed the stream".to_owned()));
+                    }
+                    Err(status) => return line::check(&status).map(Over::Lost),
+                },
+                Happening::Report(report) => {
+                    if self.take(report) {
+                        return Ok(Over::Changed);
+                    }
+                }
+                Happening::Sent => {}
+                Happening::Closed => return Ok(Over::Lost("the stream is closed".to_owned())),
+                Happening::Tick => {
+                    if beat.elapsed() >= heartbeat {
+                        beat = Instant::now();
+                        self.say(Message::Heartbeat(pb::Heartbeat {}));
+                    }
+                    self.pass_on();
+                }
+                Happening::Asked(Stop::Run) => {}
+                Happening::Asked(Stop::Drain) => {
+                    self.draining = true;
+                    self.say(leaving(true));
+                }
+                Happening::Asked(Stop::Now) => {
+                    self.leases.drop_all().await;
+                    return Ok(self.leave(stream, Ended::Stopped).await);
+                }
+            }
+            if let Some(ended) = self.is_through() {
+                return Ok(self.leave(stream, ended).await);
+            }
+        }
+    }
+
+    /// Waits for the next thing that happens.
+    async fn next(
+        &mut self,
+        stream: &mut Stream,
+        ticks: &mut tokio::time::Interval,
+        stop: &mut watch::Receiver<Stop>,
+    ) -> Happening {
+        tokio::select! {
+            biased;
+            asked = stop.changed() => match asked {
+                Ok(()) => Happening::Asked(*stop.borrow_and_update()),
+                // Whoever could ask has gone.
+                Err(_) => Happening::Asked(Stop::Now),
+            },
+            heard = stream.incoming.message() => Happening::Heard(Box::new(heard)),
+            room = stream.outgoing.reserve(), if !self.outbox.is_empty() => match room {
+                Ok(room) => {
+                    if let Some(message) = self.outbox.pop_front() {
+                        room.send(message);
+                    }
+                    Happening::Sent
+                }
+                Err(_) => Happening::Closed,
+            },
+            report = self.leases.next_report(), if self.outbox.len() < OUTBOX_MAX => {
+                Happening::Report(report)
+            }
+            _ = ticks.tick() => Happening::Tick,
+        }
+    }
+
+    fn is_through(&self) -> Option<Ended> {
+        if !self.outbox.is_empty() || !self.leases.is_empty() {
+            return None;
+        }
+        if self.draining {
+            return Some(Ended::Drained);
+        }
+        self.idleness.is_over().then_some(Ended::Idle)
+    }
+
+    /// Does what the coordinator says.
+    fn obey(&mut self, message: pb::ToWorker) {
+        match message.message {
+            Some(Heard::Grant(grant)) => self.take_grant(grant),
+            Some(Heard::Revoke(pb::Revoke { lease, why })) => {
+                if self.leases.revoke(LeaseId(lease)) {
+                    tracing::info!(lease, why, "lease revoked, its engine process is killed");
+                }
+            }
+            Some(Heard::Drain(pb::Drain {})) => {
+                if !self.draining {
+                    tracing::info!(held = self.leases.count(), "draining");
+                }
+                self.draining = true;
+            }
+            Some(Heard::Welcome(_)) | None => {
+                tracing::warn!("the coordinator said what means nothing here");
+            }
+        }
+    }
+
+    fn take_grant(&mut self, grant: pb::Grant) {
+        let lease = grant.lease;
+        let taken = match (Grant::try_from(grant), &self.store) {
+            (Ok(grant), Some((_, store))) => self.leases.start(grant, store.clone()),
+            (Ok(_), None) => Err("the store is not open".to_owned()),
+            (Err(error), _) => Err(format!("the grant makes no sense: {error}")),
+        };
+        if let Err(why) = taken {
+            tracing::warn!(lease, why, "grant refused");
+            let message = self.leases.refusal(LeaseId(lease), why);
+            self.say(message);
+        }
+    }
+
+    /// Passes on what a lease reports; says whether this worker lost an encoder with it.
+    fn take(&mut self, report: LeaseReport) -> bool {
+        let (messages, lost) = self.leases.take(report);
+        self.outbox.extend(messages);
+        lost.is_some_and(|encoder| self.forget(encoder))
+    }
+
+    fn forget(&mut self, encoder: EncoderName) -> bool {
+        let mut seat = self.room.seat.clone();
+        let before = seat.encoders.len();
+        seat.encoders.retain(|proof| proof.name != encoder);
+        if seat.encoders.len() == before {
+            return false;
+        }
+        let Room { worker, engine, threads, .. } = &*self.room;
+        let (worker, engine) = (worker.clone(), engine.clone());
+        self.room = Arc::new(Room { worker, engine, seat, threads: *threads });
+        self.leases.move_to(Arc::clone(&self.room));
+        true
+    }
+
+    fn pass_on(&mut self) {
+        self.leases.reap();
+        if self.outbox.len() < OUTBOX_MAX {
+            let messages = self.leases.news();
+            self.outbox.extend(messages);
+        }
+    }
+
+    fn open_store(&mut self, url: &str) -> Result<(), WorkerError> {
+        if self.store.as_ref().is_none_or(|(known, _)| known != url) {
+            let store = Store::open(url).map_err(|error| WorkerError::Store(Box::new(error)))?;
+            self.store = Some((url.to_owned(), store));
+        }
+        Ok(())
+    }
+
+    fn say(&mut self, message: Message) {
+        self.outbox.push_back(pb::FromWorker { message: Some(message) });
+    }
+
+    /// Says goodbye, and waits a moment for it to be heard.
+    async fn leave(&mut self, stream: Stream, ended: Ended) -> Over {
+        self.say(leaving(false));
+        let Stream { outgoing, mut incoming, .. } = stream;
+        let words = async {
+            while let Some(message) = self.outbox.pop_front() {
+                if outgoing.send(message).await.is_err() {
+                    return;
+                }
+            }
+            drop(outgoing);
+            while let Ok(Some(_)) = incoming.message().await {}
+        };
+        if tokio::time::timeout(LEAVE_WAIT, words).await.is_err() {
+            tracing::debug!("the coordinator did not close the stream");
+        }
+        Over::Left(ended)
+    }
+}
+
+const fn leaving(when_done: bool) -> Message {
+    Message::Leaving(pb::Leaving { when_done })
+}

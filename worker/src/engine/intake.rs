@@ -1,0 +1,113 @@
+//! Intake: what the source is, and the table of its frames. Refuses, before any work, a source that
+//! the output could not carry.
+
+use cleanplate_media::container::{self, OutputCodec};
+use cleanplate_media::scan::{ScanOrder, Scanned, scan};
+use cleanplate_store::kinds;
+use cleanplate_types::encode::EncoderName;
+use cleanplate_types::failure::{Failure, FailureKind, Stage};
+use cleanplate_types::frames::TableOrigin;
+use cleanplate_types::request::EncoderChoice;
+use cleanplate_types::source::{FieldOrder, SourceDescription, VideoDescription};
+use cleanplate_types::trail::TrailEvent;
+
+use crate::engine::Desk;
+use crate::order::{DESCRIPTION, Intake, Outcome, TABLE};
+
+/// Looks at the source, stores its description and its table.
+///
+/// # Errors
+/// Why the source, or the output that is wanted of it, cannot be.
+pub(super) fn run(desk: &Desk, intake: &Intake) -> Result<Outcome, Failure> {
+    let order = desk.order();
+    let source = desk.source()?;
+    let bytes = source.size();
+    let reading = format!("reading {}", named(&order.name_hint));
+    desk.trail(Stage::Intake, TrailEvent::Started, reading, Some(bytes));
+    let how = ScanOrder {
+        decode_all: intake.decode_all.clone(),
+        conceal: intake.conceal,
+        threads: order.means.threads,
+    };
+    let scanned = scan(source, &order.name_hint, &how, &mut |frames| desk.progress(frames))
+        .map_err(|error| error.failure(Stage::Intake))?;
+    let Scanned { description, table, notes } = &scanned;
+    table.check().map_err(|error| refused(FailureKind::BadInput, error.to_string()))?;
+    let mut remarks = vec![specification(description), origin(&table.origin)];
+    remarks.extend(notes.iter().cloned());
+    remarks.extend(dynamic_hdr(description, intake.allow_metadata_loss)?);
+    let codec = output_codec(&description.video, intake.encoder, intake.lossless);
+    let held = container::check(description, &intake.output, codec, intake.allow_metadata_loss);
+    remarks.extend(held.map_err(|error| error.failure(Stage::Intake))?);
+    container::check_times(description, &intake.output, table)
+        .map_err(|error| error.failure(Stage::Intake))?;
+    desk.save(DESCRIPTION, kinds::DESCRIPTION, description)?;
+    desk.save(TABLE, kinds::TABLE, table)?;
+    let frames = table.range().count();
+    desk.trail(Stage::Intake, TrailEvent::Finished, remarks.join("; "), Some(frames));
+    Ok(Outcome::Intake { frames })
+}
+
+fn refused(kind: FailureKind, text: String) -> Failure {
+    Failure::new(kind, Stage::Intake, text)
+}
+
+const fn named(hint: &str) -> &str {
+    if hint.is_empty() { "the source" } else { hint }
+}
+
+/// Metadata that belongs to single frames and that a new encode does not carry: refused, or a note.
+fn dynamic_hdr(description: &SourceDescription, allowed: bool) -> Result<Option<String>, Failure> {
+    let kinds = &description.video.dynamic_hdr;
+    if kinds.is_empty() {
+        return Ok(None);
+    }
+    let kinds = kinds.join(" and ");
+    if allowed {
+        return Ok(Some(format!("{kinds} metadata is lost")));
+    }
+    let text = format!(
+        "the source carries {kinds} metadata for single frames, which a new encode loses; \
+         --allow-metadata-loss accepts that"
+    );
+    Err(refused(FailureKind::BadRequest, text))
+}
+
+/// The codec that the movie will have: planning's rule, which knows the fleet, gives an encoder of
+/// this codec.
+fn output_codec(video: &VideoDescription, encoder: EncoderChoice, lossless: bool) -> OutputCodec {
+    match encoder {
+        EncoderChoice::Named(EncoderName::Libx264 | EncoderName::H264Nvenc) => OutputCodec::H264,
+        EncoderChoice::Named(EncoderName::Libx265 | EncoderName::HevcNvenc) => OutputCodec::Hevc,
+        EncoderChoice::Auto => {
+            let interlaced = match video.field_order {
+                FieldOrder::TopFirst | FieldOrder::BottomFirst => true,
+                FieldOrder::Unknown | FieldOrder::Progressive => false,
+            };
+            let held = matches!(video.layout.depth, 8 | 10) && !(lossless && interlaced);
+            if video.codec == "hevc" || !held { OutputCodec::Hevc } else { OutputCodec::H264 }
+        }
+    }
+}
+
+/// The video in words.
+pub(super) fn specification(description: &SourceDescription) -> String {
+    let video = &description.video;
+    let (num, den) = video.frame_rate;
+    format!(
+        "{} {}x{} {}, {num}/{den} frames a second, timebase {}, in {}",
+        video.codec,
+        video.width,
+        video.height,
+        video.layout.name,
+        video.timebase,
+        description.container
+    )
+}
+
+fn origin(origin: &TableOrigin) -> String {
+    match origin {
+        TableOrigin::Packets => "table from packets".to_owned(),
+        TableOrigin::Decoded { reason } => format!("table by decoding: {reason}"),
+    }
+}

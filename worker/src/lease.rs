@@ -1,0 +1,218 @@
+//! One lease: prepares what its child may touch, runs the child, and says how it ended.
+//!
+//! Owns the translation between grants, names and keys, and between the ways in which a child ends and
+//! the kinds of failure. Refuses to read media: that is the child's.
+
+mod host;
+mod prepare;
+mod watch;
+
+use std::sync::Arc;
+
+use cleanplate_child::{ChildEnd, run_child};
+use cleanplate_proto::v1 as pb;
+use cleanplate_store::Store;
+use cleanplate_types::encode::EncoderName;
+use cleanplate_types::failure::{Failure, FailureKind, Stage};
+use cleanplate_types::ids::{LeaseId, WorkerId};
+use cleanplate_types::object::ObjectRef;
+use cleanplate_types::part::PartSummary;
+use cleanplate_types::source::SourceRef;
+use pb::from_worker::Message;
+use tokio::sync::mpsc;
+
+use crate::grant::{Grant, Granted, IntakeGrant};
+use crate::lease::host::{Kept, LeaseHost};
+use crate::lease::prepare::Prepared;
+use crate::machine::{Seat, prove};
+use crate::order::{DESCRIPTION, EVIDENCE, FINDING, Outcome, TABLE};
+use crate::program::Engine;
+
+pub(crate) use host::NoHost;
+pub(crate) use watch::Watch;
+
+/// What all leases of one seat have in common.
+#[derive(Debug)]
+pub(crate) struct Room {
+    /// Whose leases they are.
+    pub(crate) worker: WorkerId,
+    /// How children are started.
+    pub(crate) engine: Engine,
+    /// What they compute on.
+    pub(crate) seat: Seat,
+    /// Threads of each child's decoder.
+    pub(crate) threads: u32,
+}
+
+/// What a lease tells the attendant.
+#[derive(Debug)]
+pub(crate) enum LeaseReport {
+    /// A cell is stored.
+    Cell {
+        /// By whom.
+        lease: LeaseId,
+        /// What was stored.
+        part: Box<PartSummary>,
+    },
+    /// The lease is over.
+    Ended {
+        /// Which.
+        lease: LeaseId,
+        /// What the coordinator is told.
+        message: Box<Message>,
+        /// An encoder that was proved at the start and does not come through its proof any more.
+        lost: Option<EncoderName>,
+    },
+}
+
+/// Works on `grant` and returns the report of its end.
+pub(crate) async fn run(
+    room: Arc<Room>,
+    store: Store,
+    grant: Grant,
+    watch: Arc<Watch>,
+    reports: mpsc::Sender<LeaseReport>,
+) -> LeaseReport {
+    let (lease, attempt) = (grant.lease, grant.attempt);
+    let mut lost = None;
+    let message = match work(&room, store, grant, &watch, reports).await {
+        Ok(message) => message,
+        Err(Ending { mut failure, encoder }) => {
+            failure.worker = Some(room.worker.clone());
+            failure.lease = Some(lease);
+            failure.attempt = attempt;
+            tracing::warn!(%failure, "the lease failed");
+            let hardware = encoder.filter(|encoder| encoder.is_hardware());
+            if let (FailureKind::EncoderFailed, Some(encoder)) = (failure.kind, hardware) {
+                lost = lost_encoder(&room, encoder).await;
+            }
+            let failure = Some((*failure).into());
+            Message::LeaseFailed(pb::LeaseFailed { lease: lease.0, failure })
+        }
+    };
+    LeaseReport::Ended { lease, message: Box::new(message), lost }
+}
+
+/// A lease that failed.
+struct Ending {
+    failure: Box<Failure>,
+    /// The encoder that it was to use.
+    encoder: Option<EncoderName>,
+}
+
+impl From<Failure> for Ending {
+    fn from(failure: Failure) -> Self {
+        Self { failure: Box::new(failure), encoder: None }
+    }
+}
+
+async fn work(
+    room: &Room,
+    store: Store,
+    grant: Grant,
+    watch: &Arc<Watch>,
+    reports: mpsc::Sender<LeaseReport>,
+) -> Result<Message, Ending> {
+    let Prepared { order, reads, writes, span } =
+        prepare::prepare(room, &store, &grant, watch).await?;
+    let request = postcard::to_stdvec(&order).map_err(|error| internal(error.to_string()))?;
+    let kept = Arc::new(Kept::default());
+    let host = LeaseHost {
+        store,
+        watch: Arc::clone(watch),
+        reports,
+        reads,
+        writes,
+        kept: Arc::clone(&kept),
+    };
+    let program = room.engine.worker(room.seat.uuid.as_deref());
+    let ended = run_child(&program, request, Arc::new(host), room.engine.limits()).await;
+    match ended {
+        Ok(result) => {
+            let outcome = postcard::from_bytes(&result).map_err(|error| {
+                internal(format!("the engine's result makes no sense: {error}"))
+            })?;
+            Ok(message(&grant, &outcome, &kept)?)
+        }
+        Err(end) => {
+            let failure = Box::new(failure(end, &kept, watch));
+            let failure = match span.as_ref().and_then(|span| span.left(watch)) {
+                Some(left) if failure.frames.is_none() => Box::new(failure.at(left)),
+                Some(_) | None => failure,
+            };
+            Err(Ending { failure, encoder: span.map(|span| span.encoder) })
+        }
+    }
+}
+
+/// The failure that a child's end is.
+fn failure(end: ChildEnd, kept: &Kept, watch: &Watch) -> Failure {
+    let text = end.to_string();
+    match end {
+        ChildEnd::NotStarted(_) => Failure::new(FailureKind::WorkerLacks, Stage::Fetch, text),
+        ChildEnd::Crashed { .. } => Failure::new(FailureKind::EngineCrashed, watch.stage(), text),
+        ChildEnd::Hung { .. } => Failure::new(FailureKind::EngineHung, watch.stage(), text),
+        ChildEnd::Failed(failure) => match (failure.kind, kept.trouble()) {
+            // The child heard words only; what store or source said is known here.
+            (
+                FailureKind::SourceUnavailable | FailureKind::StoreUnavailable,
+                Some((kind, message)),
+            ) => Failure { kind, message, ..failure },
+            _ => failure,
+        },
+    }
+}
+
+/// What the coordinator is told of work that is done.
+fn message(grant: &Grant, outcome: &Outcome, kept: &Kept) -> Result<Message, Failure> {
+    let lease = grant.lease.0;
+    let written = |name: &str| {
+        let object: Option<ObjectRef> = kept.written(name);
+        object.ok_or_else(|| internal(format!("the engine ended without writing `{name}`")))
+    };
+    match (outcome, &grant.work) {
+        (Outcome::Intake { frames }, Granted::Intake(IntakeGrant { url, .. })) => {
+            let head =
+                kept.head().ok_or_else(|| internal("the source was not opened".to_owned()))?;
+            let source = SourceRef { url: url.clone(), bytes: head.bytes, version: head.version };
+            Ok(Message::IntakeDone(pb::IntakeDone {
+                lease,
+                source: Some(source.into()),
+                description: Some(written(DESCRIPTION)?.into()),
+                table: Some(written(TABLE)?.into()),
+                frames: *frames,
+            }))
+        }
+        (Outcome::Analyse, Granted::Analyse(_)) => {
+            let evidence = Some(written(EVIDENCE)?.into());
+            Ok(Message::AnalyseDone(pb::AnalyseDone { lease, evidence }))
+        }
+        (Outcome::Reduce, Granted::Reduce(_)) => {
+            let finding = Some(written(FINDING)?.into());
+            Ok(Message::ReduceDone(pb::ReduceDone { lease, finding }))
+        }
+        (Outcome::Segment, Granted::Segment(_)) => Ok(Message::LeaseDone(pb::LeaseDone { lease })),
+        (
+            Outcome::Intake { .. } | Outcome::Analyse | Outcome::Reduce | Outcome::Segment,
+            Granted::Intake(_) | Granted::Analyse(_) | Granted::Reduce(_) | Granted::Segment(_),
+        ) => Err(internal("the engine did another kind of work than it was given".to_owned())),
+    }
+}
+
+/// `encoder`, where it does not come through its proof any more.
+async fn lost_encoder(room: &Room, encoder: EncoderName) -> Option<EncoderName> {
+    for (name, proof) in prove(&room.engine, &room.seat, &[encoder]).await {
+        match proof {
+            Ok(_) => tracing::info!("encoder proved again: {name}"),
+            Err(why) => {
+                tracing::warn!("fallback: {name} is lost: {why}");
+                return Some(name);
+            }
+        }
+    }
+    None
+}
+
+fn internal(text: String) -> Failure {
+    Failure::new(FailureKind::Internal, Stage::Fetch, text)
+}

@@ -1,0 +1,236 @@
+//! What a lease's child may read and write, and what each name stands for in the store.
+//!
+//! Owns the lease's view of store and source. Refuses every name that the work does not need, and
+//! keeps the first error of the store in its own type: over the socket only its words would be left.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use cleanplate_child::{Host, HostFile, HostSink};
+use cleanplate_store::{Location, PartUpload, SourceMeta, SourceReader, Store, StoreError};
+use cleanplate_types::failure::FailureKind;
+use cleanplate_types::object::ObjectRef;
+use cleanplate_types::source::SourceRef;
+use tokio::sync::mpsc;
+
+use crate::lease::{LeaseReport, Watch};
+use crate::order::{Handed, Told};
+
+/// What a name stands for.
+#[derive(Debug, Clone)]
+pub(crate) enum Readable {
+    /// An object of the store, read whole and checked.
+    Object(ObjectRef),
+    /// Bytes that the parent has already.
+    Bytes(Bytes),
+    /// The source as it is now: intake pins it.
+    Source(Location),
+    /// The source that intake saw.
+    Pinned(SourceRef),
+}
+
+/// The host of one lease.
+#[derive(Debug)]
+pub(crate) struct LeaseHost {
+    pub(crate) store: Store,
+    pub(crate) watch: Arc<Watch>,
+    pub(crate) reports: mpsc::Sender<LeaseReport>,
+    /// What may be read.
+    pub(crate) reads: BTreeMap<String, Readable>,
+    /// What may be written, and under which key.
+    pub(crate) writes: BTreeMap<String, String>,
+    pub(crate) kept: Arc<Kept>,
+}
+
+/// What a host learns while it serves.
+#[derive(Debug, Default)]
+pub(crate) struct Kept {
+    inner: Mutex<Learned>,
+}
+
+#[derive(Debug, Default)]
+struct Learned {
+    written: BTreeMap<String, ObjectRef>,
+    head: Option<SourceMeta>,
+    trouble: Option<(FailureKind, String)>,
+}
+
+impl Kept {
+    fn lock(&self) -> MutexGuard<'_, Learned> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The object that was written as `name`.
+    pub(crate) fn written(&self, name: &str) -> Option<ObjectRef> {
+        self.lock().written.get(name).cloned()
+    }
+
+    /// Size and version of the source, once it was opened.
+    pub(crate) fn head(&self) -> Option<SourceMeta> {
+        self.lock().head.clone()
+    }
+
+    /// The first thing that store or source refused, with its kind.
+    pub(crate) fn trouble(&self) -> Option<(FailureKind, String)> {
+        self.lock().trouble.clone()
+    }
+
+    /// Keeps `error` where it is the first, and hands it on as the child may hear it.
+    fn note(&self, error: StoreError) -> io::Error {
+        self.lock().trouble.get_or_insert_with(|| (error.kind(), error.to_string()));
+        error.into()
+    }
+}
+
+#[async_trait::async_trait]
+impl Host for LeaseHost {
+    async fn open(&self, name: &str) -> io::Result<Arc<dyn HostFile>> {
+        let readable = self.reads.get(name).ok_or_else(|| refused(name))?;
+        let noted = |error| self.kept.note(error);
+        match readable {
+            Readable::Bytes(bytes) => Ok(Arc::new(Whole(bytes.clone()))),
+            Readable::Object(object) => {
+                let bytes = self.store.get(object).await.map_err(noted)?;
+                Ok(Arc::new(Whole(bytes)))
+            }
+            Readable::Source(location) => {
+                let reader = SourceReader::open(location, None).await.map_err(noted)?;
+                self.kept.lock().head = Some(reader.head().clone());
+                Ok(Arc::new(Ranged { reader, kept: Arc::clone(&self.kept) }))
+            }
+            Readable::Pinned(source) => {
+                let reader = open_pinned(source).await.map_err(noted)?;
+                Ok(Arc::new(Ranged { reader, kept: Arc::clone(&self.kept) }))
+            }
+        }
+    }
+
+    async fn create(&self, name: &str) -> io::Result<Box<dyn HostSink>> {
+        let key = self.writes.get(name).ok_or_else(|| refused(name))?;
+        let upload = self.store.sink(key).map_err(|error| self.kept.note(error))?;
+        Ok(Box::new(Stored { upload, name: name.to_owned(), kept: Arc::clone(&self.kept) }))
+    }
+
+    async fn answer(&self, question: Vec<u8>) -> io::Result<Vec<u8>> {
+        let Handed::Cell(summary) =
+            postcard::from_bytes(&question).map_err(|error| io::Error::other(error.to_string()))?;
+        let manifest = self.kept.written(&crate::order::manifest(summary.cell));
+        if manifest.as_ref() != Some(&summary.manifest) {
+            return Err(io::Error::other("the manifest is not the one that was stored"));
+        }
+        let lease = self.watch.lease;
+        let report = LeaseReport::Cell { lease, part: summary };
+        self.reports.send(report).await.map_err(|_gone| io::ErrorKind::BrokenPipe)?;
+        self.watch.cell_done();
+        Ok(Vec::new())
+    }
+
+    fn event(&self, event: Vec<u8>) {
+        match postcard::from_bytes(&event) {
+            Ok(Told::Progress { frames }) => self.watch.progress(frames),
+            Ok(Told::Trail(entry)) => self.watch.trail(entry),
+            Err(error) => tracing::warn!(%error, "the engine told what makes no sense"),
+        }
+    }
+}
+
+fn refused(name: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::PermissionDenied, format!("`{name}` is not part of this work"))
+}
+
+/// Opens the source that intake saw, and no other.
+async fn open_pinned(source: &SourceRef) -> Result<SourceReader, StoreError> {
+    let location = Location::parse(&source.url)?;
+    let reader = SourceReader::open(&location, source.version.as_deref()).await?;
+    let found = reader.head().bytes;
+    if found == source.bytes {
+        return Ok(reader);
+    }
+    // A server that gives no version is held to the size.
+    Err(StoreError::Changed {
+        what: location.shown(),
+        pinned: format!("{} bytes", source.bytes),
+        found: format!("{found} bytes"),
+    })
+}
+
+/// A small object, in memory.
+struct Whole(Bytes);
+
+#[async_trait::async_trait]
+impl HostFile for Whole {
+    fn size(&self) -> u64 {
+        self.0.len() as u64
+    }
+
+    async fn read(&self, offset: u64, bytes: usize) -> io::Result<Vec<u8>> {
+        let start = usize::try_from(offset).unwrap_or(usize::MAX).min(self.0.len());
+        let end = start.saturating_add(bytes).min(self.0.len());
+        Ok(self.0.get(start..end).unwrap_or_default().to_vec())
+    }
+}
+
+/// The source.
+struct Ranged {
+    reader: SourceReader,
+    kept: Arc<Kept>,
+}
+
+#[async_trait::async_trait]
+impl HostFile for Ranged {
+    fn size(&self) -> u64 {
+        self.reader.head().bytes
+    }
+
+    async fn read(&self, offset: u64, bytes: usize) -> io::Result<Vec<u8>> {
+        let read = self.reader.read_range(offset, bytes).await;
+        // Takes over the buffer where nobody else has it.
+        read.map(Vec::from).map_err(|error| self.kept.note(error))
+    }
+}
+
+/// An object on its way into the store.
+struct Stored {
+    upload: PartUpload,
+    name: String,
+    kept: Arc<Kept>,
+}
+
+#[async_trait::async_trait]
+impl HostSink for Stored {
+    async fn write(&mut self, offset: u64, data: Vec<u8>) -> io::Result<()> {
+        let written = self.upload.write_at(offset, Bytes::from(data)).await;
+        written.map_err(|error| self.kept.note(error))
+    }
+
+    async fn finish(self: Box<Self>) -> io::Result<u64> {
+        let Self { upload, name, kept } = *self;
+        let object = upload.finish().await.map_err(|error| kept.note(error))?;
+        let bytes = object.bytes;
+        kept.lock().written.insert(name, object);
+        Ok(bytes)
+    }
+}
+
+/// A host that offers nothing: a look at the machine needs no bytes.
+#[derive(Debug)]
+pub(crate) struct NoHost;
+
+#[async_trait::async_trait]
+impl Host for NoHost {
+    async fn open(&self, name: &str) -> io::Result<Arc<dyn HostFile>> {
+        Err(refused(name))
+    }
+
+    async fn create(&self, name: &str) -> io::Result<Box<dyn HostSink>> {
+        Err(refused(name))
+    }
+
+    async fn answer(&self, _question: Vec<u8>) -> io::Result<Vec<u8>> {
+        Err(io::ErrorKind::PermissionDenied.into())
+    }
+
+    fn event(&self, _event: Vec<u8>) {}
+}

@@ -1,0 +1,170 @@
+//! What a lease's parent and child say to each other, and the names that the child may use.
+//!
+//! Both are the same binary: the encoding is postcard and needs no versions. The child knows names;
+//! which object or source a name stands for is the parent's business.
+
+use cleanplate_types::encode::{EncoderName, EncoderProof};
+use cleanplate_types::frames::FrameRange;
+use cleanplate_types::ids::{CellIndex, JobId, LeaseId};
+use cleanplate_types::part::PartSummary;
+use cleanplate_types::request::{Detect, EncoderChoice, FillChoice};
+use cleanplate_types::trail::TrailEntry;
+use serde::{Deserialize, Serialize};
+
+use crate::machine::Batches;
+
+/// What a child is to do.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Order {
+    /// For whom.
+    pub(crate) job: JobId,
+    /// By which right.
+    pub(crate) lease: LeaseId,
+    /// Milliseconds since the attempt began.
+    pub(crate) began_ms: u64,
+    /// The source's file name, for the demuxer; empty where no source is read.
+    pub(crate) name_hint: String,
+    /// With what.
+    pub(crate) means: Means,
+    /// The work.
+    pub(crate) work: Work,
+}
+
+/// What a child may use of the machine.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct Means {
+    /// Threads for decoding in software.
+    pub(crate) threads: u32,
+    /// The card, as the child counts its visible ones.
+    pub(crate) card: Option<u32>,
+    /// How much goes into one call.
+    pub(crate) batches: Batches,
+}
+
+/// The work of a lease.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) enum Work {
+    /// Reads [`SOURCE`], writes [`DESCRIPTION`] and [`TABLE`].
+    Intake(Intake),
+    /// Reads [`SOURCE`], [`DESCRIPTION`] and [`TABLE`], writes [`EVIDENCE`].
+    Analyse {
+        /// The frames to look at.
+        window: FrameRange,
+        /// What to look for.
+        detect: Vec<Detect>,
+    },
+    /// Reads [`TABLE`] and [`evidence`] from 0 on, writes [`FINDING`].
+    Reduce {
+        /// Number of windows.
+        windows: u32,
+        /// How overlays are to be filled.
+        fill: FillChoice,
+    },
+    /// Reads [`SOURCE`], [`TABLE`] and [`BRIEF`], writes [`part`] and [`manifest`] of each cell.
+    Segment {
+        /// The first cell.
+        first: CellIndex,
+        /// Number of cells.
+        cells: u32,
+        /// Show what the decoder makes of damage, rather than fail.
+        conceal: bool,
+    },
+}
+
+/// A look at a source.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Intake {
+    /// The output's name: decides its container.
+    pub(crate) output: String,
+    /// Make the table by decoding everything, for this reason.
+    pub(crate) decode_all: Option<String>,
+    /// Show what the decoder makes of damage, rather than fail.
+    pub(crate) conceal: bool,
+    /// Accept that metadata which cannot be carried is lost.
+    pub(crate) allow_metadata_loss: bool,
+    /// The encoder asked for.
+    pub(crate) encoder: EncoderChoice,
+    /// Whether the clean frames are to be encoded bit-exactly.
+    pub(crate) lossless: bool,
+}
+
+/// What a child tells without waiting.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) enum Told {
+    /// Frames that went through so far.
+    Progress {
+        /// How many.
+        frames: u64,
+    },
+    /// A line of the attempt's trail.
+    Trail(TrailEntry),
+}
+
+/// What a child waits for the parent to take.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) enum Handed {
+    /// A cell is encoded, and its part and manifest are stored.
+    Cell(Box<PartSummary>),
+}
+
+/// What a child's work came to.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) enum Outcome {
+    /// The source has so many frames.
+    Intake {
+        /// Displayed frames.
+        frames: u64,
+    },
+    /// The evidence is stored.
+    Analyse,
+    /// The finding is stored.
+    Reduce,
+    /// All cells are handed in.
+    Segment,
+}
+
+/// What a child that looks at the machine is to do.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct CheckOrder {
+    /// The encoders to prove.
+    pub(crate) encoders: Vec<EncoderName>,
+    /// By which card.
+    pub(crate) card: Option<u32>,
+}
+
+/// What a look at the machine came to.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Checked {
+    /// libav's versions.
+    pub(crate) library: String,
+    /// Each encoder, and its proof or why there is none.
+    pub(crate) encoders: Vec<(EncoderName, Result<EncoderProof, String>)>,
+}
+
+/// The video.
+pub(crate) const SOURCE: &str = "source";
+/// The `SourceDescription`.
+pub(crate) const DESCRIPTION: &str = "description";
+/// The `FrameTable`.
+pub(crate) const TABLE: &str = "table";
+/// The `JobBrief`.
+pub(crate) const BRIEF: &str = "brief";
+/// The evidence of the window.
+pub(crate) const EVIDENCE: &str = "evidence";
+/// What all evidence was reduced to.
+pub(crate) const FINDING: &str = "finding";
+
+/// The evidence of one of several windows.
+pub(crate) fn evidence(window: u32) -> String {
+    format!("evidence/{window}")
+}
+
+/// The packets of a cell.
+pub(crate) fn part(cell: CellIndex) -> String {
+    format!("part/{cell}")
+}
+
+/// The manifest of a cell's part.
+pub(crate) fn manifest(cell: CellIndex) -> String {
+    format!("manifest/{cell}")
+}

@@ -1,0 +1,82 @@
+//! Decoding: exactly the frames of the segment, in order.
+
+use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
+
+use cleanplate_media::decode::{DecodeOrder, Decoder};
+use cleanplate_media::fault::{FaultAt, Faults, faults};
+use cleanplate_types::failure::{Failure, FailureKind, Stage};
+use cleanplate_types::frames::FrameRange;
+use cleanplate_types::trail::TrailEvent;
+
+use super::{Frame, Segment};
+
+/// Decodes the segment.
+pub(super) fn run(segment: &Segment, decoded: &SyncSender<Frame>) -> Result<(), Failure> {
+    let Segment { desk, brief, range, .. } = segment;
+    let means = desk.order().means;
+    let failed = |error: cleanplate_media::error::MediaError| error.failure(Stage::Decode);
+    let order = DecodeOrder {
+        range: *range,
+        threads: means.threads,
+        card: means.card,
+        conceal: segment.conceal,
+    };
+    let hint = &desk.order().name_hint;
+    let source = Arc::clone(&segment.source);
+    let table = Arc::clone(&segment.table);
+    let mut decoder =
+        Decoder::open(source, hint, &brief.description, table, order).map_err(failed)?;
+    let (first, last) = (segment.cells.first(), segment.cells.last());
+    let cells = match (first, last) {
+        (Some(first), Some(last)) => format!("cells {} to {}", first.index, last.index),
+        _ => String::new(),
+    };
+    let (num, den) = brief.description.video.frame_rate;
+    let started =
+        format!("{}, {num}/{den} frames a second; {cells}, frames {range}", decoder.way());
+    desk.trail(Stage::Decode, TrailEvent::Started, started, Some(range.count()));
+    let mut handed = 0_u64;
+    loop {
+        let next = decoder.next();
+        for fallback in decoder.take_fallbacks() {
+            let text = format!("{}: {}", fallback.what, fallback.message);
+            desk.trail(Stage::Decode, TrailEvent::Fallback, text, Some(handed));
+        }
+        let Some((index, picture)) = next.map_err(failed)? else { break };
+        strike(index);
+        if decoded.send(Frame { index, picture, touched: false }).is_err() {
+            // The next stage has gone and reports why itself.
+            return Ok(());
+        }
+        handed += 1;
+    }
+    if handed != range.count() {
+        let text = format!("the source ends after {handed} of {} frames", range.count());
+        let missing = FrameRange::new(range.start + handed, range.end);
+        return Err(Failure::new(FailureKind::TableMismatch, Stage::Decode, text).at(missing));
+    }
+    let dropped = decoder.frames_decoded().saturating_sub(handed);
+    let layout = &brief.description.video.layout.name;
+    let done = format!(
+        "{}; {dropped} frames of pre-roll dropped; conversion: none, the decoder's own {layout} planes \
+         go on",
+        decoder.way()
+    );
+    desk.trail(Stage::Decode, TrailEvent::Finished, done, Some(handed));
+    Ok(())
+}
+
+/// Plays an engine that dies or hangs, where a test asks for it; release builds have no faults.
+fn strike(index: u64) {
+    let Faults { crash_at, hang_at, .. } = faults();
+    let is_due = |fault: &Option<FaultAt>| fault.as_ref().is_some_and(|at| at.strikes(index));
+    if is_due(crash_at) {
+        std::process::abort();
+    }
+    if is_due(hang_at) {
+        loop {
+            std::thread::park();
+        }
+    }
+}

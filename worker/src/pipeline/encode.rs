@@ -1,0 +1,139 @@
+//! Encoding: one encoder for each cell, so that a cell's bytes depend on nothing but its frames and
+//! the `EncodeSpec`.
+
+use std::sync::mpsc::{Receiver, SyncSender};
+
+use cleanplate_media::encode::{CellEncoder, EncodedPacket};
+use cleanplate_media::error::MediaError;
+use cleanplate_types::cell::Cell;
+use cleanplate_types::failure::{Failure, FailureKind, Stage};
+use cleanplate_types::part::PacketRow;
+use cleanplate_types::trail::TrailEvent;
+
+use super::{Frame, Segment};
+
+/// Size in bytes from which a bundle of packets is handed on: the most that one message to the
+/// parent carries.
+const BUNDLE_BYTES: usize = 1 << 20;
+
+/// What the encoder hands on.
+#[derive(Debug)]
+pub(super) enum Bundle {
+    /// A cell begins.
+    Begin {
+        /// Which.
+        cell: Cell,
+        /// The encoder's parameter sets.
+        extradata: Vec<u8>,
+    },
+    /// Packets of the cell, in coding order.
+    Packets {
+        /// What is known of each.
+        rows: Vec<PacketRow>,
+        /// Their bytes.
+        data: Vec<u8>,
+    },
+    /// The cell is complete.
+    End,
+}
+
+/// Encodes the segment's cells one after another.
+pub(super) fn run(
+    segment: &Segment,
+    clean: &Receiver<Frame>,
+    bundles: SyncSender<Bundle>,
+) -> Result<(), Failure> {
+    let Segment { desk, brief, cells, .. } = segment;
+    let spec = &brief.spec;
+    let attempted = format!(
+        "{} attempted: {}x{} {}, preset {}, {:?}, build {}",
+        spec.encoder.name,
+        spec.width,
+        spec.height,
+        spec.layout.name,
+        spec.preset,
+        spec.quality,
+        spec.encoder.build
+    );
+    desk.trail(Stage::Encode, TrailEvent::Started, attempted, None);
+    let mut outlet = Outlet { bundles, rows: Vec::new(), data: Vec::new() };
+    let mut frames = 0;
+    let mut way = String::new();
+    for cell in cells {
+        let encoder = CellEncoder::open(spec, desk.order().means.card);
+        let encoder = encoder.map_err(|error| of_cell(&error, cell))?;
+        let encoder = encoder.starting_at(cell.frames.start);
+        if way.is_empty() {
+            way = encoder.way();
+            desk.trail(Stage::Encode, TrailEvent::Started, format!("opened: {way}"), None);
+        }
+        if !encode_cell(segment, (cell, encoder), clean, (&mut outlet, &mut frames))? {
+            return Ok(());
+        }
+    }
+    let done = format!("{way}; {} cells", cells.len());
+    desk.trail(Stage::Encode, TrailEvent::Finished, done, Some(frames));
+    Ok(())
+}
+
+/// Encodes one cell; `false` where a neighbour has gone, which reports why itself.
+fn encode_cell(
+    segment: &Segment,
+    (cell, mut encoder): (&Cell, CellEncoder),
+    clean: &Receiver<Frame>,
+    (outlet, frames): (&mut Outlet, &mut u64),
+) -> Result<bool, Failure> {
+    let extradata = encoder.extradata().to_vec();
+    if outlet.bundles.send(Bundle::Begin { cell: cell.clone(), extradata }).is_err() {
+        return Ok(false);
+    }
+    for index in cell.frames.start..cell.frames.end {
+        let Ok(frame) = clean.recv() else { return Ok(false) };
+        if frame.index != index {
+            let text = format!("frame {} came where frame {index} is due", frame.index);
+            let failure = Failure::new(FailureKind::Internal, Stage::Encode, text);
+            return Err(failure.at(cell.frames));
+        }
+        encoder
+            .encode(frame.picture, &mut |packet| outlet.take(&packet))
+            .map_err(|error| of_cell(&error, cell))?;
+        *frames += 1;
+        segment.desk.progress(*frames);
+    }
+    encoder.finish(&mut |packet| outlet.take(&packet)).map_err(|error| of_cell(&error, cell))?;
+    Ok(outlet.flush().is_ok() && outlet.bundles.send(Bundle::End).is_ok())
+}
+
+/// Gathers packets into bundles.
+struct Outlet {
+    bundles: SyncSender<Bundle>,
+    rows: Vec<PacketRow>,
+    data: Vec<u8>,
+}
+
+impl Outlet {
+    fn take(&mut self, packet: &EncodedPacket<'_>) -> Result<(), MediaError> {
+        let bytes = u32::try_from(packet.data.len())
+            .map_err(|_over| MediaError::Internal("a packet of 4 GiB".to_owned()))?;
+        self.rows.push(PacketRow { pts: packet.pts, bytes, key: packet.key });
+        self.data.extend_from_slice(packet.data);
+        if self.data.len() < BUNDLE_BYTES { Ok(()) } else { self.flush() }
+    }
+
+    fn flush(&mut self) -> Result<(), MediaError> {
+        if self.rows.is_empty() {
+            return Ok(());
+        }
+        let bundle = Bundle::Packets {
+            rows: std::mem::take(&mut self.rows),
+            data: std::mem::take(&mut self.data),
+        };
+        // Its own failure came first and is the one that counts.
+        self.bundles.send(bundle).map_err(|_gone| MediaError::Internal("nobody uploads".to_owned()))
+    }
+}
+
+fn of_cell(error: &MediaError, cell: &Cell) -> Failure {
+    let failure = error.failure(Stage::Encode);
+    if failure.frames.is_none() { failure.at(cell.frames) } else { failure }
+}
