@@ -187,6 +187,12 @@ impl Coordinator {
         tracing::info!("coordinator stopped");
     }
 
+    /// Ends the dispatch loop at whatever point it is.
+    #[cfg(test)]
+    pub(crate) fn kill(&self) {
+        self.dispatch.abort();
+    }
+
     /// Waits until the dispatch loop has ended by itself, and says why where that is a failure.
     pub(crate) async fn ended(&self) -> Result<(), CoordinatorError> {
         let mut ending = self.ending.clone();

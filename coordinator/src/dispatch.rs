@@ -54,6 +54,8 @@ struct Turn {
     /// To perform once the batch is durable; no `Record`, no `Ignored`.
     effects: Vec<Effect>,
     answers: Vec<Answer>,
+    /// Sessions whose worker has left.
+    left: Vec<u64>,
 }
 
 /// What is said once the batch is durable.
@@ -154,7 +156,7 @@ impl Dispatch {
     }
 
     /// A worker goes on purpose: it gets nothing more, and what it holds goes back at once rather
-    /// than when its silence has lasted too long.
+    /// than when its silence has lasted too long. The end of its stream tells it that this is so.
     fn leave(&mut self, worker: &WorkerId, session: u64, turn: &mut Turn) {
         let held: Option<Vec<LeaseId>> = self
             .scheduler
@@ -170,11 +172,12 @@ impl Dispatch {
             self.step(Input::Report { worker: worker.clone(), lease, report }, turn);
         }
         self.step(Input::Detach { worker: worker.clone(), session }, turn);
+        turn.left.push(session);
     }
 
     /// Makes the turn durable, then performs and answers.
     async fn end(&mut self, turn: Turn) -> Result<(), JournalError> {
-        let Turn { batch, effects, answers } = turn;
+        let Turn { batch, effects, answers, left } = turn;
         if !batch.is_empty() {
             self.journal.append(&batch).await?;
         }
@@ -193,6 +196,9 @@ impl Dispatch {
                 self.board.conclude(job, &self.scheduler, &mut self.book);
             }
             self.performer.perform(effect);
+        }
+        for session in left {
+            self.performer.farewell(session);
         }
         for answer in answers {
             self.answer(answer);

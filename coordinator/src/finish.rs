@@ -28,6 +28,8 @@ use tokio::task::JoinSet;
 use crate::dispatch::Orders;
 use crate::finish::work::{Task, Work};
 
+#[cfg(test)]
+pub(crate) use crate::finish::child::main_joining_by;
 pub use crate::finish::child::stitch_main;
 
 /// What is started as a child.

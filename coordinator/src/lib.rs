@@ -17,6 +17,8 @@ mod milestones;
 mod objects;
 mod serve;
 mod shown;
+#[cfg(test)]
+mod tests;
 
 pub use crate::coordinator::{Coordinator, CoordinatorError, CoordinatorOptions};
 pub use crate::finish::stitch_main;

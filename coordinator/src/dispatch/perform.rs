@@ -62,6 +62,11 @@ impl Performer {
         }
     }
 
+    /// Ends the stream of a worker that has left.
+    pub(super) fn farewell(&self, session: u64) {
+        self.sessions.close(session);
+    }
+
     /// A worker for the wire.
     pub(super) fn worker_state(&self, view: &WorkerView<'_>, book: &Book) -> pb::WorkerState {
         let version = view.session.and_then(|session| self.sessions.version_of(session));

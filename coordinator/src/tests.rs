@@ -1,0 +1,372 @@
+//! The coordinator as its workers and clients see it: over real gRPC, with a journal in SQLite, workers
+//! that are played, and a stitch child that is this very test program.
+
+mod fleet;
+mod part;
+mod place;
+
+use std::sync::Arc;
+
+use cleanplate_core::record::Event;
+use cleanplate_proto::v1 as pb;
+use cleanplate_types::failure::FailureKind;
+use cleanplate_types::ids::{CellIndex, LeaseId};
+use tokio_stream::StreamExt as _;
+use tonic::Code;
+
+use crate::tests::fleet::FakeWorker;
+use crate::tests::part::Spoilt;
+use crate::tests::place::{Place, Refusing};
+
+#[tokio::test]
+async fn a_job_goes_from_submission_to_its_movie_and_leaves_nothing_in_the_store() {
+    let place = Place::new();
+    let running = place.start().await;
+    let mut jobs = running.jobs();
+    let id = place.submit(&mut jobs, None).await.unwrap();
+    assert!(id.starts_with("job-"), "{id}");
+    let mut states = jobs.watch(pb::WatchRequest { job: id.clone() }).await.unwrap().into_inner();
+    FakeWorker::attach(&running, "w1").await.work(&place, &running, &id).await;
+    let mut last = None;
+    while let Some(state) = states.next().await {
+        last = Some(state.unwrap());
+    }
+    let last = last.unwrap();
+    let outcome = last.outcome.unwrap();
+    assert_eq!((outcome.kind.as_str(), last.phase.as_str()), ("done", "done"), "{outcome:?}");
+    assert_eq!((last.frames_done, last.frames_total), (30, 30));
+    let told = ["fallback in encode: nvenc -> libx264: no card (3 times)", "played"];
+    assert_eq!(last.notes, told);
+    let movie = std::fs::read(place.output()).unwrap();
+    assert_eq!(movie, part::movie(), "every part, in order, once");
+    assert_eq!(outcome.output_bytes, movie.len() as u64);
+    running.swept(&place).await;
+}
+
+#[tokio::test]
+async fn a_job_is_shown_with_every_attempt_and_the_trail_of_each() {
+    let place = Place::new();
+    let running = place.start().await;
+    let mut jobs = running.jobs();
+    let id = place.submit(&mut jobs, Some("j")).await.unwrap();
+    FakeWorker::attach(&running, "w1").await.work(&place, &running, &id).await;
+    let shown = jobs.show(pb::ShowRequest { job: id }).await.unwrap().into_inner();
+    let told: Vec<_> =
+        shown.attempts.iter().map(|one| (one.work.as_str(), one.outcome.as_str())).collect();
+    assert_eq!(told.first(), Some(&("intake", "done")));
+    assert_eq!(told.iter().filter(|one| **one == ("segment", "done")).count(), 3, "{told:?}");
+    let stitch = shown.attempts.iter().find(|one| one.work == "stitch").unwrap();
+    assert_eq!(stitch.outcome, "done");
+    let stages: Vec<_> =
+        stitch.trail.iter().map(|line| (line.stage.as_str(), line.event.as_str())).collect();
+    assert_eq!(stages, [("stitch", "started"), ("stitch", "finished"), ("publish", "finished")]);
+    let segment = shown.attempts.iter().find(|one| one.work == "segment").unwrap();
+    assert_eq!((segment.worker.as_str(), segment.trail.len()), ("w1", 1));
+    assert_eq!(shown.request.unwrap().cell_frames, Some(10));
+}
+
+#[tokio::test]
+async fn what_is_told_under_a_lease_that_is_not_current_changes_nothing() {
+    let place = Place::new();
+    let running = place.start().await;
+    let mut jobs = running.jobs();
+    let id = place.submit(&mut jobs, Some("j")).await.unwrap();
+    let mut worker = FakeWorker::attach(&running, "w1").await;
+    let intake = worker.granted().await;
+    let mut zombie = FakeWorker::attach(&running, "w2").await;
+    jobs.drain_worker(pb::DrainWorkerRequest { worker: "w2".to_owned() }).await.unwrap();
+    zombie.drained().await;
+    let nobodys = LeaseId(intake.lease.0 + 1000);
+    zombie.fail(intake.lease, FailureKind::BadInput, "another's").await;
+    zombie.fail(nobodys, FailureKind::BadInput, "nobody's").await;
+    zombie.leave().await;
+    assert!(zombie.is_cut_off().await, "all that it said has been read");
+    worker.fail(nobodys, FailureKind::BadInput, "nobody's").await;
+    worker.perform(&place, intake).await;
+    assert_eq!(worker.work(&place, &running, &id).await.kind, "done");
+}
+
+#[tokio::test]
+async fn a_worker_of_another_protocol_version_is_told_both_versions() {
+    let place = Place::new();
+    let running = place.start().await;
+    let other = cleanplate_proto::PROTOCOL_VERSION + 1;
+    let Err(status) = FakeWorker::hello(&running, "w1", other, &[]).await else {
+        panic!("it must be refused")
+    };
+    assert_eq!(status.code(), Code::FailedPrecondition);
+    let words = ["9.9.9", env!("CARGO_PKG_VERSION"), "run the same version of cleanplate"];
+    assert!(words.iter().all(|word| status.message().contains(word)), "{status}");
+}
+
+#[tokio::test]
+async fn a_coordinator_takes_up_where_the_one_before_it_was_killed() {
+    let place = Place::new();
+    let first = place.start().await;
+    let id = place.submit(&mut first.jobs(), Some("j")).await.unwrap();
+    let mut worker = FakeWorker::attach(&first, "w1").await;
+    for _ in 0..2 {
+        let granted = worker.granted().await;
+        worker.perform(&place, granted).await;
+    }
+    // This one is under way when the coordinator dies, and handed in to the next.
+    let held = worker.granted().await;
+    first.kill().await;
+    let second = place.start().await;
+    let mut worker = FakeWorker::attach_holding(&second, "w1", &[held.lease]).await;
+    worker.perform(&place, held).await;
+    assert_eq!(worker.work(&place, &second, &id).await.kind, "done");
+    assert_eq!(std::fs::read(place.output()).unwrap(), part::movie());
+    let shown = second.jobs().show(pb::ShowRequest { job: id }).await.unwrap().into_inner();
+    let fates = |work: &str| -> Vec<_> {
+        let attempts = shown.attempts.iter().filter(|one| one.work == work);
+        attempts.map(|one| one.outcome.clone()).collect()
+    };
+    assert_eq!(fates("segment"), ["done", "done", "done"], "no cell was made twice");
+    assert_eq!(fates("stitch"), ["revoked", "done"], "it started again from its first part");
+}
+
+#[tokio::test]
+async fn a_movie_that_was_published_when_the_coordinator_died_is_published_again() {
+    let place = Place::new();
+    let refuses = |event: &Event| matches!(event, Event::Ended(_));
+    let journal = place.journal().await;
+    let first = place.start_on(Arc::new(Refusing { journal, refuses })).await;
+    let id = place.submit(&mut first.jobs(), Some("j")).await.unwrap();
+    let mut worker = FakeWorker::attach(&first, "w1").await;
+    for _ in 0..4 {
+        let granted = worker.granted().await;
+        worker.perform(&place, granted).await;
+    }
+    let error = first.ended().await;
+    assert!(error.to_string().contains("cannot be made durable"), "{error}");
+    assert_eq!(std::fs::read(place.output()).unwrap(), part::movie());
+    let second = place.start().await;
+    assert_eq!(second.outcome(&id).await.kind, "done");
+    assert_eq!(std::fs::read(place.output()).unwrap(), part::movie());
+    second.swept(&place).await;
+}
+
+#[tokio::test]
+async fn a_part_that_is_lost_or_damaged_is_made_again() {
+    for how in [Spoilt::Lost, Spoilt::Damaged, Spoilt::ManifestLost] {
+        let place = Place::new();
+        let running = place.start().await;
+        let id = place.submit(&mut running.jobs(), Some("j")).await.unwrap();
+        let mut worker = FakeWorker::attach(&running, "w1").await;
+        worker.spoil(CellIndex(1), how);
+        assert_eq!(worker.work(&place, &running, &id).await.kind, "done", "{how:?}");
+        assert_eq!(std::fs::read(place.output()).unwrap(), part::movie(), "{how:?}");
+        running.stop().await;
+        let discarded = place.records().await.into_iter().find_map(|record| match record.event {
+            Event::PartDiscarded { cell, failure } => Some((cell, failure)),
+            _ => None,
+        });
+        let (cell, failure) = discarded.unwrap();
+        assert_eq!(cell, CellIndex(1), "{how:?}");
+        assert_eq!(failure.frames.unwrap().to_string(), "10..20", "{how:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_stitch_that_crashes_is_tried_again() {
+    let place = Place::new();
+    place.play("crash once");
+    let running = place.start().await;
+    let id = place.submit(&mut running.jobs(), Some("j")).await.unwrap();
+    let mut worker = FakeWorker::attach(&running, "w1").await;
+    assert_eq!(worker.work(&place, &running, &id).await.kind, "done");
+    let shown = running.jobs().show(pb::ShowRequest { job: id }).await.unwrap().into_inner();
+    let crashed = shown.attempts.iter().find(|one| one.work == "stitch").unwrap();
+    assert_eq!(crashed.outcome, "failed");
+    assert_eq!(crashed.failure.as_ref().unwrap().kind, "engine_crashed");
+}
+
+#[tokio::test]
+async fn a_cancelled_job_publishes_nothing_and_is_swept() {
+    let place = Place::new();
+    let running = place.start().await;
+    let mut jobs = running.jobs();
+    let id = place.submit(&mut jobs, Some("j")).await.unwrap();
+    let mut worker = FakeWorker::attach(&running, "w1").await;
+    for _ in 0..2 {
+        let granted = worker.granted().await;
+        worker.perform(&place, granted).await;
+    }
+    let held = worker.granted().await;
+    for _ in 0..2 {
+        jobs.cancel(pb::CancelRequest { job: id.clone() }).await.unwrap();
+    }
+    assert_eq!(worker.revoked().await, held.lease);
+    assert_eq!(running.outcome(&id).await.kind, "cancelled");
+    running.swept(&place).await;
+    assert_eq!(place.videos(), ["in.mp4"]);
+    let status = jobs.cancel(pb::CancelRequest { job: "other".to_owned() }).await.unwrap_err();
+    assert_eq!(status.code(), Code::NotFound);
+}
+
+#[tokio::test]
+async fn an_output_that_is_the_input_or_cannot_be_written_is_refused_at_the_door() {
+    let place = Place::new();
+    let running = place.start().await;
+    let mut jobs = running.jobs();
+    let link = place.folder().join("link.mp4");
+    std::os::unix::fs::symlink(place.input(), &link).unwrap();
+    let absent = place.folder().join("absent/out.mp4");
+    let cases = [
+        (place.input(), Code::InvalidArgument, "the output is the input"),
+        (link, Code::InvalidArgument, "the output is the input"),
+        (absent, Code::FailedPrecondition, "create it first"),
+        (place.folder(), Code::FailedPrecondition, "is a folder"),
+    ];
+    for (output, code, words) in cases {
+        let output = output.display().to_string();
+        let request = Some(pb::JobRequest { output, ..place.request() });
+        let status = jobs.submit(pb::SubmitRequest { request, job: None }).await.unwrap_err();
+        assert_eq!(status.code(), code, "{status}");
+        assert!(status.message().contains(words), "{status}");
+    }
+    let listed = jobs.list(pb::ListRequest { limit: 0 }).await.unwrap().into_inner().jobs;
+    assert_eq!(listed, []);
+    assert_eq!(place.videos(), ["in.mp4", "link.mp4"]);
+}
+
+#[tokio::test]
+async fn the_same_id_is_the_same_job_and_another_request_under_it_is_refused() {
+    let place = Place::new();
+    let running = place.start().await;
+    let mut jobs = running.jobs();
+    for _ in 0..2 {
+        assert_eq!(place.submit(&mut jobs, Some("mine")).await.unwrap(), "mine");
+    }
+    let request = Some(pb::JobRequest { quality: Some(30), ..place.request() });
+    let submit = pb::SubmitRequest { request, job: Some("mine".to_owned()) };
+    assert_eq!(jobs.submit(submit).await.unwrap_err().code(), Code::AlreadyExists);
+    let status = place.submit(&mut jobs, Some("Not an id")).await.unwrap_err();
+    assert_eq!(status.code(), Code::InvalidArgument);
+    let listed = jobs.list(pb::ListRequest { limit: 0 }).await.unwrap().into_inner().jobs;
+    let told: Vec<_> =
+        listed.iter().map(|one| (one.phase.as_str(), one.waits_for.as_str())).collect();
+    assert_eq!(told, [("queued", "no worker is attached")]);
+}
+
+#[tokio::test]
+async fn a_retry_of_what_has_not_ended_or_is_done_says_so() {
+    let place = Place::new();
+    let running = place.start().await;
+    let mut jobs = running.jobs();
+    let id = place.submit(&mut jobs, Some("j")).await.unwrap();
+    let retry = || pb::RetryRequest { job: id.clone() };
+    let status = jobs.retry(retry()).await.unwrap_err();
+    assert!(status.message().contains("has not ended yet"), "{status}");
+    let mut worker = FakeWorker::attach(&running, "w1").await;
+    let intake = worker.granted().await;
+    worker.fail(intake.lease, FailureKind::BadInput, "not a video").await;
+    let failure = running.outcome(&id).await.failure.unwrap();
+    assert_eq!((failure.kind.as_str(), failure.worker.as_str()), ("bad_input", "w1"));
+    jobs.retry(retry()).await.unwrap();
+    assert_eq!(worker.work(&place, &running, &id).await.kind, "done");
+    let status = jobs.retry(retry()).await.unwrap_err();
+    assert!(status.message().contains("has ended (done)"), "{status}");
+}
+
+#[tokio::test]
+async fn what_a_leaving_worker_holds_goes_to_another_at_once() {
+    let place = Place::new();
+    let running = place.start().await;
+    let id = place.submit(&mut running.jobs(), Some("j")).await.unwrap();
+    let mut leaver = FakeWorker::attach(&running, "w1").await;
+    leaver.granted().await;
+    let mut heir = FakeWorker::attach(&running, "w2").await;
+    leaver.leave().await;
+    assert_eq!(heir.work(&place, &running, &id).await.kind, "done");
+    let workers = running.workers().await;
+    let told: Vec<_> = workers.iter().map(|one| (one.worker.as_str(), one.frames_done)).collect();
+    assert_eq!(told, [("w2", 30)], "who left is not listed");
+    assert_eq!((workers[0].tier.as_str(), workers[0].version.as_str()), ("cpu", "9.9.9"));
+}
+
+#[tokio::test]
+async fn a_drained_worker_is_told_and_gets_no_more() {
+    let place = Place::new();
+    let running = place.start().await;
+    let mut jobs = running.jobs();
+    let mut worker = FakeWorker::attach(&running, "w1").await;
+    let drain = |worker: &str| pb::DrainWorkerRequest { worker: worker.to_owned() };
+    jobs.drain_worker(drain("w1")).await.unwrap();
+    worker.drained().await;
+    place.submit(&mut jobs, Some("j")).await.unwrap();
+    assert_eq!(running.workers().await[0].state, "draining");
+    assert_eq!(running.state("j").await.leases, 0);
+    assert_eq!(jobs.drain_worker(drain("w9")).await.unwrap_err().code(), Code::NotFound);
+}
+
+#[tokio::test]
+async fn a_journal_that_cannot_be_written_stops_the_coordinator_and_nothing_is_performed() {
+    let place = Place::new();
+    let refuses = |event: &Event| matches!(event, Event::Leased { .. });
+    let journal = place.journal().await;
+    let running = place.start_on(Arc::new(Refusing { journal, refuses })).await;
+    let mut worker = FakeWorker::attach(&running, "w1").await;
+    let status = place.submit(&mut running.jobs(), None).await.unwrap_err();
+    assert_eq!(status.code(), Code::Unavailable);
+    assert!(worker.is_cut_off().await, "it was granted nothing");
+    let error = running.ended().await;
+    assert!(error.to_string().contains("cannot be made durable"), "{error}");
+}
+
+#[tokio::test]
+async fn health_and_reflection_answer() {
+    use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
+    use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
+    use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
+    let place = Place::new();
+    let running = place.start().await;
+    let mut health = tonic_health::pb::health_client::HealthClient::new(running.channel());
+    for service in ["", "cleanplate.v1.Fleet", "cleanplate.v1.Jobs"] {
+        let request = tonic_health::pb::HealthCheckRequest { service: service.to_owned() };
+        let status = health.check(request).await.unwrap().into_inner().status();
+        assert_eq!(status.as_str_name(), "SERVING", "{service}");
+    }
+    let question = tonic_reflection::pb::v1::ServerReflectionRequest {
+        host: String::new(),
+        message_request: Some(MessageRequest::ListServices(String::new())),
+    };
+    let mut client = ServerReflectionClient::new(running.channel());
+    let asked = client.server_reflection_info(tokio_stream::once(question)).await;
+    let answer = asked.unwrap().into_inner().next().await.unwrap().unwrap().message_response;
+    let Some(MessageResponse::ListServicesResponse(list)) = answer else { panic!("{answer:?}") };
+    let names: Vec<_> = list.service.iter().map(|one| one.name.as_str()).collect();
+    for service in ["cleanplate.v1.Fleet", "cleanplate.v1.Jobs", "grpc.health.v1.Health"] {
+        assert!(names.contains(&service), "{service} is not in {names:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_address_in_use_is_named_with_a_remedy() {
+    let first = crate::listen("127.0.0.1:0").await.unwrap();
+    let address = first.local_addr().unwrap().to_string();
+    let text = crate::listen(&address).await.unwrap_err().to_string();
+    assert!(text.contains(&address) && text.contains("--listen"), "{text}");
+}
+
+#[tokio::test]
+async fn a_stopped_coordinator_ends_its_streams_and_frees_its_journal() {
+    let place = Place::new();
+    let running = place.start().await;
+    let mut jobs = running.jobs();
+    let id = place.submit(&mut jobs, Some("j")).await.unwrap();
+    let mut states = jobs.watch(pb::WatchRequest { job: id.clone() }).await.unwrap().into_inner();
+    states.next().await.unwrap().unwrap();
+    let mut worker = FakeWorker::attach(&running, "w1").await;
+    worker.granted().await;
+    running.stop().await;
+    let mut last = states.next().await.unwrap();
+    while last.is_ok() {
+        last = states.next().await.unwrap();
+    }
+    assert_eq!(last.unwrap_err().code(), Code::Unavailable);
+    assert!(worker.is_cut_off().await);
+    let again = place.start().await;
+    assert_eq!(again.state(&id).await.job, id);
+}

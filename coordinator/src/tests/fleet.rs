@@ -1,0 +1,221 @@
+//! A played worker: speaks the real protocol, stores real objects, computes nothing.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use cleanplate_proto::v1 as pb;
+use cleanplate_proto::v1::fleet_client::FleetClient;
+use cleanplate_store::{Location, SourceReader, keys, kinds};
+use cleanplate_types::brief::JobBrief;
+use cleanplate_types::failure::{Failure, FailureKind, Stage};
+use cleanplate_types::ids::{CellIndex, JobId, LeaseId};
+use cleanplate_types::object::ObjectRef;
+use cleanplate_types::source::SourceRef;
+use cleanplate_types::trail::{TrailEntry, TrailEvent};
+use pb::from_worker::Message as Up;
+use pb::to_worker::Message as Down;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Status, Streaming};
+
+use crate::tests::part::{self, Spoilt};
+use crate::tests::place::{PATIENCE, Place, Running};
+
+pub(super) struct FakeWorker {
+    up: mpsc::Sender<pb::FromWorker>,
+    down: Streaming<pb::ToWorker>,
+    spoilt: BTreeMap<CellIndex, Spoilt>,
+}
+
+/// What was granted.
+#[derive(Debug, Clone)]
+pub(super) struct Granted {
+    pub(super) lease: LeaseId,
+    job: JobId,
+    work: pb::grant::Work,
+}
+
+impl FakeWorker {
+    pub(super) async fn hello(
+        running: &Running,
+        name: &str,
+        protocol: u32,
+        holding: &[LeaseId],
+    ) -> Result<Self, Status> {
+        let (up, waiting) = mpsc::channel(64);
+        let encoder = pb::EncoderProof { name: "libx264".to_owned(), build: "played".to_owned() };
+        let hello = pb::Hello {
+            protocol,
+            version: "9.9.9".to_owned(),
+            worker: name.to_owned(),
+            card: None,
+            slots: 1,
+            encoders: vec![encoder],
+            holding: holding.iter().map(|lease| lease.0).collect(),
+        };
+        up.send(pb::FromWorker { message: Some(Up::Hello(hello)) }).await.unwrap();
+        let mut client = FleetClient::new(running.connect().await);
+        let down = client.attend(ReceiverStream::new(waiting)).await?.into_inner();
+        Ok(Self { up, down, spoilt: BTreeMap::new() })
+    }
+
+    pub(super) async fn attach(running: &Running, name: &str) -> Self {
+        Self::attach_holding(running, name, &[]).await
+    }
+
+    pub(super) async fn attach_holding(running: &Running, name: &str, holding: &[LeaseId]) -> Self {
+        let protocol = cleanplate_proto::PROTOCOL_VERSION;
+        let mut worker = Self::hello(running, name, protocol, holding).await.unwrap();
+        let Some(Down::Welcome(welcome)) = worker.next().await else { panic!("no welcome") };
+        assert_eq!(welcome.heartbeat_ms, 3_333);
+        worker
+    }
+
+    /// The next message; nothing where the stream has ended.
+    async fn next(&mut self) -> Option<Down> {
+        let message = tokio::time::timeout(PATIENCE, self.down.message()).await;
+        message.expect("the coordinator says something").ok().flatten()?.message
+    }
+
+    pub(super) async fn granted(&mut self) -> Granted {
+        match self.next().await {
+            Some(Down::Grant(grant)) => Granted {
+                lease: LeaseId(grant.lease),
+                job: JobId::parse(&grant.job).unwrap(),
+                work: grant.work.unwrap(),
+            },
+            other => panic!("a grant was due, not {other:?}"),
+        }
+    }
+
+    pub(super) async fn revoked(&mut self) -> LeaseId {
+        match self.next().await {
+            Some(Down::Revoke(revoke)) => LeaseId(revoke.lease),
+            other => panic!("a revocation was due, not {other:?}"),
+        }
+    }
+
+    pub(super) async fn drained(&mut self) {
+        let message = self.next().await;
+        assert!(matches!(message, Some(Down::Drain(_))), "a drain was due, not {message:?}");
+    }
+
+    /// Whether the stream ends with nothing more granted.
+    pub(super) async fn is_cut_off(&mut self) -> bool {
+        loop {
+            match self.next().await {
+                None => return true,
+                Some(Down::Grant(_)) => return false,
+                Some(Down::Welcome(_) | Down::Revoke(_) | Down::Drain(_)) => {}
+            }
+        }
+    }
+
+    async fn say(&self, message: Up) {
+        self.up.send(pb::FromWorker { message: Some(message) }).await.unwrap();
+    }
+
+    pub(super) async fn fail(&self, lease: LeaseId, kind: FailureKind, words: &str) {
+        let failure = Some(Failure::new(kind, Stage::Intake, words).into());
+        self.say(Up::LeaseFailed(pb::LeaseFailed { lease: lease.0, failure })).await;
+    }
+
+    pub(super) async fn leave(&self) {
+        self.say(Up::Leaving(pb::Leaving { when_done: false })).await;
+    }
+
+    /// The cell's part, the next time it is made, comes to harm after it was handed in.
+    pub(super) fn spoil(&mut self, cell: CellIndex, how: Spoilt) {
+        self.spoilt.insert(cell, how);
+    }
+
+    /// Does all that is granted, until the job has ended.
+    pub(super) async fn work(
+        &mut self,
+        place: &Place,
+        running: &Running,
+        job: &str,
+    ) -> pb::Outcome {
+        let ended = running.outcome(job);
+        tokio::pin!(ended);
+        loop {
+            let message = tokio::select! {
+                outcome = &mut ended => return outcome,
+                message = self.down.message() => message.unwrap(),
+            };
+            match message.and_then(|to| to.message) {
+                Some(Down::Grant(grant)) => {
+                    let lease = LeaseId(grant.lease);
+                    let job = JobId::parse(&grant.job).unwrap();
+                    self.perform(place, Granted { lease, job, work: grant.work.unwrap() }).await;
+                }
+                Some(Down::Revoke(_)) => {}
+                other => panic!("a grant was due, not {other:?}"),
+            }
+        }
+    }
+
+    pub(super) async fn perform(&mut self, place: &Place, granted: Granted) {
+        let Granted { lease, job, work } = granted;
+        match work {
+            pb::grant::Work::Intake(intake) => {
+                assert!(intake.output.ends_with("/out.mp4"), "{}", intake.output);
+                self.intake(place, lease, &job, &intake.url).await;
+            }
+            pb::grant::Work::Segment(segment) => self.segment(place, lease, &job, segment).await,
+            other => panic!("nobody asked for {other:?}"),
+        }
+    }
+
+    async fn intake(&self, place: &Place, lease: LeaseId, job: &JobId, url: &str) {
+        let reader = SourceReader::open(&Location::parse(url).unwrap(), None).await.unwrap();
+        let head = reader.head().clone();
+        let source = SourceRef { url: url.to_owned(), bytes: head.bytes, version: head.version };
+        let description = (keys::description(job, lease), part::description());
+        let table = (keys::table(job, lease), part::table());
+        let description =
+            place.store.put_value(&description.0, kinds::DESCRIPTION, &description.1).await;
+        let table = place.store.put_value(&table.0, kinds::TABLE, &table.1).await;
+        self.say(Up::IntakeDone(pb::IntakeDone {
+            lease: lease.0,
+            source: Some(source.into()),
+            description: Some(description.unwrap().into()),
+            table: Some(table.unwrap().into()),
+            frames: part::FRAMES,
+        }))
+        .await;
+    }
+
+    async fn segment(&mut self, place: &Place, lease: LeaseId, job: &JobId, work: pb::Segment) {
+        let brief: ObjectRef = work.brief.unwrap().try_into().unwrap();
+        let brief: JobBrief = place.store.get_value(&brief, kinds::BRIEF).await.unwrap();
+        for cell in (work.first_cell..work.first_cell + work.cells).map(CellIndex) {
+            let key = keys::part(job, cell, lease);
+            let stored = place.store.put(&key, part::bytes(cell).into()).await.unwrap();
+            let manifest = part::manifest(&brief, cell, lease, stored);
+            let manifest_key = keys::manifest(job, cell, lease);
+            let stored =
+                place.store.put_value(&manifest_key, kinds::MANIFEST, &manifest).await.unwrap();
+            match self.spoilt.remove(&cell) {
+                None => {}
+                Some(Spoilt::Lost) => place.store.delete(&key).await.unwrap(),
+                Some(Spoilt::ManifestLost) => place.store.delete(&manifest_key).await.unwrap(),
+                Some(Spoilt::Damaged) => {
+                    let other = Bytes::from(vec![b'?'; part::bytes(cell).len()]);
+                    place.store.put(&key, other).await.unwrap();
+                }
+            }
+            let part = Some(manifest.summary(stored).into());
+            self.say(Up::CellDone(pb::CellDone { lease: lease.0, part })).await;
+        }
+        let line = TrailEntry {
+            at_ms: 5,
+            stage: Stage::Encode,
+            event: TrailEvent::Fallback,
+            detail: "nvenc -> libx264: no card".to_owned(),
+            count: None,
+        };
+        self.say(Up::Trail(pb::Trail { lease: lease.0, entries: vec![line.into()] })).await;
+        self.say(Up::LeaseDone(pb::LeaseDone { lease: lease.0 })).await;
+    }
+}

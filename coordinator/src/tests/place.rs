@@ -1,0 +1,282 @@
+//! Where a test's coordinator lives: its folder, journal and store, and the way to it.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use cleanplate_child::ChildProgram;
+use cleanplate_core::config::SchedulerConfig;
+use cleanplate_core::record::{Event, Record};
+use cleanplate_proto::v1 as pb;
+use cleanplate_proto::v1::jobs_client::JobsClient;
+use cleanplate_store::Store;
+use cleanplate_types::ids::JobId;
+use cleanplate_types::request::EncoderChoice;
+use hyper_util::rt::TokioIo;
+use tokio::io::DuplexStream;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::Status;
+use tonic::transport::{Channel, Endpoint};
+
+use crate::finish::StitchProgram;
+use crate::tests::part;
+use crate::{
+    Batch, Coordinator, CoordinatorError, CoordinatorOptions, Journal, JournalError, SqliteJournal,
+    TrailLine,
+};
+
+/// How long anything may take before a test is taken to hang.
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+
+pub(super) struct Place {
+    folder: tempfile::TempDir,
+    pub(super) store: Store,
+    /// What the stitch child is to play.
+    play: Mutex<String>,
+}
+
+impl Place {
+    pub(super) fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let place = Self { folder, store: Store::in_memory(), play: Mutex::new("join".to_owned()) };
+        std::fs::create_dir(place.folder()).unwrap();
+        std::fs::write(place.input(), b"a video, as far as anybody here knows").unwrap();
+        place
+    }
+
+    pub(super) fn folder(&self) -> PathBuf {
+        self.folder.path().join("videos")
+    }
+
+    pub(super) fn input(&self) -> PathBuf {
+        self.folder().join("in.mp4")
+    }
+
+    pub(super) fn output(&self) -> PathBuf {
+        self.folder().join("out.mp4")
+    }
+
+    pub(super) fn videos(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(self.folder()).unwrap();
+        let mut names: Vec<_> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    pub(super) fn play(&self, what: &str) {
+        what.clone_into(&mut self.play.lock().unwrap());
+    }
+
+    pub(super) async fn journal(&self) -> SqliteJournal {
+        SqliteJournal::open(&self.folder.path().join("journal.db")).await.unwrap()
+    }
+
+    /// The records of job `j`, once no coordinator has the journal any more.
+    pub(super) async fn records(&self) -> Vec<Record> {
+        self.journal().await.records_of(&JobId::parse("j").unwrap()).await.unwrap()
+    }
+
+    pub(super) async fn start(&self) -> Running {
+        self.start_on(Arc::new(self.journal().await)).await
+    }
+
+    pub(super) async fn start_on(&self, journal: Arc<dyn Journal>) -> Running {
+        let scheduler =
+            SchedulerConfig { rest_ms: 1, encoder_grace_ms: 0, ..SchedulerConfig::default() };
+        let executable = std::env::current_exe().unwrap();
+        let options = CoordinatorOptions {
+            journal,
+            store: self.store.clone(),
+            scheduler,
+            encoder_default: EncoderChoice::Auto,
+            program: executable.clone(),
+            engine_silent: PATIENCE,
+        };
+        let marker = self.folder.path().join("marker").display().to_string();
+        let program = ChildProgram {
+            executable,
+            arguments: part::CHILD.map(str::to_owned).to_vec(),
+            environment: vec![
+                (part::PLAY.to_owned(), self.play.lock().unwrap().clone()),
+                (part::MARKER.to_owned(), marker),
+            ],
+        };
+        let program = StitchProgram::played_by(program);
+        Running::of(Coordinator::start_with(options, program).await.unwrap()).await
+    }
+
+    pub(super) async fn submit(
+        &self,
+        jobs: &mut JobsClient<Channel>,
+        job: Option<&str>,
+    ) -> Result<String, Status> {
+        let request = Some(self.request());
+        let submit = pb::SubmitRequest { request, job: job.map(str::to_owned) };
+        Ok(jobs.submit(submit).await?.into_inner().job)
+    }
+
+    /// Three cells of ten frames, a segment each.
+    pub(super) fn request(&self) -> pb::JobRequest {
+        pb::JobRequest {
+            input: self.input().display().to_string(),
+            output: self.output().display().to_string(),
+            encoder: "libx264".to_owned(),
+            cell_frames: Some(10),
+            segment_frames: Some(10),
+            ..pb::JobRequest::default()
+        }
+    }
+}
+
+/// A coordinator that is served inside this process.
+pub(super) struct Running {
+    coordinator: Arc<Coordinator>,
+    connections: mpsc::Sender<io::Result<DuplexStream>>,
+    stop: watch::Sender<bool>,
+    serving: JoinHandle<Result<(), CoordinatorError>>,
+    channel: Channel,
+}
+
+impl Running {
+    async fn of(coordinator: Coordinator) -> Self {
+        let coordinator = Arc::new(coordinator);
+        let (connections, incoming) = mpsc::channel(8);
+        let (stop, mut stopped) = watch::channel(false);
+        let served = Arc::clone(&coordinator);
+        let serving = tokio::spawn(async move {
+            let stopped = async move {
+                stopped.wait_for(|stop| *stop).await.unwrap();
+            };
+            served.serve_in_process(ReceiverStream::new(incoming), stopped).await
+        });
+        let channel = connect(connections.clone()).await;
+        Self { coordinator, connections, stop, serving, channel }
+    }
+
+    /// A connection of its own.
+    pub(super) async fn connect(&self) -> Channel {
+        connect(self.connections.clone()).await
+    }
+
+    pub(super) fn channel(&self) -> Channel {
+        self.channel.clone()
+    }
+
+    pub(super) fn jobs(&self) -> JobsClient<Channel> {
+        JobsClient::new(self.channel())
+    }
+
+    pub(super) async fn state(&self, job: &str) -> pb::JobState {
+        let request = pb::ShowRequest { job: job.to_owned() };
+        self.jobs().show(request).await.unwrap().into_inner().state.unwrap()
+    }
+
+    pub(super) async fn workers(&self) -> Vec<pb::WorkerState> {
+        self.jobs().workers(pb::WorkersRequest {}).await.unwrap().into_inner().workers
+    }
+
+    /// Waits for a job's end.
+    pub(super) async fn outcome(&self, job: &str) -> pb::Outcome {
+        let request = pb::WatchRequest { job: job.to_owned() };
+        let mut states = self.jobs().watch(request).await.unwrap().into_inner();
+        let to_the_end = async {
+            loop {
+                let state = states.message().await.unwrap().expect("a watch ends with the job");
+                if let Some(outcome) = state.outcome {
+                    return outcome;
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, to_the_end).await.expect("the job ends")
+    }
+
+    /// Waits until nothing of any job is in the store.
+    pub(super) async fn swept(&self, place: &Place) {
+        let empty = async {
+            while !place.store.list("jobs").await.unwrap().is_empty() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, empty).await.expect("the job is swept");
+    }
+
+    /// Ends the loop at whatever point it is, as a kill would.
+    pub(super) async fn kill(self) {
+        self.coordinator.kill();
+        self.serving.await.unwrap().unwrap_err();
+        let journal = Arc::downgrade(&self.coordinator.journal);
+        drop((self.coordinator, self.channel));
+        let let_go = async {
+            while journal.strong_count() > 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, let_go).await.expect("its tasks end");
+    }
+
+    pub(super) async fn stop(self) {
+        self.stop.send_replace(true);
+        self.serving.await.unwrap().unwrap();
+        let coordinator = Arc::into_inner(self.coordinator).expect("the server has let it go");
+        coordinator.stop().await;
+    }
+
+    /// Waits until it has ended by itself.
+    pub(super) async fn ended(self) -> CoordinatorError {
+        self.serving.await.unwrap().expect_err("nobody stopped it")
+    }
+}
+
+async fn connect(connections: mpsc::Sender<io::Result<DuplexStream>>) -> Channel {
+    let connector = tower::service_fn(move |_uri| {
+        let connections = connections.clone();
+        async move {
+            let (ours, theirs) = tokio::io::duplex(1 << 16);
+            connections.send(Ok(theirs)).await.map_err(io::Error::other)?;
+            Ok::<_, io::Error>(TokioIo::new(ours))
+        }
+    });
+    Endpoint::from_static("http://in-process").connect_with_connector(connector).await.unwrap()
+}
+
+/// A journal that takes nothing of the kind that `refuses` says.
+#[derive(Debug)]
+pub(super) struct Refusing {
+    pub(super) journal: SqliteJournal,
+    pub(super) refuses: fn(&Event) -> bool,
+}
+
+#[async_trait::async_trait]
+impl Journal for Refusing {
+    async fn load(&self) -> Result<Vec<Record>, JournalError> {
+        self.journal.load().await
+    }
+
+    async fn append(&self, batch: &Batch) -> Result<(), JournalError> {
+        if batch.records.iter().any(|record| (self.refuses)(&record.event)) {
+            let source = io::ErrorKind::StorageFull.into();
+            return Err(JournalError::Folder { path: PathBuf::from("/state"), source });
+        }
+        self.journal.append(batch).await
+    }
+
+    async fn records_of(&self, job: &JobId) -> Result<Vec<Record>, JournalError> {
+        self.journal.records_of(job).await
+    }
+
+    async fn trails_of(&self, job: &JobId) -> Result<Vec<TrailLine>, JournalError> {
+        self.journal.trails_of(job).await
+    }
+
+    async fn fallbacks(&self) -> Result<Vec<TrailLine>, JournalError> {
+        self.journal.fallbacks().await
+    }
+
+    async fn close(&self) {
+        self.journal.close().await;
+    }
+}
