@@ -64,8 +64,14 @@ impl Scheduler {
     }
 
     pub(super) fn heartbeat(&mut self, id: &WorkerId, session: u64, effects: &mut Vec<Effect>) {
-        if self.is_current(id, session, effects) {
-            self.hear(id);
+        if !self.is_current(id, session, effects) {
+            return;
+        }
+        self.hear(id, effects);
+        let gone = |worker: &Worker| worker.draining && worker.leases.is_empty();
+        if self.fleet.worker(id).is_some_and(gone) {
+            // It should have gone: it was not told, or did not hear.
+            effects.push(Effect::DrainWorker { worker: id.clone(), session });
         }
     }
 
@@ -87,7 +93,7 @@ impl Scheduler {
     }
 
     /// A worker gave a sign of life.
-    pub(super) fn hear(&mut self, id: &WorkerId) {
+    pub(super) fn hear(&mut self, id: &WorkerId, effects: &mut Vec<Effect>) {
         let now = self.now;
         let Some(worker) = self.fleet.touch(id) else {
             return;
@@ -95,9 +101,12 @@ impl Scheduler {
         worker.last_seen = now;
         if worker.silent {
             let deadline = now.after(worker.silence_ms);
-            self.edit_worker(id, |worker| worker.silent = false);
+            let ((), changed) = self.edit_worker(id, |worker| worker.silent = false);
             self.arm(deadline, Timer::Worker(id.clone()));
             self.matchable = true;
+            if changed {
+                self.encoders_changed(effects);
+            }
         }
     }
 

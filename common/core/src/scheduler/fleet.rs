@@ -54,13 +54,14 @@ impl Worker {
         }
     }
 
+    /// Whether work may wait for it: it is attached, does not drain, and is not taken for dead.
+    pub(crate) const fn stays(&self) -> bool {
+        self.session.is_some() && !self.draining && !self.silent && self.slots > 0
+    }
+
     /// Whether it may get leases at all.
     pub(crate) const fn takes_work(&self) -> bool {
-        self.session.is_some()
-            && !self.draining
-            && !self.silent
-            && self.set_aside_until.is_none()
-            && self.slots > 0
+        self.stays() && self.set_aside_until.is_none()
     }
 
     /// Speed of one slot in thousandths of a frame a second: measured, or its tier's row at 1080p.
@@ -84,12 +85,12 @@ impl Worker {
 pub(crate) struct Fleet {
     workers: BTreeMap<WorkerId, Worker>,
     idle: BTreeSet<Idle>,
-    /// Slots that have proved each encoder, of attached workers that do not drain.
+    /// Slots that have proved each encoder, of workers that are here to stay.
     proofs: BTreeMap<EncoderProof, u64>,
     /// Speed of all slots that take work.
     speed: u64,
     attached: usize,
-    /// Workers with a session that do not drain.
+    /// Workers that are here to stay.
     staying: usize,
     /// Workers that take work.
     taking: usize,
@@ -125,7 +126,7 @@ impl Fleet {
         self.attached
     }
 
-    /// Workers with a session that do not drain.
+    /// Workers that are here to stay.
     pub(crate) const fn staying(&self) -> usize {
         self.staying
     }
@@ -244,7 +245,7 @@ impl Fleet {
         if worker.session.is_some() {
             self.attached = step(self.attached, 1, add);
         }
-        if worker.session.is_some() && !worker.draining {
+        if worker.stays() {
             let before = self.staying;
             self.staying = step(before, 1, add);
             changed |= before == 0 || self.staying == 0;
@@ -261,7 +262,7 @@ impl Fleet {
                 }
             }
         }
-        if worker.session.is_some() && !worker.draining && worker.slots > 0 {
+        if worker.stays() {
             for proof in &worker.encoders {
                 changed |= self.count_proof(proof, u64::from(worker.slots), add);
             }

@@ -23,7 +23,7 @@ impl Scheduler {
         report: Report,
         effects: &mut Vec<Effect>,
     ) {
-        self.hear(worker);
+        self.hear(worker, effects);
         let known = self.ledger.leases.get(&lease).filter(|known| known.worker == *worker);
         let Some(Lease { job, piece, .. }) = known else {
             self.stale(worker, lease, &report, effects);

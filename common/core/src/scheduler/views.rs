@@ -107,14 +107,14 @@ impl Scheduler {
     }
 
     fn waiting(&self, id: &JobId, job: &Job) -> Option<Waiting> {
-        let tending = self.tended.get(id)?;
+        let tending = self.tended.get(id).filter(|_| job.leases.is_empty())?;
         if let Some(until) = tending.rest_until.filter(|until| self.now < *until) {
             return Some(Waiting::Resting { until });
         }
         if let Phase::Encoder = job.phase {
             return self.waiting_to_choose(job, tending);
         }
-        if !job.has_free_piece() || !job.leases.is_empty() {
+        if !job.has_free_piece() {
             return None;
         }
         let needs = job.encoding().map(|encoding| &encoding.spec.encoder);

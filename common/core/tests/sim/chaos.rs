@@ -1,0 +1,183 @@
+//! What goes wrong, how often, and until when; and what persons do meanwhile.
+
+use cleanplate_core::input::Input;
+use cleanplate_types::encode::EncoderName;
+use cleanplate_types::ids::JobId;
+
+use crate::random::Random;
+use crate::samples;
+use crate::truth::Truth;
+use crate::workers::Habits;
+use crate::world::{Event, World};
+
+/// How often things go wrong, in thousandths, or for how long.
+#[derive(Debug, Clone)]
+pub(crate) struct Chaos {
+    /// How long it lasts.
+    for_ms: u64,
+    calm: bool,
+    pub(crate) lost: u64,
+    pub(crate) doubled: u64,
+    /// Messages overtake each other.
+    pub(crate) disordered: bool,
+    pub(crate) delay_ms: u64,
+    pub(crate) objects_fail: u64,
+    pub(crate) stitch_fails: u64,
+    /// Of each step.
+    pub(crate) coordinator_dies: u64,
+    /// Milliseconds between two things that befall a worker.
+    fate_ms: u64,
+    /// What persons do.
+    persons: u64,
+}
+
+impl Chaos {
+    pub(crate) fn random(random: &mut Random) -> Self {
+        let mut some = |most| if random.chance(500) { random.between(1, most) } else { 0 };
+        let (lost, doubled) = (some(20), some(50));
+        let (objects_fail, stitch_fails, coordinator_dies) = (some(200), some(20), some(8));
+        Self {
+            for_ms: random.between(30_000, 900_000),
+            calm: false,
+            lost,
+            doubled,
+            disordered: random.chance(500),
+            delay_ms: random.pick(&[5, 100, 2_000]),
+            objects_fail,
+            stitch_fails,
+            coordinator_dies,
+            fate_ms: random.pick(&[10_000, 60_000, 600_000]),
+            persons: random.below(8),
+        }
+    }
+
+    pub(crate) const fn is_calm(&self) -> bool {
+        self.calm
+    }
+}
+
+impl World {
+    /// Jobs are submitted, workers start, and things begin to go wrong.
+    pub(crate) fn begin(&mut self) {
+        for index in 0..self.workers.len() {
+            let wait = self.random.between(1, 20_000);
+            self.later(wait, Event::Boot { worker: index });
+            let wait = self.random.between(1, self.chaos.fate_ms);
+            self.later(wait, Event::Fate { worker: index });
+        }
+        for number in 0..self.random.between(1, 4) {
+            let job = JobId::parse(&format!("j{number}")).expect("a good name");
+            let truth = Truth::random(&mut self.random);
+            let request = Box::new(truth.request.clone());
+            self.truths.jobs.insert(job.clone(), truth);
+            let wait = self.random.between(1, 60_000);
+            self.later_in_this_life(wait, Input::Submit { job, request });
+        }
+        for _ in 0..self.chaos.persons {
+            let wait = self.random.between(1, self.chaos.for_ms);
+            self.later(wait, Event::Person);
+        }
+        let for_ms = self.chaos.for_ms;
+        self.later(for_ms.max(61_000), Event::Calm);
+    }
+
+    /// Everybody is honest, up and well connected from now on.
+    pub(crate) fn calm(&mut self) {
+        self.chaos = Chaos {
+            calm: true,
+            lost: 0,
+            doubled: 0,
+            disordered: false,
+            objects_fail: 0,
+            stitch_fails: 0,
+            coordinator_dies: 0,
+            ..self.chaos
+        };
+        for index in 0..self.workers.len() {
+            self.workers[index].habits = Habits::default();
+            self.workers[index].frozen_until = self.now;
+            if !self.workers[index].up {
+                self.later(1, Event::Boot { worker: index });
+            }
+        }
+    }
+
+    pub(crate) fn boot(&mut self, index: usize) {
+        let worker = &mut self.workers[index];
+        if worker.up {
+            return;
+        }
+        worker.up = true;
+        worker.leaves = false;
+        worker.boot += 1;
+        let boot = worker.boot;
+        self.later(1, Event::Attach { worker: index, boot });
+        self.later(2, Event::Heartbeat { worker: index, boot });
+    }
+
+    /// The process ends, and what it had in hand is lost; it comes back after `wait`.
+    pub(crate) fn die(&mut self, index: usize, wait: u64) {
+        self.break_stream(index);
+        let worker = &mut self.workers[index];
+        worker.up = false;
+        worker.work.clear();
+        self.later(wait, Event::Boot { worker: index });
+    }
+
+    /// Something befalls a worker.
+    pub(crate) fn fate(&mut self, index: usize) {
+        if self.chaos.calm {
+            return;
+        }
+        let wait = self.random.between(1, 2 * self.chaos.fate_ms);
+        self.later(wait, Event::Fate { worker: index });
+        if !self.workers[index].up {
+            return;
+        }
+        match self.random.below(5) {
+            0 => {
+                let wait = self.random.between(1, 120_000);
+                self.die(index, wait);
+            }
+            1 => {
+                let thaw = self.now + self.random.between(1000, 200_000);
+                self.workers[index].frozen_until = thaw;
+            }
+            2 => self.break_stream(index),
+            3 => {
+                // The card's encoder is lost, or is there again; the worker says so anew.
+                let card = samples::proof(EncoderName::H264Nvenc);
+                let encoders = &mut self.workers[index].encoders;
+                if encoders.contains(&card) {
+                    encoders.retain(|proof| *proof != card);
+                } else {
+                    encoders.push(card);
+                }
+                self.break_stream(index);
+            }
+            _ => self.workers[index].frame_ms = self.random.between(1, 200),
+        }
+    }
+
+    /// A person cancels, tries again, forgets, submits twice, or drains a worker.
+    pub(crate) fn person(&mut self) {
+        let jobs: Vec<JobId> = self.truths.jobs.keys().cloned().collect();
+        let job = self.random.pick(&jobs);
+        let input = match self.random.below(6) {
+            0 => Input::Cancel { job },
+            1 | 2 => Input::Retry { job },
+            3 if self.random.chance(300) => Input::Forget { job },
+            3 => {
+                let request = Box::new(self.truths.of(&job).request.clone());
+                Input::Submit { job, request }
+            }
+            4 => Input::Retry { job },
+            _ => {
+                let index = self.random.below(self.workers.len() as u64);
+                let index = usize::try_from(index).expect("an index fits");
+                Input::Drain { worker: self.workers[index].id.clone() }
+            }
+        };
+        self.tell(input);
+    }
+}

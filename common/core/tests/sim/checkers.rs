@@ -1,0 +1,231 @@
+//! What must hold of every journal and every grant, whatever the world does. Sees records and effects
+//! only, and knows the truth of each source; shares no code with the scheduler.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cleanplate_core::outcome::JobOutcome;
+use cleanplate_core::record::{Event, LeaseEnd, Piece, Record};
+use cleanplate_types::cell::Cell;
+use cleanplate_types::frames::FrameTable;
+use cleanplate_types::ids::{CellIndex, JobId, LeaseId, WorkerId};
+use cleanplate_types::part::PartSummary;
+
+/// How often each kind of thing happened, so that a world in which nothing goes wrong is noticed.
+pub(crate) type Counts = BTreeMap<&'static str, u64>;
+
+/// A job as its records tell it, kept apart from the scheduler's own book.
+#[derive(Debug, Default)]
+struct Job {
+    cells: Vec<Cell>,
+    accepted: Vec<Option<PartSummary>>,
+    outcome: Option<JobOutcome>,
+    briefs: u64,
+}
+
+/// See the top of the file.
+#[derive(Debug, Default)]
+pub(crate) struct Checkers {
+    jobs: BTreeMap<JobId, Job>,
+    /// Every current lease.
+    leases: BTreeMap<LeaseId, (JobId, WorkerId, Piece)>,
+    /// Every lease that was ever granted or started.
+    known: BTreeSet<LeaseId>,
+    slots: BTreeMap<WorkerId, u32>,
+    pub(crate) counts: Counts,
+}
+
+impl Checkers {
+    pub(crate) fn set_slots(&mut self, worker: WorkerId, slots: u32) {
+        self.slots.insert(worker, slots);
+    }
+
+    pub(crate) fn count(&mut self, what: &'static str) {
+        *self.counts.entry(what).or_default() += 1;
+    }
+
+    /// Takes a record that is in the journal; `truth` is the job's real table.
+    pub(crate) fn take(&mut self, record: &Record, truth: &FrameTable) {
+        let id = &record.job;
+        self.count(name(&record.event));
+        match &record.event {
+            Event::Submitted { .. } => {
+                let before = self.jobs.insert(id.clone(), Job::default());
+                assert!(before.is_none(), "a job is submitted once");
+            }
+            Event::Leased { lease, worker, piece, .. } => self.leased(id, *lease, worker, *piece),
+            Event::LeaseEnded { lease, end } => {
+                self.drop_lease(*lease);
+                if let LeaseEnd::Failed(failure) = end {
+                    assert!(
+                        failure.worker.is_some() && failure.attempt > 0,
+                        "it says who: {failure}"
+                    );
+                    self.count(failure.kind.as_str());
+                }
+            }
+            Event::IntakeDone { lease, .. }
+            | Event::WindowDone { lease, .. }
+            | Event::Reduced { lease, .. } => self.drop_lease(*lease),
+            Event::StitchStarted { lease } => {
+                assert!(self.known.insert(*lease), "lease {lease} is used once");
+            }
+            Event::Surveyed(survey) => self.job(id).cells.clone_from(&survey.cells),
+            Event::Briefed { .. } => {
+                let job = self.job(id);
+                job.briefs += 1;
+                job.accepted = vec![None; job.cells.len()];
+            }
+            Event::CellCommitted { lease, summary } => self.committed(id, *lease, summary),
+            Event::PartDiscarded { cell, .. } => {
+                let place = place(*cell);
+                assert!(
+                    self.job(id).accepted[place].take().is_some(),
+                    "there was a part to discard"
+                );
+            }
+            Event::Retabled { .. } | Event::EncoderLost { .. } => {
+                self.drop_leases(id);
+                self.job(id).accepted.clear();
+            }
+            Event::Ended(outcome) => self.ended(id, outcome, truth),
+            Event::Retried => {
+                let before = self.job(id).outcome.take();
+                assert!(before.is_some(), "a job that is tried again had ended");
+            }
+            Event::Forgotten => {
+                let job = self.jobs.remove(id);
+                assert!(job.is_some_and(|job| job.outcome.is_some()), "a forgotten job had ended");
+            }
+            Event::PlanSettled(_)
+            | Event::CopySettled(_)
+            | Event::EncoderChosen(_)
+            | Event::StitchFailed { .. } => {}
+        }
+    }
+
+    fn job(&mut self, id: &JobId) -> &mut Job {
+        self.jobs.get_mut(id).expect("a record is about a job that is there")
+    }
+
+    fn leased(&mut self, id: &JobId, lease: LeaseId, worker: &WorkerId, piece: Piece) {
+        assert!(self.known.insert(lease), "lease {lease} is granted once");
+        assert!(self.job(id).outcome.is_none(), "an ended job gets no lease");
+        for (other, (job, _, held)) in &self.leases {
+            assert!(job != id || !meet(*held, piece), "leases {other} and {lease} share work");
+        }
+        if let Piece::Segment(segment) = piece {
+            let job = self.job(id);
+            for cell in segment.indices() {
+                assert!(
+                    job.accepted[place(cell)].is_none(),
+                    "cell {cell} is done and leased again"
+                );
+            }
+            let frames: u64 =
+                segment.indices().map(|cell| job.cells[place(cell)].frames.count()).sum();
+            assert_eq!(segment.frames.count(), frames, "a segment is its cells");
+        }
+        self.leases.insert(lease, (id.clone(), worker.clone(), piece));
+        let held = self.leases.values().filter(|(_, holder, _)| holder == worker).count();
+        let slots = self.slots.get(worker).copied().unwrap_or(0);
+        assert!(held <= slots as usize, "{worker} holds {held} leases and has {slots} slots");
+    }
+
+    fn committed(&mut self, id: &JobId, lease: LeaseId, summary: &PartSummary) {
+        let cell = summary.cell;
+        let (job, _, piece) = self.leases.get(&lease).expect("a commit is under a current lease");
+        let Piece::Segment(segment) = piece else { panic!("a commit is under a segment lease") };
+        assert!(job == id && segment.holds(cell), "a commit is of a cell of its lease");
+        let job = self.job(id);
+        let wanted = &job.cells[place(cell)];
+        assert_eq!(summary.digest, wanted.digest, "cell {cell} shows its own frames");
+        assert_eq!(summary.frames, wanted.frames.count());
+        let before = job.accepted[place(cell)].replace(summary.clone());
+        assert!(before.is_none(), "cell {cell} has one accepted part");
+    }
+
+    fn ended(&mut self, id: &JobId, outcome: &JobOutcome, truth: &FrameTable) {
+        self.drop_leases(id);
+        self.count(outcome.as_str());
+        let job = self.job(id);
+        assert!(job.outcome.is_none(), "a job ends once");
+        match outcome {
+            JobOutcome::Done(_) => {
+                assert!(job.accepted.iter().all(Option::is_some), "a done job has all its parts");
+                let shown: u64 = job.accepted.iter().flatten().map(|part| part.frames).sum();
+                assert_eq!(shown, truth.range().count(), "every frame once");
+                for cell in &job.cells {
+                    assert_eq!(cell.digest, truth.digest_of(cell.frames), "frames in their place");
+                }
+            }
+            JobOutcome::Failed(failure) => {
+                assert!(!failure.message.is_empty(), "a failure says what happened");
+            }
+            JobOutcome::Copied { .. } | JobOutcome::Abstained { .. } | JobOutcome::Cancelled => {}
+        }
+        job.outcome = Some(outcome.clone());
+    }
+
+    fn drop_lease(&mut self, lease: LeaseId) {
+        assert!(self.leases.remove(&lease).is_some(), "lease {lease} ends once");
+    }
+
+    fn drop_leases(&mut self, id: &JobId) {
+        self.leases.retain(|_, (job, _, _)| job != id);
+    }
+
+    /// A grant leaves for its worker.
+    pub(crate) fn granted(&mut self, worker: &WorkerId, lease: LeaseId) {
+        let holder = self.leases.get(&lease).map(|(_, holder, _)| holder);
+        assert_eq!(holder, Some(worker), "a grant follows its record");
+    }
+
+    /// A movie of these parts gets its final name.
+    pub(crate) fn published(&mut self, id: &JobId, parts: &[PartSummary]) {
+        self.count("published");
+        let job = self.job(id);
+        let wanted: Vec<_> = job.accepted.iter().flatten().collect();
+        assert_eq!(parts.iter().collect::<Vec<_>>(), wanted, "the movie is the accepted parts");
+        assert_eq!(parts.len(), job.cells.len(), "the movie is complete");
+        let order = parts.iter().zip(&job.cells).all(|(part, cell)| part.digest == cell.digest);
+        assert!(order, "the parts are in order");
+    }
+}
+
+fn meet(one: Piece, other: Piece) -> bool {
+    match (one, other) {
+        (Piece::Segment(one), Piece::Segment(other)) => {
+            !one.frames.intersect(other.frames).is_empty()
+        }
+        (one, other) => one == other,
+    }
+}
+
+fn place(cell: CellIndex) -> usize {
+    cell.0 as usize
+}
+
+const fn name(event: &Event) -> &'static str {
+    match event {
+        Event::Submitted { .. } => "submitted",
+        Event::Leased { .. } => "leased",
+        Event::LeaseEnded { .. } => "lease_ended",
+        Event::IntakeDone { .. } => "intake_done",
+        Event::Surveyed(_) => "surveyed",
+        Event::WindowDone { .. } => "window_done",
+        Event::Reduced { .. } => "reduced",
+        Event::PlanSettled(_) => "plan_settled",
+        Event::CopySettled(_) => "copy_settled",
+        Event::EncoderChosen(_) => "encoder_chosen",
+        Event::Briefed { .. } => "briefed",
+        Event::CellCommitted { .. } => "cell_committed",
+        Event::PartDiscarded { .. } => "part_discarded",
+        Event::Retabled { .. } => "retabled",
+        Event::EncoderLost { .. } => "encoder_lost",
+        Event::StitchStarted { .. } => "stitch_started",
+        Event::StitchFailed { .. } => "stitch_failed",
+        Event::Ended(_) => "ended",
+        Event::Retried => "retried",
+        Event::Forgotten => "forgotten",
+    }
+}

@@ -1,0 +1,110 @@
+//! What is true of each made-up job: its request, its source, what a search would find; and the objects
+//! that the store holds.
+
+use std::collections::BTreeMap;
+
+use cleanplate_types::brief::JobBrief;
+use cleanplate_types::encode::EncoderName;
+use cleanplate_types::frames::{FrameRange, FrameTable};
+use cleanplate_types::ids::JobId;
+use cleanplate_types::object::ObjectRef;
+use cleanplate_types::overlay::{Fill, Finding, Mask, Overlay, OverlayOrigin, OverlayPlan};
+use cleanplate_types::picture::Rect;
+use cleanplate_types::request::{Detect, EncoderChoice, JobRequest, Region};
+
+use crate::random::Random;
+use crate::samples;
+
+/// One job's truth.
+#[derive(Debug, Clone)]
+pub(crate) struct Truth {
+    pub(crate) request: JobRequest,
+    pub(crate) table: FrameTable,
+    /// Its packets tell of a frame that no decoder shows.
+    pub(crate) packets_lie: bool,
+    pub(crate) finding: Finding,
+}
+
+/// All jobs' truths, and the objects that were written.
+#[derive(Debug, Default)]
+pub(crate) struct Truths {
+    pub(crate) jobs: BTreeMap<JobId, Truth>,
+    briefs: BTreeMap<String, JobBrief>,
+}
+
+impl Truth {
+    pub(crate) fn random(random: &mut Random) -> Self {
+        let frames = random.between(1, 2500);
+        let table = samples::table(frames, random.between(20, 400));
+        let finding = match random.below(3) {
+            0 => Finding::Nothing,
+            1 => Finding::Abstained { why: "the camera never moved".to_owned() },
+            _ => Finding::Overlays(found(table.range())),
+        };
+        Self { request: request(random), table, packets_lie: random.chance(100), finding }
+    }
+
+    /// The table that intake makes.
+    pub(crate) fn table_of_intake(&self, decoded: bool) -> FrameTable {
+        if decoded || !self.packets_lie {
+            return self.table.clone();
+        }
+        samples::table(self.table.range().count() + 1, 50)
+    }
+}
+
+impl Truths {
+    pub(crate) fn of(&self, job: &JobId) -> &Truth {
+        &self.jobs[job]
+    }
+
+    /// Keeps a brief and names its object after its content.
+    pub(crate) fn write_brief(&mut self, brief: JobBrief) -> ObjectRef {
+        let object = samples::object(&format!("{}/brief/{}", brief.job, brief.spec.fingerprint()));
+        self.briefs.insert(object.key.clone(), brief);
+        object
+    }
+
+    pub(crate) fn brief(&self, object: &ObjectRef) -> &JobBrief {
+        &self.briefs[&object.key]
+    }
+}
+
+fn found(frames: FrameRange) -> OverlayPlan {
+    let bounds = Rect { x: 8, y: 8, width: 8, height: 8 };
+    let overlay = Overlay {
+        origin: OverlayOrigin::Static,
+        mask: Mask::full(bounds),
+        when: vec![frames],
+        fill: Fill::Membrane,
+    };
+    OverlayPlan { width: 320, height: 180, overlays: vec![overlay] }
+}
+
+fn request(random: &mut Random) -> JobRequest {
+    let mut request = samples::request();
+    if random.chance(300) {
+        request.detect.push(Detect::Static);
+    }
+    if random.chance(400) {
+        let x = if random.chance(50) { 319 } else { 16 };
+        let rect = Rect { x, y: 16, width: 32, height: 16 };
+        request.regions.push(Region { rect, when: None });
+    }
+    request.encoder = random.pick(&[
+        EncoderChoice::Auto,
+        EncoderChoice::Auto,
+        EncoderChoice::Named(EncoderName::Libx264),
+        EncoderChoice::Named(EncoderName::H264Nvenc),
+    ]);
+    if random.chance(800) {
+        request.cell_frames = u32::try_from(random.between(10, 200)).ok();
+    }
+    if random.chance(300) {
+        request.segment_frames = u32::try_from(random.between(1, 400)).ok();
+    }
+    request.priority = i32::try_from(random.below(3)).expect("a small number fits");
+    request.allow_unchanged = random.chance(500);
+    request.restart_on_encoder_loss = random.chance(500);
+    request
+}

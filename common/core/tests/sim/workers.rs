@@ -1,0 +1,264 @@
+//! Model workers: honest ones, and such as are slow, die, lie, hang, or come back from the dead.
+
+use std::collections::BTreeMap;
+
+use cleanplate_core::effect::{Grant, Work};
+use cleanplate_core::input::{Attachment, Input, IntakeResult, Report};
+use cleanplate_types::digest::Sha;
+use cleanplate_types::encode::{EncoderName, EncoderProof};
+use cleanplate_types::failure::{Failure, FailureKind, Stage};
+use cleanplate_types::ids::{CellIndex, JobId, LeaseId, WorkerId};
+use cleanplate_types::part::PartSummary;
+use cleanplate_types::source::SourceRef;
+use cleanplate_types::tier::Card;
+
+use crate::random::Random;
+use crate::samples;
+use crate::world::{Event, World};
+
+/// A model worker.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    pub(crate) id: WorkerId,
+    pub(crate) card: Card,
+    pub(crate) slots: u32,
+    pub(crate) encoders: Vec<EncoderProof>,
+    /// Milliseconds for a frame.
+    pub(crate) frame_ms: u64,
+    pub(crate) habits: Habits,
+    /// Counts its processes; what an older one had to do is not done.
+    pub(crate) boot: u32,
+    pub(crate) up: bool,
+    pub(crate) leaves: bool,
+    /// It does nothing, hears nothing and says nothing until then.
+    pub(crate) frozen_until: u64,
+    pub(crate) session: Option<u64>,
+    pub(crate) work: BTreeMap<LeaseId, Task>,
+}
+
+/// What a worker does wrong, in thousandths of its steps.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Habits {
+    fails: u64,
+    lies: u64,
+    /// Hands in parts whose bytes are not what it says.
+    rubbish: u64,
+    hangs: u64,
+}
+
+/// A lease that a worker works on.
+#[derive(Debug)]
+pub(crate) struct Task {
+    job: JobId,
+    work: Work,
+    cells_done: u32,
+    frames_done: u64,
+    /// Cells that were handed in: said again after a new session, since there is no answer to them.
+    said: Vec<PartSummary>,
+}
+
+impl Worker {
+    pub(crate) fn random(index: usize, random: &mut Random) -> Self {
+        let gpu = random.chance(500);
+        let card = if gpu {
+            Card::Gpu {
+                name: "model".to_owned(),
+                vram_mib: random.between(4, 40) * 1024,
+                pretended: true,
+            }
+        } else {
+            Card::None
+        };
+        let mut encoders = vec![samples::proof(EncoderName::Libx264)];
+        if gpu {
+            encoders.push(samples::proof(EncoderName::H264Nvenc));
+        }
+        let bad = |random: &mut Random, most| {
+            if random.chance(300) { random.between(1, most) } else { 0 }
+        };
+        let habits = Habits {
+            fails: bad(random, 60),
+            lies: bad(random, 40),
+            rubbish: bad(random, 40),
+            hangs: bad(random, 20),
+        };
+        Self {
+            id: WorkerId::parse(&format!("w{index}")).expect("a good name"),
+            card,
+            slots: u32::try_from(random.between(1, 3)).expect("a small number fits"),
+            encoders,
+            frame_ms: random.pick(&[2, 5, 5, 10, 20, 100]),
+            habits,
+            boot: 0,
+            up: false,
+            leaves: false,
+            frozen_until: 0,
+            session: None,
+            work: BTreeMap::new(),
+        }
+    }
+}
+
+impl World {
+    /// The worker opens a stream, and says again what may have been lost.
+    pub(crate) fn attach(&mut self, index: usize) {
+        let session = self.next_session();
+        let worker = &mut self.workers[index];
+        worker.session = Some(session);
+        let attachment = Attachment {
+            worker: worker.id.clone(),
+            session,
+            card: worker.card.clone(),
+            slots: worker.slots,
+            encoders: worker.encoders.clone(),
+            holding: worker.work.keys().copied().collect(),
+        };
+        let again: Vec<(LeaseId, PartSummary)> = worker
+            .work
+            .iter()
+            .flat_map(|(lease, task)| task.said.iter().map(|part| (*lease, part.clone())))
+            .collect();
+        self.checkers.set_slots(attachment.worker.clone(), attachment.slots);
+        self.tell(Input::Attach(Box::new(attachment)));
+        for (lease, summary) in again {
+            self.say(index, lease, Report::CellDone { summary: Box::new(summary) });
+        }
+    }
+
+    /// A grant arrives.
+    pub(crate) fn take_grant(&mut self, index: usize, lease: LeaseId, grant: Grant) {
+        let Grant { job, work, .. } = grant;
+        let task = Task { job, work, cells_done: 0, frames_done: 0, said: Vec::new() };
+        let worker = &mut self.workers[index];
+        worker.work.insert(lease, task);
+        let most = worker.slots as usize;
+        assert!(worker.work.len() <= most + 4, "no worker drowns in revoked leases");
+        let boot = worker.boot;
+        let wait = self.random.between(1, 500);
+        self.later(wait, Event::Step { worker: index, boot, lease });
+    }
+
+    /// One step of work on a lease: a whole small piece, or a cell.
+    pub(crate) fn work(&mut self, index: usize, lease: LeaseId) {
+        let habits = self.workers[index].habits;
+        if !self.workers[index].work.contains_key(&lease) || self.random.chance(habits.hangs) {
+            return;
+        }
+        if self.random.chance(habits.fails) {
+            self.fail(index, lease);
+            return;
+        }
+        if self.random.chance(habits.lies) {
+            self.lie(index, lease);
+        }
+        let Some(task) = self.workers[index].work.get(&lease) else { return };
+        let (job, work) = (task.job.clone(), task.work.clone());
+        match work {
+            Work::Intake { decode_all, .. } => {
+                let decoded = decode_all.is_some();
+                let frames = self.truths.of(&job).table_of_intake(decoded).range().count();
+                let kind = if decoded { "decoded" } else { "packets" };
+                let result = IntakeResult {
+                    source: SourceRef { url: "file:///in.mp4".to_owned(), bytes: 1, version: None },
+                    description: samples::object(&format!("{job}/description")),
+                    table: samples::object(&format!("{job}/table/{kind}")),
+                    frames,
+                };
+                self.end(index, lease, Report::IntakeDone(Box::new(result)));
+            }
+            Work::Analyse { index: window, .. } => {
+                let evidence = samples::object(&format!("{job}/evidence/{window}"));
+                self.end(index, lease, Report::WindowDone { evidence });
+            }
+            Work::Reduce { .. } => {
+                let finding = samples::object(&format!("{job}/finding"));
+                self.end(index, lease, Report::ReduceDone { finding });
+            }
+            Work::Segment { .. } => self.make_cell(index, lease),
+        }
+    }
+
+    fn make_cell(&mut self, index: usize, lease: LeaseId) {
+        let Some(task) = self.workers[index].work.get_mut(&lease) else { return };
+        let Work::Segment { brief, segment, .. } = &task.work else { return };
+        if task.cells_done == segment.cells {
+            self.end(index, lease, Report::SegmentDone);
+            return;
+        }
+        let brief = self.truths.brief(brief);
+        let cell = &brief.cells[(segment.first.0 + task.cells_done) as usize];
+        let truth = self.truths.of(&task.job);
+        if truth.packets_lie && cell.frames.end > truth.table.range().end {
+            let kind = FailureKind::TableMismatch;
+            let failure = Failure::new(kind, Stage::Decode, "the decoder shows other frames");
+            self.end(index, lease, Report::Failed { failure: Box::new(failure) });
+            return;
+        }
+        let manifest = format!("{}/part/{}/{lease}", task.job, cell.index);
+        let summary = samples::summary(cell, brief.spec.fingerprint(), &manifest);
+        task.cells_done += 1;
+        task.frames_done += cell.frames.count();
+        task.said.push(summary.clone());
+        let frames = task.frames_done;
+        let wait = cell.frames.count() * self.workers[index].frame_ms;
+        if self.random.chance(self.workers[index].habits.rubbish) {
+            self.rubbish.insert(manifest);
+        }
+        self.say(index, lease, Report::Progress { frames });
+        self.say(index, lease, Report::CellDone { summary: Box::new(summary) });
+        let boot = self.workers[index].boot;
+        self.later(wait.max(1), Event::Step { worker: index, boot, lease });
+    }
+
+    fn end(&mut self, index: usize, lease: LeaseId, report: Report) {
+        self.workers[index].work.remove(&lease);
+        self.say(index, lease, report);
+    }
+
+    fn fail(&mut self, index: usize, lease: LeaseId) {
+        let kind = self.random.pick(&[
+            FailureKind::SourceUnavailable,
+            FailureKind::StoreUnavailable,
+            FailureKind::WorkerLacks,
+            FailureKind::EncoderFailed,
+            FailureKind::EngineCrashed,
+            FailureKind::EngineHung,
+            FailureKind::EngineCrashed,
+            FailureKind::Internal,
+        ]);
+        if kind == FailureKind::Internal && !self.random.chance(100) {
+            return self.fail(index, lease);
+        }
+        let failure = Failure::new(kind, Stage::Encode, "the model worker failed");
+        self.end(index, lease, Report::Failed { failure: Box::new(failure) });
+    }
+
+    /// Says something untrue, of its own lease or of another's.
+    fn lie(&mut self, index: usize, lease: LeaseId) {
+        let other = LeaseId(self.random.between(1, lease.0 + 3));
+        let lease = self.random.pick(&[lease, lease, other]);
+        let cell = CellIndex(u32::try_from(self.random.below(30)).expect("a small number fits"));
+        let report = match self.random.below(6) {
+            0 => Report::SegmentDone,
+            1 => Report::Progress { frames: self.random.next() },
+            2 => Report::WindowDone { evidence: samples::object("lie") },
+            _ => {
+                let table = samples::table(40, 40);
+                let cells = cleanplate_core::planning::cells::cut_cells(&table, None);
+                let mut summary = samples::summary(&cells[0], Sha::of(b"lie"), "lie");
+                summary.cell = cell;
+                let truth = self.workers[index].work.get(&lease).and_then(|task| task.said.last());
+                if let Some(truth) = truth {
+                    summary = PartSummary { cell, ..truth.clone() };
+                }
+                Report::CellDone { summary: Box::new(summary) }
+            }
+        };
+        self.say(index, lease, report);
+    }
+
+    fn say(&mut self, index: usize, lease: LeaseId, report: Report) {
+        let worker = self.workers[index].id.clone();
+        self.send(index, Input::Report { worker, lease, report });
+    }
+}
