@@ -1,12 +1,20 @@
 //! Which container the movie goes into, and whether it can hold the movie exactly.
 //!
-//! Owns the list of containers that are written. Refuses, before any work, what a container would round
-//! or lose.
+//! Owns the list of containers that are written, and what each can hold. Refuses, before any work, what
+//! a container would round (timestamps) or lose (streams, chapters, rotation); what may be lost when a
+//! person allows it is named in the notes.
 
+mod ffi;
+mod holds;
+
+use cleanplate_types::encode::EncoderName;
 use cleanplate_types::frames::FrameTable;
-use cleanplate_types::source::SourceDescription;
+use cleanplate_types::source::{SourceDescription, StreamDescription, StreamKind};
+use cleanplate_types::time::{Pts, Timebase};
 
 use crate::error::MediaError;
+
+pub(crate) use holds::{Fate, fate};
 
 /// The codec that the movie's video will have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,28 +25,293 @@ pub enum OutputCodec {
     Hevc,
 }
 
+impl From<EncoderName> for OutputCodec {
+    fn from(name: EncoderName) -> Self {
+        match name {
+            EncoderName::Libx264 | EncoderName::H264Nvenc => Self::H264,
+            EncoderName::Libx265 | EncoderName::HevcNvenc => Self::Hevc,
+        }
+    }
+}
+
+/// A container that is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Container {
+    /// MP4, also under the name M4V.
+    Mp4,
+    /// `QuickTime`.
+    Mov,
+    /// Matroska.
+    Mkv,
+    /// MPEG transport stream, with packets of 188 bytes or (Blu-ray) of 192.
+    Ts {
+        /// Whether each packet has a time code of 4 bytes in front.
+        timed: bool,
+    },
+}
+
+impl Container {
+    /// Its name for people.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Mp4 => "mp4",
+            Self::Mov => "mov",
+            Self::Mkv => "mkv",
+            Self::Ts { .. } => "ts",
+        }
+    }
+
+    /// libav's name of the muxer.
+    pub(crate) const fn muxer(self) -> &'static str {
+        match self {
+            Self::Mp4 => "mp4",
+            Self::Mov => "mov",
+            Self::Mkv => "matroska",
+            Self::Ts { .. } => "mpegts",
+        }
+    }
+
+    /// A refusal in the name of this container.
+    pub(crate) fn cannot(self, detail: impl Into<String>) -> MediaError {
+        MediaError::ContainerCannotHold { container: self.name().to_owned(), detail: detail.into() }
+    }
+
+    /// Whether it is of the MP4 family.
+    pub(crate) const fn is_boxed(self) -> bool {
+        match self {
+            Self::Mp4 | Self::Mov => true,
+            Self::Mkv | Self::Ts { .. } => false,
+        }
+    }
+}
+
 /// Checks that the container that `output_name` asks for can hold the movie; returns what will be
 /// different, in words.
 ///
+/// Timestamps are looked at by [`check_times`].
+///
 /// # Errors
-/// [`MediaError::ContainerCannotHold`].
+/// [`MediaError::ContainerCannotHold`] for containers that are not written, and for streams, chapters
+/// and the like that would be lost where that is not allowed.
 pub fn check(
-    _description: &SourceDescription,
-    _output_name: &str,
+    description: &SourceDescription,
+    output_name: &str,
     _codec: OutputCodec,
-    _allow_metadata_loss: bool,
+    allow_metadata_loss: bool,
 ) -> Result<Vec<String>, MediaError> {
-    Err(MediaError::Internal("not yet".to_owned()))
+    let container = chosen(description, output_name)?;
+    let mut lost = Vec::new();
+    let mut notes = Vec::new();
+    for stream in &description.streams {
+        if stream.index == description.video.stream {
+            continue;
+        }
+        match fate(container, stream.kind, &stream.codec, stream.attached_picture) {
+            Fate::Kept | Fate::Attached | Fate::Told => {}
+            Fate::Lost(_) if is_chapter_track(description, stream) => {}
+            Fate::Lost(why) => lost.push(format!("{} ({why})", named(stream))),
+        }
+    }
+    lost.extend(lost_beside(container, description));
+    notes.extend(rounded(container, description));
+    refuse_or_note(container, lost, allow_metadata_loss, &mut notes)?;
+    Ok(notes)
 }
 
 /// Checks that the container holds each timestamp of `table` exactly.
 ///
 /// # Errors
-/// [`MediaError::ContainerCannotHold`].
+/// [`MediaError::ContainerCannotHold`], naming the first frame that would be moved, and which container
+/// holds it.
 pub fn check_times(
-    _description: &SourceDescription,
-    _output_name: &str,
-    _table: &FrameTable,
+    description: &SourceDescription,
+    output_name: &str,
+    table: &FrameTable,
 ) -> Result<(), MediaError> {
-    Err(MediaError::Internal("not yet".to_owned()))
+    times_fit(chosen(description, output_name)?, table)
+}
+
+/// The container that the output's name asks for; as the source's where the name has no extension.
+///
+/// # Errors
+/// [`MediaError::ContainerCannotHold`] for containers that are not written.
+pub(crate) fn chosen(
+    description: &SourceDescription,
+    output_name: &str,
+) -> Result<Container, MediaError> {
+    let brand = description.tags.iter().find(|(name, _)| name == "major_brand");
+    by_name(output_name, &description.container, brand.map(|(_, value)| value.as_str()))
+}
+
+/// [`chosen`] where there is no description: `source` is libav's name of the source's demuxer, `brand`
+/// the brand of an MP4.
+pub(crate) fn by_name(
+    output_name: &str,
+    source: &str,
+    brand: Option<&str>,
+) -> Result<Container, MediaError> {
+    let Some(extension) = extension(output_name) else {
+        return as_source(source, brand);
+    };
+    let refused = |container: &str, detail: &str| {
+        Err(MediaError::ContainerCannotHold {
+            container: container.to_owned(),
+            detail: detail.to_owned(),
+        })
+    };
+    match extension.as_str() {
+        "mp4" | "m4v" => Ok(Container::Mp4),
+        "mov" | "qt" => Ok(Container::Mov),
+        "mkv" => Ok(Container::Mkv),
+        "ts" => Ok(Container::Ts { timed: false }),
+        "m2ts" | "mts" => Ok(Container::Ts { timed: true }),
+        "webm" => refused("webm", "it takes no H.264 or HEVC; name the output .mkv or .mp4"),
+        "avi" => refused("avi", "it has no presentation timestamps; name the output .mp4 or .mkv"),
+        "mka" => refused("mka", "it is for sound alone; name the output .mkv"),
+        other => refused(other, WRITTEN),
+    }
+}
+
+/// What is said of containers that are not written.
+const WRITTEN: &str = "it is not written here; name the output .mp4, .m4v, .mov, .mkv, .ts or .m2ts";
+
+fn as_source(source: &str, brand: Option<&str>) -> Result<Container, MediaError> {
+    let names: Vec<&str> = source.split(',').collect();
+    if names.contains(&"mp4") {
+        let is_quicktime = brand.is_some_and(|brand| brand.trim() == "qt");
+        return Ok(if is_quicktime { Container::Mov } else { Container::Mp4 });
+    }
+    match names.first().copied() {
+        Some("matroska") => Ok(Container::Mkv),
+        Some("mpegts") => Ok(Container::Ts { timed: false }),
+        Some(other) => by_name(&format!("output.{other}"), source, None),
+        None => by_name("output.unknown", source, None),
+    }
+}
+
+/// The extension of the last part of a path or URL, in lowercase.
+fn extension(name: &str) -> Option<String> {
+    let name = if name.contains("://") { name.split(['?', '#']).next()? } else { name };
+    let last = name.rsplit('/').next()?;
+    let (stem, extension) = last.rsplit_once('.')?;
+    (!stem.is_empty() && !extension.is_empty()).then(|| extension.to_lowercase())
+}
+
+/// Checks that every timestamp has a place in the container's own clock.
+pub(crate) fn times_fit(container: Container, table: &FrameTable) -> Result<(), MediaError> {
+    match container {
+        Container::Mkv => fit(container, table, (1, 1000), "whole milliseconds"),
+        Container::Ts { .. } => {
+            fit(container, table, (1, 90_000), "ticks of 90 kHz")?;
+            refuse_outside_ts(container, table)
+        }
+        Container::Mp4 | Container::Mov => match table.pts.first() {
+            Some(first) if first.0 < 0 => Err(container.cannot(format!(
+                "its first frame is shown at tick {} of {}, before zero, where players hide it; name the output .mkv",
+                first.0, table.timebase
+            ))),
+            Some(_) | None if table.timebase.den() > i32::MAX.unsigned_abs() => {
+                Err(container.cannot(format!("it has no clock of {} seconds", table.timebase)))
+            }
+            Some(_) | None => Ok(()),
+        },
+    }
+}
+
+fn fit(
+    container: Container,
+    table: &FrameTable,
+    (num, den): (u32, u32),
+    unit: &str,
+) -> Result<(), MediaError> {
+    let Some(clock) = Timebase::new(num, den) else { return Ok(()) };
+    let moved = |pts: &&Pts| table.timebase.rescale_exact(**pts, clock).is_none();
+    match (0_u64..).zip(&table.pts).find(|(_, pts)| moved(pts)) {
+        None => Ok(()),
+        Some((index, pts)) => Err(container.cannot(format!(
+            "it has {unit} only, and frame {index} is at tick {} of {} seconds; mp4 or mov holds it exactly",
+            pts.0, table.timebase
+        ))),
+    }
+}
+
+/// Ticks that a transport stream counts before it starts again.
+const TS_TICKS: i64 = 1 << 33;
+
+/// Ticks of 90 kHz that a transport stream's clock runs ahead of its pictures: what comes earlier would
+/// have to be sent before the stream's own time zero.
+pub(crate) const TS_LEAD: i64 = 63_000;
+
+/// Refuses pictures that a transport stream could show only by counting past its end.
+fn refuse_outside_ts(container: Container, table: &FrameTable) -> Result<(), MediaError> {
+    let Some(clock) = Timebase::new(1, 90_000) else { return Ok(()) };
+    let at = |pts: Option<&Pts>| pts.and_then(|pts| table.timebase.rescale_exact(*pts, clock));
+    match (at(table.pts.first()), at(table.pts.last())) {
+        (Some(first), Some(last)) if first.0 >= TS_LEAD && last.0 < TS_TICKS => Ok(()),
+        (first, last) => Err(container.cannot(format!(
+            "its pictures must lie between {TS_LEAD} and {TS_TICKS} ticks of 90 kHz, and these go from {} to {}; mp4 or mkv holds them exactly",
+            first.map_or(0, |pts| pts.0),
+            last.map_or(0, |pts| pts.0)
+        ))),
+    }
+}
+
+/// What a container cannot say, beside streams.
+fn lost_beside(container: Container, description: &SourceDescription) -> Vec<String> {
+    let mut lost = Vec::new();
+    let holds_rotation = container.is_boxed();
+    if description.video.rotation != 0 && !holds_rotation {
+        lost.push(format!("the rotation by {} degrees", description.video.rotation));
+    }
+    if description.chapters > 0 && matches!(container, Container::Ts { .. }) {
+        lost.push(format!("{} chapters", description.chapters));
+    }
+    lost
+}
+
+/// What is rounded that is not video.
+fn rounded(container: Container, description: &SourceDescription) -> Option<String> {
+    let millis = Timebase::new(1, 1000)?;
+    let finer = |stream: &&StreamDescription| {
+        stream.kind == StreamKind::Audio
+            && stream.timebase.rescale_exact(Pts(1), millis).is_none()
+    };
+    let coarse = container == Container::Mkv && description.streams.iter().any(|s| finer(&s));
+    coarse.then(|| "mkv keeps the timestamps of the sound to 1 ms".to_owned())
+}
+
+/// A text track that `QuickTime` files have for their chapters: chapters are carried as such.
+fn is_chapter_track(description: &SourceDescription, stream: &StreamDescription) -> bool {
+    description.chapters > 0 && stream.kind == StreamKind::Data && stream.codec == "bin_data"
+}
+
+fn named(stream: &StreamDescription) -> String {
+    let kind = match stream.kind {
+        StreamKind::Video if stream.attached_picture => "cover picture",
+        StreamKind::Video => "video",
+        StreamKind::Audio => "audio",
+        StreamKind::Subtitle => "subtitles",
+        StreamKind::Data => "data",
+        StreamKind::Attachment => "attachment",
+    };
+    format!("stream {}: {kind} in {}", stream.index, stream.codec)
+}
+
+/// Refuses what would be lost, or notes it where that is allowed.
+pub(crate) fn refuse_or_note(
+    container: Container,
+    lost: Vec<String>,
+    allowed: bool,
+    notes: &mut Vec<String>,
+) -> Result<(), MediaError> {
+    let name = container.name();
+    if !lost.is_empty() && !allowed {
+        let list = lost.join(", ");
+        let other = if container == Container::Mkv { "another container" } else { ".mkv" };
+        return Err(container.cannot(format!(
+            "{list}; name the output {other}, or leave that out with --allow-metadata-loss"
+        )));
+    }
+    notes.extend(lost.into_iter().map(|one| format!("{name} cannot hold it and it is left out: {one}")));
+    Ok(())
 }

@@ -3,15 +3,32 @@
 //! Owns the movie's clock: decoding timestamps come from the frame table by one rule. Refuses to decode,
 //! and refuses parts that are not what their manifests say.
 
+mod boxes;
+mod clock;
+mod ffi;
+mod join;
+mod movie;
+mod sink;
+mod tags;
+
 use std::sync::Arc;
 
 use cleanplate_types::access::{PartSink, ReadAt};
 use cleanplate_types::brief::JobBrief;
+use cleanplate_types::cell::Cell;
 use cleanplate_types::frames::FrameTable;
 use cleanplate_types::ids::CellIndex;
 use cleanplate_types::part::PartManifest;
+use cleanplate_types::source::FieldOrder;
+use ffmpeg_next as libav;
 
+use crate::container::{self, Container, OutputCodec};
 use crate::error::MediaError;
+use crate::input::Input;
+use crate::log;
+use clock::Clock;
+use join::OpenPart;
+use movie::{Movie, Plan, VideoStream};
 
 /// What is to be stitched.
 pub struct StitchJob<'a> {
@@ -66,32 +83,259 @@ pub struct StitchError {
     pub error: MediaError,
 }
 
+impl std::fmt::Debug for StitchJob<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("StitchJob")
+            .field("job", &self.brief.job)
+            .field("output_name", &self.output_name)
+            .finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for StitchPart {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("StitchPart").field("cell", &self.manifest.cell).finish_non_exhaustive()
+    }
+}
+
+impl From<MediaError> for StitchError {
+    fn from(error: MediaError) -> Self {
+        Self { cell: None, error }
+    }
+}
+
 /// Joins the parts into the movie.
 ///
-/// `progress` is called with the number of frames written.
+/// Writing starts when the first part is there, and the parts are asked for one by one, so that it goes
+/// on while later ones are still being made. `progress` is called with the number of frames written.
+/// The movie's bytes depend on the parts, the source and the job alone.
 ///
 /// # Errors
-/// [`StitchError`].
+/// [`StitchError`]: [`MediaError::PartRefused`] names the cell; nothing appears under the output's name.
 pub fn stitch(
-    _job: StitchJob<'_>,
-    _parts: &mut dyn Parts,
-    _sink: Box<dyn PartSink>,
-    _progress: &mut dyn FnMut(u64),
+    job: StitchJob<'_>,
+    parts: &mut dyn Parts,
+    sink: Box<dyn PartSink>,
+    progress: &mut dyn FnMut(u64),
 ) -> Result<Stitched, StitchError> {
-    Err(StitchError { cell: None, error: MediaError::Internal("not yet".to_owned()) })
+    log::install();
+    let container = container::chosen(&job.brief.description, job.output_name)?;
+    container::times_fit(container, job.table)?;
+    let mut input = Input::open(Arc::clone(&job.source), &job.brief.source.url)?;
+    let mut cells = job.brief.cells.iter();
+    let Some(cell) = cells.next() else {
+        return Err(MediaError::Internal("the job has no cells".to_owned()).into());
+    };
+    let mut part = next_part(&job, cell, parts, None)?;
+    let extradata = part.extradata().to_vec();
+    let plan = Plan {
+        container,
+        video: usize::try_from(job.brief.description.video.stream).unwrap_or(usize::MAX),
+        stream: VideoStream::Replaced(video_of(&job, container, &extradata)),
+        input: &mut input,
+        source: &job.source,
+        allow_metadata_loss: job.allow_metadata_loss,
+        record: tags::record(job.version),
+    };
+    let mut writing = Writing::begin(&job, plan, sink)?;
+    writing.rest.prepare(&mut input, &writing.movie)?;
+    loop {
+        writing
+            .copy_part(&mut input, &mut part, progress)
+            .map_err(|error| StitchError { cell: blamed(&error, part.cell()), error })?;
+        match cells.next() {
+            Some(cell) => part = next_part(&job, cell, parts, Some(&extradata))?,
+            None => break,
+        }
+    }
+    Ok(writing.finish(&mut input)?)
+}
+
+/// Waits for the part of `cell` and checks it.
+fn next_part(
+    job: &StitchJob<'_>,
+    cell: &Cell,
+    parts: &mut dyn Parts,
+    extradata: Option<&[u8]>,
+) -> Result<OpenPart, StitchError> {
+    let part = parts.next()?.ok_or_else(|| MediaError::PartRefused {
+        range: cell.frames,
+        detail: "there is none".to_owned(),
+    });
+    let opened = part.and_then(|part| OpenPart::open(part, cell, job.brief, job.table, extradata));
+    opened.map_err(|error| StitchError { cell: Some(cell.index), error })
+}
+
+/// The cell that an error is to be blamed on: a part that is wrong, or cannot be read.
+fn blamed(error: &MediaError, cell: CellIndex) -> Option<CellIndex> {
+    matches!(error, MediaError::PartRefused { .. }).then_some(cell)
+}
+
+/// What the movie's video is.
+fn video_of<'a>(job: &'a StitchJob<'_>, container: Container, extradata: &'a [u8]) -> ffi::Video<'a> {
+    let spec = &job.brief.spec;
+    let signed = |(num, den): (u32, u32)| {
+        (i32::try_from(num).unwrap_or(0), i32::try_from(den).unwrap_or(1))
+    };
+    let is_hevc = OutputCodec::from(spec.encoder.name) == OutputCodec::Hevc;
+    let format = &spec.layout.name;
+    ffi::Video {
+        is_hevc,
+        size: (spec.width, spec.height),
+        format,
+        timebase: signed((spec.timebase.num(), spec.timebase.den())),
+        extradata,
+        sample_aspect: signed(spec.sample_aspect),
+        reorder_frames: spec.reorder_frames,
+        field_order: match spec.field_order {
+            FieldOrder::Unknown => ffi::FieldOrder::Unknown,
+            FieldOrder::Progressive => ffi::FieldOrder::Progressive,
+            FieldOrder::TopFirst => ffi::FieldOrder::TopFirst,
+            FieldOrder::BottomFirst => ffi::FieldOrder::BottomFirst,
+        },
+        full_range: spec.layout.full_range,
+        mastering: spec.mastering.as_deref().and_then(|numbers| numbers.try_into().ok()),
+        light_level: spec.light_level,
+        tag: (is_hevc && container.is_boxed()).then_some(*b"hvc1"),
+    }
+}
+
+/// A stitch under way.
+struct Writing<'a> {
+    table: &'a FrameTable,
+    clock: Clock<'a>,
+    movie: Movie,
+    rest: Rest,
+    /// Packets of the video written so far.
+    written: u64,
+    /// The timebase of the table.
+    timebase: (i32, i32),
+}
+
+impl<'a> Writing<'a> {
+    fn begin(
+        job: &StitchJob<'a>,
+        plan: Plan<'_>,
+        sink: Box<dyn PartSink>,
+    ) -> Result<Self, MediaError> {
+        let timebase = job.table.timebase;
+        let signed = |number: u32| i32::try_from(number).map_err(|_large| MediaError::BadTimes {
+            detail: format!("its clock of {timebase} seconds is too fine"),
+        });
+        Ok(Self {
+            table: job.table,
+            clock: Clock::new(job.table, job.brief.spec.reorder_frames),
+            movie: Movie::begin(plan, sink)?,
+            rest: Rest::default(),
+            written: 0,
+            timebase: (signed(timebase.num())?, signed(timebase.den())?),
+        })
+    }
+
+    /// Copies the packets of a part, and of the source's other streams what is due before each.
+    fn copy_part(
+        &mut self,
+        input: &mut Input,
+        part: &mut OpenPart,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<(), MediaError> {
+        while let Some((row, data)) = part.next()? {
+            let dts = self.clock.dts(self.written);
+            self.rest.copy_until(input, &mut self.movie, Some((dts, self.timebase)))?;
+            let mut packet = ffi::packet_of(data, row.key);
+            let shown = self.table.pts.partition_point(|pts| *pts < row.pts) as u64;
+            let stamps = (row.pts.0, dts, self.table.duration_of(shown));
+            self.movie.write_video(&mut packet, stamps, self.timebase)?;
+            self.written += 1;
+            progress(self.written);
+        }
+        Ok(())
+    }
+
+    fn finish(mut self, input: &mut Input) -> Result<Stitched, MediaError> {
+        self.rest.copy_until(input, &mut self.movie, None)?;
+        let (bytes, notes) = self.movie.finish()?;
+        Ok(Stitched { bytes, notes })
+    }
+}
+
+/// The packets of the source's other streams, read once, one ahead.
+#[derive(Default)]
+struct Rest {
+    waiting: Option<libav::Packet>,
+    has_ended: bool,
+}
+
+impl Rest {
+    /// Reads the first packet; nothing is read of a source that has the video alone.
+    fn prepare(&mut self, input: &mut Input, movie: &Movie) -> Result<(), MediaError> {
+        if movie.copies() {
+            return self.read(input);
+        }
+        self.has_ended = true;
+        Ok(())
+    }
+
+    fn read(&mut self, input: &mut Input) -> Result<(), MediaError> {
+        let mut packet = libav::Packet::empty();
+        self.has_ended = !input.read(&mut packet)?;
+        self.waiting = (!self.has_ended).then_some(packet);
+        Ok(())
+    }
+
+    /// Copies what is due before `until`, or everything.
+    fn copy_until(
+        &mut self,
+        input: &mut Input,
+        movie: &mut Movie,
+        until: Option<(i64, (i32, i32))>,
+    ) -> Result<(), MediaError> {
+        while let Some(mut packet) = self.waiting.take() {
+            if let (Some((until, clock)), Some((due, own))) = (until, movie.due(&packet))
+                && !ffi::is_before(due, own, until, clock)
+            {
+                self.waiting = Some(packet);
+                return Ok(());
+            }
+            movie.copy(input, &mut packet)?;
+            self.read(input)?;
+        }
+        Ok(())
+    }
 }
 
 /// Copies all streams of the source into the output, with a note of `why` in its metadata.
 ///
 /// # Errors
-/// [`MediaError`].
+/// [`MediaError`]: what kept the source from being read, the output from being written, or the container
+/// from holding a stream.
 pub fn copy_through(
-    _source: Arc<dyn ReadAt>,
-    _source_name: &str,
-    _output_name: &str,
-    _why: &str,
-    _version: &str,
-    _sink: Box<dyn PartSink>,
+    source: Arc<dyn ReadAt>,
+    source_name: &str,
+    output_name: &str,
+    why: &str,
+    version: &str,
+    sink: Box<dyn PartSink>,
 ) -> Result<Stitched, MediaError> {
-    Err(MediaError::Internal("not yet".to_owned()))
+    let mut input = Input::open(Arc::clone(&source), source_name)?;
+    let tags = input.tags(None);
+    let brand = tags.iter().find(|(name, _)| name == "major_brand").map(|(_, brand)| brand.as_str());
+    let container = container::by_name(output_name, &input.container(), brand)?;
+    let plan = Plan {
+        container,
+        video: input.best_video().ok_or(MediaError::NoVideo)?,
+        stream: VideoStream::Copied,
+        input: &mut input,
+        source: &source,
+        // What is lost was refused or allowed at intake; here it is noted.
+        allow_metadata_loss: true,
+        record: format!("{}, copied unchanged: {why}", tags::record(version)),
+    };
+    let mut movie = Movie::begin(plan, sink)?;
+    let mut rest = Rest::default();
+    rest.prepare(&mut input, &movie)?;
+    rest.copy_until(&mut input, &mut movie, None)?;
+    let (bytes, notes) = movie.finish()?;
+    Ok(Stitched { bytes, notes })
 }

@@ -1,0 +1,65 @@
+//! Which codecs each container takes beside the video.
+//!
+//! Owns lists, where libav has none or one that is wider than what comes back (its transport stream muxer
+//! takes everything, as private data that no demuxer knows again). Refuses to guess.
+
+use cleanplate_types::source::StreamKind;
+
+use super::Container;
+
+/// What becomes of a stream that is not the video.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It is copied, packet for packet.
+    Kept,
+    /// It becomes an attachment: a cover picture in Matroska.
+    Attached,
+    /// What it says is carried in another way: a time code as a tag.
+    Told,
+    /// It has no place, for this reason.
+    Lost(&'static str),
+}
+
+/// Sound and the like that comes back out of a transport stream as what it was.
+const IN_TS: &[&str] = &[
+    "h264", "hevc", "mpeg1video", "mpeg2video", "mpeg4", "aac", "aac_latm", "mp1", "mp2", "mp3", "ac3",
+    "eac3", "dts", "truehd", "opus", "dvb_subtitle", "dvb_teletext", "timed_id3", "klv",
+];
+
+/// What only a transport stream for Blu-ray knows.
+const IN_TIMED_TS: &[&str] = &["hdmv_pgs_subtitle", "pcm_bluray"];
+
+/// Pictures that can be a cover in MP4.
+const COVERS: &[&str] = &["mjpeg", "png", "bmp"];
+
+/// What becomes of a stream of this kind and codec (libav's name) in `container`.
+pub(crate) fn fate(container: Container, kind: StreamKind, codec: &str, still: bool) -> Fate {
+    if codec == "tmcd" {
+        return Fate::Told;
+    }
+    match (container, kind) {
+        (Container::Mkv, StreamKind::Attachment) => Fate::Kept,
+        (Container::Mkv, StreamKind::Video) if still => Fate::Attached,
+        (Container::Mkv, StreamKind::Data) => Fate::Lost("it keeps no data streams"),
+        (Container::Mp4, StreamKind::Video) if still && COVERS.contains(&codec) => Fate::Kept,
+        (Container::Mp4 | Container::Mov | Container::Ts { .. }, StreamKind::Video) if still => {
+            Fate::Lost("it has no place for this cover picture")
+        }
+        (Container::Mp4 | Container::Mov | Container::Ts { .. }, StreamKind::Attachment) => {
+            Fate::Lost("it has no attachments")
+        }
+        (Container::Ts { timed }, _) if IN_TS.contains(&codec) || (timed && IN_TIMED_TS.contains(&codec)) => Fate::Kept,
+        (Container::Ts { .. }, _) => Fate::Lost("it does not know this codec"),
+        (Container::Mp4 | Container::Mov | Container::Mkv, _) if muxer_takes(container, codec) => {
+            Fate::Kept
+        }
+        (Container::Mp4 | Container::Mov | Container::Mkv, _) => {
+            Fate::Lost("it does not know this codec")
+        }
+    }
+}
+
+/// Whether libav's muxer has a name for the codec.
+fn muxer_takes(container: Container, codec: &str) -> bool {
+    super::ffi::muxer_takes(container.muxer(), codec)
+}

@@ -1,0 +1,434 @@
+//! The movie while it is written: its streams, its clock, and the copying of what is not video.
+//!
+//! Owns which stream of the source goes where. Refuses timestamps that the container would round for the
+//! video; those of other streams go to the nearest tick, as every muxer does it.
+
+use std::sync::Arc;
+
+use cleanplate_types::access::{PartSink, ReadAt};
+use ffmpeg_next as libav;
+use libav::format::context::StreamIo;
+
+use super::boxes::{self, Kind};
+use super::ffi::{self, Muxer, NO_STAMP, On, Stamps, Timing};
+use super::sink::Shared;
+use super::tags;
+use crate::container::{Container, Fate, fate, refuse_or_note};
+use crate::error::{MediaError, Words};
+use crate::input::Input;
+
+/// Bytes that are collected before the sink is called: one such buffer per stitch.
+const BUFFER_BYTES: usize = 1 << 20;
+
+/// A clock as libav has it: numerator and denominator of a tick in seconds.
+pub(super) type Clock = (i32, i32);
+
+/// What happens to the source's video stream.
+pub(super) enum VideoStream<'a> {
+    /// It is replaced.
+    Replaced(ffi::Video<'a>),
+    /// It is copied like every other.
+    Copied,
+}
+
+/// What a movie is made of.
+pub(super) struct Plan<'a> {
+    pub(super) container: Container,
+    pub(super) input: &'a mut Input,
+    pub(super) source: &'a Arc<dyn ReadAt>,
+    /// Index of the source's video stream.
+    pub(super) video: usize,
+    pub(super) stream: VideoStream<'a>,
+    pub(super) allow_metadata_loss: bool,
+    /// The record of what was done.
+    pub(super) record: String,
+}
+
+/// The way of one stream of the source into the movie.
+struct Lane {
+    place: usize,
+    timing: Timing,
+    to: Clock,
+    is_sound: bool,
+    /// The decoding timestamp written last, in ticks of the movie's stream.
+    last: Option<i64>,
+    /// libav's state of sound on a finer clock.
+    sound: i64,
+    /// Packets whose decoding timestamp had to be moved to rise.
+    moved: u64,
+}
+
+/// A movie whose header is written.
+pub(super) struct Movie {
+    muxer: Muxer,
+    sink: Shared,
+    /// By stream of the source; nothing where a stream is not copied as packets.
+    lanes: Vec<Option<Lane>>,
+    /// Place and clock of the video.
+    video: (usize, Clock),
+    /// Boxes that are added behind the movie.
+    carried: Vec<Vec<u8>>,
+    notes: Vec<String>,
+}
+
+impl Movie {
+    /// Opens the output and writes its header.
+    pub(super) fn begin(plan: Plan<'_>, sink: Box<dyn PartSink>) -> Result<Self, MediaError> {
+        let container = plan.container;
+        let sink = Shared::new(sink, container == Container::Mkv);
+        let io = StreamIo::from_write_seek_with_capacity(sink.clone(), BUFFER_BYTES);
+        let io = io.map_err(|_full| MediaError::OutOfMemory { doing: "opening the output" })?;
+        let muxer = Muxer::new(container.muxer(), io).map_err(mux("opening the output"))?;
+        let mut setup = Setup { muxer, places: Vec::new(), notes: Vec::new(), has_cover: false };
+        setup.add_streams(&plan)?;
+        setup.add_rest(&plan)?;
+        let after = setup.write_header(&plan, &sink)?;
+        let Setup { mut muxer, places, mut notes, .. } = setup;
+        for (name, value) in &after {
+            muxer.set_tag(On::Movie, name, value).map_err(mux("setting a tag"))?;
+        }
+        let carried = carried_boxes(container, plan.source.as_ref(), &plan.input.container(), &mut notes)?;
+        let video = places.get(plan.video).copied().flatten();
+        let place = video.ok_or_else(|| MediaError::Internal("the movie has no video".to_owned()))?;
+        let clock = muxer.timebase(place);
+        let lanes = lanes(&plan, &mut muxer, &places);
+        let copied = |index: usize| lanes.get(index).is_some_and(Option::is_some);
+        plan.input.keep(&copied);
+        Ok(Self { muxer, sink, lanes, video: (place, clock), carried, notes })
+    }
+
+    /// Whether any stream is copied as packets.
+    pub(super) fn copies(&self) -> bool {
+        self.lanes.iter().any(Option::is_some)
+    }
+
+    /// Writes a packet of the video with stamps on `clock`, which the container must hold exactly.
+    pub(super) fn write_video(
+        &mut self,
+        packet: &mut libav::Packet,
+        (pts, dts, duration): (i64, i64, i64),
+        clock: Clock,
+    ) -> Result<(), MediaError> {
+        let (place, to) = self.video;
+        let exact = |stamp: i64| rescale_exact(stamp, clock, to);
+        let (Some(pts), Some(dts)) = (exact(pts), exact(dts)) else {
+            return Err(MediaError::Internal(format!(
+                "the container's clock of {}/{} seconds cannot hold tick {pts} of {}/{}",
+                to.0, to.1, clock.0, clock.1
+            )));
+        };
+        let duration = ffi::rescale(duration, clock, to);
+        let stamps = Stamps { pts: Some(pts), dts: Some(dts), duration };
+        let written = self.muxer.write(place, packet, stamps);
+        self.told(written, "writing the video")
+    }
+
+    /// When a packet of the source is due, with its clock; nothing where it is due at once.
+    pub(super) fn due(&self, packet: &libav::Packet) -> Option<(i64, Clock)> {
+        let lane = self.lanes.get(packet.stream())?.as_ref()?;
+        Some((packet.dts().or_else(|| packet.pts())?, lane.timing.timebase))
+    }
+
+    /// Copies a packet of the source; packets of streams that are not copied are left out.
+    pub(super) fn copy(&mut self, input: &Input, packet: &mut libav::Packet) -> Result<(), MediaError> {
+        let index = packet.stream();
+        let Some(Some(lane)) = self.lanes.get_mut(index) else { return Ok(()) };
+        let stamps = lane.stamps(input, index, packet);
+        let place = lane.place;
+        let written = self.muxer.write(place, packet, stamps);
+        self.told(written, "copying a stream of the source")
+    }
+
+    /// Writes the trailer and ends the output.
+    pub(super) fn finish(self) -> Result<(u64, Vec<String>), MediaError> {
+        let Self { muxer, sink, lanes, carried, mut notes, .. } = self;
+        let ended = muxer.finish();
+        if let Some(error) = sink.taken_error() {
+            return Err(MediaError::Write(error));
+        }
+        ended.map_err(mux("ending the output"))?;
+        for bytes in carried {
+            sink.append(&bytes).map_err(MediaError::Write)?;
+        }
+        for (index, lane) in lanes.iter().enumerate() {
+            if let Some(moved) = lane.as_ref().map(|lane| lane.moved).filter(|moved| *moved > 0) {
+                notes.push(format!("{moved} packets of stream {index} came out of order; their decoding times were moved"));
+            }
+        }
+        let stored = sink.finish().map_err(MediaError::Write)?;
+        Ok((stored.bytes, notes))
+    }
+
+    /// The sink's own error, where there is one, or libav's.
+    fn told(&self, result: Result<(), libav::Error>, doing: &'static str) -> Result<(), MediaError> {
+        match (result, self.sink.taken_error()) {
+            (_, Some(error)) => Err(MediaError::Write(error)),
+            (result, None) => result.map_err(mux(doing)),
+        }
+    }
+}
+
+/// A movie before its header.
+struct Setup {
+    muxer: Muxer,
+    /// Where each stream of the source goes.
+    places: Vec<Option<usize>>,
+    notes: Vec<String>,
+    has_cover: bool,
+}
+
+impl Setup {
+    fn add_streams(&mut self, plan: &Plan<'_>) -> Result<(), MediaError> {
+        let mut lost = Vec::new();
+        for index in 0..plan.input.context().streams().len() {
+            let place = if index == plan.video {
+                Some(self.add_video(plan)?)
+            } else {
+                self.add_other(plan, index, &mut lost)?
+            };
+            self.places.push(place);
+        }
+        refuse_or_note(plan.container, lost, plan.allow_metadata_loss, &mut self.notes)
+    }
+
+    fn add_video(&mut self, plan: &Plan<'_>) -> Result<usize, MediaError> {
+        let input = plan.input.context();
+        match &plan.stream {
+            VideoStream::Copied => self.muxer.add_copy(input, plan.video),
+            VideoStream::Replaced(video) => {
+                let names = plan.input.tags(Some(plan.video));
+                let added = self.muxer.add_video(input, plan.video, video);
+                added.and_then(|place| {
+                    self.muxer.keep_tags(place, &names, tags::outlives_encoding)?;
+                    Ok(place)
+                })
+            }
+        }
+        .map_err(mux("adding the video stream"))
+    }
+
+    fn add_other(
+        &mut self,
+        plan: &Plan<'_>,
+        index: usize,
+        lost: &mut Vec<String>,
+    ) -> Result<Option<usize>, MediaError> {
+        let (Some(facts), Some(timing)) =
+            (plan.input.facts(index), ffi::timing(plan.input.context(), index))
+        else {
+            return Ok(None);
+        };
+        let is_timecode = &timing.tag == b"tmcd";
+        // Chapters that the demuxer has read come back as chapters, a time code as a tag.
+        if timing.is_internal || is_timecode {
+            return Ok(None);
+        }
+        let input = plan.input.context();
+        match fate(plan.container, facts.kind, &facts.codec, facts.is_still) {
+            Fate::Kept => {
+                self.has_cover |= facts.is_still;
+                self.muxer.add_copy(input, index).map(Some).map_err(mux("adding a stream"))
+            }
+            Fate::Attached => self.attach(plan, index, &facts.codec).map(|()| None),
+            Fate::Told => Ok(None),
+            Fate::Lost(why) => {
+                lost.push(format!("stream {index} in {} ({why})", facts.codec));
+                Ok(None)
+            }
+        }
+    }
+
+    /// Makes a cover picture an attachment, by the name that players look for.
+    fn attach(&mut self, plan: &Plan<'_>, index: usize, codec: &str) -> Result<(), MediaError> {
+        let (ending, mime) = if codec == "png" { ("png", "image/png") } else { ("jpg", "image/jpeg") };
+        let tags = plan.input.tags(Some(index));
+        let muxer = &mut self.muxer;
+        let added = muxer.add_attachment(plan.input.context(), index).and_then(|place| {
+            let Some(place) = place else { return Ok(()) };
+            let mut set = |name: &str, value: &str| {
+                let has = tags.iter().any(|(own, _)| own == name);
+                if has { Ok(()) } else { muxer.set_tag(On::Stream(place), name, value) }
+            };
+            set("filename", &format!("cover.{ending}"))?;
+            set("mimetype", mime)
+        });
+        added.map_err(mux("adding a cover picture"))
+    }
+
+    /// Adds chapters and, for transport streams, programs.
+    fn add_rest(&mut self, plan: &Plan<'_>) -> Result<(), MediaError> {
+        let input = plan.input.context();
+        match plan.container {
+            Container::Mp4 | Container::Mov | Container::Mkv => {
+                self.muxer.add_chapters(input).map_err(mux("adding chapters"))
+            }
+            Container::Ts { .. } => {
+                let added = self.muxer.add_programs(input, &self.places);
+                added.map_err(mux("adding programs"))
+            }
+        }
+    }
+
+    /// Writes the header; returns the tags that are to be set after it.
+    fn write_header(
+        &mut self,
+        plan: &Plan<'_>,
+        sink: &Shared,
+    ) -> Result<Vec<(String, String)>, MediaError> {
+        let source = plan.input.tags(None);
+        let tags = tags::of_movie(plan.container, &source, &plan.record, self.has_cover);
+        for (name, value) in &tags.before {
+            self.muxer.set_tag(On::Movie, name, value).map_err(mux("setting a tag"))?;
+        }
+        self.notes.extend(tags.notes);
+        let options = options(plan, tags.by_name);
+        let written = self.muxer.write_header(&options);
+        match (written, sink.taken_error()) {
+            (_, Some(error)) => Err(MediaError::Write(error)),
+            (Err(error), None) => {
+                let words = Words::of(error);
+                Err(MediaError::Mux { doing: "writing the output's header", words })
+            }
+            (Ok(()), None) => Ok(tags.after),
+        }
+    }
+}
+
+/// Options of the muxer.
+fn options(plan: &Plan<'_>, tags_by_name: bool) -> Vec<(&'static str, String)> {
+    match plan.container {
+        Container::Mp4 | Container::Mov => {
+            let mut options = vec![("movie_timescale", movie_clock(plan).to_string())];
+            if tags_by_name {
+                options.push(("movflags", "+use_metadata_tags".to_owned()));
+            }
+            options
+        }
+        Container::Mkv => Vec::new(),
+        Container::Ts { timed } => vec![
+            ("mpegts_copyts", "1".to_owned()),
+            ("mpegts_m2ts_mode", u8::from(timed).to_string()),
+        ],
+    }
+}
+
+/// Ticks a second of an MP4's movie clock: the usual 1000, or what makes the start of every stream a whole
+/// number of ticks, since late starts are written on this clock.
+fn movie_clock(plan: &Plan<'_>) -> u32 {
+    const USUAL: u64 = 1000;
+    let mut ticks = USUAL;
+    for (index, stream) in plan.input.context().streams().enumerate() {
+        let (start, base) = (stream.start_time(), stream.time_base());
+        let (num, den) = (i64::from(base.numerator()), i64::from(base.denominator()));
+        if start == i64::MIN || start <= 0 || den <= 0 {
+            continue;
+        }
+        // The start in seconds is `start * num / den`: its reduced denominator must divide the clock.
+        let over = start.unsigned_abs().saturating_mul(num.unsigned_abs());
+        let under = den.unsigned_abs() / gcd(over, den.unsigned_abs());
+        let common = ticks / gcd(ticks, under) * under;
+        if u32::try_from(common).is_ok_and(|common| i32::try_from(common).is_ok()) {
+            ticks = common;
+        } else if index == plan.video {
+            // The video's start is never rounded; a sound's is, by less than its own sample.
+            ticks = under;
+        }
+    }
+    u32::try_from(ticks).unwrap_or(1000)
+}
+
+const fn gcd(one: u64, other: u64) -> u64 {
+    if other == 0 { one } else { gcd(other, one % other) }
+}
+
+fn lanes(plan: &Plan<'_>, muxer: &mut Muxer, places: &[Option<usize>]) -> Vec<Option<Lane>> {
+    let replaced = matches!(plan.stream, VideoStream::Replaced(_));
+    let lane = |(index, place): (usize, &Option<usize>)| {
+        let place = (*place)?;
+        if replaced && index == plan.video {
+            return None;
+        }
+        let timing = ffi::timing(plan.input.context(), index)?;
+        let kind = plan.input.facts(index)?.kind;
+        Some(Lane {
+            place,
+            timing,
+            to: muxer.timebase(place),
+            is_sound: kind == cleanplate_types::source::StreamKind::Audio,
+            last: None,
+            sound: NO_STAMP,
+            moved: 0,
+        })
+    };
+    places.iter().enumerate().map(lane).collect()
+}
+
+impl Lane {
+    /// The stamps of a packet on the movie's clock.
+    fn stamps(&mut self, input: &Input, index: usize, packet: &libav::Packet) -> Stamps {
+        let from = self.timing.timebase;
+        let own = packet.dts().or_else(|| packet.pts());
+        let shown = packet.pts().or_else(|| own.filter(|_| !self.timing.reorders));
+        let duration = ffi::rescale(packet.duration(), from, self.to);
+        let mut dts = own.map(|own| self.on_movie_clock(input, index, packet, own));
+        let mut pts = match (own, dts, shown) {
+            // Sound has one stamp: both stay together on the finer clock.
+            (Some(own), Some(dts), Some(shown)) if own == shown => Some(dts),
+            (_, _, shown) => shown.map(|shown| ffi::rescale(shown, from, self.to)),
+        };
+        if let (Some(last), Some(this)) = (self.last, dts)
+            && this <= last
+        {
+            // A muxer takes rising times only.
+            self.moved += 1;
+            dts = Some(last + 1);
+            pts = pts.map(|pts| pts.max(last + 1));
+        }
+        self.last = dts.or(self.last);
+        Stamps { pts, dts, duration }
+    }
+
+    fn on_movie_clock(&mut self, input: &Input, index: usize, packet: &libav::Packet, stamp: i64) -> i64 {
+        let from = self.timing.timebase;
+        let is_finer = i64::from(self.to.1) * i64::from(from.0) > i64::from(from.1) * i64::from(self.to.0);
+        if !(self.is_sound && is_finer && self.timing.sample_rate > 0) {
+            return ffi::rescale(stamp, from, self.to);
+        }
+        let samples = ffi::samples_in(input.context(), index, packet.size());
+        ffi::rescale_sound((from, self.to), self.timing.sample_rate, stamp, samples, &mut self.sound)
+    }
+}
+
+/// Reads the boxes that are added behind the movie, and notes those that are lost.
+fn carried_boxes(
+    container: Container,
+    source: &dyn ReadAt,
+    source_container: &str,
+    notes: &mut Vec<String>,
+) -> Result<Vec<Vec<u8>>, MediaError> {
+    let mut carried = Vec::new();
+    if !source_container.split(',').any(|name| name == "mp4") {
+        return Ok(carried);
+    }
+    for found in boxes::uuid_boxes(source) {
+        let fits = found.is_outermost && found.bytes <= boxes::CARRIED_BYTES_MAX;
+        if found.kind == Kind::Xmp && fits && container.is_boxed() {
+            carried.push(found.read(source).map_err(MediaError::Read)?);
+        } else {
+            notes.push(found.loss());
+        }
+    }
+    Ok(carried)
+}
+
+/// `stamp` on another clock, or nothing where it would fall between two ticks.
+fn rescale_exact(stamp: i64, from: Clock, to: Clock) -> Option<i64> {
+    let scaled = i128::from(stamp) * i128::from(from.0) * i128::from(to.1);
+    let unit = i128::from(from.1) * i128::from(to.0);
+    (unit != 0 && scaled % unit == 0).then(|| i64::try_from(scaled / unit).ok()).flatten()
+}
+
+/// An error of the muxer, with libav's words.
+pub(super) fn mux(doing: &'static str) -> impl Fn(libav::Error) -> MediaError {
+    move |error| MediaError::Mux { doing, words: Words::of(error) }
+}
