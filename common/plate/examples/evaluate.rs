@@ -2,8 +2,10 @@
 //!
 //! `cargo run --release --example evaluate -- DIR` where `DIR` holds `clean/` and `overlay/`; it
 //! prints one row a case: what was found, how it meets the truth, and the PSNR inside the true mask.
-//! Further arguments keep only the cases whose name holds one of them.
+//! Further arguments keep only the cases whose name holds one of them; `--stills FOLDER` writes a
+//! picture a case: with the overlay, then filled.
 
+use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -15,7 +17,7 @@ use cleanplate_types::picture::{PixelLayout, PlaneMut, PlaneRef, PlanesMut, Plan
 
 type Failure = Box<dyn std::error::Error>;
 
-/// Frames of a window, and most frames of a clip that are decoded.
+/// Frames of a window at least, as in production, and most frames of a clip that are decoded.
 const WINDOW_FRAMES: u64 = 600;
 const FRAMES_MAX: usize = 1200;
 
@@ -29,8 +31,14 @@ struct Clip {
 #[expect(clippy::print_stdout, reason = "the table is what it is for")]
 fn main() -> Result<(), Failure> {
     let mut arguments = std::env::args().skip(1);
-    let root = arguments.next().ok_or("usage: evaluate DIR [CASE…]")?;
-    let wanted: Vec<String> = arguments.collect();
+    let root = arguments.next().ok_or("usage: evaluate DIR [--stills FOLDER] [CASE…]")?;
+    let mut wanted: Vec<String> = arguments.collect();
+    let mut stills = None;
+    if let Some(at) = wanted.iter().position(|word| word == "--stills") {
+        let words: Vec<String> = wanted.drain(at..(at + 2).min(wanted.len())).collect();
+        stills = words.into_iter().nth(1);
+    }
+    let stills = stills.as_deref().map(Path::new);
     let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|part| name.contains(part));
     let work = std::env::temp_dir().join(format!("cleanplate-evaluate-{}", std::process::id()));
     std::fs::create_dir_all(&work)?;
@@ -42,6 +50,7 @@ fn main() -> Result<(), Failure> {
             if is_wanted(&name) {
                 let (burned, truth) = burn(&path, &clean, &filter, &work)?;
                 println!("{name:48} {}", judge(&burned, &clean, &truth)?);
+                write_still(stills, &name, &burned)?;
             }
         }
     }
@@ -55,6 +64,7 @@ fn main() -> Result<(), Failure> {
             if is_wanted(&name) {
                 let clip = decode(&path)?;
                 println!("{name:48} {}", describe(&find(&clip)?, &clip));
+                write_still(stills, &name, &clip)?;
             }
         }
     }
@@ -169,6 +179,33 @@ fn judge(burned: &Clip, clean: &Clip, truth: &[bool]) -> Result<String, Failure>
     ))
 }
 
+/// A frame from the middle, as it is and filled, one above the other.
+fn write_still(folder: Option<&Path>, name: &str, clip: &Clip) -> Result<(), Failure> {
+    let (Some(folder), Finding::Overlays(plan)) = (folder, find(clip)?) else {
+        return Ok(());
+    };
+    std::fs::create_dir_all(folder)?;
+    let index = clip.frames.len() / 2;
+    let before = &clip.frames[index];
+    let mut after = before.clone();
+    let planes = PlanesMut::Eight(planes_mut(&mut after, clip));
+    Filler::new(&layout(), &plan).apply(index as u64, planes)?;
+    let path = folder.join(format!("{}.png", name.replace(['/', ' '], "_")));
+    let mut child = ffmpeg()
+        .args(["-y", "-f", "rawvideo", "-pix_fmt", "yuv420p"])
+        .args(["-s", &format!("{}x{}", clip.width, clip.height), "-i", "-"])
+        .args(["-vf", "tile=1x2", "-frames:v", "1"])
+        .arg(path)
+        .stdin(Stdio::piped())
+        .spawn()?;
+    let mut input = child.stdin.take().ok_or("no pipe to ffmpeg")?;
+    input.write_all(before)?;
+    input.write_all(&after)?;
+    drop(input);
+    child.wait()?;
+    Ok(())
+}
+
 fn box_area(truth: &[bool], width: usize) -> usize {
     let places = || (0..truth.len()).filter(|at| truth[*at]);
     let columns = places().map(|at| at % width);
@@ -213,16 +250,15 @@ fn describe(finding: &Finding, clip: &Clip) -> String {
 fn find(clip: &Clip) -> Result<Finding, Failure> {
     let total = clip.frames.len() as u64;
     let mut evidence = Vec::new();
-    let mut start = 0;
-    while start < total {
-        let frames = FrameRange::new(start, (start + WINDOW_FRAMES).min(total));
+    let count = (total / WINDOW_FRAMES).max(1);
+    for at in 0..count {
+        let frames = FrameRange::new(total * at / count, total * (at + 1) / count);
         let mut window = Window::new(&layout(), clip.width, clip.height, frames);
         for index in SamplePlan::new(total).samples(frames, &[]) {
             let frame = &clip.frames[usize::try_from(index)?];
             window.add(index, PlanesRef::Eight(planes_ref(frame, clip)))?;
         }
         evidence.push(window.finish());
-        start = frames.end;
     }
     Ok(reduce(&evidence, total, &Params::default()))
 }

@@ -16,6 +16,7 @@ pub use sampling::SamplePlan;
 mod candidates;
 mod evidence;
 mod luma;
+mod plate;
 mod reduce;
 mod sampling;
 mod scene;

@@ -7,7 +7,7 @@ use crate::sample::Sample;
 
 use super::Site;
 use super::grain::{GrainGauge, noise};
-use super::membrane::{Edges, Membrane};
+use super::membrane::Membrane;
 
 /// A hole, prepared: everything that does not depend on the frame.
 #[derive(Debug)]
@@ -16,11 +16,19 @@ pub(super) struct Hole {
     membrane: Membrane,
     /// For each row the runs of covered columns, from and to, in plane columns.
     runs: Vec<(usize, usize, usize)>,
-    /// Known cells of the grid: place in the grid, column and row in the plane.
-    known: Vec<(usize, usize, usize)>,
-    /// Known cells that touch the hole, with the known ones of their nine neighbours as bits.
-    ring: Vec<(usize, usize, usize, u16)>,
+    /// Known samples that touch the hole, with the known ones of their nine neighbours as bits, and
+    /// the cells of the grid that each pulls at.
+    ring: Vec<Ring>,
     gauge: GrainGauge,
+}
+
+/// A known sample beside the hole.
+#[derive(Debug)]
+struct Ring {
+    x: usize,
+    y: usize,
+    known: u16,
+    pulls: Vec<usize>,
 }
 
 /// Weights of a sample and its neighbours, row by row.
@@ -29,41 +37,30 @@ const BINOMIAL: [f32; 9] = [1.0, 2.0, 1.0, 2.0, 4.0, 2.0, 1.0, 2.0, 1.0];
 impl Hole {
     /// The part of `hole` that lies in `span`.
     pub(super) fn new(hole: &Bitmap, span: Span) -> Self {
-        let edges = Edges {
-            left: span.left == 0,
-            top: span.top == 0,
-            right: span.right == hole.width,
-            bottom: span.bottom == hole.height,
-        };
-        let open = |x: usize, y: usize| hole.has(span.left + x, span.top + y);
-        let membrane = Membrane::new((span.width(), span.height()), open, edges);
-        let stride = membrane.stride();
-        let (mut known, mut ring) = (Vec::new(), Vec::new());
-        for row in 0..span.height() + 2 {
-            for column in 0..span.width() + 2 {
-                let (x, y) =
-                    ((span.left + column).wrapping_sub(1), (span.top + row).wrapping_sub(1));
-                if x >= hole.width || y >= hole.height || hole.has(x, y) {
-                    continue;
-                }
-                known.push((row * stride + column, x, y));
-                let bits = neighbours(x, y).fold(0_u16, |bits, (bit, x, y)| {
-                    let is_known = x < hole.width && y < hole.height && !hole.has(x, y);
-                    bits | (u16::from(is_known) << bit)
-                });
-                if neighbours(x, y).any(|(_, x, y)| hole.has(x, y)) {
-                    ring.push((row * stride + column, x, y, bits));
-                }
-            }
-        }
-        Self {
-            span,
-            membrane,
-            runs: runs(hole, span),
-            known,
-            ring,
-            gauge: GrainGauge::new(hole, span),
-        }
+        let is_known = |x: usize, y: usize| x < hole.width && y < hole.height && !hole.has(x, y);
+        let membrane = Membrane::new(
+            (span.width(), span.height()),
+            |x, y| hole.has(span.left + x, span.top + y),
+            |x, y| beside(span.left + x, span.top + y).filter(|(x, y)| is_known(*x, *y)).count(),
+        );
+        let around = span.grown(1, hole.width, hole.height);
+        let rows = around.top..around.bottom;
+        let places = rows.flat_map(|y| (around.left..around.right).map(move |x| (x, y)));
+        let ring = places
+            .filter(|(x, y)| is_known(*x, *y))
+            .map(|(x, y)| Ring {
+                x,
+                y,
+                known: neighbours(x, y)
+                    .fold(0, |bits, (bit, x, y)| bits | u16::from(is_known(x, y)) << bit),
+                pulls: beside(x, y)
+                    .filter(|(x, y)| span.contains(*x, *y) && hole.has(*x, *y))
+                    .map(|(x, y)| membrane.place(x - span.left, y - span.top))
+                    .collect(),
+            })
+            .filter(|ring| !ring.pulls.is_empty())
+            .collect();
+        Self { span, membrane, runs: runs(hole, span), ring, gauge: GrainGauge::new(hole, span) }
     }
 
     /// Fills the hole; returns how many samples changed.
@@ -75,13 +72,10 @@ impl Hole {
         let sigma = self.gauge.sigma(site.depth, plane);
         let least = f32::from(site.nominal.0).min(low).max(0.0);
         let most = f32::from(site.nominal.1).max(high).min(f32::from(top));
-        let stride = self.membrane.stride();
-        let span = self.span;
-        let cells = self.membrane.cells();
         let mut changed = 0;
         for &(y, from, to) in &self.runs {
-            let row = (y - span.top + 1) * stride + 1;
-            let cells = &cells[row + from - span.left..row + to - span.left];
+            let place = self.membrane.place(from - self.span.left, y - self.span.top);
+            let cells = &self.membrane.values()[place..place + to - from];
             let samples = &mut plane.samples[y * plane.stride + from..y * plane.stride + to];
             for ((x, cell), sample) in (from..).zip(cells).zip(samples) {
                 let mut value = cell.clamp(low, high);
@@ -96,32 +90,37 @@ impl Hole {
         changed
     }
 
-    /// Writes what is known into the grid; returns the lowest and highest value on the ring.
+    /// Lets what is known pull at the hole; returns the lowest and highest value on the ring.
     fn load<S: Sample>(&mut self, plane: &PlaneMut<'_, S>, site: Site) -> (f32, f32) {
         let top = u16::MAX >> (16 - site.depth.clamp(8, 16));
         let at =
             |x: usize, y: usize| f32::from(plane.samples[y * plane.stride + x].wide().min(top));
-        let cells = self.membrane.cells();
-        for &(place, x, y) in &self.known {
-            cells[place] = at(x, y);
-        }
+        let load = self.membrane.load();
+        load.fill(0.0);
         let (mut low, mut high) = (f32::INFINITY, f32::NEG_INFINITY);
-        // One noisy sample on the ring would draw a streak into the hole.
-        for &(place, x, y, bits) in &self.ring {
+        for ring in &self.ring {
+            // One noisy sample on the ring would draw a streak into the hole.
             let (mut sum, mut weight) = (0.0_f32, 0.0_f32);
-            for (bit, x, y) in neighbours(x, y) {
-                if bits >> bit & 1 == 1 {
+            for (bit, x, y) in neighbours(ring.x, ring.y) {
+                if ring.known >> bit & 1 == 1 {
                     sum += BINOMIAL[bit] * at(x, y);
                     weight += BINOMIAL[bit];
                 }
             }
             let mean = sum / weight;
-            cells[place] = mean;
+            for place in &ring.pulls {
+                load[*place] += mean;
+            }
             low = low.min(mean);
             high = high.max(mean);
         }
         if self.ring.is_empty() { (0.0, f32::from(top)) } else { (low, high) }
     }
+}
+
+/// The four places that share a side with `x`, `y`; those outside have the largest coordinates.
+fn beside(x: usize, y: usize) -> impl Iterator<Item = (usize, usize)> {
+    [(x.wrapping_sub(1), y), (x + 1, y), (x, y.wrapping_sub(1)), (x, y + 1)].into_iter()
 }
 
 /// The nine places around and at `x`, `y`, row by row, with their number; those left of or above the

@@ -1,126 +1,140 @@
-//! The smoothest surface over a hole: Laplace's equation by multigrid, on a grid of `f32`.
+//! The smoothest surface over a hole: Laplace's equation by multigrid, on grids of `f32`.
 //!
-//! Owns the solver. Known cells are fixed; at the sides where the picture ends nothing flows out
-//! (the surface meets the edge level). All sums run in one fixed order, so that every CPU gives the
-//! same bits. The grid of each level has a border of one cell.
+//! Owns the solver. The hole is a set of open cells tied to their neighbours by links of some weight:
+//! to open cells, and to known ones, which pull as `load`. At the picture's edge there is no link, so
+//! nothing flows out there. Coarser grids carry the links of what they stand for, so that the walls
+//! stay where they are. All sums run in one fixed order: every CPU gives the same bits. Each grid has
+//! a border of one cell that is never open.
 
 /// Relaxation of the Jacobi sweeps.
 const OMEGA: f32 = 0.8;
-/// Sweeps while descending from the coarsest grid, and on the coarsest itself.
+/// Sweeps on each way through a grid, and on the coarsest.
 const SWEEPS: usize = 2;
-const SWEEPS_COARSEST: usize = 24;
-/// Corrections of the whole pyramid at the end.
+const SWEEPS_COARSEST: usize = 32;
+/// Corrections of the whole pyramid after the first surface.
 const CYCLES: usize = 2;
 /// A grid with no side longer than this is not coarsened.
 const COARSEST: usize = 4;
-
-/// Which sides of a grid are the picture's edge.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Edges {
-    pub(super) left: bool,
-    pub(super) top: bool,
-    pub(super) right: bool,
-    pub(super) bottom: bool,
-}
 
 /// One grid.
 #[derive(Debug)]
 struct Level {
     width: usize,
     height: usize,
-    /// 1 where a cell is to be found, 0 where it is known; with the border.
-    open: Vec<f32>,
-    /// The surface (on the finest grid), then the correction (on the others); with the border.
+    /// Weight of the link from an open cell to the next open one: to the right, and down.
+    right: Vec<f32>,
+    down: Vec<f32>,
+    /// Weight of the links from an open cell to known ones.
+    wall: Vec<f32>,
+    /// 1 over the weight of all links of an open cell; 0 where the cell is not open.
+    inverse: Vec<f32>,
+    /// 1 over the share of the coarser grid's cells around this one that are open.
+    share: Vec<f32>,
     values: Vec<f32>,
-    next: Vec<f32>,
     load: Vec<f32>,
+    /// Work space: the next values, or what is wrong.
+    next: Vec<f32>,
 }
 
 /// A solver for one hole.
 #[derive(Debug)]
 pub(super) struct Membrane {
     levels: Vec<Level>,
-    edges: Edges,
+    has_wall: bool,
 }
 
 impl Membrane {
-    /// A solver for a hole of `width` by `height` cells, `open` where a cell is to be found.
+    /// A solver for a hole of `width` by `height` cells: `open` where a cell is to be found, `known`
+    /// where one beside it pulls. Places that are neither lie outside the picture.
     pub(super) fn new(
         (width, height): (usize, usize),
         open: impl Fn(usize, usize) -> bool,
-        edges: Edges,
+        known: impl Fn(usize, usize) -> usize,
     ) -> Self {
-        let mut finest = Level::new(width, height);
-        for y in 0..height {
-            for x in 0..width {
-                if open(x, y) {
-                    let place = finest.place(x, y);
-                    finest.open[place] = 1.0;
-                }
-            }
-        }
+        let finest = Level::finest(width, height, open, known);
+        let has_wall = finest.wall.iter().any(|wall| *wall > 0.0);
         let mut levels = vec![finest];
-        while let Some(coarser) = levels.last().and_then(Level::coarsened) {
+        let mut distance = 1.0_f32;
+        while let Some(coarser) = levels.last_mut().and_then(|finer| finer.coarsened(distance)) {
+            // A wall is one cell from the middle of a fine one, and half a cell more for each side.
+            distance = coarser_distance(distance);
             levels.push(coarser);
         }
-        Self { levels, edges }
+        Self { levels, has_wall }
     }
 
-    /// Cells from one row to the next in [`Self::cells`]; the border adds 2.
-    pub(super) fn stride(&self) -> usize {
-        self.levels[0].width + 2
+    /// Place of a cell in [`Self::load`] and [`Self::values`].
+    pub(super) fn place(&self, x: usize, y: usize) -> usize {
+        self.levels[0].place(x, y)
     }
 
-    /// The finest grid with its border: write the known cells before [`Self::solve`], read after.
-    pub(super) fn cells(&mut self) -> &mut [f32] {
-        &mut self.levels[0].values
+    /// The sum of the known cells beside each open one: to be written before [`Self::solve`].
+    pub(super) fn load(&mut self) -> &mut [f32] {
+        &mut self.levels[0].load
+    }
+
+    /// The surface, after [`Self::solve`].
+    pub(super) fn values(&self) -> &[f32] {
+        &self.levels[0].values
     }
 
     /// Finds the open cells. `start` is the value for a hole with nothing known around it.
     pub(super) fn solve(&mut self, start: f32) {
-        self.guess(start);
+        if !self.has_wall {
+            self.levels[0].values.fill(start);
+            return;
+        }
+        self.guess();
         for _ in 0..CYCLES {
             self.cycle();
         }
     }
 
-    /// A first surface: known cells averaged upwards, the coarsest solved, each finer one smoothed.
-    fn guess(&mut self, start: f32) {
-        let edges = self.edges;
+    /// A first surface: the coarsest grid solved, each finer one smoothed.
+    fn guess(&mut self) {
+        let mut distance = 1.0_f32;
         for at in 1..self.levels.len() {
             let (finer, coarser) = self.levels.split_at_mut(at);
-            finer[at - 1].average_known(&mut coarser[0]);
+            gather(&finer[at - 1], &finer[at - 1].load, &mut coarser[0], shrink(distance));
+            distance = coarser_distance(distance);
         }
-        for (depth, at) in (0..self.levels.len()).rev().enumerate() {
-            if depth == 0 {
-                self.levels[at].flood(start, edges);
-            } else {
-                let (finer, coarser) = self.levels.split_at_mut(at + 1);
-                finer[at].interpolate(&coarser[0], false);
-            }
-            self.levels[at].load.fill(0.0);
-            let sweeps = if depth == 0 { SWEEPS_COARSEST } else { SWEEPS };
-            self.levels[at].relax(sweeps, edges);
+        let last = self.levels.len() - 1;
+        self.levels[last].values.fill(0.0);
+        self.levels[last].relax(SWEEPS_COARSEST);
+        for at in (0..last).rev() {
+            let (finer, coarser) = self.levels.split_at_mut(at + 1);
+            finer[at].set_between(&coarser[0]);
+            finer[at].relax(SWEEPS);
         }
     }
 
     /// One V-cycle: what is still wrong is solved for on the coarser grids and added.
     fn cycle(&mut self) {
-        let edges = self.edges;
         let last = self.levels.len() - 1;
         for at in 0..last {
-            self.levels[at].relax(SWEEPS, edges);
+            self.levels[at].relax(SWEEPS);
+            self.levels[at].find_defect();
             let (finer, coarser) = self.levels.split_at_mut(at + 1);
-            finer[at].residual_to(&mut coarser[0]);
+            gather(&finer[at], &finer[at].next, &mut coarser[0], 1.0);
+            coarser[0].values.fill(0.0);
         }
-        let sweeps = if last == 0 { SWEEPS } else { SWEEPS_COARSEST };
-        self.levels[last].relax(sweeps, edges);
+        self.levels[last].relax(SWEEPS_COARSEST);
         for at in (0..last).rev() {
             let (finer, coarser) = self.levels.split_at_mut(at + 1);
-            finer[at].interpolate(&coarser[0], true);
-            self.levels[at].relax(SWEEPS, edges);
+            finer[at].add_between(&coarser[0]);
+            self.levels[at].relax(SWEEPS);
         }
     }
+}
+
+/// Distance to a wall in cells, one grid further, where it is `distance` here.
+fn coarser_distance(distance: f32) -> f32 {
+    0.5 * distance + 0.25
+}
+
+/// What the weight of a link to a wall shrinks by, one grid further: it covers a longer way.
+fn shrink(distance: f32) -> f32 {
+    distance / (distance + 0.5)
 }
 
 impl Level {
@@ -129,11 +143,37 @@ impl Level {
         Self {
             width,
             height,
-            open: cells.clone(),
+            right: cells.clone(),
+            down: cells.clone(),
+            wall: cells.clone(),
+            inverse: cells.clone(),
+            share: cells.clone(),
             values: cells.clone(),
-            next: cells.clone(),
-            load: cells,
+            load: cells.clone(),
+            next: cells,
         }
+    }
+
+    fn finest(
+        width: usize,
+        height: usize,
+        open: impl Fn(usize, usize) -> bool,
+        known: impl Fn(usize, usize) -> usize,
+    ) -> Self {
+        let mut finest = Self::new(width, height);
+        let is_open = |x: usize, y: usize| x < width && y < height && open(x, y);
+        for (x, y) in (0..height).flat_map(|y| (0..width).map(move |x| (x, y))) {
+            if is_open(x, y) {
+                let place = finest.place(x, y);
+                finest.right[place] = f32::from(u8::from(is_open(x + 1, y)));
+                finest.down[place] = f32::from(u8::from(is_open(x, y + 1)));
+                finest.wall[place] = f32::from(u8::try_from(known(x, y)).unwrap_or(4));
+                // Marks the cell as open until the links are summed.
+                finest.inverse[place] = 1.0;
+            }
+        }
+        finest.sum_links();
+        finest
     }
 
     const fn stride(&self) -> usize {
@@ -144,210 +184,172 @@ impl Level {
         (y + 1) * self.stride() + x + 1
     }
 
-    /// The grid of half the size: a cell is open where all that it stands for is.
-    fn coarsened(&self) -> Option<Self> {
+    /// The places of row `y`, and those of the rows above and below begin a stride before and after.
+    const fn row(&self, y: usize) -> std::ops::Range<usize> {
+        let start = self.place(0, y);
+        start..start + self.width
+    }
+
+    fn sum_links(&mut self) {
+        let stride = self.stride();
+        for place in (0..self.height).flat_map(|y| self.row(y)).collect::<Vec<_>>() {
+            let sides = self.right[place - 1] + self.right[place];
+            let sum = sides + self.down[place - stride] + self.down[place] + self.wall[place];
+            let is_tied = self.inverse[place] > 0.0 && sum > 0.0;
+            self.inverse[place] = if is_tied { 1.0 / sum } else { 0.0 };
+        }
+    }
+
+    /// The grid of half the size, where walls are `distance` cells away on this one.
+    fn coarsened(&mut self, distance: f32) -> Option<Self> {
         if self.width.max(self.height) <= COARSEST {
             return None;
         }
         let mut coarser = Self::new(self.width.div_ceil(2), self.height.div_ceil(2));
-        for y in 0..coarser.height {
-            for x in 0..coarser.width {
-                let place = coarser.place(x, y);
-                let all = self.under(x, y).all(|fine| self.open[fine] > 0.5);
-                coarser.open[place] = f32::from(u8::from(all));
+        for (x, y) in (0..self.height).flat_map(|y| (0..self.width).map(move |x| (x, y))) {
+            let (fine, coarse) = (self.place(x, y), coarser.place(x / 2, y / 2));
+            if self.inverse[fine] > 0.0 {
+                coarser.inverse[coarse] = 1.0;
+                coarser.wall[coarse] += shrink(distance) * self.wall[fine];
+                // Of two cells side by side the links cross twice the way.
+                coarser.right[coarse] += if x % 2 == 1 { 0.5 * self.right[fine] } else { 0.0 };
+                coarser.down[coarse] += if y % 2 == 1 { 0.5 * self.down[fine] } else { 0.0 };
+            }
+        }
+        let open: Vec<f32> = coarser.inverse.clone();
+        coarser.sum_links();
+        for y in 0..self.height {
+            let lines = Between::of(&open, coarser.stride(), y);
+            for x in 0..self.width {
+                let share = lines.at(x);
+                let place = self.place(x, y);
+                self.share[place] = if share > 0.0 { 1.0 / share } else { 0.0 };
             }
         }
         Some(coarser)
     }
 
-    /// The cells that cell `x`, `y` of the coarser grid stands for.
-    fn under(&self, x: usize, y: usize) -> impl Iterator<Item = usize> {
-        let columns = 2 * x..(2 * x + 2).min(self.width);
-        let rows = 2 * y..(2 * y + 2).min(self.height);
-        rows.flat_map(move |y| columns.clone().map(move |x| self.place(x, y)))
-    }
-
-    /// Writes the means of known cells into the coarser grid, and the border likewise.
-    fn average_known(&self, coarser: &mut Self) {
-        for y in 0..coarser.height {
-            for x in 0..coarser.width {
-                let (sum, count) = self
-                    .under(x, y)
-                    .filter(|fine| self.open[*fine] < 0.5)
-                    .fold((0.0_f32, 0.0_f32), |(sum, count), fine| {
-                        (sum + self.values[fine], count + 1.0)
-                    });
-                let place = coarser.place(x, y);
-                coarser.values[place] = if count > 0.0 { sum / count } else { 0.0 };
-            }
-        }
-        let (stride, coarse_stride) = (self.stride(), coarser.stride());
-        let fine = |at: usize, size: usize| if at == 0 { 0 } else { (2 * at - 1).min(size) };
-        let second = |at: usize, size: usize| if at == 0 { 0 } else { (2 * at).min(size) };
-        for x in 0..=coarser.width {
-            let (a, b) = (fine(x, self.width), second(x, self.width));
-            let bottom = (self.height + 1) * stride;
-            coarser.values[x] = 0.5 * (self.values[a] + self.values[b]);
-            coarser.values[(coarser.height + 1) * coarse_stride + x] =
-                0.5 * (self.values[bottom + a] + self.values[bottom + b]);
-        }
-        for y in 0..=coarser.height {
-            let (a, b) = (fine(y, self.height) * stride, second(y, self.height) * stride);
-            let right = self.width + 1;
-            coarser.values[y * coarse_stride] = 0.5 * (self.values[a] + self.values[b]);
-            coarser.values[y * coarse_stride + coarser.width + 1] =
-                0.5 * (self.values[a + right] + self.values[b + right]);
-        }
-        let corner = coarser.values.len() - 1;
-        coarser.values[corner] = self.values[self.values.len() - 1];
-    }
-
-    /// Gives every open cell the mean of the known ones, or `start` where there are none.
-    fn flood(&mut self, start: f32, edges: Edges) {
-        let (mut sum, mut count) = (0.0_f32, 0.0_f32);
-        for y in 0..self.height + 2 {
-            for x in 0..self.width + 2 {
-                let outside = (x == 0 && edges.left)
-                    || (y == 0 && edges.top)
-                    || (x == self.width + 1 && edges.right)
-                    || (y == self.height + 1 && edges.bottom);
-                let place = y * self.stride() + x;
-                if !outside && self.open[place] < 0.5 {
-                    sum += self.values[place];
-                    count += 1.0;
-                }
-            }
-        }
-        let mean = if count > 0.0 { sum / count } else { start };
-        for (value, open) in self.values.iter_mut().zip(&self.open) {
-            if *open > 0.5 {
-                *value = mean;
-            }
-        }
-    }
-
-    /// Sets (or adds to) the open cells what lies between the cells of the coarser grid.
-    fn interpolate(&mut self, coarser: &Self, add: bool) {
-        let (stride, coarse_stride) = (self.stride(), coarser.stride());
-        let keep = if add { 1.0 } else { 0.0 };
+    /// Sets the open cells to what lies between the open cells of the coarser grid.
+    fn set_between(&mut self, coarser: &Self) {
         for y in 0..self.height {
-            let near = (y / 2 + 1) * coarse_stride;
-            let far = if y % 2 == 0 { near - coarse_stride } else { near + coarse_stride };
-            let start = (y + 1) * stride + 1;
-            let values = &mut self.values[start..start + self.width];
-            let open = &self.open[start..start + self.width];
-            let (near, far) = (&coarser.values[near..], &coarser.values[far..]);
-            for (x, (value, open)) in values.iter_mut().zip(open).enumerate() {
-                let a = x / 2 + 1;
-                let b = if x % 2 == 0 { a - 1 } else { a + 1 };
-                let between = 0.5625 * near[a] + 0.1875 * (near[b] + far[a]) + 0.0625 * far[b];
-                let whole = keep * *value + between;
-                *value = if *open > 0.5 { whole } else { *value };
+            let row = self.row(y);
+            let lines = Between::of(&coarser.values, coarser.stride(), y);
+            let open = &self.inverse[row.clone()];
+            let share = &self.share[row.clone()];
+            for (x, value) in self.values[row].iter_mut().enumerate() {
+                *value = if open[x] > 0.0 { lines.at(x) * share[x] } else { 0.0 };
             }
         }
     }
 
-    /// Loads the coarser grid with what is wrong here, and starts its correction at nothing.
-    fn residual_to(&mut self, coarser: &mut Self) {
-        let stride = self.stride();
+    /// Adds to the open cells what lies between the cells of the coarser grid; walls stay.
+    fn add_between(&mut self, coarser: &Self) {
         for y in 0..self.height {
-            let start = (y + 1) * stride + 1;
-            let row = Row::of([&self.values, &self.load, &self.open], start, stride, self.width);
-            let next = &mut self.next[start..start + self.width];
-            for (x, residual) in next.iter_mut().enumerate() {
-                *residual = row.open[x] * row.defect(x);
-            }
-        }
-        coarser.values.fill(0.0);
-        for y in 0..coarser.height {
-            for x in 0..coarser.width {
-                let place = coarser.place(x, y);
-                // Four times the mean: the grid is twice as wide, the operator goes by its square.
-                let (sum, count) =
-                    self.under(x, y).fold((0.0_f32, 0.0_f32), |(sum, count), fine| {
-                        (sum + self.next[fine], count + 1.0)
-                    });
-                coarser.load[place] = coarser.open[place] * sum * 4.0 / count;
+            let row = self.row(y);
+            let lines = Between::of(&coarser.values, coarser.stride(), y);
+            let open = &self.inverse[row.clone()];
+            for (x, value) in self.values[row].iter_mut().enumerate() {
+                *value += if open[x] > 0.0 { lines.at(x) } else { 0.0 };
             }
         }
     }
 
-    /// Damped Jacobi sweeps; known cells and the border stay.
-    fn relax(&mut self, sweeps: usize, edges: Edges) {
-        let stride = self.stride();
+    /// Writes into `next` by how much the links of each open cell pull it off its value.
+    fn find_defect(&mut self) {
+        let mut defect = std::mem::take(&mut self.next);
+        for y in 0..self.height {
+            let row = self.row(y);
+            let (links, inverse) = (Links::of(self, y), &self.inverse[row.clone()]);
+            for (x, next) in defect[row].iter_mut().enumerate() {
+                let weight = if inverse[x] > 0.0 { 1.0 / inverse[x] } else { 0.0 };
+                *next = links.pull(x) - weight * links.values[x];
+            }
+        }
+        self.next = defect;
+    }
+
+    /// Damped Jacobi sweeps.
+    fn relax(&mut self, sweeps: usize) {
         for _ in 0..sweeps {
-            self.mirror(edges);
+            let mut relaxed = std::mem::take(&mut self.next);
             for y in 0..self.height {
-                let start = (y + 1) * stride + 1;
-                let row =
-                    Row::of([&self.values, &self.load, &self.open], start, stride, self.width);
-                let next = &mut self.next[start..start + self.width];
-                for (x, next) in next.iter_mut().enumerate() {
-                    *next = row.middle[x] + OMEGA * row.open[x] * row.defect(x);
+                let row = self.row(y);
+                let (links, inverse) = (Links::of(self, y), &self.inverse[row.clone()]);
+                for (x, next) in relaxed[row].iter_mut().enumerate() {
+                    *next = (1.0 - OMEGA) * links.values[x] + OMEGA * inverse[x] * links.pull(x);
                 }
             }
-            for y in 0..self.height {
-                let row = (y + 1) * stride;
-                self.next[row] = self.values[row];
-                self.next[row + self.width + 1] = self.values[row + self.width + 1];
-            }
-            let bottom = (self.height + 1) * stride;
-            self.next[..stride].copy_from_slice(&self.values[..stride]);
-            self.next[bottom..].copy_from_slice(&self.values[bottom..]);
-            std::mem::swap(&mut self.values, &mut self.next);
-        }
-        self.mirror(edges);
-    }
-
-    /// At the picture's edge the border repeats the cells beside it.
-    fn mirror(&mut self, edges: Edges) {
-        let stride = self.stride();
-        for y in 0..self.height + 2 {
-            let row = y * stride;
-            if edges.left {
-                self.values[row] = self.values[row + 1];
-            }
-            if edges.right {
-                self.values[row + self.width + 1] = self.values[row + self.width];
-            }
-        }
-        let last = (self.height + 1) * stride;
-        if edges.top {
-            self.values.copy_within(stride..2 * stride, 0);
-        }
-        if edges.bottom {
-            self.values.copy_within(last - stride..last, last);
+            self.next = std::mem::replace(&mut self.values, relaxed);
         }
     }
 }
 
-/// A row of a grid and its neighbours, as slices of one length.
-struct Row<'a> {
-    above: &'a [f32],
-    left: &'a [f32],
-    middle: &'a [f32],
-    right: &'a [f32],
-    below: &'a [f32],
+/// Writes into the coarser grid's load the sums of `from` over what each of its cells stands for.
+fn gather(finer: &Level, from: &[f32], coarser: &mut Level, weight: f32) {
+    let stride = finer.stride();
+    for y in 0..coarser.height {
+        let row = coarser.row(y);
+        let near = &from[finer.place(0, 2 * y)..][..finer.width];
+        // The row below the last one is border: nothing is ever pulled there.
+        let far = &from[finer.place(0, 2 * y) + stride..][..finer.width];
+        let pairs = near.chunks(2).zip(far.chunks(2));
+        for (load, (near, far)) in coarser.load[row].iter_mut().zip(pairs) {
+            let second = near.get(1).unwrap_or(&0.0) + far.get(1).unwrap_or(&0.0);
+            *load = weight * ((near[0] + far[0]) + second);
+        }
+    }
+}
+
+/// Two rows of a coarser grid with the fine row between them.
+struct Between<'a> {
+    near: &'a [f32],
+    far: &'a [f32],
+}
+
+impl<'a> Between<'a> {
+    fn of(values: &'a [f32], stride: usize, y: usize) -> Self {
+        let near = (y / 2 + 1) * stride;
+        let far = if y.is_multiple_of(2) { near - stride } else { near + stride };
+        Self { near: &values[near..near + stride], far: &values[far..far + stride] }
+    }
+
+    /// The value at fine column `x`.
+    fn at(&self, x: usize) -> f32 {
+        let a = x / 2 + 1;
+        let b = if x.is_multiple_of(2) { a - 1 } else { a + 1 };
+        0.5625 * self.near[a] + 0.1875 * (self.near[b] + self.far[a]) + 0.0625 * self.far[b]
+    }
+}
+
+/// A row of a grid with its links, as slices of one length.
+struct Links<'a> {
+    values: &'a [f32],
     load: &'a [f32],
-    open: &'a [f32],
+    left: (&'a [f32], &'a [f32]),
+    right: (&'a [f32], &'a [f32]),
+    above: (&'a [f32], &'a [f32]),
+    below: (&'a [f32], &'a [f32]),
 }
 
-impl<'a> Row<'a> {
-    fn of([values, load, open]: [&'a [f32]; 3], start: usize, stride: usize, width: usize) -> Self {
+impl<'a> Links<'a> {
+    fn of(level: &'a Level, y: usize) -> Self {
+        let (start, stride, width) = (level.place(0, y), level.stride(), level.width);
+        let slice = |of: &'a [f32], from: usize| &of[from..from + width];
+        let values = &level.values;
         Self {
-            above: &values[start - stride..][..width],
-            left: &values[start - 1..][..width],
-            middle: &values[start..][..width],
-            right: &values[start + 1..][..width],
-            below: &values[start + stride..][..width],
-            load: &load[start..][..width],
-            open: &open[start..][..width],
+            values: slice(values, start),
+            load: slice(&level.load, start),
+            left: (slice(&level.right, start - 1), slice(values, start - 1)),
+            right: (slice(&level.right, start), slice(values, start + 1)),
+            above: (slice(&level.down, start - stride), slice(values, start - stride)),
+            below: (slice(&level.down, start), slice(values, start + stride)),
         }
     }
 
-    /// How far cell `x` is from the mean of its neighbours and its load.
-    fn defect(&self, x: usize) -> f32 {
-        let around = (self.left[x] + self.right[x]) + (self.above[x] + self.below[x]);
-        0.25 * around + self.load[x] - self.middle[x]
+    /// The sum over the links of cell `x`: weight times the value at the other end.
+    fn pull(&self, x: usize) -> f32 {
+        let sides = self.left.0[x] * self.left.1[x] + self.right.0[x] * self.right.1[x];
+        let lines = self.above.0[x] * self.above.1[x] + self.below.0[x] * self.below.1[x];
+        (sides + lines) + self.load[x]
     }
 }

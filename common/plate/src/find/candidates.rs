@@ -25,15 +25,15 @@ pub(super) struct Grade {
     pub(super) length: i64,
     /// Length of the mean gradient over the mean length, in percent, at least.
     pub(super) steady_percent: i64,
-    /// Square of that share, times the turns, at least: so far goes a random walk of so many steps
-    /// once in `e` to this power.
-    pub(super) surprise: u64,
+    /// Square of that share, times the turns, in percent, at least: so far goes a random walk of so
+    /// many steps once in `e` to this power.
+    pub(super) surprise_percent: u64,
 }
 
-/// A place that starts an overlay.
-pub(super) const STRONG: Grade = Grade { length: 9, steady_percent: 72, surprise: 5 };
+/// A place that starts an overlay. With gradients of at most 16 codes it must show in most turns.
+pub(super) const STRONG: Grade = Grade { length: 9, steady_percent: 72, surprise_percent: 340 };
 /// A place that belongs to an overlay beside a strong one.
-pub(super) const WEAK: Grade = Grade { length: 4, steady_percent: 50, surprise: 3 };
+pub(super) const WEAK: Grade = Grade { length: 4, steady_percent: 50, surprise_percent: 250 };
 
 impl Field {
     pub(super) fn empty(columns: usize, rows: usize) -> Self {
@@ -96,7 +96,7 @@ impl Field {
             let mean = (x * x + y * y).unsigned_abs().isqrt();
             let length = self.length[place];
             let percent = grade.steady_percent.unsigned_abs();
-            mean * mean * turns.unsigned_abs() >= grade.surprise * length * length
+            mean * mean * turns.unsigned_abs() * 100 >= grade.surprise_percent * length * length
                 && mean >= grade.length.unsigned_abs() * turns.unsigned_abs()
                 && mean * 100 >= length * percent
         })

@@ -1,10 +1,10 @@
 //! What is kept of a window's samples: for each reduced place sums over the samples that count there.
 //!
 //! Owns what "the background changed" means. A block counts a sample only when its surroundings
-//! differ from the sample that it counted last; the first sample of a window is only something to
-//! differ from. A scene (a view of the world: a cut begins one, and so does a camera that has moved
-//! on) counts at most [`TURNS_PER_SCENE`] times, because what passes before a still object does not
-//! make an overlay of it. Evidence is whole numbers, so adding windows in any order gives the same sums.
+//! differ from the sample that it counted last, and each scene (a view of the world: a cut begins
+//! one, and so does a camera that has moved on) only once, also where the video returns to it: what
+//! passes before a still object does not make an overlay of it. A block that sees one scene only
+//! counts nothing. Evidence is whole numbers, so adding windows in any order gives the same sums.
 
 use cleanplate_types::frames::FrameRange;
 use cleanplate_types::picture::{PixelLayout, PlaneRef, PlanesRef};
@@ -18,15 +18,14 @@ use crate::sample::Sample;
 pub(super) const BLOCK: usize = 16;
 /// Blocks to each side whose change counts for a block: overlays are seldom larger.
 const SURROUND: usize = 2;
-/// Times that one scene counts in one block.
-const TURNS_PER_SCENE: u8 = 1;
+/// Scenes of a window that are told apart; samples of any further one are not counted.
+const SCENES_MAX: usize = 128;
 /// Samples of a window that are counted at most, so that sums stay small.
 const SAMPLES_MAX: u32 = 512;
 /// A gradient at least this long is texture and not noise.
 const TEXTURE: u8 = 12;
-/// Luma that differs by more than this is another level, in another scene, and within one.
+/// Luma that differs by more than this is another level.
 const LEVEL_OTHER: u32 = 14;
-const LEVEL_SCENE: u32 = 20;
 
 /// The sums of one window.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,13 +98,18 @@ pub struct Window {
     columns: usize,
     rows: usize,
     last: Option<u64>,
-    scene: u32,
-    /// The first sample of the scene.
-    anchor: Option<View>,
-    /// What each block counted last, in which scene, and how often in that.
+    scenes: Vec<Scene>,
+    /// What each block counted last, and in which scene; before it counts, the first sample.
     counted: Option<Luma>,
-    counted_scene: Vec<(u32, u8)>,
+    counted_scene: Vec<usize>,
     evidence: Evidence,
+}
+
+/// A view of the world: its first sample, and the blocks that have counted it.
+#[derive(Debug)]
+struct Scene {
+    view: View,
+    is_counted: Vec<bool>,
 }
 
 /// What a block saw change.
@@ -135,17 +139,14 @@ impl Window {
             length: vec![0; places],
             changed: vec![0; places],
         };
-        let counted_scene = vec![(0, 0); blocks];
-        let depth = layout.depth;
         Self {
-            depth,
+            depth: layout.depth,
             columns,
             rows,
             last: None,
-            scene: 0,
-            anchor: None,
+            scenes: Vec::new(),
             counted: None,
-            counted_scene,
+            counted_scene: vec![0; blocks],
             evidence,
         }
     }
@@ -192,23 +193,20 @@ impl Window {
     }
 
     fn take(&mut self, luma: Luma) {
-        let view = View::of(&luma, self.columns, self.rows);
-        let Some(anchor) = &self.anchor else {
-            self.anchor = Some(view);
-            self.counted = Some(luma);
+        let Some(scene) = self.scene_of(&luma) else {
             return;
         };
-        if view.is_another_scene(anchor) {
-            self.scene += 1;
-            self.anchor = Some(view);
-        }
         let Some(mut counted) = self.counted.take() else {
+            self.counted = Some(luma);
             return;
         };
         let (across, down) = (self.columns.div_ceil(BLOCK), self.rows.div_ceil(BLOCK));
         let changes: Vec<Change> =
-            (0..across * down).map(|block| self.change(block, &counted, &luma)).collect();
+            (0..across * down).map(|block| self.change(block, scene, &counted, &luma)).collect();
         for block in 0..across * down {
+            if self.scenes[scene].is_counted[block] || self.counted_scene[block] == scene {
+                continue;
+            }
             let (x, y) = (block % across, block / across);
             let mut around = Change::default();
             for row in y.saturating_sub(SURROUND)..(y + SURROUND + 1).min(down) {
@@ -217,10 +215,23 @@ impl Window {
                 }
             }
             if around.is_another_background() {
-                self.count(block, &mut counted, &luma);
+                self.turn(block, scene, &mut counted, &luma);
             }
         }
         self.counted = Some(counted);
+    }
+
+    /// The scene that the sample shows, a new one where it shows none of those seen before; `None`
+    /// where there are too many.
+    fn scene_of(&mut self, luma: &Luma) -> Option<usize> {
+        let view = View::of(luma, self.columns, self.rows);
+        let known = self.scenes.iter().rposition(|scene| view.is_like(&scene.view));
+        if known.is_some() || self.scenes.len() == SCENES_MAX {
+            return known;
+        }
+        let is_counted = vec![false; self.evidence.turns.len()];
+        self.scenes.push(Scene { view, is_counted });
+        Some(self.scenes.len() - 1)
     }
 
     fn places(&self, block: usize) -> impl Iterator<Item = usize> + use<> {
@@ -232,43 +243,48 @@ impl Window {
         rows.flat_map(move |y| span.clone().map(move |x| y * columns + x))
     }
 
-    fn change(&self, block: usize, counted: &Luma, luma: &Luma) -> Change {
-        let same_scene = self.counted_scene[block].0 == self.scene;
+    fn change(&self, block: usize, scene: usize, counted: &Luma, luma: &Luma) -> Change {
         let mut change = Change::default();
+        if self.counted_scene[block] == scene {
+            return change;
+        }
         for place in self.places(block) {
             change.places += 1;
             let textured = counted.lengths[place].max(luma.lengths[place]) >= TEXTURE;
             change.textured += u32::from(textured);
             change.turned += u32::from(textured && has_turned(counted, luma, place));
-            change.other_level += u32::from(is_other_level(counted, luma, place, same_scene));
-        }
-        // Within a scene a change of level may be a fade: only what moves is another background.
-        if same_scene {
-            change.other_level = 0;
+            change.other_level += u32::from(is_other_level(counted, luma, place));
         }
         change
     }
 
-    fn count(&mut self, block: usize, counted: &mut Luma, luma: &Luma) {
-        let same_scene = self.counted_scene[block].0 == self.scene;
-        let turns = if same_scene { self.counted_scene[block].1 + 1 } else { 1 };
-        if turns > TURNS_PER_SCENE {
-            return;
+    /// Counts the sample in `block`, and before the first also what it differs from.
+    fn turn(&mut self, block: usize, scene: usize, counted: &mut Luma, luma: &Luma) {
+        if self.evidence.turns[block] == 0 {
+            self.scenes[self.counted_scene[block]].is_counted[block] = true;
+            self.count(block, counted);
         }
-        self.counted_scene[block] = (self.scene, turns);
-        self.evidence.turns[block] += 1;
+        self.scenes[scene].is_counted[block] = true;
+        self.counted_scene[block] = scene;
+        self.count(block, luma);
         for place in self.places(block) {
             let textured = counted.lengths[place].max(luma.lengths[place]) >= TEXTURE;
             let changed = (textured && has_turned(counted, luma, place))
-                || is_other_level(counted, luma, place, same_scene);
-            let (right, down) = luma.gradients[place];
-            self.evidence.right[place] += i16::from(right);
-            self.evidence.down[place] += i16::from(down);
-            self.evidence.length[place] += u16::from(luma.lengths[place]);
+                || is_other_level(counted, luma, place);
             self.evidence.changed[place] += u16::from(changed);
             counted.levels[place] = luma.levels[place];
             counted.gradients[place] = luma.gradients[place];
             counted.lengths[place] = luma.lengths[place];
+        }
+    }
+
+    fn count(&mut self, block: usize, luma: &Luma) {
+        self.evidence.turns[block] += 1;
+        for place in self.places(block) {
+            let (right, down) = luma.gradients[place];
+            self.evidence.right[place] += i16::from(right);
+            self.evidence.down[place] += i16::from(down);
+            self.evidence.length[place] += u16::from(luma.lengths[place]);
         }
     }
 }
@@ -300,9 +316,8 @@ fn has_turned(a: &Luma, b: &Luma, place: usize) -> bool {
     dot * 100 < lengths * 82
 }
 
-fn is_other_level(a: &Luma, b: &Luma, place: usize, same_scene: bool) -> bool {
-    let apart = u32::from(a.levels[place].abs_diff(b.levels[place]));
-    apart > if same_scene { LEVEL_SCENE } else { LEVEL_OTHER }
+fn is_other_level(a: &Luma, b: &Luma, place: usize) -> bool {
+    u32::from(a.levels[place].abs_diff(b.levels[place])) > LEVEL_OTHER
 }
 
 fn dot(a: (i8, i8), b: (i8, i8)) -> i32 {

@@ -6,9 +6,9 @@ use crate::sample::Sample;
 
 /// Widest picture that is looked at without reduction.
 const WIDTH_MAX: u32 = 960;
-/// Longest gradient that counts in full: a bright edge passing once must not outweigh a faint one
-/// that stays.
-pub(super) const GRADIENT_MAX: u16 = 48;
+/// Longest gradient that counts in full: a bright edge seen in a few scenes must not outweigh a faint
+/// one seen in all.
+pub(super) const GRADIENT_MAX: u16 = 16;
 
 /// A reduced frame.
 #[derive(Debug, Clone)]

@@ -26,7 +26,7 @@ pub struct Params {
 
 impl Default for Params {
     fn default() -> Self {
-        Self { turns_min: 5, seen_percent_min: 40, margin: 2, fill: Fill::Membrane }
+        Self { turns_min: 4, seen_percent_min: 40, margin: 2, fill: Fill::Membrane }
     }
 }
 

@@ -2,6 +2,7 @@
 //! changed on every side. A still object in a moving scene fails here.
 
 use super::candidates::{Field, STRONG, WEAK};
+use super::plate::plate_around;
 use super::reduce::Params;
 use crate::bitmap::{Bitmap, Span, join_near};
 
@@ -18,11 +19,16 @@ const REACH: usize = 4;
 /// Share of the strong places, in percent, that point to each of the four sides at least: a mark has
 /// an outline, an edge of the scene along which the camera moves has not.
 const DIRECTION_PERCENT_MIN: usize = 8;
+/// Still parts are at least twice this wide; they seem this much smaller than they are.
+const CORE: usize = 2;
+const SOFT: usize = 1;
+/// Share of its bounds, in percent, that a still part fills at least.
+const CORE_SHARE_PERCENT_MIN: usize = 70;
 /// A still rectangle: turns, area, share of its bounds, and length of the gradients on its outline.
-const STILL_TURNS_MIN: u32 = 10;
+const STILL_TURNS_MIN: u32 = 8;
 const STILL_AREA_MIN: usize = 120;
-const STILL_SHARE_PERCENT_MIN: usize = 75;
-const STILL_OUTLINE_MIN: u64 = 12;
+const STILL_SHARE_PERCENT_MIN: usize = 85;
+const STILL_OUTLINE_MIN: u64 = 4;
 /// Strong places that an overlay has at least.
 const STRONG_MIN: usize = 24;
 /// Most of the picture, in percent, that an overlay covers.
@@ -31,8 +37,8 @@ const AREA_PERCENT_MAX: usize = 15;
 const RING_FROM: usize = 3;
 const RING_TO: usize = 11;
 /// Change of the ring in percent of the turns: of the whole, and of every side.
-const RING_PERCENT_MIN: u64 = 38;
-const SIDE_PERCENT_MIN: u64 = 22;
+const RING_PERCENT_MIN: u64 = 20;
+const SIDE_PERCENT_MIN: u64 = 10;
 /// Places that a side of the ring has at least to be asked.
 const SIDE_PLACES_MIN: u64 = 24;
 
@@ -40,15 +46,15 @@ const SIDE_PLACES_MIN: u64 = 24;
 pub(super) fn overlays_in(field: &Field, params: &Params) -> Vec<Bitmap> {
     let strong = in_company(&field.steady(STRONG, params.turns_min));
     let weak = field.steady(WEAK, params.turns_min);
-    let still = field.still(STILL_PERCENT, params.turns_min);
-    let signs = Signs { field, params, strong, weak, still };
+    let still_cores = cores(&field.still(STILL_PERCENT, params.turns_min));
+    let signs = Signs { field, params, strong, weak, still_cores };
     let mut overlays: Vec<Bitmap> = join_near(signs.strong.closed(CLOSE).parts(), GAP)
         .into_iter()
         .filter_map(|span| signs.mark_in(span))
         .collect();
     for places in signs.still_rectangles() {
-        if !overlays.iter().any(|overlay| overlay.meets(&places)) {
-            overlays.push(places);
+        if !overlays.iter().any(|overlay| overlay.meets(places)) {
+            overlays.push(places.clone());
         }
     }
     overlays
@@ -72,7 +78,24 @@ struct Signs<'a> {
     params: &'a Params,
     strong: Bitmap,
     weak: Bitmap,
-    still: Bitmap,
+    /// Solid parts that stay as they are.
+    still_cores: Vec<Bitmap>,
+}
+
+/// The solid parts of `still` that fill most of their bounds, each whole.
+fn cores(still: &Bitmap) -> Vec<Bitmap> {
+    let cores = still.inverse().dilated(CORE).inverse();
+    let parts = cores.parts();
+    let large = parts.iter().filter(|span| span.width() * span.height() * 2 >= STILL_AREA_MIN);
+    large
+        .filter_map(|span| {
+            // Levels are softened, so what stays seems smaller than it is.
+            let places = cores.within(*span).dilated(CORE + SOFT).filled();
+            let bounds = places.bounds()?;
+            let area = bounds.width() * bounds.height();
+            (places.count() * 100 >= area * CORE_SHARE_PERCENT_MIN).then_some(places)
+        })
+        .collect()
 }
 
 impl Signs<'_> {
@@ -83,31 +106,30 @@ impl Signs<'_> {
             return None;
         }
         let mut signs = self.weak.within(span.grown(REACH, strong.width, strong.height));
-        signs.add(&self.still.within(span));
         let near = strong.dilated(REACH);
         signs.cells.iter_mut().zip(&near.cells).for_each(|(sign, near)| *sign &= near);
         signs.add(&strong);
-        let places = signs.closed(CLOSE).filled();
+        for still in self.still_cores.iter().filter(|still| still.meets(&near)) {
+            signs.add(still);
+        }
+        let mut places = signs.closed(CLOSE).between();
+        if let Some(plate) = places.bounds().and_then(|bounds| plate_around(&self.weak, bounds)) {
+            places.add_span(plate);
+        }
         self.is_overlay(&places).then_some(places)
     }
 
     /// Rectangles that stay as they are although their outline shows no lasting contrast: grey on
     /// what is now lighter and now darker.
-    fn still_rectangles(&self) -> Vec<Bitmap> {
-        let still = self.field.still(STILL_PERCENT, self.params.turns_min.max(STILL_TURNS_MIN));
-        let cores = still.inverse().dilated(2).inverse();
-        let whole = |span: &Span| {
-            let mut places = cores.within(*span).dilated(2);
-            places.cells.iter_mut().zip(&still.cells).for_each(|(place, still)| *place &= still);
-            places.closed(1).filled()
+    fn still_rectangles(&self) -> impl Iterator<Item = &Bitmap> {
+        let is_seen = |places: &Bitmap| {
+            let turns = |place| self.field.turns_at(place) >= STILL_TURNS_MIN;
+            (0..places.cells.len()).filter(|at| places.cells[*at]).all(turns)
         };
-        cores
-            .parts()
-            .iter()
-            .filter(|span| span.width() * span.height() * 2 >= STILL_AREA_MIN)
-            .map(whole)
-            .filter(|places| self.is_still_rectangle(places) && self.is_overlay(places))
-            .collect()
+        let cores = self.still_cores.iter();
+        cores.filter(move |core| {
+            is_seen(core) && self.is_still_rectangle(core) && self.is_overlay(core)
+        })
     }
 
     fn is_still_rectangle(&self, places: &Bitmap) -> bool {
