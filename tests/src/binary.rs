@@ -41,7 +41,7 @@ where
 {
     let mut command = Command::new(cleanplate());
     command.args(arguments);
-    for name in ["CLEANPLATE_COORDINATOR", "CLEANPLATE_CONFIG", "CLEANPLATE_TOKEN"] {
+    for name in FOREIGN_SETTINGS {
         command.env_remove(name);
     }
     command
@@ -73,3 +73,13 @@ where
     );
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
+
+/// Settings of the person who runs the tests, which are not to decide about them.
+const FOREIGN_SETTINGS: [&str; 6] = [
+    "CLEANPLATE_COORDINATOR",
+    "CLEANPLATE_CONFIG",
+    "CLEANPLATE_TOKEN",
+    "CLEANPLATE_FAULTS",
+    "CLEANPLATE_LOG",
+    "CLEANPLATE_LOG_FORMAT",
+];

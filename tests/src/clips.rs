@@ -3,6 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use sha2::{Digest as _, Sha256};
+
+use crate::binary::cleanplate;
+
 /// Runs ffmpeg with `arguments` (after `-v error -y`); panics with its words where it fails.
 pub fn ffmpeg(arguments: &[&str]) {
     let output = Command::new("ffmpeg")
@@ -37,6 +41,23 @@ pub fn make(folder: &Path, name: &str, size: &str, frames: u32, video: &[&str]) 
     let target = path.to_str().expect("a temporary path is text");
     arguments.push(target);
     ffmpeg(&arguments);
+    path
+}
+
+/// The clip that [`make`] makes, made once and kept beside the binary under a name that says how.
+#[must_use]
+pub fn kept(size: &str, frames: u32, video: &[&str]) -> PathBuf {
+    let recipe = Sha256::digest(video.join(" "));
+    let recipe: String = recipe.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    let folder = cleanplate().with_file_name("test-clips");
+    let path = folder.join(format!("{size}-{frames}-{recipe}.mp4"));
+    if !path.is_file() {
+        std::fs::create_dir_all(&folder).expect("the build folder can be written");
+        // Two tests may make it at once: each its own, and the last one's name wins.
+        let own = tempfile::tempdir_in(&folder).expect("the build folder can be written");
+        let made = make(own.path(), "made.mp4", size, frames, video);
+        std::fs::rename(made, &path).expect("it is the same folder");
+    }
     path
 }
 

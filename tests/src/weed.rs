@@ -28,6 +28,7 @@ const PORTS: usize = 8;
 pub struct Weed {
     process: Child,
     port: u16,
+    filer: u16,
     grpc_ports: [u16; 4],
     folder: TempDir,
 }
@@ -82,7 +83,7 @@ impl Weed {
             .stderr(log)
             .spawn()
             .map_err(|error| format!("SeaweedFS does not start: {error}"))?;
-        let mut server = Self { process, port: s3, grpc_ports, folder };
+        let mut server = Self { process, port: s3, filer, grpc_ports, folder };
         server.wait(filer, s3);
         Ok(server)
     }
@@ -100,6 +101,21 @@ impl Weed {
         .to_vec()
     }
 
+    /// Puts an object into the bucket, by another door than the product's.
+    pub fn put(&self, key: &str, bytes: &[u8]) {
+        let path = format!("/buckets/{BUCKET}/{key}");
+        let answer = request("PUT", self.filer, &path, bytes).expect("the server answers");
+        assert!(status(&answer).contains(" 201 "), "{}", status(&answer));
+    }
+
+    /// Gets an object of the bucket, where there is one.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<Vec<u8>> {
+        let answer = request("GET", self.filer, &format!("/buckets/{BUCKET}/{key}"), b"")?;
+        let end = answer.windows(4).position(|four| four == b"\r\n\r\n")?;
+        status(&answer).contains(" 200 ").then(|| answer[end + 4..].to_vec())
+    }
+
     /// Asks until an object can be stored, then makes the bucket.
     fn wait(&mut self, filer: u16, s3: u16) {
         let deadline = Instant::now() + PATIENCE;
@@ -112,7 +128,8 @@ impl Weed {
         let mut left = steps.iter();
         let mut step = left.next();
         while let Some((method, port, path, status)) = step {
-            if request(method, *port, path).is_some_and(|answer| answer.contains(status)) {
+            let answer = request(method, *port, path, b"ok");
+            if answer.is_some_and(|answer| self::status(&answer).contains(status)) {
                 step = left.next();
                 continue;
             }
@@ -157,17 +174,25 @@ fn free_ports() -> [u16; PORTS] {
     held.map(|listener| listener.local_addr().expect("it is bound").port())
 }
 
-/// One request with a small body; the head of the answer, where one came.
-fn request(method: &str, port: u16, path: &str) -> Option<String> {
+/// One request; the whole answer, where one came.
+fn request(method: &str, port: u16, path: &str, body: &[u8]) -> Option<Vec<u8>> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
-    stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
+    stream.set_read_timeout(Some(Duration::from_secs(20))).ok()?;
+    let length = body.len();
     let head = format!(
-        "{method} {path} HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\nContent-Length: 2\r\n\r\nok"
+        "{method} {path} HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\nContent-Length: {length}\r\n\r\n"
     );
     stream.write_all(head.as_bytes()).ok()?;
-    let mut answer = String::new();
-    stream.take(4096).read_to_string(&mut answer).ok()?;
+    stream.write_all(body).ok()?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).ok()?;
     Some(answer)
+}
+
+/// The first line of an answer.
+fn status(answer: &[u8]) -> String {
+    let line = answer.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    String::from_utf8_lossy(line).into_owned()
 }
 
 fn tail(log: &Path) -> String {

@@ -225,13 +225,7 @@ fn grant_intake() -> pb::Grant {
 }
 
 fn grant(work: grant::Work) -> pb::Grant {
-    pb::Grant {
-        lease: 7,
-        job: "j1".into(),
-        attempt: 1,
-        renew_ms: 120_000,
-        work: Some(work),
-    }
+    pb::Grant { lease: 7, job: "j1".into(), attempt: 1, renew_ms: 120_000, work: Some(work) }
 }
 
 fn revoke() -> pb::Revoke {

@@ -1,0 +1,105 @@
+//! Worker and coordinator of different protocol versions: refused in words, by both.
+
+use std::pin::Pin;
+
+use cleanplate_proto::{PROTOCOL_VERSION, v1 as pb};
+use cleanplate_tests::binary;
+use cleanplate_tests::cluster::{Cluster, said};
+use pb::fleet_client::FleetClient;
+use pb::fleet_server::{Fleet, FleetServer};
+use pb::{from_worker, to_worker};
+use tokio_stream::Stream;
+use tokio_stream::wrappers::TcpListenerStream;
+use tonic::{Code, Request, Response, Status, Streaming};
+
+fn hello(protocol: u32) -> pb::FromWorker {
+    let hello = pb::Hello {
+        protocol,
+        version: "9.9.9".to_owned(),
+        worker: "from-the-future".to_owned(),
+        slots: 1,
+        ..pb::Hello::default()
+    };
+    pb::FromWorker { message: Some(from_worker::Message::Hello(hello)) }
+}
+
+async fn attend(url: &str, first: pb::FromWorker) -> Result<Option<pb::ToWorker>, Status> {
+    let mut client = FleetClient::connect(url.to_owned()).await.unwrap();
+    // Pending at its end: a stream that ends is a worker that goes.
+    let messages = tokio_stream::StreamExt::chain(
+        tokio_stream::iter([first]),
+        tokio_stream::pending::<pb::FromWorker>(),
+    );
+    client.attend(messages).await?.into_inner().message().await
+}
+
+#[tokio::test]
+async fn a_worker_of_another_protocol_is_turned_away_at_the_door() {
+    let folder = tempfile::tempdir().unwrap();
+    let cluster = Cluster::start(folder.path());
+    let status = attend(&cluster.url(), hello(PROTOCOL_VERSION + 1)).await.unwrap_err();
+    assert_eq!(status.code(), Code::FailedPrecondition, "{status}");
+    for word in ["protocol", &PROTOCOL_VERSION.to_string(), &(PROTOCOL_VERSION + 1).to_string()] {
+        assert!(status.message().contains(word), "{word}: {status}");
+    }
+    assert!(cluster.ask_json(&["workers"]).is_empty(), "it never attached");
+
+    let welcome = attend(&cluster.url(), hello(PROTOCOL_VERSION)).await.unwrap().unwrap();
+    let Some(to_worker::Message::Welcome(welcome)) = welcome.message else {
+        panic!("the first message is a welcome: {welcome:?}")
+    };
+    assert_eq!(welcome.protocol, PROTOCOL_VERSION);
+}
+
+#[tokio::test]
+async fn a_first_message_that_is_no_hello_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let cluster = Cluster::start(folder.path());
+    let first = pb::FromWorker { message: Some(from_worker::Message::Heartbeat(pb::Heartbeat {})) };
+    assert!(attend(&cluster.url(), first).await.is_err());
+}
+
+/// A coordinator of another protocol, which says so in its welcome.
+struct Another;
+
+#[tonic::async_trait]
+impl Fleet for Another {
+    type AttendStream = Pin<Box<dyn Stream<Item = Result<pb::ToWorker, Status>> + Send>>;
+
+    async fn attend(
+        &self,
+        _messages: Request<Streaming<pb::FromWorker>>,
+    ) -> Result<Response<Self::AttendStream>, Status> {
+        let welcome = pb::Welcome {
+            protocol: PROTOCOL_VERSION + 1,
+            version: "9.9.9".to_owned(),
+            store: "file:///nowhere".to_owned(),
+            heartbeat_ms: 1000,
+        };
+        let message = pb::ToWorker { message: Some(to_worker::Message::Welcome(welcome)) };
+        let messages = tokio_stream::StreamExt::chain(
+            tokio_stream::iter([Ok(message)]),
+            tokio_stream::pending(),
+        );
+        Ok(Response::new(Box::pin(messages)))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_ends_with_a_sentence_where_the_coordinator_is_of_another_protocol() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let serve = tonic::transport::Server::builder()
+        .add_service(FleetServer::new(Another))
+        .serve_with_incoming(TcpListenerStream::new(listener));
+    let server = tokio::spawn(serve);
+    let worker =
+        tokio::task::spawn_blocking(move || binary::run(["worker", "--coordinator", &url]));
+    let output = worker.await.unwrap();
+    server.abort();
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    let text = said(&output);
+    let errors: Vec<_> = text.lines().filter(|line| line.starts_with("error:")).collect();
+    assert_eq!(errors.len(), 1, "{text}");
+    assert!(errors[0].contains("protocol") && errors[0].contains("9.9.9"), "{text}");
+}
