@@ -265,7 +265,7 @@ impl Attendant {
     }
 
     fn take_grant(&mut self, grant: pb::Grant) {
-        let lease = grant.lease;
+        let (lease, attempt) = (grant.lease, grant.attempt);
         let taken = match (Grant::try_from(grant), &self.store) {
             (Ok(grant), Some((_, store))) => self.leases.start(grant, store.clone()),
             (Ok(_), None) => Err("the store is not open".to_owned()),
@@ -273,7 +273,7 @@ impl Attendant {
         };
         if let Err(why) = taken {
             tracing::warn!(lease, why, "grant refused");
-            let message = self.leases.refusal(LeaseId(lease), why);
+            let message = self.leases.refusal((LeaseId(lease), attempt), why);
             self.say(message);
         }
     }

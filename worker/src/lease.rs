@@ -81,6 +81,7 @@ pub(crate) async fn run(
             failure.worker = Some(room.worker.clone());
             failure.lease = Some(lease);
             failure.attempt = attempt;
+            watch.failed(&failure);
             tracing::warn!(%failure, "the lease failed");
             let hardware = encoder.filter(|encoder| encoder.is_hardware());
             if let (FailureKind::EncoderFailed, Some(encoder)) = (failure.kind, hardware) {

@@ -131,10 +131,11 @@ impl Leases {
     }
 
     /// What the coordinator is told of a grant that cannot be taken.
-    pub(super) fn refusal(&self, lease: LeaseId, why: String) -> Message {
+    pub(super) fn refusal(&self, (lease, attempt): (LeaseId, u32), why: String) -> Message {
         let mut failure = Failure::new(FailureKind::WorkerLacks, Stage::Fetch, why);
         failure.worker = Some(self.room.worker.clone());
         failure.lease = Some(lease);
+        failure.attempt = attempt;
         Message::LeaseFailed(pb::LeaseFailed { lease: lease.0, failure: Some(failure.into()) })
     }
 

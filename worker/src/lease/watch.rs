@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use cleanplate_types::failure::Stage;
+use cleanplate_types::failure::{Failure, Stage};
 use cleanplate_types::ids::LeaseId;
 use cleanplate_types::trail::{TrailEntry, TrailEvent};
 
@@ -26,12 +26,14 @@ pub(crate) struct Watch {
 struct Lines {
     waiting: Vec<TrailEntry>,
     stage: Stage,
+    /// Whether the last line said that a stage failed.
+    failed: bool,
 }
 
 impl Watch {
     /// A lease that begins now.
     pub(crate) fn new(lease: LeaseId) -> Self {
-        let lines = Lines { waiting: Vec::new(), stage: Stage::Fetch };
+        let lines = Lines { waiting: Vec::new(), stage: Stage::Fetch, failed: false };
         Self {
             lease,
             began: Instant::now(),
@@ -83,9 +85,24 @@ impl Watch {
         }
         let mut lines = self.lock();
         lines.stage = entry.stage;
+        lines.failed = entry.event == TrailEvent::Failed;
         if lines.waiting.len() < TRAIL_MAX {
             lines.waiting.push(entry);
         }
+    }
+
+    /// Adds the line about the lease's failure, where the child could not.
+    pub(super) fn failed(&self, failure: &Failure) {
+        if self.lock().failed {
+            return;
+        }
+        self.trail(TrailEntry {
+            at_ms: self.elapsed_ms(),
+            stage: failure.stage,
+            event: TrailEvent::Failed,
+            detail: failure.message.clone(),
+            count: None,
+        });
     }
 
     /// The lines that were not taken yet.
@@ -95,5 +112,34 @@ impl Watch {
 
     fn lock(&self) -> MutexGuard<'_, Lines> {
         self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cleanplate_types::failure::FailureKind;
+
+    use super::*;
+
+    #[test]
+    fn a_trail_ends_with_one_line_about_the_failure() {
+        let watch = Watch::new(LeaseId(1));
+        let failure = Failure::new(FailureKind::EngineCrashed, Stage::Decode, "it died");
+        watch.failed(&failure);
+        watch.failed(&failure);
+        let lines = watch.take_trail();
+        assert_eq!(lines.len(), 1);
+        assert_eq!((lines[0].event, lines[0].detail.as_str()), (TrailEvent::Failed, "it died"));
+        assert_eq!(watch.stage(), Stage::Decode);
+    }
+
+    #[test]
+    fn a_trail_that_nobody_takes_does_not_grow_without_end() {
+        let watch = Watch::new(LeaseId(1));
+        let (stage, event) = (Stage::Decode, TrailEvent::Fallback);
+        for at_ms in 0..1000 {
+            watch.trail(TrailEntry { at_ms, stage, event, detail: String::new(), count: None });
+        }
+        assert_eq!(watch.take_trail().len(), TRAIL_MAX);
     }
 }
