@@ -111,7 +111,7 @@ pub(crate) enum Command {
 /// Options of `run`.
 #[derive(Debug, Args)]
 pub(crate) struct RunArguments {
-    /// The video: a path or a URL (file, s3, https).
+    /// The video: a path or a URL (file, s3).
     pub(crate) input: String,
     /// Where the clean video goes: a path or a URL (file, s3).
     #[arg(short, long, value_name = "OUTPUT")]

@@ -64,6 +64,11 @@ impl Progress {
     fn tell_line(&mut self, state: &JobState) {
         let due = match &self.told {
             Some((at, phase)) => at.elapsed() >= LINE_EVERY || *phase != state.phase,
+            // A job that has just been queued will be taken in a moment.
+            None if state.phase == "queued" => {
+                self.told = Some((Instant::now(), state.phase.clone()));
+                false
+            }
             None => true,
         };
         if due {
