@@ -53,6 +53,9 @@ pub enum CoordinatorError {
     /// The journal could not be written: what is not durable is not performed, so it stopped.
     #[error("the coordinator stopped, since what it decides cannot be made durable: {0}")]
     JournalLost(String),
+    /// A bug ended it.
+    #[error("the coordinator's loop ended by a bug, which its log tells; start it again")]
+    Panicked,
     /// Another program listens there.
     #[error(
         "{address} is in use by another program, or by another coordinator; stop that one, or choose another by --listen"
@@ -160,7 +163,6 @@ impl Coordinator {
 
         let (stop, stopped) = watch::channel(false);
         let (told, ending) = watch::channel(Ending::Running);
-        let closing = Arc::clone(&sessions);
         let dispatch = tokio::spawn(async move {
             let ended = match dispatch.run(waiting, stopped).await {
                 Ok(()) => Ending::Stopped,
@@ -169,7 +171,6 @@ impl Coordinator {
                     Ending::JournalLost(error.to_string())
                 }
             };
-            closing.close_all();
             told.send_replace(ended);
         });
         Ok(Self { orders, sessions, greeting, journal, encoder_default, ending, stop, dispatch })
@@ -200,9 +201,7 @@ impl Coordinator {
         match ended.as_deref() {
             Ok(Ending::JournalLost(why)) => Err(CoordinatorError::JournalLost(why.clone())),
             Ok(Ending::Running | Ending::Stopped) => Ok(()),
-            Err(_panicked) => {
-                Err(CoordinatorError::JournalLost("the dispatch loop panicked".to_owned()))
-            }
+            Err(_dropped) => Err(CoordinatorError::Panicked),
         }
     }
 }

@@ -76,12 +76,22 @@ impl Dispatch {
         Self { scheduler, clock, journal, book, board: Board::default(), performer }
     }
 
-    /// Runs until `stop` says so, or its sender is gone.
+    /// Runs until `stop` says so, or its sender is gone; then stitches are given up in order.
     ///
     /// # Errors
-    /// [`JournalError`] where the journal cannot be written: the loop has ended.
+    /// [`JournalError`] where the journal cannot be written.
     pub(crate) async fn run(
         mut self,
+        orders: mpsc::Receiver<Order>,
+        stop: watch::Receiver<bool>,
+    ) -> Result<(), JournalError> {
+        let ended = self.turn(orders, stop).await;
+        self.performer.stop().await;
+        ended
+    }
+
+    async fn turn(
+        &mut self,
         mut orders: mpsc::Receiver<Order>,
         mut stop: watch::Receiver<bool>,
     ) -> Result<(), JournalError> {

@@ -11,8 +11,6 @@ mod work;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use cleanplate_child::{ChildProgram, Limits};
@@ -22,7 +20,7 @@ use cleanplate_store::Store;
 use cleanplate_types::ids::{CellIndex, JobId, LeaseId};
 use cleanplate_types::part::PartSummary;
 use cleanplate_types::source::SourceRef;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::dispatch::Orders;
@@ -31,6 +29,9 @@ use crate::finish::work::{Task, Work};
 #[cfg(test)]
 pub(crate) use crate::finish::child::main_joining_by;
 pub use crate::finish::child::stitch_main;
+
+/// How long stitches may take to clean up when the coordinator stops: a request to a bucket or two.
+const STOP_WAIT: Duration = Duration::from_secs(5);
 
 /// What is started as a child.
 #[derive(Debug, Clone)]
@@ -50,31 +51,29 @@ impl StitchProgram {
     }
 }
 
-/// Whether a stitch may publish: as long as it is its job's latest.
+/// Whether a stitch may go on: as long as it is its job's latest, and its [`Running`] is there.
 #[derive(Debug, Clone)]
-struct Fence(Arc<AtomicBool>);
+struct Fence(watch::Receiver<()>);
 
 impl Fence {
     fn is_open(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+        self.0.has_changed().is_ok()
+    }
+
+    async fn closed(&self) {
+        // Nothing is ever sent: this ends when the other end is gone.
+        self.0.clone().changed().await.ok();
     }
 }
 
-/// A stitch or a copy under way.
+/// A stitch or a copy under way. Dropped, it is over: it publishes nothing and answers nothing.
 #[derive(Debug)]
 struct Running {
     lease: LeaseId,
     /// Where the parts go; a copy has none.
     parts: mpsc::Sender<(CellIndex, PartSummary)>,
-    fence: Fence,
-    task: tokio::task::AbortHandle,
-}
-
-impl Running {
-    fn end(self) {
-        self.fence.0.store(false, Ordering::Release);
-        self.task.abort();
-    }
+    /// The other end of the fence.
+    fence: watch::Sender<()>,
 }
 
 /// See the top of the file. Dropped, all children are killed and nothing is published.
@@ -136,10 +135,17 @@ impl Finisher {
 
     /// Ends a stitch or a copy; it publishes nothing.
     pub(crate) fn abort(&mut self, job: &JobId, lease: LeaseId) {
-        if self.running.get(job).is_some_and(|running| running.lease == lease)
-            && let Some(running) = self.running.remove(job)
-        {
-            running.end();
+        if self.running.get(job).is_some_and(|running| running.lease == lease) {
+            self.running.remove(job);
+        }
+    }
+
+    /// Ends all and waits until nothing is left of what they wrote.
+    pub(crate) async fn stop(mut self) {
+        self.running.clear();
+        let ended = async { while self.tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(STOP_WAIT, ended).await.is_err() {
+            tracing::warn!("a movie that was given up is still being removed from its bucket");
         }
     }
 
@@ -151,11 +157,9 @@ impl Finisher {
         work: Work,
     ) {
         while self.tasks.try_join_next().is_some() {}
-        self.running.retain(|_, running| !running.task.is_finished());
-        if let Some(older) = self.running.remove(&job) {
-            older.end();
-        }
-        let fence = Fence(Arc::new(AtomicBool::new(true)));
+        // One that has ended does not listen any more.
+        self.running.retain(|_, running| !running.fence.is_closed());
+        let (held, fence) = watch::channel(());
         let task = Task {
             job: job.clone(),
             lease,
@@ -163,9 +167,10 @@ impl Finisher {
             orders: self.orders.clone(),
             program: self.program.0.clone(),
             limits: self.limits,
-            fence: fence.clone(),
+            fence: Fence(fence),
         };
-        let task = self.tasks.spawn(task.run(work));
-        self.running.insert(job, Running { lease, parts, fence, task });
+        self.tasks.spawn(task.run(work));
+        // An older one is dropped here.
+        self.running.insert(job, Running { lease, parts, fence: held });
     }
 }

@@ -4,6 +4,7 @@
 mod fleet;
 mod part;
 mod place;
+mod stitch;
 
 use std::sync::Arc;
 
@@ -145,6 +146,27 @@ async fn a_movie_that_was_published_when_the_coordinator_died_is_published_again
     assert_eq!(second.outcome(&id).await.kind, "done");
     assert_eq!(std::fs::read(place.output()).unwrap(), part::movie());
     second.swept(&place).await;
+}
+
+#[tokio::test]
+async fn a_sweep_that_a_kill_cut_short_is_done_again_but_a_failed_job_keeps_its_objects() {
+    let place = Place::new();
+    let first = place.start().await;
+    let mut jobs = first.jobs();
+    for id in ["failed", "cancelled"] {
+        place.submit(&mut jobs, Some(id)).await.unwrap();
+    }
+    jobs.cancel(pb::CancelRequest { job: "cancelled".to_owned() }).await.unwrap();
+    let mut worker = FakeWorker::attach(&first, "w1").await;
+    let intake = worker.granted().await;
+    worker.fail(intake.lease, FailureKind::BadInput, "not a video").await;
+    first.outcome("failed").await;
+    first.kill().await;
+    for key in ["jobs/failed/table.1", "jobs/cancelled/table.2"] {
+        place.store.put(key, "x".into()).await.unwrap();
+    }
+    let second = place.start().await;
+    second.swept_but_for(&place, "jobs/failed/table.1").await;
 }
 
 #[tokio::test]

@@ -62,6 +62,12 @@ impl Performer {
         }
     }
 
+    /// Ends what is under way.
+    pub(super) async fn stop(self) {
+        self.sessions.close_all();
+        self.finisher.stop().await;
+    }
+
     /// Ends the stream of a worker that has left.
     pub(super) fn farewell(&self, session: u64) {
         self.sessions.close(session);

@@ -57,17 +57,17 @@ struct Prepared {
 }
 
 impl Task {
-    /// Does the work and answers by an input; the trail goes before it.
+    /// Does the work and answers by an input, after the trail; one that was ended answers nothing.
     pub(super) async fn run(self, work: Work) {
         let began = Instant::now();
-        let ended = self.finish(work, began).await;
+        let Some(ended) = self.finish(work, began).await else { return };
         let (job, lease) = (self.job.clone(), self.lease);
         let input = match ended {
             Ok(published) => Input::Published { job, lease, published },
             Err(Fault { cell, mut failure }) => {
                 failure.lease = Some(lease);
-                self.trail(began, failure.stage, TrailEvent::Failed, failure.message.clone(), None)
-                    .await;
+                let (stage, words) = (failure.stage, failure.message.clone());
+                self.trail(began, stage, TrailEvent::Failed, (words, None)).await;
                 Input::StitchFailed { job, lease, cell, failure }
             }
         };
@@ -75,34 +75,55 @@ impl Task {
         self.orders.send(Order::Tell { input, reply: None }).await.ok();
     }
 
-    async fn finish(&self, work: Work, began: Instant) -> Result<Published, Fault> {
-        let prepared = self.prepare(work).await?;
+    /// Nothing where the work was ended.
+    async fn finish(&self, work: Work, began: Instant) -> Option<Result<Published, Fault>> {
+        let prepared = tokio::select! {
+            biased;
+            () = self.fence.closed() => return None,
+            prepared = self.prepare(work) => match prepared {
+                Ok(prepared) => prepared,
+                Err(fault) => return Some(Err(fault)),
+            },
+        };
         let what = match &prepared.request {
             Request::Stitch { .. } => format!("{} cells", prepared.cells.len()),
             Request::Copy { .. } => "a copy of the source".to_owned(),
         };
         let what = format!("{what} into {}", prepared.output);
-        self.trail(began, Stage::Stitch, TrailEvent::Started, what, None).await;
-        let written = self.write(&prepared).await;
-        let movie = prepared.movie.lock().await.take();
-        let Some(movie) = movie else { return Err(internal("the movie is gone")) };
+        self.trail(began, Stage::Stitch, TrailEvent::Started, (what, None)).await;
+        let written = tokio::select! {
+            biased;
+            () = self.fence.closed() => None,
+            written = self.write(&prepared) => Some(written),
+        };
+        let movie = prepared.movie.lock().await.take()?;
         match written {
-            Ok((bytes, notes)) => {
-                let stage = Stage::Stitch;
-                self.trail(began, stage, TrailEvent::Finished, notes.join("; "), Some(bytes)).await;
-                self.publish(movie, bytes).await?;
-                let place = prepared.output.shown();
-                self.trail(began, Stage::Publish, TrailEvent::Finished, place, Some(bytes)).await;
-                Ok(Published { bytes, notes })
-            }
-            Err(mut fault) => {
-                if let Err(error) = movie.abort().await {
-                    tracing::warn!(job = %self.job, %error, "pieces of a movie that was given up stay");
+            Some(Ok((bytes, notes))) => {
+                let words = (notes.join("; "), Some(bytes));
+                self.trail(began, Stage::Stitch, TrailEvent::Finished, words).await;
+                if let Err(fault) = self.publish(movie, bytes).await? {
+                    return Some(Err(fault));
                 }
+                let words = (prepared.output.shown(), Some(bytes));
+                self.trail(began, Stage::Publish, TrailEvent::Finished, words).await;
+                Some(Ok(Published { bytes, notes }))
+            }
+            Some(Err(mut fault)) => {
+                self.give_up(movie).await;
                 let frames = fault.cell.and_then(|cell| prepared.cells.get(cell.0 as usize));
                 fault.failure.frames = fault.failure.frames.or(frames.copied());
-                Err(fault)
+                Some(Err(fault))
             }
+            None => {
+                self.give_up(movie).await;
+                None
+            }
+        }
+    }
+
+    async fn give_up(&self, movie: MovieUpload) {
+        if let Err(error) = movie.abort().await {
+            tracing::warn!(job = %self.job, %error, "pieces of a movie that was given up stay");
         }
     }
 
@@ -170,17 +191,20 @@ impl Task {
         }
     }
 
-    /// Gives the movie its final name, where the lease is still the job's latest.
-    async fn publish(&self, movie: MovieUpload, bytes: u64) -> Result<(), Fault> {
+    /// Gives the movie its final name, where the lease is still the job's latest; nothing where it is
+    /// not.
+    async fn publish(&self, movie: MovieUpload, bytes: u64) -> Option<Result<(), Fault>> {
         if movie.bytes() != bytes {
             let found = movie.bytes();
-            return Err(internal(format!("the movie has {found} bytes instead of {bytes}")));
+            self.give_up(movie).await;
+            return Some(Err(internal(format!("the movie has {found} bytes instead of {bytes}"))));
         }
         if !self.fence.is_open() {
-            return Err(internal("another stitch of the job has taken over"));
+            self.give_up(movie).await;
+            return None;
         }
-        movie.finish().await.map_err(|error| Fault::of(Stage::Publish, &error))?;
-        Ok(())
+        let named = movie.finish().await;
+        Some(named.map(|_stored| ()).map_err(|error| Fault::of(Stage::Publish, &error)))
     }
 
     async fn trail(
@@ -188,8 +212,7 @@ impl Task {
         began: Instant,
         stage: Stage,
         event: TrailEvent,
-        detail: String,
-        count: Option<u64>,
+        (detail, count): (String, Option<u64>),
     ) {
         let at_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         let entries = vec![TrailEntry { at_ms, stage, event, detail, count }];

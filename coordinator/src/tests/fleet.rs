@@ -67,7 +67,7 @@ impl FakeWorker {
         let protocol = cleanplate_proto::PROTOCOL_VERSION;
         let mut worker = Self::hello(running, name, protocol, holding).await.unwrap();
         let Some(Down::Welcome(welcome)) = worker.next().await else { panic!("no welcome") };
-        assert_eq!(welcome.heartbeat_ms, 3_333);
+        assert_eq!(welcome.heartbeat_ms, 200_000, "a third of the longest silence");
         worker
     }
 

@@ -85,28 +85,36 @@ impl Place {
     }
 
     pub(super) async fn start_on(&self, journal: Arc<dyn Journal>) -> Running {
-        let scheduler =
-            SchedulerConfig { rest_ms: 1, encoder_grace_ms: 0, ..SchedulerConfig::default() };
-        let executable = std::env::current_exe().unwrap();
+        // Nothing here happens because somebody was silent for too long.
+        let scheduler = SchedulerConfig {
+            worker_silent_ms: 600_000,
+            lease_stuck_ms: 1_200_000,
+            rest_ms: 1,
+            encoder_grace_ms: 0,
+            ..SchedulerConfig::default()
+        };
         let options = CoordinatorOptions {
             journal,
             store: self.store.clone(),
             scheduler,
             encoder_default: EncoderChoice::Auto,
-            program: executable.clone(),
+            program: std::env::current_exe().unwrap(),
             engine_silent: PATIENCE,
         };
+        Running::of(Coordinator::start_with(options, self.program()).await.unwrap()).await
+    }
+
+    /// This test program, as the stitch child.
+    pub(super) fn program(&self) -> StitchProgram {
         let marker = self.folder.path().join("marker").display().to_string();
-        let program = ChildProgram {
-            executable,
+        StitchProgram::played_by(ChildProgram {
+            executable: std::env::current_exe().unwrap(),
             arguments: part::CHILD.map(str::to_owned).to_vec(),
             environment: vec![
                 (part::PLAY.to_owned(), self.play.lock().unwrap().clone()),
                 (part::MARKER.to_owned(), marker),
             ],
-        };
-        let program = StitchProgram::played_by(program);
-        Running::of(Coordinator::start_with(options, program).await.unwrap()).await
+        })
     }
 
     pub(super) async fn submit(
@@ -196,12 +204,25 @@ impl Running {
 
     /// Waits until nothing of any job is in the store.
     pub(super) async fn swept(&self, place: &Place) {
-        let empty = async {
-            while !place.store.list("jobs").await.unwrap().is_empty() {
+        self.swept_to(place, &[]).await;
+    }
+
+    /// Waits until nothing but `key` is in the store.
+    pub(super) async fn swept_but_for(&self, place: &Place, key: &str) {
+        self.swept_to(place, &[key]).await;
+    }
+
+    async fn swept_to(&self, place: &Place, keys: &[&str]) {
+        let swept = async {
+            loop {
+                let listed = place.store.list("jobs").await.unwrap();
+                if listed.iter().map(|one| one.key.as_str()).eq(keys.iter().copied()) {
+                    return;
+                }
                 tokio::task::yield_now().await;
             }
         };
-        tokio::time::timeout(PATIENCE, empty).await.expect("the job is swept");
+        tokio::time::timeout(PATIENCE, swept).await.expect("the store is swept");
     }
 
     /// Ends the loop at whatever point it is, as a kill would.

@@ -1,0 +1,158 @@
+//! The fence: of two stitches of a job only the later one publishes, and one that was ended says
+//! nothing.
+
+use cleanplate_core::effect::StitchOrder;
+use cleanplate_core::input::Input;
+use cleanplate_core::planning::cells::cut_cells;
+use cleanplate_core::planning::encoder::encode_spec;
+use cleanplate_proto::v1 as pb;
+use cleanplate_store::{Location, SourceReader, keys, kinds};
+use cleanplate_types::brief::JobBrief;
+use cleanplate_types::encode::{EncoderName, EncoderProof};
+use cleanplate_types::failure::FailureKind;
+use cleanplate_types::ids::{JobId, LeaseId};
+use cleanplate_types::overlay::OverlayPlan;
+use cleanplate_types::part::PartSummary;
+use cleanplate_types::source::SourceRef;
+use tokio::sync::mpsc;
+
+use crate::dispatch::{Order, Orders};
+use crate::finish::Finisher;
+use crate::tests::part;
+use crate::tests::place::{PATIENCE, Place};
+
+/// What a stitch needs, in the store; and its parts.
+struct Prepared {
+    job: JobId,
+    order: StitchOrder,
+    parts: Vec<PartSummary>,
+}
+
+async fn prepare(place: &Place) -> Prepared {
+    let job = JobId::parse("j").unwrap();
+    let input = Location::File(place.input());
+    let head = SourceReader::open(&input, None).await.unwrap().head().clone();
+    let source = SourceRef { url: input.url(), bytes: head.bytes, version: head.version };
+    let (description, table) = (part::description(), part::table());
+    let cells = cut_cells(&table, Some(10));
+    let request = pb::JobRequest { fill: "auto".to_owned(), ..place.request() };
+    let proof = EncoderProof { name: EncoderName::Libx264, build: "played".to_owned() };
+    let request = request.try_into().unwrap();
+    let spec = encode_spec(&description.video, &request, &proof, &cells).unwrap();
+    let lease = LeaseId(1);
+    let table = place.store.put_value(&keys::table(&job, lease), kinds::TABLE, &table).await;
+    let brief = JobBrief {
+        job: job.clone(),
+        source: source.clone(),
+        description,
+        table: table.unwrap(),
+        plan: OverlayPlan { width: 320, height: 180, overlays: Vec::new() },
+        spec,
+        cells,
+    };
+    let mut parts = Vec::new();
+    for cell in brief.cells.iter().map(|cell| cell.index) {
+        let stored =
+            place.store.put(&keys::part(&job, cell, lease), part::bytes(cell).into()).await;
+        let manifest = part::manifest(&brief, cell, lease, stored.unwrap());
+        let key = keys::manifest(&job, cell, lease);
+        let stored = place.store.put_value(&key, kinds::MANIFEST, &manifest).await.unwrap();
+        parts.push(manifest.summary(stored));
+    }
+    let stored = place.store.put_value(&keys::brief(&job), kinds::BRIEF, &brief).await.unwrap();
+    let order = StitchOrder {
+        brief: stored,
+        source,
+        output: Location::File(place.output()).url(),
+        cells: 3,
+        allow_metadata_loss: false,
+    };
+    Prepared { job, order, parts }
+}
+
+fn finisher(place: &Place) -> (Finisher, mpsc::Receiver<Order>) {
+    let (sender, orders) = mpsc::channel(64);
+    let orders_of = Orders::new(sender);
+    (Finisher::new(place.store.clone(), orders_of, place.program(), PATIENCE), orders)
+}
+
+/// Hands `lease` every part.
+fn feed(finisher: &Finisher, prepared: &Prepared, lease: LeaseId) {
+    for part in &prepared.parts {
+        finisher.part(&prepared.job, lease, part.cell, part.clone());
+    }
+}
+
+/// The next input; lines of trails are passed over.
+async fn told(orders: &mut mpsc::Receiver<Order>) -> Option<Input> {
+    loop {
+        let order = tokio::time::timeout(PATIENCE, orders.recv()).await.expect("something is told");
+        match order? {
+            Order::Tell { input, .. } => return Some(input),
+            Order::Trail { .. } => {}
+            other => panic!("a stitch says no {other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn of_two_stitches_of_a_job_only_the_later_publishes() {
+    let place = Place::new();
+    let prepared = prepare(&place).await;
+    let (mut finisher, mut orders) = finisher(&place);
+    finisher.stitch(prepared.job.clone(), LeaseId(8), prepared.order.clone());
+    feed(&finisher, &prepared, LeaseId(8));
+    finisher.stitch(prepared.job.clone(), LeaseId(9), prepared.order.clone());
+    feed(&finisher, &prepared, LeaseId(8));
+    feed(&finisher, &prepared, LeaseId(9));
+    let input = told(&mut orders).await.unwrap();
+    assert!(matches!(input, Input::Published { lease: LeaseId(9), .. }), "{input:?}");
+    finisher.stop().await;
+    assert!(told(&mut orders).await.is_none(), "nothing else is said");
+    assert_eq!(std::fs::read(place.output()).unwrap(), part::movie());
+}
+
+#[tokio::test]
+async fn a_stitch_that_is_ended_leaves_nothing_and_says_nothing() {
+    let place = Place::new();
+    let prepared = prepare(&place).await;
+    let (mut finisher, mut orders) = finisher(&place);
+    finisher.stitch(prepared.job.clone(), LeaseId(8), prepared.order.clone());
+    feed(&finisher, &prepared, LeaseId(8));
+    finisher.abort(&prepared.job, LeaseId(7));
+    finisher.abort(&prepared.job, LeaseId(8));
+    finisher.stop().await;
+    assert!(told(&mut orders).await.is_none());
+    assert_eq!(place.videos(), ["in.mp4"]);
+}
+
+#[tokio::test]
+async fn a_source_that_changed_since_intake_fails_the_stitch_by_name() {
+    let place = Place::new();
+    let prepared = prepare(&place).await;
+    std::fs::write(place.input(), b"another film").unwrap();
+    let (mut finisher, mut orders) = finisher(&place);
+    finisher.stitch(prepared.job.clone(), LeaseId(8), prepared.order.clone());
+    let Some(Input::StitchFailed { cell: None, failure, .. }) = told(&mut orders).await else {
+        panic!("it must fail")
+    };
+    assert_eq!(failure.kind, FailureKind::SourceChanged);
+    assert!(failure.message.contains("in.mp4"), "{failure}");
+    assert_eq!(place.videos(), ["in.mp4"]);
+}
+
+#[tokio::test]
+async fn an_output_that_became_a_link_to_the_source_is_never_written() {
+    let place = Place::new();
+    let prepared = prepare(&place).await;
+    std::os::unix::fs::symlink(place.input(), place.output()).unwrap();
+    let before = std::fs::read(place.input()).unwrap();
+    let (mut finisher, mut orders) = finisher(&place);
+    finisher.stitch(prepared.job.clone(), LeaseId(8), prepared.order.clone());
+    feed(&finisher, &prepared, LeaseId(8));
+    let Some(Input::StitchFailed { failure, .. }) = told(&mut orders).await else {
+        panic!("it must fail")
+    };
+    assert_eq!(failure.kind, FailureKind::BadRequest);
+    assert_eq!(std::fs::read(place.input()).unwrap(), before);
+}
