@@ -53,8 +53,10 @@ pub struct Scheduler {
     started: Tick,
     /// Something was restored and must be asked for again.
     resuming: bool,
-    /// A worker became idle or a piece of work free.
-    matchable: bool,
+    /// A worker became idle.
+    worker_freed: bool,
+    /// A piece of work became free, or somebody who was to be preferred for one went.
+    work_freed: bool,
 }
 
 impl Scheduler {
@@ -74,7 +76,8 @@ impl Scheduler {
             now: Tick(0),
             started: Tick(0),
             resuming: false,
-            matchable: false,
+            worker_freed: false,
+            work_freed: false,
         }
     }
 
@@ -134,9 +137,14 @@ impl Scheduler {
                 self.advance(&job, effects);
             }
         }
-        if std::mem::take(&mut self.matchable) {
+        let work_freed = std::mem::take(&mut self.work_freed);
+        if work_freed {
+            self.fleet.queue_passed();
+        }
+        if std::mem::take(&mut self.worker_freed) || work_freed {
             self.grant_all(effects);
         }
+        debug_assert!(self.is_settled(), "no idle worker is left that could take a free piece");
     }
 
     /// When the next step is due though nothing happens: give [`Input::Clock`] then. May be early;
@@ -242,11 +250,17 @@ impl Scheduler {
         self.ledger.jobs.get(job).filter(|job| job.outcome.is_none())
     }
 
-    /// A lease is over: its worker's slot is free.
+    /// A lease is over: its worker's slot is free, and so may be its work.
     fn release(&mut self, worker: &WorkerId, lease: LeaseId) {
+        self.release_done(worker, lease);
+        self.work_freed = true;
+    }
+
+    /// A lease is over and its work done.
+    fn release_done(&mut self, worker: &WorkerId, lease: LeaseId) {
         self.watches.remove(&lease);
         self.fleet.release(worker, lease);
-        self.matchable = true;
+        self.worker_freed = true;
     }
 
     fn revoke(&self, worker: &WorkerId, lease: LeaseId, effects: &mut Vec<Effect>) {

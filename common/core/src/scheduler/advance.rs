@@ -220,7 +220,7 @@ impl Scheduler {
         };
         let key = (Reverse(job.request.priority), job.sequence, id.clone());
         if job.has_free_piece() && !self.is_resting(id) {
-            self.matchable |= self.grantable.insert(key);
+            self.work_freed |= self.grantable.insert(key);
         } else {
             self.grantable.remove(&key);
         }

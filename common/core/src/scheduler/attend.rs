@@ -42,7 +42,8 @@ impl Scheduler {
         if draining {
             effects.push(Effect::DrainWorker { worker: id, session });
         }
-        self.matchable = true;
+        self.worker_freed = true;
+        self.work_freed = true;
         if changed {
             self.encoders_changed(effects);
         }
@@ -56,6 +57,7 @@ impl Scheduler {
             worker.session = None;
             worker.leases.is_empty()
         });
+        self.work_freed = true;
         // Without leases there is nothing to come back to.
         let gone = idle && self.fleet.remove(id);
         if changed || gone {
@@ -84,6 +86,7 @@ impl Scheduler {
             worker.draining = true;
             worker.session
         });
+        self.work_freed = true;
         if let Some(session) = session {
             effects.push(Effect::DrainWorker { worker: id.clone(), session });
         }
@@ -103,7 +106,7 @@ impl Scheduler {
             let deadline = now.after(worker.silence_ms);
             let ((), changed) = self.edit_worker(id, |worker| worker.silent = false);
             self.arm(deadline, Timer::Worker(id.clone()));
-            self.matchable = true;
+            self.worker_freed = true;
             if changed {
                 self.encoders_changed(effects);
             }
@@ -128,6 +131,7 @@ impl Scheduler {
             aside
         });
         if aside {
+            self.work_freed = true;
             self.arm(until, Timer::SetAside(id.clone()));
         }
     }

@@ -84,7 +84,10 @@ impl Worker {
 #[derive(Debug, Default)]
 pub(crate) struct Fleet {
     workers: BTreeMap<WorkerId, Worker>,
+    /// Idle workers that were not asked yet what they could take.
     idle: BTreeSet<Idle>,
+    /// Idle workers for whom there was nothing.
+    passed: BTreeSet<WorkerId>,
     /// Slots that have proved each encoder, of workers that are here to stay.
     proofs: BTreeMap<EncoderProof, u64>,
     /// Speed of all slots that take work.
@@ -207,7 +210,7 @@ impl Fleet {
         self.workers.insert(id.clone(), worker);
     }
 
-    /// Takes the next idle worker out of the queue; `queue` puts it back.
+    /// Takes the next idle worker out of the queue: it is granted something, or passed.
     pub(crate) fn next_idle(&mut self) -> Option<WorkerId> {
         let (_, _, id) = self.idle.pop_first()?;
         if let Some(worker) = self.workers.get_mut(&id) {
@@ -216,10 +219,15 @@ impl Fleet {
         Some(id)
     }
 
-    /// Puts workers that were taken out by `next_idle` back where they belong.
-    pub(crate) fn queue(&mut self, ids: &[WorkerId]) {
-        for id in ids {
-            self.change_leases(id, |_| {});
+    /// Notes that there is nothing for `worker`, which was taken out by `next_idle`.
+    pub(crate) fn pass(&mut self, id: WorkerId) {
+        self.passed.insert(id);
+    }
+
+    /// Puts all workers for whom there was nothing back into the queue.
+    pub(crate) fn queue_passed(&mut self) {
+        for id in std::mem::take(&mut self.passed) {
+            self.change_leases(&id, |_| {});
         }
     }
 

@@ -14,18 +14,23 @@ use crate::scheduler::timers::Timer;
 use crate::segments::{self, Sizing, Stance};
 
 impl Scheduler {
-    /// Gives idle workers work until no more fits.
+    /// Gives idle workers work until no more fits. Those for whom there is nothing are not asked again
+    /// before a piece of work becomes free: in a fleet of many kinds they may be hundreds.
     pub(super) fn grant_all(&mut self, effects: &mut Vec<Effect>) {
-        let mut passed = Vec::new();
         while !self.grantable.is_empty()
             && let Some(worker) = self.fleet.next_idle()
         {
             match self.match_for(&worker) {
                 Some((job, piece)) => self.grant(&job, &worker, piece, effects),
-                None => passed.push(worker),
+                None => self.fleet.pass(worker),
             }
         }
-        self.fleet.queue(&passed);
+    }
+
+    /// Whether no idle worker could take a free piece of work.
+    pub(super) fn is_settled(&self) -> bool {
+        let mut idle = self.fleet.workers().filter(|(_, worker)| worker.is_idle());
+        idle.all(|(id, _)| self.match_for(id).is_none())
     }
 
     /// The first job that has something for `worker`, and what.

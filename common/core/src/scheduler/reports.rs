@@ -198,6 +198,7 @@ impl Scheduler {
     }
 
     pub(super) fn segment_done(&mut self, id: LeaseId, effects: &mut Vec<Effect>) {
+        let complete = self.lease_is_complete(id);
         let discarded = self.watches.get(&id).map_or(0, |watch| watch.discarded as usize);
         if self.cells_missing(id).is_none_or(|missing| missing > discarded) {
             let message = "the worker ended the segment without handing in all of its cells";
@@ -213,7 +214,11 @@ impl Scheduler {
             .and_then(|watch| rate(watch.committed, self.now.since(watch.since?)))
             .filter(|speed| *speed > 0);
         self.record(&job, Event::LeaseEnded { lease: id, end: LeaseEnd::Done }, effects);
-        self.release(&worker, id);
+        if complete {
+            self.release_done(&worker, id);
+        } else {
+            self.release(&worker, id);
+        }
         self.worker_succeeded(&worker);
         if let Some(measured) = measured
             && self.fleet.worker(&worker).is_some()

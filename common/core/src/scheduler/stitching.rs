@@ -126,6 +126,7 @@ impl Scheduler {
             }
         };
         self.record(id, event, effects);
+        self.work_freed = true;
         self.advance(id, effects);
     }
 

@@ -71,6 +71,7 @@ impl Scheduler {
         let silent_ms = self.now.since(worker.last_seen);
         let attached = worker.session.is_some();
         let leases: Vec<LeaseId> = worker.leases.iter().copied().collect();
+        self.work_freed = true;
         let changed =
             if attached { self.edit_worker(id, |worker| worker.silent = true).1 } else { false };
         for lease in leases {
@@ -110,7 +111,7 @@ impl Scheduler {
                 worker.set_aside_until = None;
                 worker.failures_in_a_row = 0;
             });
-            self.matchable = true;
+            self.worker_freed = true;
         }
     }
 

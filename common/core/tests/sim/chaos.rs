@@ -65,7 +65,7 @@ impl World {
             let wait = self.random.between(1, self.chaos.fate_ms);
             self.later(wait, Event::Fate { worker: index });
         }
-        for number in 0..self.random.between(1, 4) {
+        for number in 0..self.random.between(1, 6) {
             let job = JobId::parse(&format!("j{number}")).expect("a good name");
             let truth = Truth::random(&mut self.random);
             let request = Box::new(truth.request.clone());

@@ -33,7 +33,7 @@ mod tests {
     use crate::world::World;
 
     /// The seeds that every run tries.
-    const SEEDS: u64 = 300;
+    const SEEDS: u64 = 1000;
 
     /// Says how to replay a seed whose checks fail.
     struct Replay(u64);

@@ -34,7 +34,7 @@ pub(crate) struct Truths {
 
 impl Truth {
     pub(crate) fn random(random: &mut Random) -> Self {
-        let frames = random.between(1, 2500);
+        let frames = random.between(1, 6000);
         let table = samples::table(frames, random.between(20, 400));
         let finding = match random.below(3) {
             0 => Finding::Nothing,

@@ -16,6 +16,29 @@ use crate::random::Random;
 use crate::samples;
 use crate::world::{Event, World};
 
+/// When a worker finds out that its engine hangs: after the scheduler does, for the most part.
+const HUNG_MS: u64 = 300_000;
+
+/// How work fails. One in sixteen is the job's end.
+const FAILURES: [FailureKind; 16] = [
+    FailureKind::SourceUnavailable,
+    FailureKind::SourceUnavailable,
+    FailureKind::StoreUnavailable,
+    FailureKind::StoreUnavailable,
+    FailureKind::WorkerLacks,
+    FailureKind::WorkerLacks,
+    FailureKind::EncoderFailed,
+    FailureKind::EncoderFailed,
+    FailureKind::EncoderFailed,
+    FailureKind::EngineCrashed,
+    FailureKind::EngineCrashed,
+    FailureKind::EngineCrashed,
+    FailureKind::EngineCrashed,
+    FailureKind::EngineHung,
+    FailureKind::PartRefused,
+    FailureKind::Internal,
+];
+
 /// A model worker.
 #[derive(Debug)]
 pub(crate) struct Worker {
@@ -53,6 +76,8 @@ pub(crate) struct Task {
     work: Work,
     cells_done: u32,
     frames_done: u64,
+    /// Its engine does nothing any more, which the worker finds out in the end.
+    hangs: bool,
     /// Cells that were handed in: said again after a new session, since there is no answer to them.
     said: Vec<PartSummary>,
 }
@@ -128,11 +153,10 @@ impl World {
     /// A grant arrives.
     pub(crate) fn take_grant(&mut self, index: usize, lease: LeaseId, grant: Grant) {
         let Grant { job, work, .. } = grant;
-        let task = Task { job, work, cells_done: 0, frames_done: 0, said: Vec::new() };
+        let task =
+            Task { job, work, cells_done: 0, frames_done: 0, hangs: false, said: Vec::new() };
         let worker = &mut self.workers[index];
         worker.work.insert(lease, task);
-        let most = worker.slots as usize;
-        assert!(worker.work.len() <= most + 4, "no worker drowns in revoked leases");
         let boot = worker.boot;
         let wait = self.random.between(1, 500);
         self.later(wait, Event::Step { worker: index, boot, lease });
@@ -141,11 +165,21 @@ impl World {
     /// One step of work on a lease: a whole small piece, or a cell.
     pub(crate) fn work(&mut self, index: usize, lease: LeaseId) {
         let habits = self.workers[index].habits;
-        if !self.workers[index].work.contains_key(&lease) || self.random.chance(habits.hangs) {
+        let hangs = self.random.chance(habits.hangs);
+        let Some(task) = self.workers[index].work.get_mut(&lease) else { return };
+        if task.hangs {
+            self.fail(index, lease, FailureKind::EngineHung);
+            return;
+        }
+        if hangs {
+            task.hangs = true;
+            let boot = self.workers[index].boot;
+            self.later(HUNG_MS, Event::Step { worker: index, boot, lease });
             return;
         }
         if self.random.chance(habits.fails) {
-            self.fail(index, lease);
+            let kind = self.random.pick(&FAILURES);
+            self.fail(index, lease, kind);
             return;
         }
         if self.random.chance(habits.lies) {
@@ -189,9 +223,7 @@ impl World {
         let cell = &brief.cells[(segment.first.0 + task.cells_done) as usize];
         let truth = self.truths.of(&task.job);
         if truth.packets_lie && cell.frames.end > truth.table.range().end {
-            let kind = FailureKind::TableMismatch;
-            let failure = Failure::new(kind, Stage::Decode, "the decoder shows other frames");
-            self.end(index, lease, Report::Failed { failure: Box::new(failure) });
+            self.fail(index, lease, FailureKind::TableMismatch);
             return;
         }
         let manifest = format!("{}/part/{}/{lease}", task.job, cell.index);
@@ -215,20 +247,7 @@ impl World {
         self.say(index, lease, report);
     }
 
-    fn fail(&mut self, index: usize, lease: LeaseId) {
-        let kind = self.random.pick(&[
-            FailureKind::SourceUnavailable,
-            FailureKind::StoreUnavailable,
-            FailureKind::WorkerLacks,
-            FailureKind::EncoderFailed,
-            FailureKind::EngineCrashed,
-            FailureKind::EngineHung,
-            FailureKind::EngineCrashed,
-            FailureKind::Internal,
-        ]);
-        if kind == FailureKind::Internal && !self.random.chance(100) {
-            return self.fail(index, lease);
-        }
+    fn fail(&mut self, index: usize, lease: LeaseId, kind: FailureKind) {
         let failure = Failure::new(kind, Stage::Encode, "the model worker failed");
         self.end(index, lease, Report::Failed { failure: Box::new(failure) });
     }
