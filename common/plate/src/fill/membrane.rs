@@ -8,11 +8,10 @@
 
 /// Relaxation of the Jacobi sweeps.
 const OMEGA: f32 = 0.8;
-/// Sweeps on each way through a grid, and on the coarsest.
+/// Sweeps on each way through a grid, on the coarsest, and on the finest, which is passed once.
 const SWEEPS: usize = 2;
 const SWEEPS_COARSEST: usize = 32;
-/// Corrections of the whole pyramid after the first surface.
-const CYCLES: usize = 2;
+const SWEEPS_FINEST: usize = 4;
 /// A grid with no side longer than this is not coarsened.
 const COARSEST: usize = 4;
 
@@ -26,14 +25,16 @@ struct Level {
     down: Vec<f32>,
     /// Weight of the links from an open cell to known ones.
     wall: Vec<f32>,
-    /// 1 over the weight of all links of an open cell; 0 where the cell is not open.
+    /// Weight of all links of an open cell, and 1 over it; 0 where the cell is not open.
+    weight: Vec<f32>,
     inverse: Vec<f32>,
-    /// 1 over the share of the coarser grid's cells around this one that are open.
+    /// 1 over the share of the coarser grid's cells around an open one that are open themselves.
     share: Vec<f32>,
     values: Vec<f32>,
     load: Vec<f32>,
-    /// Work space: the next values, or what is wrong.
+    /// Work space: the next values, or what is wrong; and a row of the coarser grid.
     next: Vec<f32>,
+    blend: Vec<f32>,
 }
 
 /// A solver for one hole.
@@ -84,14 +85,6 @@ impl Membrane {
             self.levels[0].values.fill(start);
             return;
         }
-        self.guess();
-        for _ in 0..CYCLES {
-            self.cycle();
-        }
-    }
-
-    /// A first surface: the coarsest grid solved, each finer one smoothed.
-    fn guess(&mut self) {
         let mut distance = 1.0_f32;
         for at in 1..self.levels.len() {
             let (finer, coarser) = self.levels.split_at_mut(at);
@@ -104,14 +97,18 @@ impl Membrane {
         for at in (0..last).rev() {
             let (finer, coarser) = self.levels.split_at_mut(at + 1);
             finer[at].set_between(&coarser[0]);
-            finer[at].relax(SWEEPS);
+            if at == 0 {
+                self.levels[at].relax(SWEEPS_FINEST);
+            } else {
+                self.cycle(at);
+            }
         }
     }
 
-    /// One V-cycle: what is still wrong is solved for on the coarser grids and added.
-    fn cycle(&mut self) {
+    /// One V-cycle from grid `top`: what is still wrong is solved for on the coarser grids and added.
+    fn cycle(&mut self, top: usize) {
         let last = self.levels.len() - 1;
-        for at in 0..last {
+        for at in top..last {
             self.levels[at].relax(SWEEPS);
             self.levels[at].find_defect();
             let (finer, coarser) = self.levels.split_at_mut(at + 1);
@@ -119,7 +116,7 @@ impl Membrane {
             coarser[0].values.fill(0.0);
         }
         self.levels[last].relax(SWEEPS_COARSEST);
-        for at in (0..last).rev() {
+        for at in (top..last).rev() {
             let (finer, coarser) = self.levels.split_at_mut(at + 1);
             finer[at].add_between(&coarser[0]);
             self.levels[at].relax(SWEEPS);
@@ -146,11 +143,13 @@ impl Level {
             right: cells.clone(),
             down: cells.clone(),
             wall: cells.clone(),
+            weight: cells.clone(),
             inverse: cells.clone(),
             share: cells.clone(),
             values: cells.clone(),
             load: cells.clone(),
             next: cells,
+            blend: vec![0.0; width.div_ceil(2) + 2],
         }
     }
 
@@ -196,6 +195,7 @@ impl Level {
             let sides = self.right[place - 1] + self.right[place];
             let sum = sides + self.down[place - stride] + self.down[place] + self.wall[place];
             let is_tied = self.inverse[place] > 0.0 && sum > 0.0;
+            self.weight[place] = if is_tied { sum } else { 0.0 };
             self.inverse[place] = if is_tied { 1.0 / sum } else { 0.0 };
         }
     }
@@ -216,28 +216,34 @@ impl Level {
                 coarser.down[coarse] += if y % 2 == 1 { 0.5 * self.down[fine] } else { 0.0 };
             }
         }
-        let open: Vec<f32> = coarser.inverse.clone();
-        coarser.sum_links();
         for y in 0..self.height {
-            let lines = Between::of(&open, coarser.stride(), y);
-            for x in 0..self.width {
-                let share = lines.at(x);
-                let place = self.place(x, y);
-                self.share[place] = if share > 0.0 { 1.0 / share } else { 0.0 };
+            let row = self.row(y);
+            let (blend, share) = (&mut self.blend, &mut self.share[row.clone()]);
+            between(&coarser.inverse, coarser.stride(), y, blend, share);
+            for (share, inverse) in share.iter_mut().zip(&self.inverse[row]) {
+                *share = if *inverse > 0.0 { 1.0 / *share } else { 0.0 };
             }
         }
+        coarser.sum_links();
         Some(coarser)
     }
 
     /// Sets the open cells to what lies between the open cells of the coarser grid.
     fn set_between(&mut self, coarser: &Self) {
         for y in 0..self.height {
-            let row = self.row(y);
-            let lines = Between::of(&coarser.values, coarser.stride(), y);
-            let open = &self.inverse[row.clone()];
-            let share = &self.share[row.clone()];
-            for (x, value) in self.values[row].iter_mut().enumerate() {
-                *value = if open[x] > 0.0 { lines.at(x) * share[x] } else { 0.0 };
+            let (start, width) = (self.place(0, y), self.width);
+            between(
+                &coarser.values,
+                coarser.stride(),
+                y,
+                &mut self.blend,
+                &mut self.next[start..][..width],
+            );
+            let share = &self.share[start..][..width];
+            let next = &self.next[start..][..width];
+            let values = &mut self.values[start..][..width];
+            for x in 0..width {
+                values[x] = next[x] * share[x];
             }
         }
     }
@@ -245,11 +251,19 @@ impl Level {
     /// Adds to the open cells what lies between the cells of the coarser grid; walls stay.
     fn add_between(&mut self, coarser: &Self) {
         for y in 0..self.height {
-            let row = self.row(y);
-            let lines = Between::of(&coarser.values, coarser.stride(), y);
-            let open = &self.inverse[row.clone()];
-            for (x, value) in self.values[row].iter_mut().enumerate() {
-                *value += if open[x] > 0.0 { lines.at(x) } else { 0.0 };
+            let (start, width) = (self.place(0, y), self.width);
+            between(
+                &coarser.values,
+                coarser.stride(),
+                y,
+                &mut self.blend,
+                &mut self.next[start..][..width],
+            );
+            let inverse = &self.inverse[start..][..width];
+            let next = &self.next[start..][..width];
+            let values = &mut self.values[start..][..width];
+            for x in 0..width {
+                values[x] += if inverse[x] > 0.0 { next[x] } else { 0.0 };
             }
         }
     }
@@ -258,11 +272,10 @@ impl Level {
     fn find_defect(&mut self) {
         let mut defect = std::mem::take(&mut self.next);
         for y in 0..self.height {
-            let row = self.row(y);
-            let (links, inverse) = (Links::of(self, y), &self.inverse[row.clone()]);
-            for (x, next) in defect[row].iter_mut().enumerate() {
-                let weight = if inverse[x] > 0.0 { 1.0 / inverse[x] } else { 0.0 };
-                *next = links.pull(x) - weight * links.values[x];
+            let links = Links::of(self, y);
+            let row = &mut defect[self.place(0, y)..][..links.width];
+            for (x, defect) in row.iter_mut().enumerate() {
+                *defect = links.pull(x) - links.weight[x] * links.values[x];
             }
         }
         self.next = defect;
@@ -273,10 +286,11 @@ impl Level {
         for _ in 0..sweeps {
             let mut relaxed = std::mem::take(&mut self.next);
             for y in 0..self.height {
-                let row = self.row(y);
-                let (links, inverse) = (Links::of(self, y), &self.inverse[row.clone()]);
-                for (x, next) in relaxed[row].iter_mut().enumerate() {
-                    *next = (1.0 - OMEGA) * links.values[x] + OMEGA * inverse[x] * links.pull(x);
+                let links = Links::of(self, y);
+                let row = &mut relaxed[self.place(0, y)..][..links.width];
+                for (x, relaxed) in row.iter_mut().enumerate() {
+                    *relaxed = (1.0 - OMEGA) * links.values[x]
+                        + OMEGA * (links.inverse[x] * links.pull(x));
                 }
             }
             self.next = std::mem::replace(&mut self.values, relaxed);
@@ -300,31 +314,30 @@ fn gather(finer: &Level, from: &[f32], coarser: &mut Level, weight: f32) {
     }
 }
 
-/// Two rows of a coarser grid with the fine row between them.
-struct Between<'a> {
-    near: &'a [f32],
-    far: &'a [f32],
-}
-
-impl<'a> Between<'a> {
-    fn of(values: &'a [f32], stride: usize, y: usize) -> Self {
-        let near = (y / 2 + 1) * stride;
-        let far = if y.is_multiple_of(2) { near - stride } else { near + stride };
-        Self { near: &values[near..near + stride], far: &values[far..far + stride] }
+/// Writes into `to` what lies between the cells of a coarser grid at fine row `y`.
+fn between(coarser: &[f32], stride: usize, y: usize, blend: &mut [f32], to: &mut [f32]) {
+    let near = (y / 2 + 1) * stride;
+    let far = if y.is_multiple_of(2) { near - stride } else { near + stride };
+    let blend = &mut blend[..stride];
+    let (near, far) = (&coarser[near..][..stride], &coarser[far..][..stride]);
+    for x in 0..stride {
+        blend[x] = 0.75 * near[x] + 0.25 * far[x];
     }
-
-    /// The value at fine column `x`.
-    fn at(&self, x: usize) -> f32 {
-        let a = x / 2 + 1;
-        let b = if x.is_multiple_of(2) { a - 1 } else { a + 1 };
-        0.5625 * self.near[a] + 0.1875 * (self.near[b] + self.far[a]) + 0.0625 * self.far[b]
+    for (cells, around) in to.chunks_mut(2).zip(blend.windows(3)) {
+        cells[0] = 0.75 * around[1] + 0.25 * around[0];
+        if let Some(cell) = cells.get_mut(1) {
+            *cell = 0.75 * around[1] + 0.25 * around[2];
+        }
     }
 }
 
 /// A row of a grid with its links, as slices of one length.
 struct Links<'a> {
+    width: usize,
     values: &'a [f32],
     load: &'a [f32],
+    inverse: &'a [f32],
+    weight: &'a [f32],
     left: (&'a [f32], &'a [f32]),
     right: (&'a [f32], &'a [f32]),
     above: (&'a [f32], &'a [f32]),
@@ -332,13 +345,17 @@ struct Links<'a> {
 }
 
 impl<'a> Links<'a> {
+    #[inline(always)]
     fn of(level: &'a Level, y: usize) -> Self {
         let (start, stride, width) = (level.place(0, y), level.stride(), level.width);
-        let slice = |of: &'a [f32], from: usize| &of[from..from + width];
+        let slice = |of: &'a [f32], from: usize| &of[from..][..width];
         let values = &level.values;
         Self {
+            width,
             values: slice(values, start),
             load: slice(&level.load, start),
+            inverse: slice(&level.inverse, start),
+            weight: slice(&level.weight, start),
             left: (slice(&level.right, start - 1), slice(values, start - 1)),
             right: (slice(&level.right, start), slice(values, start + 1)),
             above: (slice(&level.down, start - stride), slice(values, start - stride)),
@@ -347,6 +364,7 @@ impl<'a> Links<'a> {
     }
 
     /// The sum over the links of cell `x`: weight times the value at the other end.
+    #[inline(always)]
     fn pull(&self, x: usize) -> f32 {
         let sides = self.left.0[x] * self.left.1[x] + self.right.0[x] * self.right.1[x];
         let lines = self.above.0[x] * self.above.1[x] + self.below.0[x] * self.below.1[x];
