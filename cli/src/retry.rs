@@ -22,7 +22,7 @@ pub(crate) async fn run(arguments: JobArgument, settings: &Settings) -> Result<S
     if client.json {
         say::json(&json!({ "job": job, "queued": true }))?;
     } else {
-        say::note(&format!("queued job {job} again; what it had committed stays"));
+        say::note(&format!("queued job {job} again; a failed job keeps what it had committed"));
     }
     Ok(Status::Done)
 }

@@ -104,15 +104,15 @@ fn has_every_stage(attempt: &Value) {
     }
     let frames = &attempt["frames"];
     let count = frames[1].as_u64().unwrap() - frames[0].as_u64().unwrap();
-    for stage in ["decode", "detect", "fill", "encode"] {
-        let counted = line(stage, "finished")["count"].as_u64();
-        assert!(counted.is_some_and(|counted| counted >= count), "{stage}: {attempt:#}");
+    for stage in ["decode", "fill", "encode"] {
+        assert_eq!(line(stage, "finished")["count"], count, "frames: {stage} of {attempt:#}");
     }
+    assert!(line("decode", "finished")["detail"].as_str().unwrap().contains("conversion"));
+    // Detection counts the batches that it was called with.
+    assert!(line("detect", "finished")["count"].as_u64().is_some_and(|batches| batches > 0));
     assert!(line("encode", "started")["detail"].as_str().unwrap().contains("libx264"));
-    assert!(line("upload", "finished")["count"].as_u64().is_some_and(|bytes| bytes > 0));
-    assert!(line("commit", "finished")["count"].as_u64().is_some(), "{attempt:#}");
-    let times: Vec<u64> = trail.iter().map(|line| line["at_ms"].as_u64().unwrap()).collect();
-    assert!(!times.is_empty());
+    assert_eq!(line("upload", "finished")["count"], 2, "parts: {attempt:#}");
+    line("commit", "finished");
 }
 
 #[test]
@@ -130,11 +130,10 @@ fn a_cancelled_job_ends_with_6_leaves_nothing_and_can_be_tried_again() {
     cluster.until("the worker is idle", |cluster| {
         (cluster.ask_json(&["workers"])[0]["busy"] == 0).then_some(())
     });
-    let before = done(&cluster.ask_json(&["jobs"])[0]);
+    let objects = folder.path().join("store/jobs").join(&job);
+    cluster.until("its objects are deleted", |_| (!objects.exists()).then_some(()));
 
     assert!(cluster.ask(&["retry", &job]).status.success());
-    let again = cluster.watch_until(&job, |state| state["phase"] == "encode");
-    assert!(done(&again) >= before, "what was committed stays: {again}");
     cluster.done(&job);
     assert_eq!(hash(&output), expected(folder.path(), &clip(), &CUT));
 }
@@ -280,7 +279,9 @@ fn ctrl_c_and_sigterm_end_every_process_in_order() {
 
     let terminated = cluster.start_worker(1);
     cluster.until("the job goes on", |cluster| {
-        (cluster.processes(terminated).len() > 1).then_some(())
+        let attempts = cluster.attempts(&job, "segment");
+        let runs = |one: &&Value| one["worker"] == "worker-1" && one["outcome"] == "running";
+        attempts.iter().find(runs).map(drop)
     });
     cluster.signal_worker(terminated, "TERM");
     assert_eq!(cluster.worker_ended(terminated).code(), Some(0), "{}", cluster.logs());
