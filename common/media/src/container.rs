@@ -173,7 +173,8 @@ pub(crate) fn by_name(
 }
 
 /// What is said of containers that are not written.
-const WRITTEN: &str = "it is not written here; name the output .mp4, .m4v, .mov, .mkv, .ts or .m2ts";
+const WRITTEN: &str =
+    "it is not written here; name the output .mp4, .m4v, .mov, .mkv, .ts or .m2ts";
 
 fn as_source(source: &str, brand: Option<&str>) -> Result<Container, MediaError> {
     let names: Vec<&str> = source.split(',').collect();
@@ -273,8 +274,7 @@ fn lost_beside(container: Container, description: &SourceDescription) -> Vec<Str
 fn rounded(container: Container, description: &SourceDescription) -> Option<String> {
     let millis = Timebase::new(1, 1000)?;
     let finer = |stream: &&StreamDescription| {
-        stream.kind == StreamKind::Audio
-            && stream.timebase.rescale_exact(Pts(1), millis).is_none()
+        stream.kind == StreamKind::Audio && stream.timebase.rescale_exact(Pts(1), millis).is_none()
     };
     let coarse = container == Container::Mkv && description.streams.iter().any(|s| finer(&s));
     coarse.then(|| "mkv keeps the timestamps of the sound to 1 ms".to_owned())
@@ -312,6 +312,8 @@ pub(crate) fn refuse_or_note(
             "{list}; name the output {other}, or leave that out with --allow-metadata-loss"
         )));
     }
-    notes.extend(lost.into_iter().map(|one| format!("{name} cannot hold it and it is left out: {one}")));
+    notes.extend(
+        lost.into_iter().map(|one| format!("{name} cannot hold it and it is left out: {one}")),
+    );
     Ok(())
 }

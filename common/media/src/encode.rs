@@ -35,6 +35,9 @@ pub struct CellEncoder {
     pts: Vec<Pts>,
     /// Index in the job of the first frame, where it was told.
     first: Option<u64>,
+    /// What x264 says of itself at the start of its first packet, which is left out of cells: the text is
+    /// longer than many a frame, and x265 says nothing either.
+    said: Option<Vec<u8>>,
 }
 
 impl std::fmt::Debug for CellEncoder {
@@ -60,7 +63,7 @@ impl CellEncoder {
             return Err(struck);
         }
         let codec = ffi::Codec::open(&settings::setup(spec, card))?;
-        Ok(Self { codec, spec: spec.clone(), pts: Vec::new(), first: None })
+        Ok(Self { codec, spec: spec.clone(), pts: Vec::new(), first: None, said: None })
     }
 
     /// Says which frame of the job comes first: for errors, which name the frame that failed.
@@ -109,8 +112,21 @@ impl CellEncoder {
         mut self,
         take: &mut dyn FnMut(EncodedPacket<'_>) -> Result<(), MediaError>,
     ) -> Result<(), MediaError> {
+        self.drain(take)
+    }
+
+    /// [`Self::finish`], after which the encoder can still be asked what it [`said`](Self::said).
+    pub(crate) fn drain(
+        &mut self,
+        take: &mut dyn FnMut(EncodedPacket<'_>) -> Result<(), MediaError>,
+    ) -> Result<(), MediaError> {
         self.codec.finish().map_err(|error| self.named(error))?;
         self.hand_out(take)
+    }
+
+    /// What the encoder said of itself, where it did.
+    pub(crate) fn said(&self) -> Option<&[u8]> {
+        self.said.as_deref()
     }
 
     fn hand_out(
@@ -127,7 +143,13 @@ impl CellEncoder {
             let pts = *pts.ok_or_else(|| {
                 MediaError::Internal(format!("the encoder gave a packet of frame {number}"))
             })?;
-            take(EncodedPacket { pts, key, data: packet.data().unwrap_or_default() })?;
+            let mut data = packet.data().unwrap_or_default();
+            if number == 0 {
+                let (said, rest) = split_introduction(data);
+                self.said = Some(said.to_vec());
+                data = rest;
+            }
+            take(EncodedPacket { pts, key, data })?;
         }
     }
 
@@ -157,7 +179,9 @@ impl CellEncoder {
         let name = self.spec.encoder.name;
         let fault = faults().nvenc_at.as_ref().filter(|_| is_played(name));
         match (fault, self.last_frame()) {
-            (Some(fault), Some(frame)) if fault.strikes(frame) => Err(self.named(lost(name.as_str()))),
+            (Some(fault), Some(frame)) if fault.strikes(frame) => {
+                Err(self.named(lost(name.as_str())))
+            }
             _ => Ok(()),
         }
     }
@@ -172,6 +196,25 @@ impl CellEncoder {
             (error, _) => error,
         }
     }
+}
+
+/// Takes x264's introduction off the front of a packet: a NAL unit of user data in Annex B.
+fn split_introduction(data: &[u8]) -> (&[u8], &[u8]) {
+    const START: &[u8] = &[0, 0, 1];
+    const USER_DATA: &[u8] = &[6, 5];
+    let start = if data.starts_with(&[0, 0, 0, 1]) { 4 } else { START.len() };
+    let Some(unit) = data.get(start..).filter(|unit| unit.starts_with(USER_DATA)) else {
+        return (&[], data);
+    };
+    let Some(end) = unit.windows(START.len()).position(|window| window == START) else {
+        return (&[], data);
+    };
+    if !unit[..end].windows(4).any(|window| window == b"x264") {
+        return (&[], data);
+    }
+    // A start code of four bytes begins with a zero that is not the unit's.
+    let end = start + end;
+    data.split_at(if data[end - 1] == 0 { end - 1 } else { end })
 }
 
 /// What opening fails with after the stand-in for NVENC was lost.
@@ -202,4 +245,25 @@ pub(crate) fn x265_headers_with_info() -> Result<Vec<u8>, MediaError> {
 
 fn place(count: usize) -> Result<i64, MediaError> {
     i64::try_from(count).map_err(|_large| MediaError::Internal("a cell has no end".to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_encoders_introduction_is_taken_off_a_packet() {
+        let picture = [0, 0, 1, 0x65, 1, 2, 3];
+        let introduction = [&[0, 0, 0, 1, 6, 5, 20][..], b"x264 - core 164", &[0x80]].concat();
+        let packet = [&introduction[..], &picture].concat();
+        assert_eq!(split_introduction(&packet), (&introduction[..], &picture[..]));
+        let long = [&introduction[..], &[0], &picture].concat();
+        assert_eq!(split_introduction(&long).1, [&[0][..], &picture].concat());
+        let captions = [&[0, 0, 1, 6, 4, 9][..], b"x264", &picture].concat();
+        assert_eq!(split_introduction(&captions), (&[][..], &captions[..]));
+        let other = [&[0, 0, 1, 6, 5, 9][..], b"else", &picture].concat();
+        assert_eq!(split_introduction(&other), (&[][..], &other[..]));
+        assert_eq!(split_introduction(&picture), (&[][..], &picture[..]));
+        assert_eq!(split_introduction(&[]), (&[][..], &[][..]));
+    }
 }

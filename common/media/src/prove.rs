@@ -48,11 +48,11 @@ pub fn prove(name: EncoderName, card: Option<u32>) -> Result<EncoderProof, Media
     for number in 0..PICTURES {
         encoder.encode(picture(&spec, number)?, &mut take)?;
     }
-    encoder.finish(&mut take)?;
+    encoder.drain(&mut take)?;
     let unproved = |detail: String| MediaError::Unproved { encoder: name.to_string(), detail };
     look_at(&spec, &extradata, &packets).map_err(unproved)?;
     decode(&spec, &extradata, &packets).map_err(unproved)?;
-    Ok(EncoderProof { name, build: build(name, &extradata, &packets) })
+    Ok(EncoderProof { name, build: build(name, &extradata, encoder.said()) })
 }
 
 /// A packet of the proof: timestamp, key, bytes.
@@ -100,7 +100,8 @@ fn picture(spec: &EncodeSpec, number: u32) -> Result<VideoFrame, MediaError> {
     for (plane, level) in planes.into_iter().zip([60_u32, 100, 140]) {
         for (y, row) in (0_u32..).zip(plane.samples.chunks_mut(plane.stride)) {
             for (x, sample) in (0_u32..).zip(row.iter_mut().take(plane.width as usize)) {
-                *sample = u8::try_from(level + (x + 2 * y + 3 * number) / 8 % 64).unwrap_or(u8::MAX);
+                *sample =
+                    u8::try_from(level + (x + 2 * y + 3 * number) / 8 % 64).unwrap_or(u8::MAX);
             }
         }
     }
@@ -174,13 +175,12 @@ fn mean_error(one: &VideoFrame, other: &VideoFrame) -> Option<u64> {
 }
 
 /// The build: libavcodec's version, and what the encoder tells of itself.
-fn build(name: EncoderName, extradata: &[u8], packets: &[Made]) -> String {
+fn build(name: EncoderName, extradata: &[u8], said: Option<&[u8]>) -> String {
     let version = libav::codec::version();
     let libavcodec =
         format!("libavcodec {}.{}.{}", version >> 16, (version >> 8) & 0xff, version & 0xff);
-    let first = packets.first().map_or(&[][..], |(_, _, data)| data);
     let own = match name {
-        EncoderName::Libx264 => told(first, b"x264 - core ", " - H.264"),
+        EncoderName::Libx264 => said.and_then(|said| told(said, b"x264 - core ", " - H.264")),
         EncoderName::Libx265 => x265_version(),
         // Drivers and generations of cards differ in the headers that they write.
         EncoderName::H264Nvenc | EncoderName::HevcNvenc => {
@@ -211,10 +211,15 @@ mod tests {
 
     #[test]
     fn the_software_encoders_are_proved_and_tell_their_build() {
-        for (name, own) in [(EncoderName::Libx264, "x264 - core "), (EncoderName::Libx265, "x265 (build ")] {
+        for (name, own) in
+            [(EncoderName::Libx264, "x264 - core "), (EncoderName::Libx265, "x265 (build ")]
+        {
             let proof = prove(name, None).unwrap();
             assert_eq!(proof.name, name);
-            assert!(proof.build.starts_with("libavcodec ") && proof.build.contains(own), "{proof:?}");
+            assert!(
+                proof.build.starts_with("libavcodec ") && proof.build.contains(own),
+                "{proof:?}"
+            );
             assert_eq!(prove(name, None).unwrap(), proof, "a proof is the same each time");
         }
     }

@@ -95,7 +95,10 @@ impl std::fmt::Debug for StitchJob<'_> {
 
 impl std::fmt::Debug for StitchPart {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("StitchPart").field("cell", &self.manifest.cell).finish_non_exhaustive()
+        formatter
+            .debug_struct("StitchPart")
+            .field("cell", &self.manifest.cell)
+            .finish_non_exhaustive()
     }
 }
 
@@ -173,11 +176,14 @@ fn blamed(error: &MediaError, cell: CellIndex) -> Option<CellIndex> {
 }
 
 /// What the movie's video is.
-fn video_of<'a>(job: &'a StitchJob<'_>, container: Container, extradata: &'a [u8]) -> ffi::Video<'a> {
+fn video_of<'a>(
+    job: &'a StitchJob<'_>,
+    container: Container,
+    extradata: &'a [u8],
+) -> ffi::Video<'a> {
     let spec = &job.brief.spec;
-    let signed = |(num, den): (u32, u32)| {
-        (i32::try_from(num).unwrap_or(0), i32::try_from(den).unwrap_or(1))
-    };
+    let signed =
+        |(num, den): (u32, u32)| (i32::try_from(num).unwrap_or(0), i32::try_from(den).unwrap_or(1));
     let is_hevc = OutputCodec::from(spec.encoder.name) == OutputCodec::Hevc;
     let format = &spec.layout.name;
     ffi::Video {
@@ -220,9 +226,11 @@ impl<'a> Writing<'a> {
         sink: Box<dyn PartSink>,
     ) -> Result<Self, MediaError> {
         let timebase = job.table.timebase;
-        let signed = |number: u32| i32::try_from(number).map_err(|_large| MediaError::BadTimes {
-            detail: format!("its clock of {timebase} seconds is too fine"),
-        });
+        let signed = |number: u32| {
+            i32::try_from(number).map_err(|_large| MediaError::BadTimes {
+                detail: format!("its clock of {timebase} seconds is too fine"),
+            })
+        };
         Ok(Self {
             table: job.table,
             clock: Clock::new(job.table, job.brief.spec.reorder_frames),
@@ -320,7 +328,8 @@ pub fn copy_through(
 ) -> Result<Stitched, MediaError> {
     let mut input = Input::open(Arc::clone(&source), source_name)?;
     let tags = input.tags(None);
-    let brand = tags.iter().find(|(name, _)| name == "major_brand").map(|(_, brand)| brand.as_str());
+    let brand =
+        tags.iter().find(|(name, _)| name == "major_brand").map(|(_, brand)| brand.as_str());
     let container = container::by_name(output_name, &input.container(), brand)?;
     let plan = Plan {
         container,

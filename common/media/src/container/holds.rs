@@ -22,8 +22,25 @@ pub(crate) enum Fate {
 
 /// Sound and the like that comes back out of a transport stream as what it was.
 const IN_TS: &[&str] = &[
-    "h264", "hevc", "mpeg1video", "mpeg2video", "mpeg4", "aac", "aac_latm", "mp1", "mp2", "mp3", "ac3",
-    "eac3", "dts", "truehd", "opus", "dvb_subtitle", "dvb_teletext", "timed_id3", "klv",
+    "h264",
+    "hevc",
+    "mpeg1video",
+    "mpeg2video",
+    "mpeg4",
+    "aac",
+    "aac_latm",
+    "mp1",
+    "mp2",
+    "mp3",
+    "ac3",
+    "eac3",
+    "dts",
+    "truehd",
+    "opus",
+    "dvb_subtitle",
+    "dvb_teletext",
+    "timed_id3",
+    "klv",
 ];
 
 /// What only a transport stream for Blu-ray knows.
@@ -48,7 +65,11 @@ pub(crate) fn fate(container: Container, kind: StreamKind, codec: &str, still: b
         (Container::Mp4 | Container::Mov | Container::Ts { .. }, StreamKind::Attachment) => {
             Fate::Lost("it has no attachments")
         }
-        (Container::Ts { timed }, _) if IN_TS.contains(&codec) || (timed && IN_TIMED_TS.contains(&codec)) => Fate::Kept,
+        (Container::Ts { timed }, _)
+            if IN_TS.contains(&codec) || (timed && IN_TIMED_TS.contains(&codec)) =>
+        {
+            Fate::Kept
+        }
         (Container::Ts { .. }, _) => Fate::Lost("it does not know this codec"),
         (Container::Mp4 | Container::Mov | Container::Mkv, _) if muxer_takes(container, codec) => {
             Fate::Kept

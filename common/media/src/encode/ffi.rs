@@ -81,7 +81,11 @@ impl Codec {
         }
         if let Some((name, _)) = unused.iter().next() {
             let words = Words::logged(format!("it has no option {name}"));
-            return Err(MediaError::Encode { encoder: encoder(), doing: "opening the encoder", words });
+            return Err(MediaError::Encode {
+                encoder: encoder(),
+                doing: "opening the encoder",
+                words,
+            });
         }
         Ok(Self { context, name: setup.encoder, format })
     }
@@ -109,7 +113,8 @@ impl Codec {
         number: i64,
         order: Order,
     ) -> Result<(), MediaError> {
-        let mut packed = packing(self.format).map(|down| pack(frame, self.format, down)).transpose()?;
+        let mut packed =
+            packing(self.format).map(|down| pack(frame, self.format, down)).transpose()?;
         let video = packed.as_mut().unwrap_or_else(|| frame.video_mut());
         // SAFETY: the pointer is used while the frame is borrowed.
         let target = unsafe { video.as_mut_ptr() };

@@ -253,6 +253,15 @@ impl Muxer {
         Ok(())
     }
 
+    /// Leaves the numbering of the streams to the muxer.
+    pub(super) fn forget_ids(&mut self) {
+        let mut place = 0;
+        while let Some(stream) = self.stream(place) {
+            stream.id = 0;
+            place += 1;
+        }
+    }
+
     /// Copies the source's programs with those of their streams that are copied: `places` gives for each
     /// stream of the source its place in the movie.
     pub(super) fn add_programs(
@@ -435,7 +444,12 @@ pub(super) fn rescale(stamp: i64, from: (i32, i32), to: (i32, i32)) -> i64 {
 }
 
 /// Compares two timestamps of two clocks.
-pub(super) fn is_before(one: i64, one_clock: (i32, i32), other: i64, other_clock: (i32, i32)) -> bool {
+pub(super) fn is_before(
+    one: i64,
+    one_clock: (i32, i32),
+    other: i64,
+    other_clock: (i32, i32),
+) -> bool {
     // SAFETY: plain arithmetic.
     unsafe { ffi::av_compare_ts(one, rational(one_clock), other, rational(other_clock)) < 0 }
 }
@@ -562,11 +576,8 @@ fn describe(
     to.color_trc = source.color_trc;
     to.color_space = source.color_space;
     to.chroma_location = source.chroma_location;
-    to.color_range = if video.full_range {
-        ffi::AVColorRange::AVCOL_RANGE_JPEG
-    } else {
-        source.color_range
-    };
+    to.color_range =
+        if video.full_range { ffi::AVColorRange::AVCOL_RANGE_JPEG } else { source.color_range };
     set_extradata(to, video.extradata)
 }
 
@@ -582,7 +593,8 @@ fn set_extradata(to: &mut ffi::AVCodecParameters, content: &[u8]) -> Result<(), 
     // SAFETY: what was there before belongs to the parameters.
     unsafe { ffi::av_freep((&raw mut to.extradata).cast()) };
     to.extradata = copy;
-    to.extradata_size = c_int::try_from(content.len()).map_err(|_large| libav::Error::InvalidData)?;
+    to.extradata_size =
+        c_int::try_from(content.len()).map_err(|_large| libav::Error::InvalidData)?;
     Ok(())
 }
 

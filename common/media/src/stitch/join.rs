@@ -102,7 +102,11 @@ impl OpenPart {
         let wanted = size.max(BLOCK_BYTES).min(end.saturating_add(left));
         self.buffer.resize(wanted, 0);
         while end < wanted {
-            match self.bytes.read_at(self.read, &mut self.buffer[end..]).map_err(MediaError::Read)? {
+            match self
+                .bytes
+                .read_at(self.read, &mut self.buffer[end..])
+                .map_err(MediaError::Read)?
+            {
                 0 => return Err(self.refused("it ends before its manifest says")),
                 count => {
                     end += count;
@@ -168,4 +172,3 @@ fn fits(
     }
     Ok(())
 }
-

@@ -50,6 +50,8 @@ struct Lane {
     timing: Timing,
     to: Clock,
     is_sound: bool,
+    /// Whether the source's container has decoding timestamps.
+    has_decoding_times: bool,
     /// The decoding timestamp written last, in ticks of the movie's stream.
     last: Option<i64>,
     /// libav's state of sound on a finer clock.
@@ -87,9 +89,11 @@ impl Movie {
         for (name, value) in &after {
             muxer.set_tag(On::Movie, name, value).map_err(mux("setting a tag"))?;
         }
-        let carried = carried_boxes(container, plan.source.as_ref(), &plan.input.container(), &mut notes)?;
+        let carried =
+            carried_boxes(container, plan.source.as_ref(), &plan.input.container(), &mut notes)?;
         let video = places.get(plan.video).copied().flatten();
-        let place = video.ok_or_else(|| MediaError::Internal("the movie has no video".to_owned()))?;
+        let place =
+            video.ok_or_else(|| MediaError::Internal("the movie has no video".to_owned()))?;
         let clock = muxer.timebase(place);
         let lanes = lanes(&plan, &mut muxer, &places);
         let copied = |index: usize| lanes.get(index).is_some_and(Option::is_some);
@@ -130,7 +134,11 @@ impl Movie {
     }
 
     /// Copies a packet of the source; packets of streams that are not copied are left out.
-    pub(super) fn copy(&mut self, input: &Input, packet: &mut libav::Packet) -> Result<(), MediaError> {
+    pub(super) fn copy(
+        &mut self,
+        input: &Input,
+        packet: &mut libav::Packet,
+    ) -> Result<(), MediaError> {
         let index = packet.stream();
         let Some(Some(lane)) = self.lanes.get_mut(index) else { return Ok(()) };
         let stamps = lane.stamps(input, index, packet);
@@ -160,7 +168,11 @@ impl Movie {
     }
 
     /// The sink's own error, where there is one, or libav's.
-    fn told(&self, result: Result<(), libav::Error>, doing: &'static str) -> Result<(), MediaError> {
+    fn told(
+        &self,
+        result: Result<(), libav::Error>,
+        doing: &'static str,
+    ) -> Result<(), MediaError> {
         match (result, self.sink.taken_error()) {
             (_, Some(error)) => Err(MediaError::Write(error)),
             (result, None) => result.map_err(mux(doing)),
@@ -240,7 +252,8 @@ impl Setup {
 
     /// Makes a cover picture an attachment, by the name that players look for.
     fn attach(&mut self, plan: &Plan<'_>, index: usize, codec: &str) -> Result<(), MediaError> {
-        let (ending, mime) = if codec == "png" { ("png", "image/png") } else { ("jpg", "image/jpeg") };
+        let (ending, mime) =
+            if codec == "png" { ("png", "image/png") } else { ("jpg", "image/jpeg") };
         let tags = plan.input.tags(Some(index));
         let muxer = &mut self.muxer;
         let added = muxer.add_attachment(plan.input.context(), index).and_then(|place| {
@@ -262,7 +275,11 @@ impl Setup {
             Container::Mp4 | Container::Mov | Container::Mkv => {
                 self.muxer.add_chapters(input).map_err(mux("adding chapters"))
             }
-            Container::Ts { .. } => {
+            Container::Ts { timed } => {
+                // Blu-ray has numbers of its own for its streams; other sources' numbers are no PIDs.
+                if timed || plan.input.container() != "mpegts" {
+                    self.muxer.forget_ids();
+                }
                 let added = self.muxer.add_programs(input, &self.places);
                 added.map_err(mux("adding programs"))
             }
@@ -343,6 +360,7 @@ const fn gcd(one: u64, other: u64) -> u64 {
 
 fn lanes(plan: &Plan<'_>, muxer: &mut Muxer, places: &[Option<usize>]) -> Vec<Option<Lane>> {
     let replaced = matches!(plan.stream, VideoStream::Replaced(_));
+    let has_decoding_times = !plan.input.container().contains("matroska");
     let lane = |(index, place): (usize, &Option<usize>)| {
         let place = (*place)?;
         if replaced && index == plan.video {
@@ -355,6 +373,7 @@ fn lanes(plan: &Plan<'_>, muxer: &mut Muxer, places: &[Option<usize>]) -> Vec<Op
             timing,
             to: muxer.timebase(place),
             is_sound: kind == cleanplate_types::source::StreamKind::Audio,
+            has_decoding_times,
             last: None,
             sound: NO_STAMP,
             moved: 0,
@@ -367,9 +386,12 @@ impl Lane {
     /// The stamps of a packet on the movie's clock.
     fn stamps(&mut self, input: &Input, index: usize, packet: &libav::Packet) -> Stamps {
         let from = self.timing.timebase;
-        let own = packet.dts().or_else(|| packet.pts());
-        let shown = packet.pts().or_else(|| own.filter(|_| !self.timing.reorders));
         let duration = ffi::rescale(packet.duration(), from, self.to);
+        if self.timing.reorders {
+            return self.reordered(packet, duration);
+        }
+        let own = packet.dts().or_else(|| packet.pts());
+        let shown = packet.pts().or(own);
         let mut dts = own.map(|own| self.on_movie_clock(input, index, packet, own));
         let mut pts = match (own, dts, shown) {
             // Sound has one stamp: both stay together on the finer clock.
@@ -388,14 +410,36 @@ impl Lane {
         Stamps { pts, dts, duration }
     }
 
-    fn on_movie_clock(&mut self, input: &Input, index: usize, packet: &libav::Packet, stamp: i64) -> i64 {
+    /// The stamps of a packet of pictures that are coded in another order than shown: when they are shown
+    /// is never touched. Where the container has no decoding times (the demuxer's are guesses, which need
+    /// not rise), libav finds some from the order.
+    fn reordered(&mut self, packet: &libav::Packet, duration: i64) -> Stamps {
+        let on_movie = |stamp: i64| ffi::rescale(stamp, self.timing.timebase, self.to);
+        let dts = packet.dts().filter(|_| self.has_decoding_times).map(on_movie);
+        Stamps { pts: packet.pts().map(on_movie), dts, duration }
+    }
+
+    fn on_movie_clock(
+        &mut self,
+        input: &Input,
+        index: usize,
+        packet: &libav::Packet,
+        stamp: i64,
+    ) -> i64 {
         let from = self.timing.timebase;
-        let is_finer = i64::from(self.to.1) * i64::from(from.0) > i64::from(from.1) * i64::from(self.to.0);
+        let is_finer =
+            i64::from(self.to.1) * i64::from(from.0) > i64::from(from.1) * i64::from(self.to.0);
         if !(self.is_sound && is_finer && self.timing.sample_rate > 0) {
             return ffi::rescale(stamp, from, self.to);
         }
         let samples = ffi::samples_in(input.context(), index, packet.size());
-        ffi::rescale_sound((from, self.to), self.timing.sample_rate, stamp, samples, &mut self.sound)
+        ffi::rescale_sound(
+            (from, self.to),
+            self.timing.sample_rate,
+            stamp,
+            samples,
+            &mut self.sound,
+        )
     }
 }
 

@@ -9,20 +9,57 @@ use crate::container::Container;
 const OF_THE_FILE: &[&str] = &["major_brand", "minor_version", "compatible_brands"];
 
 /// Tags of a stream that describe its packets: wrong once they are encoded anew.
-const OF_THE_PACKETS: &[&str] = &["encoder", "bps", "duration", "number_of_", "_statistics_", "source_id"];
+const OF_THE_PACKETS: &[&str] =
+    &["encoder", "bps", "duration", "number_of_", "_statistics_", "source_id"];
 
 /// Tags that MP4 has places of its own for; others go into a list by name, which fewer programs read.
 const IN_MP4: &[&str] = &[
-    "title", "artist", "album_artist", "composer", "album", "date", "comment", "genre", "copyright",
-    "grouping", "lyrics", "description", "synopsis", "show", "episode_id", "network", "keywords",
-    "episode_sort", "season_number", "media_type", "hd_video", "gapless_playback", "compilation",
-    "track", "disc", "tmpo", "creation_time", "timecode",
+    "title",
+    "artist",
+    "album_artist",
+    "composer",
+    "album",
+    "date",
+    "comment",
+    "genre",
+    "copyright",
+    "grouping",
+    "lyrics",
+    "description",
+    "synopsis",
+    "show",
+    "episode_id",
+    "network",
+    "keywords",
+    "episode_sort",
+    "season_number",
+    "media_type",
+    "hd_video",
+    "gapless_playback",
+    "compilation",
+    "track",
+    "disc",
+    "tmpo",
+    "creation_time",
+    "timecode",
 ];
 
 /// The same for `QuickTime`.
 const IN_MOV: &[&str] = &[
-    "artist", "title", "author", "album", "date", "comment", "genre", "copyright", "make", "model",
-    "location", "keywords", "creation_time", "timecode",
+    "artist",
+    "title",
+    "author",
+    "album",
+    "date",
+    "comment",
+    "genre",
+    "copyright",
+    "make",
+    "model",
+    "location",
+    "keywords",
+    "creation_time",
+    "timecode",
 ];
 
 /// What is written of tags.
