@@ -88,11 +88,9 @@ impl Fleet for Attend {
         let first = first.map_err(|_late| {
             Status::deadline_exceeded("the worker did not say hello within 10 seconds")
         })??;
-        let hello = match first.and_then(|from| from.message) {
-            Some(pb::from_worker::Message::Hello(hello)) => hello,
-            Some(_) | None => {
-                return Err(Status::invalid_argument("the first message of a worker is its hello"));
-            }
+        let first = first.and_then(|from| from.message);
+        let Some(pb::from_worker::Message::Hello(hello)) = first else {
+            return Err(Status::invalid_argument("the first message of a worker is its hello"));
         };
         same_protocol(&hello)?;
         let version = hello.version.clone();

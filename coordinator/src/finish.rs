@@ -51,6 +51,17 @@ impl StitchProgram {
     }
 }
 
+/// What a copy copies.
+#[derive(Debug)]
+pub(crate) struct CopyOrder {
+    /// The source.
+    pub(crate) source: SourceRef,
+    /// URL of the output.
+    pub(crate) output: String,
+    /// Why it is a copy.
+    pub(crate) why: CopyReason,
+}
+
 /// Whether a stitch may go on: as long as it is its job's latest, and its [`Running`] is there.
 #[derive(Debug, Clone)]
 struct Fence(watch::Receiver<()>);
@@ -106,20 +117,9 @@ impl Finisher {
     }
 
     /// Starts a copy; an older one of the job ends.
-    pub(crate) fn copy(
-        &mut self,
-        job: JobId,
-        lease: LeaseId,
-        source: SourceRef,
-        output: String,
-        why: &CopyReason,
-    ) {
-        let why = match why {
-            CopyReason::NothingFound => "there is nothing to remove".to_owned(),
-            CopyReason::Abstained { why } => format!("the detector abstained: {why}"),
-        };
+    pub(crate) fn copy(&mut self, job: JobId, lease: LeaseId, order: CopyOrder) {
         let (parts, _none) = mpsc::channel(1);
-        self.start(job, lease, parts, Work::Copy { source, output, why });
+        self.start(job, lease, parts, Work::Copy(order));
     }
 
     /// Hands the running stitch its next part.

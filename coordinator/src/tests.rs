@@ -180,13 +180,15 @@ async fn a_part_that_is_lost_or_damaged_is_made_again() {
         assert_eq!(worker.work(&place, &running, &id).await.kind, "done", "{how:?}");
         assert_eq!(std::fs::read(place.output()).unwrap(), part::movie(), "{how:?}");
         running.stop().await;
-        let discarded = place.records().await.into_iter().find_map(|record| match record.event {
-            Event::PartDiscarded { cell, failure } => Some((cell, failure)),
-            _ => None,
-        });
-        let (cell, failure) = discarded.unwrap();
-        assert_eq!(cell, CellIndex(1), "{how:?}");
-        assert_eq!(failure.frames.unwrap().to_string(), "10..20", "{how:?}");
+        let records = place.records().await;
+        let discarded: Vec<_> = records
+            .iter()
+            .filter_map(|record| {
+                let Event::PartDiscarded { cell, failure } = &record.event else { return None };
+                Some((*cell, failure.frames.unwrap().to_string()))
+            })
+            .collect();
+        assert_eq!(discarded, [(CellIndex(1), "10..20".to_owned())], "{how:?}");
     }
 }
 

@@ -92,3 +92,54 @@ fn publish(
     });
     true
 }
+
+#[cfg(test)]
+mod tests {
+    use cleanplate_core::config::SchedulerConfig;
+    use cleanplate_core::input::Input;
+    use cleanplate_types::request::JobRequest;
+
+    use super::*;
+
+    fn scheduler(job: &JobId) -> Scheduler {
+        let request = pb::JobRequest {
+            input: "file:///in.mp4".to_owned(),
+            output: "file:///out.mp4".to_owned(),
+            ..pb::JobRequest::default()
+        };
+        let request = Box::new(JobRequest::try_from(request).unwrap());
+        let mut scheduler = Scheduler::new(SchedulerConfig::default());
+        let input = Input::Submit { job: job.clone(), request };
+        scheduler.step(Tick(1000), input, &mut Vec::new());
+        scheduler
+    }
+
+    #[test]
+    fn what_changes_is_published_a_few_times_a_second_and_an_end_at_once() {
+        let (job, mut book) = (JobId::parse("j").unwrap(), Book::default());
+        let (mut scheduler, mut board) = (scheduler(&job), Board::default());
+        let mut states = board.watch(&job, &scheduler, &mut book).unwrap();
+        board.touch(Tick(1000));
+        board.refresh(Tick(1000), &scheduler, &mut book);
+        assert!(!states.has_changed().unwrap(), "nothing has changed");
+        scheduler.step(Tick(1001), Input::Cancel { job: job.clone() }, &mut Vec::new());
+        board.touch(Tick(1001));
+        assert_eq!(board.due(), Some(Tick(1250)));
+        board.refresh(Tick(1249), &scheduler, &mut book);
+        assert!(!states.has_changed().unwrap(), "it is too early to look again");
+        board.conclude(&job, &scheduler, &mut book);
+        assert_eq!(states.borrow_and_update().phase, "cancelled");
+        assert!(states.has_changed().is_err(), "nothing comes after the end");
+    }
+
+    #[test]
+    fn a_job_that_nobody_watches_any_more_costs_nothing() {
+        let (job, mut book) = (JobId::parse("j").unwrap(), Book::default());
+        let (scheduler, mut board) = (scheduler(&job), Board::default());
+        drop(board.watch(&job, &scheduler, &mut book).unwrap());
+        board.touch(Tick(2000));
+        board.refresh(Tick(2000), &scheduler, &mut book);
+        board.touch(Tick(9000));
+        assert_eq!(board.due(), None);
+    }
+}

@@ -9,7 +9,7 @@ use cleanplate_types::ids::LeaseId;
 
 use crate::attend::{Sessions, grant_to_wire};
 use crate::book::Book;
-use crate::finish::Finisher;
+use crate::finish::{CopyOrder, Finisher};
 use crate::objects::Objects;
 use crate::shown;
 
@@ -55,7 +55,7 @@ impl Performer {
             }
             Effect::AbortStitch { job, lease } => self.finisher.abort(&job, lease),
             Effect::CopyThrough { job, lease, source, output, why } => {
-                self.finisher.copy(job, lease, source, output, &why);
+                self.finisher.copy(job, lease, CopyOrder { source, output, why });
             }
             // Done by the loop itself, before and after.
             Effect::Record(_) | Effect::Ignored(_) | Effect::JobEnded { .. } => {}

@@ -7,7 +7,7 @@ use std::time::Instant;
 use cleanplate_child::{ChildEnd, ChildProgram, Limits, run_child};
 use cleanplate_core::effect::StitchOrder;
 use cleanplate_core::input::Input;
-use cleanplate_core::outcome::Published;
+use cleanplate_core::outcome::{CopyReason, Published};
 use cleanplate_store::{
     Location, MovieUpload, SourceReader, Store, StoreError, decode_object, kinds,
 };
@@ -16,14 +16,13 @@ use cleanplate_types::failure::{Failure, FailureKind, Stage};
 use cleanplate_types::frames::FrameRange;
 use cleanplate_types::ids::{CellIndex, JobId, LeaseId};
 use cleanplate_types::part::PartSummary;
-use cleanplate_types::source::SourceRef;
 use cleanplate_types::trail::{TrailEntry, TrailEvent};
 use tokio::sync::{Mutex, mpsc};
 
 use crate::dispatch::{Order, Orders};
-use crate::finish::Fence;
 use crate::finish::host::{Fault, Queue, StitchHost};
 use crate::finish::speech::{self, Ended, Request};
+use crate::finish::{CopyOrder, Fence};
 
 /// What is to be done.
 #[derive(Debug)]
@@ -31,7 +30,7 @@ pub(super) enum Work {
     /// Join the parts that come.
     Stitch { order: StitchOrder, parts: mpsc::Receiver<(CellIndex, PartSummary)> },
     /// Copy the source.
-    Copy { source: SourceRef, output: String, why: String },
+    Copy(CopyOrder),
 }
 
 /// Who does it, and by what.
@@ -111,7 +110,7 @@ impl Task {
             Some(Err(mut fault)) => {
                 self.give_up(movie).await;
                 let frames = fault.cell.and_then(|cell| prepared.cells.get(cell.0 as usize));
-                fault.failure.frames = fault.failure.frames.or(frames.copied());
+                fault.failure.frames = fault.failure.frames.or_else(|| frames.copied());
                 Some(Err(fault))
             }
             None => {
@@ -131,7 +130,7 @@ impl Task {
         let failed = |error: StoreError| Fault::of(Stage::Stitch, &error);
         let (source, output) = match &work {
             Work::Stitch { order, .. } => (&order.source, &order.output),
-            Work::Copy { source, output, .. } => (source, output),
+            Work::Copy(CopyOrder { source, output, .. }) => (source, output),
         };
         let location = Location::parse(&source.url).map_err(failed)?;
         let output = Location::parse(output).map_err(failed)?;
@@ -159,7 +158,11 @@ impl Task {
                 let queue = Queue { store, cells: order.cells, waiting: parts };
                 (Request::Stitch { output_name, allow_metadata_loss }, Some(queue))
             }
-            Work::Copy { why, .. } => {
+            Work::Copy(CopyOrder { why, .. }) => {
+                let why = match why {
+                    CopyReason::NothingFound => "there is nothing to remove".to_owned(),
+                    CopyReason::Abstained { why } => format!("the detector abstained: {why}"),
+                };
                 let source_name = location.name_hint().to_owned();
                 (Request::Copy { source_name, output_name, why }, None)
             }

@@ -63,7 +63,7 @@ fn join(
         let cell = part.manifest.cell;
         assert_eq!(cell, CellIndex(next), "parts come in order");
         next += 1;
-        let mut bytes = vec![0; usize::try_from(part.bytes.size()).unwrap()];
+        let mut bytes = vec![0; bytes(cell).len()];
         let read = part.bytes.read_at(0, &mut bytes).map_err(MediaError::Read).map_err(failed)?;
         assert_eq!(read, bytes.len());
         if Sha::of(&bytes) != part.manifest.part.sha {

@@ -3,6 +3,7 @@
 
 use cleanplate_core::effect::StitchOrder;
 use cleanplate_core::input::Input;
+use cleanplate_core::outcome::CopyReason;
 use cleanplate_core::planning::cells::cut_cells;
 use cleanplate_core::planning::encoder::encode_spec;
 use cleanplate_proto::v1 as pb;
@@ -17,7 +18,7 @@ use cleanplate_types::source::SourceRef;
 use tokio::sync::mpsc;
 
 use crate::dispatch::{Order, Orders};
-use crate::finish::Finisher;
+use crate::finish::{CopyOrder, Finisher};
 use crate::tests::part;
 use crate::tests::place::{PATIENCE, Place};
 
@@ -87,10 +88,8 @@ fn feed(finisher: &Finisher, prepared: &Prepared, lease: LeaseId) {
 async fn told(orders: &mut mpsc::Receiver<Order>) -> Option<Input> {
     loop {
         let order = tokio::time::timeout(PATIENCE, orders.recv()).await.expect("something is told");
-        match order? {
-            Order::Tell { input, .. } => return Some(input),
-            Order::Trail { .. } => {}
-            other => panic!("a stitch says no {other:?}"),
+        if let Order::Tell { input, .. } = order? {
+            return Some(input);
         }
     }
 }
@@ -155,4 +154,24 @@ async fn an_output_that_became_a_link_to_the_source_is_never_written() {
     };
     assert_eq!(failure.kind, FailureKind::BadRequest);
     assert_eq!(std::fs::read(place.input()).unwrap(), before);
+}
+
+#[tokio::test]
+async fn a_copy_is_a_movie_with_the_remark_why_nothing_was_removed() {
+    let place = Place::new();
+    let clip = concat!(env!("CARGO_MANIFEST_DIR"), "/../assets/demo/bikes.mp4");
+    let input = Location::parse(clip).unwrap();
+    let head = SourceReader::open(&input, None).await.unwrap().head().clone();
+    let source = SourceRef { url: input.url(), bytes: head.bytes, version: head.version };
+    let output = Location::File(place.output()).url();
+    let (mut finisher, mut orders) = finisher(&place);
+    let order = CopyOrder { source, output, why: CopyReason::NothingFound };
+    finisher.copy(JobId::parse("j").unwrap(), LeaseId(8), order);
+    let input = told(&mut orders).await.unwrap();
+    let Input::Published { published, .. } = input else { panic!("{input:?}") };
+    let movie = std::fs::read(place.output()).unwrap();
+    assert_eq!(published.bytes, movie.len() as u64);
+    assert_eq!(movie.get(4..8), Some(&b"ftyp"[..]));
+    let least = head.bytes * 9 / 10;
+    assert!(published.bytes > least, "{} of {} bytes", published.bytes, head.bytes);
 }
