@@ -2,6 +2,7 @@
 //! records, live and at restore alike, so that a restart cannot think differently.
 
 pub(crate) mod apply;
+pub(crate) mod blame;
 pub(crate) mod frontier;
 pub(crate) mod job;
 pub(crate) mod tries;

@@ -301,3 +301,6 @@ impl Scheduler {
 fn not_now(job: &JobId, what: &'static str, effects: &mut Vec<Effect>) {
     effects.push(Effect::Ignored(Ignored::NotNow { job: job.clone(), what }));
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,7 @@ use cleanplate_types::overlay::Finding;
 use cleanplate_types::source::SourceDescription;
 
 use crate::effect::Effect;
-use crate::ledger::apply::is_outage;
+use crate::ledger::blame::is_outage;
 use crate::ledger::job::{Job, Phase};
 use crate::outcome::{CopyReason, JobOutcome};
 use crate::planning::settle::{Settled, settle};

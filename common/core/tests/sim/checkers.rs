@@ -205,7 +205,8 @@ fn place(cell: CellIndex) -> usize {
     cell.0 as usize
 }
 
-const fn name(event: &Event) -> &'static str {
+/// What an event is called in counts.
+pub(crate) const fn name(event: &Event) -> &'static str {
     match event {
         Event::Submitted { .. } => "submitted",
         Event::Leased { .. } => "leased",

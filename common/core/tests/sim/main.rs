@@ -26,10 +26,13 @@ mod world;
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
     use std::collections::hash_map::RandomState;
     use std::hash::{BuildHasher as _, Hasher as _};
 
-    use crate::checkers::Counts;
+    use cleanplate_core::record::Record;
+
+    use crate::checkers::{Counts, name};
     use crate::world::World;
 
     /// The seeds that every run tries.
@@ -91,6 +94,23 @@ mod tests {
         }
         assert_ne!(run(1, true).trace, run(2, true).trace);
     }
+
+    #[test]
+    fn every_kind_of_record_comes_back_from_its_bytes() {
+        let mut seen = BTreeSet::new();
+        for seed in 0..100 {
+            for record in run(seed, false).journal {
+                let bytes = postcard::to_stdvec(&record).expect("a record has bytes");
+                let back: Record = postcard::from_bytes(&bytes).expect("bytes are a record");
+                assert_eq!(back, record);
+                seen.insert(name(&record.event));
+            }
+        }
+        assert_eq!(seen.len(), EVENTS, "of {seen:?}");
+    }
+
+    /// Kinds of events that a record may tell of.
+    const EVENTS: usize = 20;
 
     /// What a world in which things go wrong must show.
     const HAPPENS: [&str; 24] = [

@@ -83,7 +83,7 @@ pub(crate) struct Task {
 }
 
 impl Worker {
-    pub(crate) fn random(index: usize, random: &mut Random) -> Self {
+    pub(crate) fn random(index: u64, random: &mut Random) -> Self {
         let gpu = random.chance(500);
         let card = if gpu {
             Card::Gpu {

@@ -90,7 +90,7 @@ pub(crate) struct World {
     sessions: u64,
     config: SchedulerConfig,
     scheduler: Option<Scheduler>,
-    journal: Vec<Record>,
+    pub(crate) journal: Vec<Record>,
     /// Counts the coordinator's processes.
     pub(crate) life: u32,
     pub(crate) workers: Vec<Worker>,
@@ -107,9 +107,8 @@ impl World {
     pub(crate) fn new(seed: u64) -> Self {
         let mut random = Random::new(seed);
         let chaos = Chaos::random(&mut random);
-        let workers = random.between(1, 6);
-        let workers =
-            (0..).take(workers as usize).map(|i| Worker::random(i, &mut random)).collect();
+        let workers = (0..random.between(1, 6)).map(|index| Worker::random(index, &mut random));
+        let workers = workers.collect();
         let mut this = Self {
             random,
             chaos,

@@ -1,0 +1,97 @@
+//! Who is to blame for a failure, what it counts against, and when a job is past hope.
+
+use cleanplate_types::cell::Segment;
+use cleanplate_types::failure::{Failure, FailureKind, Verdict};
+use cleanplate_types::ids::{CellIndex, WorkerId};
+
+use crate::ledger::Limits;
+use crate::ledger::job::{Job, Phase, place};
+use crate::ledger::tries::Blamed;
+use crate::record::Piece;
+
+impl Job {
+    /// The stitch failed, and no part is to blame.
+    pub(super) fn stitch_failed(&mut self, failure: &Failure, limits: Limits) {
+        self.remember(failure);
+        self.stitch_failures += 1;
+        let hopeless = match failure.kind.verdict() {
+            Verdict::FailJob => true,
+            Verdict::Retry | Verdict::RetryElsewhere if is_outage(failure.kind) => {
+                self.stitch_failures >= limits.lapses_max
+            }
+            Verdict::Retry | Verdict::RetryElsewhere | Verdict::Retable => {
+                self.stitch_failures >= limits.attempts_max
+            }
+        };
+        if hopeless {
+            self.doomed = Some(Box::new(failure.clone()));
+        }
+    }
+
+    /// A lease on `piece`, which is free again, failed.
+    pub(super) fn failed(
+        &mut self,
+        piece: Piece,
+        worker: &WorkerId,
+        failure: &Failure,
+        limits: Limits,
+    ) {
+        self.remember(failure);
+        match failure.kind.verdict() {
+            Verdict::FailJob => self.doomed = Some(Box::new(failure.clone())),
+            Verdict::Retable if self.decode_all.is_some() => {
+                self.doomed = Some(Box::new(failure.clone()));
+            }
+            Verdict::Retable => self.retable = Some(Box::new(failure.clone())),
+            Verdict::Retry | Verdict::RetryElsewhere => {
+                if let Some(blamed) = self.to_blame(piece, failure) {
+                    self.blame(blamed, worker, failure, limits);
+                }
+            }
+        }
+    }
+
+    /// Which piece of work a failure is about: of a segment, the first cell that is not done and
+    /// that the failure names, else the first that is not done (cells are made in order).
+    pub(crate) fn to_blame(&self, piece: Piece, failure: &Failure) -> Option<Blamed> {
+        match piece {
+            Piece::Intake => Some(Blamed::Intake),
+            Piece::Window(index) => Some(Blamed::Window(index)),
+            Piece::Reduce => Some(Blamed::Reduce),
+            Piece::Segment(segment) => self.cell_to_blame(segment, failure).map(Blamed::Cell),
+        }
+    }
+
+    fn cell_to_blame(&self, segment: Segment, failure: &Failure) -> Option<CellIndex> {
+        let Phase::Encode(encoding) = &self.phase else {
+            return None;
+        };
+        let named = failure.frames.and_then(|frames| {
+            encoding.missing(segment).find(|cell| {
+                let cell = self.cells().get(place(*cell));
+                cell.is_some_and(|cell| !cell.frames.intersect(frames).is_empty())
+            })
+        });
+        named.or_else(|| encoding.missing(segment).next())
+    }
+
+    fn blame(&mut self, blamed: Blamed, worker: &WorkerId, failure: &Failure, limits: Limits) {
+        let tries = self.tries.entry(blamed).or_default();
+        tries.workers.insert(worker.clone());
+        // What was read before was there: an outage is nobody's fault and passes, so it may take long.
+        let outage = is_outage(failure.kind) && blamed != Blamed::Intake;
+        match failure.kind.verdict() {
+            Verdict::Retry if outage => tries.lapses += 1,
+            Verdict::RetryElsewhere => tries.lapses += 1,
+            Verdict::Retry | Verdict::Retable | Verdict::FailJob => tries.failures += 1,
+        }
+        if tries.is_hopeless(limits) {
+            self.doomed = Some(Box::new(failure.clone()));
+        }
+    }
+}
+
+/// Whether the source or the store could not be reached.
+pub(crate) fn is_outage(kind: FailureKind) -> bool {
+    matches!(kind, FailureKind::SourceUnavailable | FailureKind::StoreUnavailable)
+}
