@@ -138,19 +138,24 @@ impl Decoder {
     /// # Errors
     /// [`MediaError::TableMismatch`] where the decoder shows another frame than the table says,
     /// [`MediaError::Damaged`], [`MediaError::PictureChanges`], [`MediaError::Read`] and their kin.
-    #[expect(clippy::should_implement_trait, reason = "an iterator of results would go on after one")]
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "an iterator of results would go on after one"
+    )]
     pub fn next(&mut self) -> Result<Option<(u64, VideoFrame)>, MediaError> {
         while self.next < self.order.range.end {
             if self.way == Way::Played && faults().nvdec_at == Some(self.next) {
-                self.leave_card("the card's decoder fails here, as a fault switch asks".to_owned())?;
+                self.leave_card(
+                    "the card's decoder fails here, as a fault switch asks".to_owned(),
+                )?;
             }
             let Some(run) = self.run.as_mut() else {
                 return Err(MediaError::Internal("a decoder goes on after its error".to_owned()));
             };
             match run.next(&mut |_packet| ())? {
-                Event::Frame(frame) => {
+                Event::Frame(frame, time) => {
                     self.decoded += 1;
-                    if let Some(shown) = self.take(frame)? {
+                    if let Some(shown) = self.take(frame, time)? {
                         return Ok(Some(shown));
                     }
                 }
@@ -175,7 +180,8 @@ impl Decoder {
     #[must_use]
     pub fn way(&self) -> String {
         let VideoDescription { codec, profile, width, height, layout, .. } = &self.video;
-        let profile = ffi::profile_name(codec, *profile).map_or_else(String::new, |p| format!(" {p}"));
+        let profile =
+            ffi::profile_name(codec, *profile).map_or_else(String::new, |p| format!(" {p}"));
         let way = match (self.way, self.threads()) {
             (Way::Software, 1) => "software, 1 thread".to_owned(),
             (Way::Software, threads) => format!("software, {threads} threads"),
@@ -268,18 +274,17 @@ impl Decoder {
     fn take(
         &mut self,
         found: libav::frame::Video,
+        pts: Option<i64>,
     ) -> Result<Option<(u64, VideoFrame)>, MediaError> {
         let Some(due) = self.due() else { return Ok(None) };
-        let pts = found.timestamp();
-        // Pre-roll; and in concealed damage a decoder may show a picture twice, the table has it once.
-        if pts.is_none_or(|pts| pts < due.0) && (!self.arrived || self.order.conceal) {
+        if pts.is_none_or(|pts| pts < due.0) && self.may_drop(pts) {
             return Ok(None);
         }
         if pts != Some(due.0) {
             self.mismatch(pts.map(Pts))?;
             return Ok(None);
         }
-        let Some(host) = self.to_host(found)? else { return Ok(None) };
+        let Some(host) = self.fetch(found)? else { return Ok(None) };
         if let Some(words) = frame::damage_of(&host) {
             let began_anew = self.weigh(Damage { pts, words })?;
             if began_anew {
@@ -295,8 +300,20 @@ impl Decoder {
         Ok(Some((index, frame)))
     }
 
+    /// Whether a frame that comes before the one that is due belongs to pre-roll. One whose time is
+    /// between two neighbours of the table does not: the table knows nothing of it.
+    fn may_drop(&self, pts: Option<i64>) -> bool {
+        if self.order.conceal {
+            // In concealed damage a decoder may show a picture twice; the table has it once.
+            return true;
+        }
+        let before = usize::try_from(self.next).ok().and_then(|next| next.checked_sub(1));
+        let before = before.and_then(|place| self.table.pts.get(place));
+        !self.arrived && pts.is_none_or(|pts| before.is_some_and(|before| pts <= before.0))
+    }
+
     /// Brings a frame from the card; nothing where the card failed and software begins anew.
-    fn to_host(
+    fn fetch(
         &mut self,
         found: libav::frame::Video,
     ) -> Result<Option<libav::frame::Video>, MediaError> {
@@ -345,7 +362,8 @@ impl Decoder {
         if let Way::Card(_) = self.way {
             return self.leave_card(error.to_string());
         }
-        let from_start = start::entry_for(&self.table, self.next, (1 << self.earlier) - 1).is_none();
+        let from_start =
+            start::entry_for(&self.table, self.next, (1 << self.earlier) - 1).is_none();
         let may_go_on = match self.table.origin {
             TableOrigin::Packets => self.earlier < EARLIER_RUNS_MAX,
             TableOrigin::Decoded { .. } => true,

@@ -276,10 +276,12 @@ impl MediaError {
     #[must_use]
     pub fn failure(&self, stage: Stage) -> Failure {
         let failure = Failure::new(self.kind(), stage, self.to_string());
-        let frame = match self {
-            Self::Damaged { frame, .. } => *frame,
-            Self::TableMismatch { index, .. } => Some(*index),
-            _ => None,
+        let frame = if let Self::Damaged { frame, .. } = self {
+            *frame
+        } else if let Self::TableMismatch { index, .. } = self {
+            Some(*index)
+        } else {
+            None
         };
         match frame {
             Some(frame) => failure.at(FrameRange::new(frame, frame.saturating_add(1))),

@@ -144,12 +144,6 @@ impl VideoFrame {
         writer.finish()
     }
 
-    /// libav's own frame, for the encoder half of this crate.
-    #[must_use]
-    pub(crate) const fn video(&self) -> &libav::frame::Video {
-        &self.frame
-    }
-
     /// libav's own frame, to set what an encoder reads from it; the samples stay as they are.
     pub(crate) const fn video_mut(&mut self) -> &mut libav::frame::Video {
         &mut self.frame
@@ -206,7 +200,9 @@ mod tests {
         assert_eq!((ten.chroma_shift_x, ten.chroma_shift_y), (1, 0));
         assert!(layout("yuvj420p").full_range && !layout("yuv420p").full_range);
         assert_eq!(layout("gray").planes, 1);
-        for name in ["rgb24", "nv12", "pal8", "yuva420p", "yuyv422", "p010le", "gbrp", "yuv420p10be"] {
+        for name in
+            ["rgb24", "nv12", "pal8", "yuva420p", "yuyv422", "p010le", "gbrp", "yuv420p10be"]
+        {
             assert!(ffi::layout_named(name).is_none(), "{name} is not worked on");
         }
     }

@@ -24,8 +24,25 @@ const BUFFER_BYTES: usize = 128 << 10;
 
 /// Demuxers that are used, by libav's names. Each reads one file by itself.
 pub const DEMUXERS: &[&str] = &[
-    "mov", "matroska", "mpegts", "avi", "flv", "mpeg", "mxf", "ogg", "asf", "ivf", "h264", "hevc",
-    "m4v", "mpegvideo", "obu", "nut", "yuv4mpegpipe", "dv", "gxf",
+    "mov",
+    "matroska",
+    "mpegts",
+    "avi",
+    "flv",
+    "mpeg",
+    "mxf",
+    "ogg",
+    "asf",
+    "ivf",
+    "h264",
+    "hevc",
+    "m4v",
+    "mpegvideo",
+    "obu",
+    "nut",
+    "yuv4mpegpipe",
+    "dv",
+    "gxf",
 ];
 
 /// Demuxers of sound alone: what they read is refused with that reason.
@@ -34,6 +51,10 @@ const SOUND_DEMUXERS: &[&str] =
 
 /// What demuxers log where the file ends before the container does.
 const SIGNS_OF_TRUNCATION: &[&str] = &["File ended prematurely", "partial file"];
+
+/// Boxes with which MP4 and MOV files begin.
+const FIRST_BOXES: &[&[u8; 4]] =
+    &[b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"styp", b"pnot"];
 
 /// A source as libav's custom IO sees it: a position over [`ReadAt`].
 struct Positioned {
@@ -60,7 +81,7 @@ impl Read for Positioned {
                 Ok(count)
             }
             Err(error) => {
-                let told = io::Error::new(io::ErrorKind::Other, error.to_string());
+                let told = io::Error::other(error.to_string());
                 self.failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
                 Err(told)
             }
@@ -105,6 +126,7 @@ impl Input {
         log::install();
         drop(log::take());
         let size = source.size();
+        let is_iso = begins_with_iso_box(source.as_ref()).map_err(MediaError::Read)?;
         let failed = FailedRead::default();
         let positioned = Positioned { source, position: 0, failed: Arc::clone(&failed) };
         let io = libav::format::context::StreamIo::from_read_seek_with_capacity(
@@ -114,7 +136,9 @@ impl Input {
         .map_err(|_full| MediaError::OutOfMemory { doing: "opening the source" })?;
         match ffi::open(io, &name_only(name_hint), DEMUXERS) {
             Ok(context) => Ok(Self { context, failed, size }),
-            Err(refusal) => Err(taken(&failed).map_or_else(|| refused(refusal), MediaError::Read)),
+            Err(refusal) => {
+                Err(taken(&failed).map_or_else(|| refused(refusal, is_iso), MediaError::Read))
+            }
         }
     }
 
@@ -154,7 +178,8 @@ impl Input {
     /// The stream that libav thinks best among the video streams that are no cover pictures.
     pub(crate) fn best_video(&self) -> Option<usize> {
         let is_video = |index: usize| {
-            self.facts(index).is_some_and(|facts| facts.kind == StreamKind::Video && !facts.is_still)
+            self.facts(index)
+                .is_some_and(|facts| facts.kind == StreamKind::Video && !facts.is_still)
         };
         let best = self.context.streams().best(libav::media::Type::Video).map(|s| s.index());
         best.filter(|index| is_video(*index))
@@ -163,7 +188,12 @@ impl Input {
 
     /// Reads only stream `kept` from here on.
     pub(crate) fn keep_only(&mut self, kept: usize) {
-        ffi::keep_only(&mut self.context, kept);
+        self.keep(&|index| index == kept);
+    }
+
+    /// Reads only the streams that are `wanted` from here on.
+    pub(crate) fn keep(&mut self, wanted: &dyn Fn(usize) -> bool) {
+        ffi::keep(&mut self.context, wanted);
     }
 
     /// Reads the next packet of any kept stream into `packet`; `false` at the end.
@@ -187,10 +217,10 @@ impl Input {
                     let detail = format!("libav says \"{sign}\" at its end");
                     return Err(MediaError::Truncated { detail });
                 }
-                match error {
-                    libav::Error::Eof => Ok(false),
-                    _ => Err(MediaError::Damaged { frame: None, pts: None, words }),
+                if error == libav::Error::Eof {
+                    return Ok(false);
                 }
+                Err(MediaError::Damaged { frame: None, pts: None, words })
             }
         }
     }
@@ -227,7 +257,20 @@ fn name_only(hint: &str) -> String {
     name.replace([':', '\0'], "_")
 }
 
-fn refused(refusal: ffi::Refusal) -> MediaError {
+/// Whether the first bytes are a box of an MP4 or MOV, whatever the file is called.
+fn begins_with_iso_box(source: &dyn ReadAt) -> io::Result<bool> {
+    let mut head = [0; 8];
+    let mut filled = 0;
+    while filled < head.len() {
+        match source.read_at(filled as u64, &mut head[filled..])? {
+            0 => return Ok(false),
+            count => filled += count,
+        }
+    }
+    Ok(FIRST_BOXES.iter().any(|name| head.ends_with(*name)))
+}
+
+fn refused(refusal: ffi::Refusal, is_iso: bool) -> MediaError {
     match refusal {
         ffi::Refusal::Demuxer(format) => {
             let mut names = format.split(',');
@@ -240,7 +283,7 @@ fn refused(refusal: ffi::Refusal) -> MediaError {
         ffi::Refusal::Memory => MediaError::OutOfMemory { doing: "opening the source" },
         ffi::Refusal::Failed(error) => {
             let words = Words::of(error);
-            if words.mention("moov atom not found") {
+            if is_iso && words.mention("moov atom not found") {
                 MediaError::Truncated {
                     detail: "its index (the moov box, written last) is missing".to_owned(),
                 }
@@ -275,7 +318,8 @@ mod tests {
         }
 
         fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
-            let rest = &self.0[usize::try_from(offset).unwrap().min(self.0.len())..];
+            let offset = usize::try_from(offset).unwrap_or(usize::MAX);
+            let rest = &self.0[offset.min(self.0.len())..];
             let count = rest.len().min(buffer.len());
             buffer[..count].copy_from_slice(&rest[..count]);
             Ok(count)

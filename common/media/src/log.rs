@@ -44,7 +44,11 @@ enum Severity {
 ///
 /// Everything in this crate that opens media calls it; calling it again costs nothing.
 pub fn install() {
-    INSTALLED.call_once(ffi::set_callback);
+    INSTALLED.call_once(|| {
+        // Gives libav's return codes their texts; there is nothing in it that can fail.
+        ffmpeg_next::init().ok();
+        ffi::set_callback();
+    });
     OWN.with(|own| {
         own.borrow_mut().get_or_insert_with(VecDeque::new);
     });
@@ -67,9 +71,7 @@ pub fn take() -> Vec<String> {
 /// those of libav's own threads too, which a decoder with several threads logs on.
 pub(crate) fn take_errors(foreign: bool) -> Vec<String> {
     let is_error = |line: &Line| line.severity == Severity::Error;
-    let own = OWN.with(|own| {
-        own.borrow_mut().as_mut().map(std::mem::take).unwrap_or_default()
-    });
+    let own = OWN.with(|own| own.borrow_mut().as_mut().map(std::mem::take).unwrap_or_default());
     let mut errors = texts(own, is_error);
     if foreign {
         errors.extend(texts(take_foreign(), is_error));

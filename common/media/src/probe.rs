@@ -87,7 +87,8 @@ fn streams(input: &Input) -> Vec<StreamDescription> {
     let describe = |stream: libav::Stream<'_>| {
         let facts = input.facts(stream.index())?;
         let tags = input.tags(Some(stream.index()));
-        let language = tags.into_iter().find(|(name, _)| name == "language").map(|(_, value)| value);
+        let language =
+            tags.into_iter().find(|(name, _)| name == "language").map(|(_, value)| value);
         let start = stream.start_time();
         Some(StreamDescription {
             index: u32::try_from(stream.index()).ok()?,

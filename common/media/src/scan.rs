@@ -78,7 +78,10 @@ pub fn scan(
 
 /// What the packets gave.
 enum Answer {
-    Table { table: FrameTable, notes: Vec<String> },
+    Table {
+        table: FrameTable,
+        notes: Vec<String>,
+    },
     /// Why they are not displayed frames one to one.
     Doubt(String),
 }

@@ -152,11 +152,8 @@ impl Codec {
         let raw = unsafe { self.context.as_mut_ptr() };
         // SAFETY: the context is open, exclusively ours, and reads the field at each packet.
         let Some(fields) = (unsafe { raw.as_mut() }) else { return };
-        fields.skip_frame = if pass {
-            ffi::AVDiscard::AVDISCARD_NONREF
-        } else {
-            ffi::AVDiscard::AVDISCARD_DEFAULT
-        };
+        fields.skip_frame =
+            if pass { ffi::AVDiscard::AVDISCARD_NONREF } else { ffi::AVDiscard::AVDISCARD_DEFAULT };
     }
 }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use cleanplate_types::access::ReadAt;
 use cleanplate_types::frames::Entry;
 use ffmpeg_next as libav;
+use libav::codec::packet::side_data::Type::EncryptionInfo;
 
 use super::ffi::{Card, Codec, Step, is_out_of_memory};
 use crate::error::{MediaError, Words};
@@ -41,8 +42,8 @@ pub(crate) struct Damage {
 
 /// What comes next in a run.
 pub(crate) enum Event {
-    /// A frame, as the decoder shows it.
-    Frame(libav::frame::Video),
+    /// A frame, as the decoder shows it, and its time, where there is a way to tell it.
+    Frame(libav::frame::Video, Option<i64>),
     /// Damage; the run goes on.
     Damage(Damage),
     /// The source has ended and everything has come out.
@@ -83,6 +84,43 @@ pub(crate) struct Run {
     /// are passed over.
     pass_over_before: Option<i64>,
     card_lines: Vec<String>,
+    clock: Clock,
+}
+
+/// Tells the time of frames whose packets do not: those that come out when a container without
+/// presentation stamps has ended, and all frames of a bare stream.
+#[derive(Debug, Clone, Copy)]
+struct Clock {
+    /// Whether any packet had a timestamp.
+    told: bool,
+    /// The next frame's time, as decoding stamps or the frame rate have it.
+    next: i64,
+    /// Ticks of a frame by the stream's frame rate.
+    step: i64,
+}
+
+impl Clock {
+    fn of(stream: &libav::Stream<'_>) -> Self {
+        let (rate, base) = (stream.avg_frame_rate(), stream.time_base());
+        let ticks = i64::from(rate.denominator()) * i64::from(base.denominator());
+        let unit = i64::from(rate.numerator()) * i64::from(base.numerator());
+        let step = if unit > 0 { (ticks / unit).max(1) } else { 1 };
+        Self { told: false, next: 0, step }
+    }
+
+    fn hear(&mut self, packet: &libav::Packet) {
+        self.told |= packet.pts().is_some() || packet.dts().is_some();
+        if let Some(dts) = packet.dts() {
+            let duration = packet.duration();
+            self.next = dts.saturating_add(if duration > 0 { duration } else { self.step });
+        }
+    }
+
+    fn tell(&mut self) -> i64 {
+        let now = self.next;
+        self.next = now.saturating_add(self.step);
+        now
+    }
 }
 
 impl Run {
@@ -108,6 +146,7 @@ impl Run {
                 }
             }
             if run.find(entry)? {
+                drop(log::take_errors(false));
                 return Ok(run);
             }
         }
@@ -122,6 +161,10 @@ impl Run {
 
     fn new(input: Input, stream: usize, means: Means) -> Result<Self, MediaError> {
         let codec = open_codec(&input, stream, means)?;
+        // What is logged while a source is opened is about its head, wherever the run begins.
+        drop(log::take_errors(true));
+        let clock = input.context().stream(stream).as_ref().map(Clock::of);
+        let clock = clock.unwrap_or(Clock { told: true, next: 0, step: 1 });
         Ok(Self {
             input,
             codec,
@@ -134,6 +177,7 @@ impl Run {
             drain_errors: 0,
             pass_over_before: None,
             card_lines: Vec::new(),
+            clock,
         })
     }
 
@@ -179,7 +223,12 @@ impl Run {
         log::install();
         loop {
             match self.codec.receive() {
-                Ok(Step::Frame(frame)) => return Ok(Event::Frame(frame)),
+                Ok(Step::Frame(frame)) => {
+                    let untold = self.draining || !self.clock.told;
+                    let clock = &mut self.clock;
+                    let time = frame.timestamp().or_else(|| untold.then(|| clock.tell()));
+                    return Ok(Event::Frame(frame, time));
+                }
                 Ok(Step::End) => return Ok(Event::End),
                 Ok(Step::Hungry) => {
                     if let Some(damage) = self.heard() {
@@ -220,6 +269,7 @@ impl Run {
             return Ok(None);
         }
         watch(&self.packet);
+        self.clock.hear(&self.packet);
         let at = self.packet.pts().or_else(|| self.packet.dts());
         self.last_pts = at;
         if let Some(before) = self.pass_over_before {
@@ -274,9 +324,10 @@ impl Run {
         if std::mem::replace(&mut self.draining, true) {
             return Ok(());
         }
-        self.codec
-            .finish()
-            .map_err(|error| MediaError::Decode { doing: "ending the decoder", words: Words::of(error) })
+        self.codec.finish().map_err(|error| MediaError::Decode {
+            doing: "ending the decoder",
+            words: Words::of(error),
+        })
     }
 }
 
@@ -299,6 +350,9 @@ pub(crate) fn first_frame(
         if !matches!(input.read(&mut packet), Ok(true)) {
             left = 0;
         } else if packet.stream() == stream && packet.size() > 0 {
+            if packet.side_data().any(|data| data.kind() == EncryptionInfo) {
+                return Err(MediaError::Encrypted);
+            }
             left -= 1;
             codec.send(&packet).ok();
         }
@@ -340,7 +394,10 @@ fn places_to_seek(entry: &Entry) -> impl Iterator<Item = SeekTo> {
 /// Whether `packet` is the one that `entry` speaks of.
 fn is_entry(packet: &libav::Packet, entry: &Entry) -> bool {
     let byte = u64::try_from(packet.position()).ok();
-    let differ = |one: Option<u64>, other: Option<u64>| one.is_some() && other.is_some() && one != other;
+    let differ =
+        |one: Option<u64>, other: Option<u64>| one.is_some() && other.is_some() && one != other;
     let dts_differ = packet.dts().is_some() && entry.dts.is_some() && packet.dts() != entry.dts;
-    packet.pts() == Some(entry.pts.0) && !dts_differ && !differ(byte, entry.byte)
+    packet.pts().or_else(|| packet.dts()) == Some(entry.pts.0)
+        && !dts_differ
+        && !differ(byte, entry.byte)
 }

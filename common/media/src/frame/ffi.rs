@@ -156,10 +156,11 @@ fn allocate_number(format: c_int, width: c_int, height: c_int) -> Result<Video, 
 /// Whether rows run downwards and samples are aligned, so that planes are slices.
 pub(super) fn is_plain(frame: &Video, layout: &PixelLayout) -> bool {
     let fields = raw(frame);
-    let align = if layout.depth > 8 { 2 } else { 1 };
+    let align: usize = if layout.depth > 8 { 2 } else { 1 };
     (0..usize::from(layout.planes)).all(|plane| {
-        let stride = fields.linesize[plane];
-        stride > 0 && stride % align == 0 && fields.data[plane].addr() % align as usize == 0
+        let stride = usize::try_from(fields.linesize[plane]).unwrap_or(0);
+        let start = fields.data[plane].addr();
+        stride > 0 && stride.is_multiple_of(align) && start.is_multiple_of(align)
     })
 }
 
@@ -261,10 +262,7 @@ fn change<'a, S>(place: Place) -> PlaneMut<'a, S> {
 ///
 /// # Errors
 /// [`MediaError::Decode`] where the transfer fails or the card's format has no such planes.
-pub(crate) fn convert_hardware(
-    frame: &Video,
-    layout: &PixelLayout,
-) -> Result<Video, MediaError> {
+pub(crate) fn convert_hardware(frame: &Video, layout: &PixelLayout) -> Result<Video, MediaError> {
     let mut host = Video::empty();
     // SAFETY: the source is a frame of the card, the destination empty: libav chooses the format.
     let code = unsafe { ffi::av_hwframe_transfer_data(raw_mut(&mut host), raw(frame), 0) };
@@ -276,7 +274,9 @@ pub(crate) fn convert_hardware(
     let format = frame_format(&host);
     match format.as_str() {
         "nv12" if layout.depth == 8 => split_eight(&host, &mut planar, layout),
-        "p010le" | "p012le" | "p016le" if layout.depth > 8 => split_sixteen(&host, &mut planar, layout),
+        "p010le" | "p012le" | "p016le" if layout.depth > 8 => {
+            split_sixteen(&host, &mut planar, layout);
+        }
         "yuv444p" if layout.depth == 8 => copy_eight(&host, &mut planar, layout),
         "yuv444p16le" if layout.depth > 8 => lower_sixteen(&host, &mut planar, layout),
         _ => {

@@ -33,14 +33,10 @@ pub(crate) struct StreamFacts {
     pub(crate) kind: StreamKind,
     /// Whether it is a still picture: cover art or a thumbnail.
     pub(crate) is_still: bool,
-    /// libav's name of the codec.
+    /// libav's name of the codec; the container's own four characters where libav has none.
     pub(crate) codec: String,
     /// Profile number.
     pub(crate) profile: i32,
-    /// Coded parameters: width and height.
-    pub(crate) size: (i32, i32),
-    /// Number of the pixel format, -1 where unknown.
-    pub(crate) format: i32,
     /// Codec configuration.
     pub(crate) extradata: Vec<u8>,
     /// Sample aspect of the container, then of the codec.
@@ -213,15 +209,15 @@ pub(super) fn tags(
     }
 }
 
-/// Makes the demuxer drop what is not of stream `kept`.
-pub(super) fn keep_only(input: &mut libav::format::context::Input, kept: usize) {
+/// Makes the demuxer drop what is of no `wanted` stream.
+pub(super) fn keep(input: &mut libav::format::context::Input, wanted: &dyn Fn(usize) -> bool) {
     for index in 0..input.streams().len() {
         let Some(mut stream) = input.stream_mut(index) else { continue };
         // SAFETY: the pointer is used for the next line only.
         let stream = unsafe { stream.as_mut_ptr() };
         // SAFETY: the stream belongs to the open context, which is borrowed exclusively here.
         let Some(stream) = (unsafe { stream.as_mut() }) else { continue };
-        stream.discard = if index == kept {
+        stream.discard = if wanted(index) {
             ffi::AVDiscard::AVDISCARD_DEFAULT
         } else {
             ffi::AVDiscard::AVDISCARD_ALL
@@ -238,8 +234,11 @@ pub(super) fn facts(input: &libav::format::context::Input, index: usize) -> Opti
     let fields = unsafe { raw.as_ref() }?;
     // SAFETY: the parameters belong to the stream.
     let parameters = unsafe { fields.codecpar.as_ref() }?;
-    // SAFETY: codec names are static.
-    let codec = text(unsafe { ffi::avcodec_get_name(parameters.codec_id) });
+    let codec = match parameters.codec_id {
+        ffi::AVCodecID::AV_CODEC_ID_NONE => tag_text(parameters.codec_tag),
+        // SAFETY: codec names are static.
+        known => text(unsafe { ffi::avcodec_get_name(known) }),
+    };
     let still = ffi::AV_DISPOSITION_ATTACHED_PIC | ffi::AV_DISPOSITION_TIMED_THUMBNAILS;
     let pair = |value: ffi::AVRational| (value.num, value.den);
     Some(StreamFacts {
@@ -247,8 +246,6 @@ pub(super) fn facts(input: &libav::format::context::Input, index: usize) -> Opti
         is_still: fields.disposition & still != 0,
         codec,
         profile: parameters.profile,
-        size: (parameters.width, parameters.height),
-        format: parameters.format,
         extradata: bytes_of(parameters),
         aspect: [pair(fields.sample_aspect_ratio), pair(parameters.sample_aspect_ratio)],
         field_order: parameters.field_order as i32,
@@ -284,6 +281,12 @@ fn bytes_of(parameters: &ffi::AVCodecParameters) -> Vec<u8> {
     }
     // SAFETY: libav keeps `extradata_size` bytes there.
     unsafe { std::slice::from_raw_parts(parameters.extradata, size) }.to_vec()
+}
+
+fn tag_text(tag: u32) -> String {
+    let characters = tag.to_le_bytes();
+    let is_text = characters.iter().all(u8::is_ascii_graphic);
+    if is_text { characters.map(char::from).iter().collect() } else { "none".to_owned() }
 }
 
 /// `encv` and `drmi`: sample entries whose samples are encrypted.

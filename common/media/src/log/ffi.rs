@@ -52,7 +52,7 @@ unsafe extern "C" fn on_line(
             format,
             arguments,
             line.as_mut_ptr(),
-            LINE_BYTES as c_int,
+            c_int::try_from(LINE_BYTES).unwrap_or(0),
             &raw mut prefix,
         )
     };
@@ -84,7 +84,7 @@ fn finish_lines(piece: &str, severity: Option<Severity>) {
         ended.then(|| std::mem::take(&mut *pieces))
     });
     if let Ok(Some(whole)) = whole {
-        let line = without_address(whole.trim());
+        let line = without_address(whole.trim()).replace(['\n', '\r'], " ");
         if !line.is_empty() {
             super::keep(&line, severity);
         }

@@ -24,13 +24,12 @@ impl Hdr {
         let of_stream = |wanted: OfStream| {
             stream.side_data().find(|data| data.kind() == wanted).map(|data| words(data.data()))
         };
-        let of_frame =
-            |wanted: OfFrame| first.side_data(wanted).map(|data| words(data.data()));
+        let of_frame = |wanted: OfFrame| first.side_data(wanted).map(|data| words(data.data()));
         let matrix = of_stream(OfStream::DisplayMatrix);
         let mastering = of_stream(OfStream::MasteringDisplayMetadata)
             .or_else(|| of_frame(OfFrame::MasteringDisplayMetadata));
-        let light = of_stream(OfStream::ContentLightLevel)
-            .or_else(|| of_frame(OfFrame::ContentLightLevel));
+        let light =
+            of_stream(OfStream::ContentLightLevel).or_else(|| of_frame(OfFrame::ContentLightLevel));
         Self {
             rotation: matrix.map_or(0, |matrix| rotation(&matrix)),
             mastering: mastering.and_then(|words| mastering_display(&words)),

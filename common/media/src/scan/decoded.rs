@@ -54,17 +54,13 @@ pub(super) fn decode_all(
     let mut shown = Shown::default();
     loop {
         match run.next(&mut |packet| watch.take(packet))? {
-            Event::Frame(found) => {
-                shown.take(&found, reading)?;
+            Event::Frame(found, time) => {
+                if let Some(damage) = shown.take(&found, time, reading)? {
+                    shown.weigh(damage, reading.conceal, watch)?;
+                }
                 progress(shown.pts.len() as u64);
             }
-            Event::Damage(damage) => {
-                let in_head = !watch.whole_start && watch.second_entry().is_none();
-                if !reading.conceal && !in_head {
-                    return Err(damaged(damage.pts, &shown.pts, damage.words));
-                }
-                shown.note(damage);
-            }
+            Event::Damage(damage) => shown.weigh(damage, reading.conceal, watch)?,
             Event::End => break,
         }
     }
@@ -84,12 +80,14 @@ pub(super) fn decode_head(
     let mut expected = packets[after..].iter().take(HEAD_PROOF).peekable();
     while expected.peek().is_some() {
         let pts = match run.next(&mut |_packet| ())? {
-            Event::Frame(frame) => frame.timestamp(),
+            Event::Frame(_, time) => time,
             Event::Damage(_) => continue,
             Event::End => return Ok(None),
         };
         match pts.map(Pts) {
-            Some(pts) if pts < split && head.last().is_none_or(|last| *last < pts) => head.push(pts),
+            Some(pts) if pts < split && head.last().is_none_or(|last| *last < pts) => {
+                head.push(pts);
+            }
             Some(pts) if expected.next() == Some(&pts) => {}
             _ => return Ok(None),
         }
@@ -98,37 +96,44 @@ pub(super) fn decode_head(
 }
 
 impl Shown {
+    /// Takes a frame; returns what the decoder flags against it.
     fn take(
         &mut self,
         found: &libav::frame::Video,
+        pts: Option<i64>,
         reading: Reading<'_>,
-    ) -> Result<(), MediaError> {
+    ) -> Result<Option<Damage>, MediaError> {
         frame::check_shape(found, reading.layout, reading.size)?;
-        let pts = found.timestamp();
-        if let Some(words) = frame::damage_of(found) {
-            if !reading.conceal {
-                return Err(damaged(pts, &self.pts, words));
-            }
-            self.note(Damage { pts, words });
-        }
+        let damage = frame::damage_of(found).map(|words| Damage { pts, words });
         let last = self.pts.last().copied();
         match pts.map(Pts) {
             Some(pts) if last.is_none_or(|last| last < pts) => self.pts.push(pts),
             _ if reading.conceal => self.misplaced += 1,
             found => {
-                let time = |pts: Option<Pts>| pts.map_or("no time".to_owned(), |p| format!("tick {}", p.0));
                 let index = self.pts.len();
-                let detail = match last {
-                    Some(_) => format!(
-                        "frame {index} is at {}, the frame before it at {}",
-                        time(found),
-                        time(last)
+                let detail = match (found, last) {
+                    (Some(found), Some(last)) => format!(
+                        "frame {index} is at tick {}, the frame before it at tick {}",
+                        found.0, last.0
                     ),
-                    None => "the first frame has no time".to_owned(),
+                    (_, _) => format!("frame {index} has no time"),
                 };
                 return Err(MediaError::BadTimes { detail });
             }
         }
+        Ok(damage)
+    }
+
+    /// Notes damage that is concealed, or that may belong to the head of a recording cut in
+    /// mid-stream; other damage is the end.
+    fn weigh(&mut self, damage: Damage, conceal: bool, watch: &Watch) -> Result<(), MediaError> {
+        let head_ends = watch.second_entry().map(|pts| pts.0);
+        let in_head = !watch.whole_start
+            && head_ends.is_none_or(|end| damage.pts.is_none_or(|pts| pts < end));
+        if !conceal && !in_head {
+            return Err(damaged(damage.pts, &self.pts, damage.words));
+        }
+        self.note(damage);
         Ok(())
     }
 
@@ -158,7 +163,10 @@ impl Shown {
             }
         }
         let told = ranges.iter().take(RANGES_TOLD).map(|(first, last, words)| {
-            format!("damage at frames {first}..{}, shown as the decoder conceals it: {words}", last + 1)
+            format!(
+                "damage at frames {first}..{}, shown as the decoder conceals it: {words}",
+                last + 1
+            )
         });
         let mut notes: Vec<String> = told.collect();
         let more = ranges.len().saturating_sub(RANGES_TOLD) as u64 + self.damages_left_out;

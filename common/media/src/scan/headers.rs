@@ -51,8 +51,27 @@ pub(super) enum Headers {
 
 /// Codecs without open groups of pictures, so that their key frames are free cuts.
 const CLOSED_CODECS: &[&str] = &[
-    "theora", "vp3", "vp6", "vp6f", "vp6a", "vp7", "flv1", "h261", "h263", "msmpeg4v1", "msmpeg4v2",
-    "msmpeg4v3", "wmv1", "wmv2", "cinepak", "svq1", "indeo3", "snow", "zmbv", "flashsv", "qtrle",
+    "theora",
+    "vp3",
+    "vp6",
+    "vp6f",
+    "vp6a",
+    "vp7",
+    "flv1",
+    "h261",
+    "h263",
+    "msmpeg4v1",
+    "msmpeg4v2",
+    "msmpeg4v3",
+    "wmv1",
+    "wmv2",
+    "cinepak",
+    "svq1",
+    "indeo3",
+    "snow",
+    "zmbv",
+    "flashsv",
+    "qtrle",
 ];
 
 impl Headers {
@@ -93,7 +112,9 @@ impl Headers {
             Self::Vp8(vp8) => vp8.look(data),
             Self::Vp9 => vpx::look_vp9(data),
             Self::Av1(av1) => av1.look(data, key),
-            Self::Intra => Look { entry: Some(EntryKind::Idr), whole_start: true, ..flagged(EntryKind::Idr) },
+            Self::Intra => {
+                Look { entry: Some(EntryKind::Idr), whole_start: true, ..flagged(EntryKind::Idr) }
+            }
             Self::Flagged => flagged(EntryKind::Idr),
             Self::Unknown(kind) => flagged(*kind),
         }

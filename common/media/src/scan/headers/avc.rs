@@ -29,7 +29,7 @@ struct Sequence {
 pub(crate) struct Avc {
     framing: Framing,
     sets: ParameterSets,
-    sequences: [Option<Sequence>; 32],
+    sequences: Vec<(u32, Sequence)>,
     /// The sequence that each picture parameter set belongs to.
     pictures: Vec<(u32, u32)>,
 }
@@ -43,7 +43,7 @@ impl Avc {
         let mut avc = Self {
             framing,
             sets: ParameterSets::default(),
-            sequences: [None; 32],
+            sequences: Vec::new(),
             pictures: Vec::new(),
         };
         match framing {
@@ -76,9 +76,8 @@ impl Avc {
         match header & 0x1f {
             SEQUENCE => {
                 let (id, sequence) = sequence(payload);
-                if let Some(place) = self.sequences.get_mut(id as usize) {
-                    *place = Some(sequence);
-                }
+                self.sequences.retain(|(known, _)| *known != id);
+                self.sequences.push((id, sequence));
                 self.sets.replaces(SEQUENCE, id, unit)
             }
             PICTURE => {
@@ -101,10 +100,8 @@ impl Avc {
         for unit in nal_units(data, self.framing) {
             let kind = unit[0] & 0x1f;
             match kind {
-                SEQUENCE | PICTURE => {
-                    if self.learn(unit) {
-                        look.doubt = Some("the sequence parameters change in mid-stream");
-                    }
+                SEQUENCE | PICTURE if self.learn(unit) => {
+                    look.doubt = Some("the sequence parameters change in mid-stream");
                 }
                 SEI => recovers |= has_recovery_point(&unit[1..]),
                 SLICE | PARTITION | IDR => {
@@ -141,7 +138,7 @@ impl Avc {
         let mut bits = Bits::guarded(slice);
         let (_first, _kind, picture) = (bits.golomb(), bits.golomb(), bits.golomb());
         let (_, of) = self.pictures.iter().find(|(id, _)| *id == picture)?;
-        let sequence = (*self.sequences.get(*of as usize)?)?;
+        let (_, sequence) = self.sequences.iter().find(|(id, _)| id == of)?;
         if sequence.frames_only {
             return None;
         }
@@ -208,6 +205,7 @@ fn skip_scaling_lists(bits: &mut Bits<'_>, count: u32) {
 /// Whether a message of supplemental information is a recovery point.
 fn has_recovery_point(payload: &[u8]) -> bool {
     let mut bits = Bits::guarded(payload);
+    let whole = u32::try_from(payload.len()).unwrap_or(0);
     let number = |bits: &mut Bits<'_>| {
         let mut sum = 0_u32;
         loop {
@@ -219,15 +217,15 @@ fn has_recovery_point(payload: &[u8]) -> bool {
         }
     };
     // Each message takes two bytes at least; the last byte of the unit is the stop bit.
-    let mut left = payload.len();
+    let mut left = whole;
     while left > 2 {
         let kind = number(&mut bits);
         let size = number(&mut bits);
         if kind == RECOVERY_POINT {
             return true;
         }
-        bits.skip(size.saturating_mul(8).min(payload.len() as u32 * 8));
-        left = left.saturating_sub(2 + size as usize);
+        bits.skip(8 * size.min(whole));
+        left = left.saturating_sub(size.saturating_add(2));
     }
     false
 }
@@ -251,12 +249,12 @@ mod tests {
 
     #[test]
     fn a_packet_of_one_field_is_no_frame() {
-        // Baseline-like sequence with frames and fields; 4 bits of frame number.
-        let sequence = [0x67, 77, 0, 30, 0b1_1_010_1_1_0, 0b010_010_0_1, 0x80];
-        let picture = [0x68, 0b1_1_1_00000];
-        let top = [0x41, 0b1_00110_1_0, 0b000_1_0_111];
-        let bottom = [0x41, 0b1_00110_1_0, 0b000_1_1_111];
-        let frame = [0x41, 0b1_00110_1_0, 0b000_0_1111];
+        // Main profile with fields; 4 bits of frame number, then the two field flags: 10, 11, 0.
+        let sequence = [0x67, 77, 0, 30, 0b1101_0110, 0b0100_1001, 0x80];
+        let picture = [0x68, 0b1110_0000];
+        let top = [0x41, 0b1001_1010, 0b0001_0111];
+        let bottom = [0x41, 0b1001_1010, 0b0001_1111];
+        let frame = [0x41, 0b1001_1010, 0b0000_1111];
         let packet = |units: &[&[u8]]| {
             units.iter().flat_map(|unit| [&[0, 0, 1][..], unit].concat()).collect::<Vec<u8>>()
         };

@@ -29,7 +29,8 @@ pub(crate) struct Hevc {
 
 impl Hevc {
     pub(super) fn new(extradata: &[u8]) -> Self {
-        let is_configuration = !extradata.starts_with(&[0, 0, 1]) && !extradata.starts_with(&[0, 0, 0, 1]);
+        let is_configuration =
+            !extradata.starts_with(&[0, 0, 1]) && !extradata.starts_with(&[0, 0, 0, 1]);
         let framing = match extradata.get(21) {
             Some(length) if is_configuration => Framing::Prefixed(usize::from(length & 3) + 1),
             _ => Framing::AnnexB,
@@ -42,10 +43,8 @@ impl Hevc {
         let mut kind = None;
         for unit in nal_units(data, self.framing).filter(|unit| is_base_layer(unit)) {
             match unit[0] >> 1 & 0x3f {
-                SEQUENCE => {
-                    if self.sets.replaces(SEQUENCE, sequence_id(unit), unit) {
-                        look.doubt = Some("the sequence parameters change in mid-stream");
-                    }
+                SEQUENCE if self.sets.replaces(SEQUENCE, sequence_id(unit), unit) => {
+                    look.doubt = Some("the sequence parameters change in mid-stream");
                 }
                 picture if picture <= LAST_PICTURE => {
                     kind = Some(picture);

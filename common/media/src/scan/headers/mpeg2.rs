@@ -40,11 +40,11 @@ impl Mpeg2 {
                     self.size = size;
                 }
                 (GROUP, [_, _, _, flags, ..]) => closed = flags & 0x40 != 0,
-                (EXTENSION, [first, _, third, ..]) if first >> 4 == CODING_EXTENSION => {
-                    if third & 3 != WHOLE_FRAME {
-                        look.doubt = Some("pictures are coded as fields");
-                        break;
-                    }
+                (EXTENSION, [first, _, third, ..])
+                    if first >> 4 == CODING_EXTENSION && third & 3 != WHOLE_FRAME =>
+                {
+                    look.doubt = Some("pictures are coded as fields");
+                    break;
                 }
                 _ => {}
             }

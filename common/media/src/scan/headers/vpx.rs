@@ -64,7 +64,9 @@ fn vp9_frame(data: &[u8]) -> Option<(bool, bool)> {
 /// The frames of a superframe; a packet that is none is one frame.
 fn frames_of(data: &[u8]) -> Vec<&[u8]> {
     let whole = vec![data];
-    let Some(marker) = data.last().copied().filter(|last| last & 0xe0 == 0xc0) else { return whole };
+    let Some(marker) = data.last().copied().filter(|last| last & 0xe0 == 0xc0) else {
+        return whole;
+    };
     let (count, bytes) = (usize::from(marker & 7) + 1, usize::from(marker >> 3 & 3) + 1);
     let Some(start) = data.len().checked_sub(2 + count * bytes) else { return whole };
     if data[start] != marker {

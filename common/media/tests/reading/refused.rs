@@ -1,0 +1,122 @@
+//! What cannot be processed is refused with its reason, and damage is never taken for success.
+
+use cleanplate_media::error::MediaError;
+use cleanplate_media::scan::ScanOrder;
+use cleanplate_types::frames::TableOrigin;
+
+use crate::clips::{Clips, scanned, scanned_by};
+use crate::reference::{assert_range, assert_table, decode, plain, shown};
+
+const CONCEAL: ScanOrder = ScanOrder { decode_all: None, conceal: true, threads: 2 };
+
+#[test]
+fn sound_alone_is_refused_with_or_without_a_cover() {
+    let clips = Clips::new();
+    let tone = ["-f", "lavfi", "-i", "sine=frequency=330:duration=1"];
+    for name in ["tone.m4a", "tone.mka", "tone.wav"] {
+        let error = scanned(&clips.run(name, &tone)).err().unwrap();
+        assert!(matches!(error, MediaError::AudioOnly), "{name}: {error}");
+    }
+    let mut cover = tone.to_vec();
+    cover.extend([
+        "-f",
+        "lavfi",
+        "-i",
+        "testsrc2=size=64x64:duration=0.04",
+        "-map",
+        "0",
+        "-map",
+        "1",
+    ]);
+    cover.extend(["-frames:v", "1", "-c:v", "mjpeg", "-disposition:v:0", "attached_pic"]);
+    let error = scanned(&clips.run("cover.m4a", &cover)).err().unwrap();
+    assert!(matches!(error, MediaError::AudioOnly), "{error}");
+}
+
+#[test]
+fn samples_that_are_not_planar_yuv_are_refused_by_name() {
+    let clips = Clips::new();
+    let path = clips.make("rgb.mkv", 5, &["-c:v", "ffv1", "-pix_fmt", "bgr0"]);
+    let error = scanned(&path).err().unwrap();
+    assert!(
+        matches!(&error, MediaError::UnsupportedPixels { format } if format == "bgr0"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_file_that_is_cut_off_is_told_so_whatever_is_asked_for_damage() {
+    let clips = Clips::new();
+    let h264 = ["-c:v", "libx264", "-g", "24"];
+    let fast = ["-c:v", "libx264", "-g", "24", "-movflags", "+faststart"];
+    let fragments = ["-c:v", "libx264", "-g", "24", "-movflags", "frag_keyframe+empty_moov"];
+    let recipes: [(&str, &[&str]); 5] = [
+        ("late.mp4", &h264),
+        ("early.mp4", &fast),
+        ("fragments.mp4", &fragments),
+        ("a.mkv", &h264),
+        ("a.avi", &["-c:v", "mpeg4"]),
+    ];
+    for (name, options) in recipes {
+        let whole = clips.make(name, 100, options);
+        let bytes = std::fs::metadata(&whole).unwrap().len();
+        let cut =
+            clips.cut(&format!("cut-{name}"), &whole, usize::try_from(bytes * 6 / 10).unwrap());
+        for order in [ScanOrder { conceal: false, ..CONCEAL }, CONCEAL] {
+            let error = scanned_by(&cut, &order).err().unwrap_or_else(|| panic!("{name} passes"));
+            assert!(matches!(error, MediaError::Truncated { .. }), "{name}: {error}");
+        }
+    }
+}
+
+#[test]
+fn a_source_without_pictures_has_no_frames() {
+    let clips = Clips::new();
+    let options = ["-f", "lavfi", "-i", "testsrc2=size=64x64", "-t", "0", "-c:v", "libx264"];
+    let error = scanned(&clips.run("none.mp4", &options)).err().unwrap();
+    assert!(matches!(error, MediaError::NoFrames | MediaError::NoVideo), "{error}");
+}
+
+#[test]
+fn damage_is_an_error_or_is_shown_as_ffmpeg_conceals_it() {
+    let clips = Clips::new();
+    let whole = clips.make("whole.mkv", 120, &["-c:v", "libx264", "-g", "24", "-bf", "2"]);
+    let whole = whole.to_str().unwrap();
+    let noise = ["-i", whole, "-c", "copy", "-bsf:v", "noise=amount=4000"];
+    let path = clips.run("noise.mkv", &noise);
+    // By packets all looks well; whoever decodes the damage says so.
+    let trusted = scanned(&path).unwrap();
+    let error = decode(&path, &trusted, plain(0, trusted.table.range().end)).err().unwrap();
+    assert!(matches!(error, MediaError::Damaged { frame: Some(_), .. }), "{error}");
+    let decode_all = Some("workers saw damage".to_owned());
+    let order = ScanOrder { decode_all: decode_all.clone(), conceal: false, threads: 1 };
+    let error = scanned_by(&path, &order).err().unwrap();
+    assert!(matches!(error, MediaError::Damaged { .. }), "{error}");
+    let concealed = scanned_by(&path, &ScanOrder { decode_all, ..CONCEAL }).unwrap();
+    let shown = shown(&path);
+    assert_table(&concealed, &shown, "concealed");
+    assert!(matches!(concealed.table.origin, TableOrigin::Decoded { .. }));
+    assert!(
+        concealed.notes.iter().any(|note| note.contains("damage at frames")),
+        "{:?}",
+        concealed.notes
+    );
+    let order = cleanplate_media::decode::DecodeOrder {
+        conceal: true,
+        ..plain(0, concealed.table.range().end)
+    };
+    assert_range(&path, &concealed, &shown, order);
+}
+
+#[test]
+fn pictures_that_change_their_size_are_refused_with_both_sizes() {
+    let clips = Clips::new();
+    let first = clips.make("a.ts", 30, &["-c:v", "libx264"]);
+    let second = clips.make("b.ts", 30, &["-c:v", "libx264", "-vf", "scale=96:54"]);
+    let joined = [std::fs::read(first).unwrap(), std::fs::read(second).unwrap()].concat();
+    let path = clips.path("joined.ts");
+    std::fs::write(&path, joined).unwrap();
+    let error = scanned(&path).err().unwrap();
+    let MediaError::PictureChanges { before, after } = &error else { panic!("{error}") };
+    assert_eq!((before.as_str(), after.as_str()), ("192x108 yuv420p", "96x54 yuv420p"));
+}
