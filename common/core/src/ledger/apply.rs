@@ -111,6 +111,7 @@ impl Ledger {
                 job.decode_all = Some(failure.to_string());
             }
             Event::EncoderLost { failure } => {
+                job.note(format!("{}; the cells start anew in software", failure.message));
                 job.remember(failure);
                 job.tries.clear();
                 job.in_software = true;
@@ -186,10 +187,15 @@ impl Job {
     fn settled(&mut self, settled: &SettledPlan) {
         let SettledPlan { plan, note } = settled;
         self.plan = Some(Box::new(plan.clone()));
-        if let Some(survey) = &mut self.survey {
-            survey.notes.extend(note.clone());
-        }
+        note.iter().for_each(|note| self.note(note.clone()));
         self.phase = Phase::Encoder;
+    }
+
+    /// Keeps what people should know of the job, for as long as its cells are these.
+    fn note(&mut self, note: String) {
+        if let Some(survey) = &mut self.survey {
+            survey.notes.push(note);
+        }
     }
 
     fn window_done(&mut self, index: u32, object: &cleanplate_types::object::ObjectRef) {

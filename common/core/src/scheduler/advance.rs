@@ -153,9 +153,12 @@ impl Scheduler {
         }) else {
             return false;
         };
+        let remedy = "; attach one and retry, or submit with --restart-on-encoder-loss";
         let message = format!(
-            "no attached worker has proved {} of build `{}` any more; attach one and retry, or submit with --restart-on-encoder-loss",
-            encoder.name, encoder.build
+            "no attached worker has proved {} of build `{}` any more{}",
+            encoder.name,
+            encoder.build,
+            if restart { "" } else { remedy }
         );
         let failure = Box::new(Failure::new(FailureKind::WorkerLacks, Stage::Encode, message));
         if restart {
