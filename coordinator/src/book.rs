@@ -9,6 +9,7 @@ use cleanplate_core::record::{Event, Record};
 use cleanplate_types::ids::{JobId, LeaseId, WorkerId};
 use cleanplate_types::trail::{TrailEntry, TrailEvent};
 
+use crate::commits::Commits;
 use crate::journal::TrailLine;
 
 /// Lines that are kept of one attempt's trail: an attempt that says more is in trouble already.
@@ -38,12 +39,18 @@ struct FallbackNote {
 #[derive(Debug, Default)]
 pub(crate) struct Book {
     leases: BTreeMap<LeaseId, Holder>,
+    commits: Commits,
     fallbacks: BTreeMap<JobId, Vec<FallbackNote>>,
     frames_by_worker: BTreeMap<WorkerId, u64>,
     frames_shown: BTreeMap<JobId, u64>,
 }
 
 impl Book {
+    /// The lines that a record adds to trails: they become durable with it.
+    pub(crate) fn foretell(&mut self, record: &Record) -> Vec<TrailLine> {
+        self.commits.take(record)
+    }
+
     /// Takes a record that is durable.
     pub(crate) fn take(&mut self, record: &Record) {
         let job = &record.job;

@@ -137,6 +137,8 @@ impl Coordinator {
         let records = journal.load().await?;
         let mut book = Book::default();
         for record in &records {
+            // These lines are in the journal already.
+            drop(book.foretell(record));
             book.take(record);
         }
         for line in &journal.fallbacks().await? {

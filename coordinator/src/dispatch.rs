@@ -142,7 +142,10 @@ impl Dispatch {
         let mut void = None;
         for effect in effects {
             match effect {
-                Effect::Record(record) => turn.batch.records.push(record),
+                Effect::Record(record) => {
+                    turn.batch.trails.extend(self.book.foretell(&record));
+                    turn.batch.records.push(record);
+                }
                 Effect::Ignored(ignored) => {
                     tracing::debug!(%ignored, "input ignored");
                     void = void.or(Some(ignored));

@@ -8,6 +8,7 @@ mod attempts;
 mod attend;
 mod book;
 mod clock;
+mod commits;
 mod coordinator;
 mod dispatch;
 mod finish;

@@ -112,7 +112,8 @@ impl FakeWorker {
     }
 
     async fn say(&self, message: Up) {
-        self.up.send(pb::FromWorker { message: Some(message) }).await.unwrap();
+        // A coordinator that is gone does not hear it.
+        self.up.send(pb::FromWorker { message: Some(message) }).await.ok();
     }
 
     pub(super) async fn fail(&self, lease: LeaseId, kind: FailureKind, words: &str) {

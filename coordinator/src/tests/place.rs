@@ -228,7 +228,12 @@ impl Running {
     /// Ends the loop at whatever point it is, as a kill would.
     pub(super) async fn kill(self) {
         self.coordinator.kill();
-        self.serving.await.unwrap().unwrap_err();
+        self.ended().await;
+    }
+
+    /// Waits until it has ended by itself, and has let go of its journal.
+    pub(super) async fn ended(self) -> CoordinatorError {
+        let error = self.serving.await.unwrap().expect_err("nobody stopped it");
         let journal = Arc::downgrade(&self.coordinator.journal);
         drop((self.coordinator, self.channel));
         let let_go = async {
@@ -237,6 +242,7 @@ impl Running {
             }
         };
         tokio::time::timeout(PATIENCE, let_go).await.expect("its tasks end");
+        error
     }
 
     pub(super) async fn stop(self) {
@@ -244,11 +250,6 @@ impl Running {
         self.serving.await.unwrap().unwrap();
         let coordinator = Arc::into_inner(self.coordinator).expect("the server has let it go");
         coordinator.stop().await;
-    }
-
-    /// Waits until it has ended by itself.
-    pub(super) async fn ended(self) -> CoordinatorError {
-        self.serving.await.unwrap().expect_err("nobody stopped it")
     }
 }
 
