@@ -34,7 +34,7 @@ pub struct SqliteJournal {
     path: PathBuf,
     pool: SqlitePool,
     /// Held for as long as the journal is open.
-    _lock: File,
+    lock: File,
 }
 
 impl SqliteJournal {
@@ -56,7 +56,14 @@ impl SqliteJournal {
             .await
             .map_err(|source| JournalError::Database { path: path.to_owned(), source })?;
         MIGRATIONS.run(&pool).await.map_err(|error| not_prepared(path, error))?;
-        Ok(Self { path: path.to_owned(), pool, _lock: lock })
+        Ok(Self { path: path.to_owned(), pool, lock })
+    }
+
+    /// Gives the lock up at once: closing the file alone would leave it to a child process that is
+    /// just being started, until that has closed its copy.
+    fn unlock(&self) {
+        // Where it fails, the end of this process does it.
+        self.lock.unlock().ok();
     }
 
     fn failed(&self, source: sqlx::Error) -> JournalError {
@@ -191,6 +198,13 @@ impl Journal for SqliteJournal {
 
     async fn close(&self) {
         self.pool.close().await;
+        self.unlock();
+    }
+}
+
+impl Drop for SqliteJournal {
+    fn drop(&mut self) {
+        self.unlock();
     }
 }
 
