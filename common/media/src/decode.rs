@@ -3,29 +3,29 @@
 //! Owns pre-roll, the fallbacks (an earlier beginning, software for a card), and what damage means.
 //! Refuses to guess: a frame that is not the one the table names is an error, never shown.
 
+mod clock;
 mod ffi;
 pub(crate) mod run;
 pub(crate) mod start;
+mod way;
 
 use std::sync::Arc;
 
 use cleanplate_types::access::ReadAt;
-use cleanplate_types::frames::{FrameRange, FrameTable, TableOrigin};
+use cleanplate_types::frames::{Entry, EntryKind, FrameRange, FrameTable, TableOrigin};
+use cleanplate_types::picture::PixelLayout;
 use cleanplate_types::source::{SourceDescription, VideoDescription};
 use cleanplate_types::time::Pts;
 use ffmpeg_next as libav;
 
 use crate::error::MediaError;
-use crate::fault::faults;
 use crate::frame::{self, VideoFrame};
 use run::{Damage, Event, Means, Place, Run};
+use way::Way;
 
 /// How often a run may begin earlier, each time twice as far back: beyond it a table made from packets
 /// is what is wrong. A table made by decoding is right, so there the start of the source is the limit.
 const EARLIER_RUNS_MAX: u32 = 3;
-
-/// Codecs whose decoding is exact by their standard, so that a card gives the same samples.
-const EXACT_ON_CARDS: &[&str] = &["h264", "hevc", "vp8", "vp9"];
 
 /// What to decode, and how.
 #[derive(Debug, Clone)]
@@ -50,20 +50,11 @@ pub struct Fallback {
     pub message: String,
 }
 
-/// What decodes now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
-    Software,
-    Card(u32),
-    /// Software that plays a card's decoder, which fails at the frame that the fault switch names.
-    Played,
-}
-
 /// Decodes one range of a source.
 pub struct Decoder {
     place: Place,
     video: VideoDescription,
-    layout: Arc<cleanplate_types::picture::PixelLayout>,
+    layout: Arc<PixelLayout>,
     table: Arc<FrameTable>,
     order: DecodeOrder,
     way: Way,
@@ -128,7 +119,11 @@ impl Decoder {
             table,
             order,
         };
-        decoder.way = decoder.first_way();
+        let (way, why) = Way::first(&decoder.order, &decoder.video.codec);
+        decoder.way = way;
+        if let Some(why) = why {
+            decoder.note_fallback(why);
+        }
         decoder.begin()?;
         Ok(decoder)
     }
@@ -144,7 +139,7 @@ impl Decoder {
     )]
     pub fn next(&mut self) -> Result<Option<(u64, VideoFrame)>, MediaError> {
         while self.next < self.order.range.end {
-            if self.way == Way::Played && faults().nvdec_at == Some(self.next) {
+            if self.way.fails_at(self.next) {
                 self.leave_card(
                     "the card's decoder fails here, as a fault switch asks".to_owned(),
                 )?;
@@ -182,12 +177,7 @@ impl Decoder {
         let VideoDescription { codec, profile, width, height, layout, .. } = &self.video;
         let profile =
             ffi::profile_name(codec, *profile).map_or_else(String::new, |p| format!(" {p}"));
-        let way = match (self.way, self.threads()) {
-            (Way::Software, 1) => "software, 1 thread".to_owned(),
-            (Way::Software, threads) => format!("software, {threads} threads"),
-            (Way::Card(ordinal), _) => format!("nvdec on card {ordinal}"),
-            (Way::Played, _) => "nvdec, played by software".to_owned(),
-        };
+        let way = self.way.text(self.means().threads);
         format!("{codec}{profile} {width}x{height} {}, {way}", layout.name)
     }
 
@@ -207,28 +197,8 @@ impl Decoder {
         }
     }
 
-    fn threads(&self) -> u32 {
-        self.order.threads.max(1)
-    }
-
     fn due(&self) -> Option<Pts> {
         self.table.pts.get(usize::try_from(self.next).unwrap_or(usize::MAX)).copied()
-    }
-
-    fn first_way(&mut self) -> Way {
-        if faults().nvdec_at.is_some() {
-            return Way::Played;
-        }
-        let Some(ordinal) = self.order.card else { return Way::Software };
-        let why = if self.order.conceal {
-            "damaged pictures are shown as the software decoder conceals them".to_owned()
-        } else if EXACT_ON_CARDS.contains(&self.video.codec.as_str()) {
-            return Way::Card(ordinal);
-        } else {
-            format!("cards decode {} to other samples than software does", self.video.codec)
-        };
-        self.note_fallback(why);
-        Way::Software
     }
 
     /// Begins a run from which the frame that is due comes out right; in software where the card
@@ -255,16 +225,11 @@ impl Decoder {
     }
 
     fn means(&self) -> Means {
-        let card = match self.way {
-            Way::Card(ordinal) => Some(ordinal),
-            Way::Software | Way::Played => None,
-        };
-        Means { threads: self.threads(), card }
+        self.way.means(self.order.threads.max(1))
     }
 
     fn open_run(&self) -> Result<Run, MediaError> {
-        let more = (1_usize << self.earlier) - 1;
-        match start::entry_for(&self.table, self.next, more) {
+        match self.entry() {
             Some(entry) => Run::from_entry(&self.place, entry, self.means()),
             None => Run::from_start(&self.place, self.means()),
         }
@@ -338,14 +303,19 @@ impl Decoder {
         }
     }
 
-    /// Decides what damage means: nothing, another way (then it is true), or the end.
+    /// Decides what damage means: nothing, another run (then it is true), or the end.
     fn weigh(&mut self, damage: Damage) -> Result<bool, MediaError> {
-        if let Way::Card(_) = self.way {
-            return self.leave_card(damage.words.to_string()).map(|()| true);
-        }
         let matters = damage.pts.map_or(self.arrived, |pts| pts >= self.blame_from);
         if self.order.conceal || !matters {
             return Ok(false);
+        }
+        if let Way::Card(_) = self.way {
+            return self.leave_card(damage.words.to_string()).map(|()| true);
+        }
+        // Where a run does not begin at an IDR, what is missing there may be felt for longer.
+        let begins_whole = self.entry().is_none_or(|entry| entry.kind == EntryKind::Idr);
+        if !begins_whole && self.earlier < EARLIER_RUNS_MAX {
+            return self.begin_earlier().map(|()| true);
         }
         let after = |pts: i64| self.table.pts.partition_point(|one| one.0 <= pts) as u64;
         Err(MediaError::Damaged {
@@ -362,17 +332,25 @@ impl Decoder {
         if let Way::Card(_) = self.way {
             return self.leave_card(error.to_string());
         }
-        let from_start =
-            start::entry_for(&self.table, self.next, (1 << self.earlier) - 1).is_none();
         let may_go_on = match self.table.origin {
             TableOrigin::Packets => self.earlier < EARLIER_RUNS_MAX,
             TableOrigin::Decoded { .. } => true,
         };
-        if from_start || !may_go_on {
+        if self.entry().is_none() || !may_go_on {
             self.run = None;
             return Err(error);
         }
         tracing::debug!(%error, earlier = self.earlier, "decoding begins earlier");
+        self.begin_earlier()
+    }
+
+    /// The entry at which a run for the frame that is due begins; nothing for the very start.
+    fn entry(&self) -> Option<&Entry> {
+        let more = 1_usize.checked_shl(self.earlier).map_or(usize::MAX, |twice| twice - 1);
+        start::entry_for(&self.table, self.next, more)
+    }
+
+    fn begin_earlier(&mut self) -> Result<(), MediaError> {
         self.earlier += 1;
         self.begin()
     }

@@ -10,6 +10,7 @@ use cleanplate_types::frames::Entry;
 use ffmpeg_next as libav;
 use libav::codec::packet::side_data::Type::EncryptionInfo;
 
+use super::clock::Clock;
 use super::ffi::{Card, Codec, Step, is_out_of_memory};
 use crate::error::{MediaError, Words};
 use crate::input::{Input, SeekTo};
@@ -87,42 +88,6 @@ pub(crate) struct Run {
     clock: Clock,
 }
 
-/// Tells the time of frames whose packets do not: those that come out when a container without
-/// presentation stamps has ended, and all frames of a bare stream.
-#[derive(Debug, Clone, Copy)]
-struct Clock {
-    /// Whether any packet had a timestamp.
-    told: bool,
-    /// The next frame's time, as decoding stamps or the frame rate have it.
-    next: i64,
-    /// Ticks of a frame by the stream's frame rate.
-    step: i64,
-}
-
-impl Clock {
-    fn of(stream: &libav::Stream<'_>) -> Self {
-        let (rate, base) = (stream.avg_frame_rate(), stream.time_base());
-        let ticks = i64::from(rate.denominator()) * i64::from(base.denominator());
-        let unit = i64::from(rate.numerator()) * i64::from(base.numerator());
-        let step = if unit > 0 { (ticks / unit).max(1) } else { 1 };
-        Self { told: false, next: 0, step }
-    }
-
-    fn hear(&mut self, packet: &libav::Packet) {
-        self.told |= packet.pts().is_some() || packet.dts().is_some();
-        if let Some(dts) = packet.dts() {
-            let duration = packet.duration();
-            self.next = dts.saturating_add(if duration > 0 { duration } else { self.step });
-        }
-    }
-
-    fn tell(&mut self) -> i64 {
-        let now = self.next;
-        self.next = now.saturating_add(self.step);
-        now
-    }
-}
-
 impl Run {
     /// Starts at the very first packet of `place`.
     pub(crate) fn from_start(place: &Place, means: Means) -> Result<Self, MediaError> {
@@ -164,7 +129,7 @@ impl Run {
         // What is logged while a source is opened is about its head, wherever the run begins.
         drop(log::take_errors(true));
         let clock = input.context().stream(stream).as_ref().map(Clock::of);
-        let clock = clock.unwrap_or(Clock { told: true, next: 0, step: 1 });
+        let clock = clock.unwrap_or_default();
         Ok(Self {
             input,
             codec,
@@ -224,9 +189,8 @@ impl Run {
         loop {
             match self.codec.receive() {
                 Ok(Step::Frame(frame)) => {
-                    let untold = self.draining || !self.clock.told;
-                    let clock = &mut self.clock;
-                    let time = frame.timestamp().or_else(|| untold.then(|| clock.tell()));
+                    let (clock, draining) = (&mut self.clock, self.draining);
+                    let time = frame.timestamp().or_else(|| clock.tell(draining));
                     return Ok(Event::Frame(frame, time));
                 }
                 Ok(Step::End) => return Ok(Event::End),

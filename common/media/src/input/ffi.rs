@@ -234,11 +234,9 @@ pub(super) fn facts(input: &libav::format::context::Input, index: usize) -> Opti
     let fields = unsafe { raw.as_ref() }?;
     // SAFETY: the parameters belong to the stream.
     let parameters = unsafe { fields.codecpar.as_ref() }?;
-    let codec = match parameters.codec_id {
-        ffi::AVCodecID::AV_CODEC_ID_NONE => tag_text(parameters.codec_tag),
-        // SAFETY: codec names are static.
-        known => text(unsafe { ffi::avcodec_get_name(known) }),
-    };
+    // SAFETY: codec names are static.
+    let named = text(unsafe { ffi::avcodec_get_name(parameters.codec_id) });
+    let codec = if named == "none" { tag_text(parameters.codec_tag) } else { named };
     let still = ffi::AV_DISPOSITION_ATTACHED_PIC | ffi::AV_DISPOSITION_TIMED_THUMBNAILS;
     let pair = |value: ffi::AVRational| (value.num, value.den);
     Some(StreamFacts {

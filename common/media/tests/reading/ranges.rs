@@ -154,7 +154,7 @@ fn a_card_that_is_not_there_is_a_fallback_with_words_and_the_frames_are_the_same
     let order = DecodeOrder { card: Some(4000), ..plain(30, 40) };
     let (mut decoder, frames) = decode(&path, &scanned, order).unwrap();
     assert_eq!(frames.len(), 10);
-    assert_eq!(frames[0].2, shown.frames[30].1);
+    assert_eq!(frames[0].hash, shown.frames[30].1);
     let fallbacks = decoder.take_fallbacks();
     assert_eq!(fallbacks.len(), 1, "{fallbacks:?}");
     assert_eq!(fallbacks[0].what, "nvdec -> software");

@@ -50,18 +50,27 @@ pub(crate) fn assert_table(scanned: &Scanned, shown: &Shown, what: &str) {
     assert_eq!(table, times, "{what}: timestamps");
 }
 
-/// Frames of `range` as the decoder gives them: index, timestamp, hash.
+/// One frame that the decoder gave.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Given {
+    pub(crate) index: u64,
+    pub(crate) pts: i64,
+    pub(crate) hash: String,
+}
+
+/// Frames of `order.range` as the decoder gives them.
 pub(crate) fn decode(
     path: &Path,
     scanned: &Scanned,
     order: DecodeOrder,
-) -> Result<(Decoder, Vec<(u64, i64, String)>), MediaError> {
+) -> Result<(Decoder, Vec<Given>), MediaError> {
     let table = Arc::new(scanned.table.clone());
     let (source, name) = (Local::open(path), path.to_str().unwrap());
     let mut decoder = Decoder::open(source, name, &scanned.description, table, order)?;
     let mut frames = Vec::new();
     while let Some((index, frame)) = decoder.next()? {
-        frames.push((index, frame.pts().0, frame.content_sha().to_string()));
+        let hash = frame.content_sha().to_string();
+        frames.push(Given { index, pts: frame.pts().0, hash });
     }
     Ok((decoder, frames))
 }
@@ -77,10 +86,10 @@ pub(crate) fn assert_range(path: &Path, scanned: &Scanned, shown: &Shown, order:
     let (_, frames) = decode(path, scanned, order).unwrap_or_else(|error| {
         panic!("{} frames {range}: {error}", path.display());
     });
-    let expected: Vec<(u64, i64, String)> = (range.start..range.end)
+    let expected: Vec<Given> = (range.start..range.end)
         .map(|index| {
             let (pts, hash) = &shown.frames[usize::try_from(index).unwrap()];
-            (index, *pts, hash.clone())
+            Given { index, pts: *pts, hash: hash.clone() }
         })
         .collect();
     assert_eq!(frames, expected, "{} frames {range}", path.display());
