@@ -85,7 +85,7 @@ pub(crate) enum Command {
     Watch(JobArgument),
     /// Cancel a job.
     Cancel(JobArgument),
-    /// Queue a failed or cancelled job again; what it had committed stays.
+    /// Queue a failed or cancelled job again; a failed one keeps what it had committed.
     Retry(JobArgument),
     /// List workers: card, tier, slots, encoders, speed.
     Workers(ClientArguments),

@@ -84,11 +84,20 @@ async fn until_lost(
     }
 }
 
-/// What a command whose job ended so tells people and returns. `took_ms` is how long they waited.
+/// What people waited for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Waited {
+    /// For how long.
+    pub(crate) ms: u64,
+    /// Frames that were done before they began to wait.
+    pub(crate) frames_before: u64,
+}
+
+/// What a command whose job ended so tells people and returns.
 ///
 /// # Errors
 /// A refusal with the job's own status where it came to no output.
-pub(crate) fn conclude(state: &JobState, output: &str, took_ms: u64) -> Result<Status, Refusal> {
+pub(crate) fn conclude(state: &JobState, output: &str, waited: Waited) -> Result<Status, Refusal> {
     let Some(outcome) = &state.outcome else {
         return Err(Refusal::failed("the job has not ended"));
     };
@@ -98,7 +107,7 @@ pub(crate) fn conclude(state: &JobState, output: &str, took_ms: u64) -> Result<S
             say::note(&format!(
                 "done: {output} ({}), {}",
                 size(outcome.output_bytes),
-                what_was_done(state, took_ms)
+                what_was_done(state, waited)
             ));
             return Ok(status);
         }
@@ -122,15 +131,16 @@ pub(crate) fn conclude(state: &JobState, output: &str, took_ms: u64) -> Result<S
     Err(Refusal::new(status, message))
 }
 
-fn what_was_done(state: &JobState, took_ms: u64) -> String {
+fn what_was_done(state: &JobState, waited: Waited) -> String {
     let mut text = format!(
         "{} in {} by {}, {}",
         count(state.frames_total, "frame"),
         count(state.cells_total.into(), "cell"),
         if state.encoder.is_empty() { "no encoder" } else { &state.encoder },
-        clock(took_ms)
+        clock(waited.ms)
     );
-    let fps_milli = u128::from(state.frames_total) * 1_000_000 / u128::from(took_ms.max(1));
+    let frames = state.frames_total.saturating_sub(waited.frames_before);
+    let fps_milli = u128::from(frames) * 1_000_000 / u128::from(waited.ms.max(1));
     if let Ok(fps_milli) = u32::try_from(fps_milli) {
         text.push_str(&format!(" ({} fps)", thousandths(fps_milli)));
     }
@@ -164,8 +174,9 @@ mod tests {
         state.cells_total = 1;
         state.encoder = "libx264".to_owned();
         state.notes = vec!["one".to_owned(), "two".to_owned()];
-        let said = what_was_done(&state, 12_500);
-        assert_eq!(said, "250 frames in 1 cell by libx264, 0:13 (20.0 fps), 2 notes");
+        let said = |frames_before| what_was_done(&state, Waited { ms: 12_500, frames_before });
+        assert_eq!(said(0), "250 frames in 1 cell by libx264, 0:13 (20.0 fps), 2 notes");
+        assert!(said(125).contains("(10.0 fps)"), "work of an earlier run is not this one's");
     }
 
     #[test]

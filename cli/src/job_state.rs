@@ -5,6 +5,7 @@ use cleanplate_types::failure::Failure;
 use serde::Serialize;
 
 use crate::exit::Status;
+use crate::follow::size;
 
 /// Where a job stands. The names of its fields are those of `--json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -84,6 +85,22 @@ impl Outcome {
                 self.failure.as_ref().map_or(Status::Failed, |failure| Status::of(failure.kind))
             }
         }
+    }
+
+    /// The whole of it on one line.
+    pub(crate) fn in_words(&self) -> String {
+        let kind = match self.kind {
+            End::Done => "done",
+            End::Unchanged => "unchanged",
+            End::Abstained => "abstained",
+            End::Failed => "failed",
+            End::Cancelled => "cancelled",
+        };
+        let mut words = vec![kind.to_owned()];
+        words.extend((self.output_bytes > 0).then(|| size(self.output_bytes)));
+        words.extend(self.failure.as_ref().map(ToString::to_string));
+        words.extend((!self.message.is_empty()).then(|| self.message.clone()));
+        words.join(", ")
     }
 }
 

@@ -85,8 +85,7 @@ fn show_one(shown: ShowResponse, as_json: bool) -> Result<Status, Refusal> {
     .collect();
     rows.extend(state.notes.iter().map(|note| vec!["note".to_owned(), note.clone()]));
     if let Some(outcome) = &state.outcome {
-        let failed = outcome.failure.as_ref().map(ToString::to_string);
-        rows.push(vec!["outcome".to_owned(), failed.unwrap_or_else(|| outcome.message.clone())]);
+        rows.push(vec!["outcome".to_owned(), outcome.in_words()]);
     }
     say::table(&rows)?;
     attempts.iter().try_for_each(tell_attempt)?;
@@ -105,9 +104,14 @@ fn tell_attempt(attempt: &Attempt) -> Result<(), Refusal> {
         .as_ref()
         .map_or_else(String::new, |range| format!(", frames {}..{}", range.start, range.end));
     say::line("")?;
+    // The stitch is the coordinator's own.
+    let whose = match attempt.worker.as_str() {
+        "" => "coordinator".to_owned(),
+        worker => format!("worker {worker}"),
+    };
     say::line(&format!(
-        "{} (lease {}, attempt {}, worker {}{frames}): {}",
-        attempt.work, attempt.lease, attempt.attempt, attempt.worker, attempt.outcome
+        "{} (lease {}, attempt {}, {whose}{frames}): {}",
+        attempt.work, attempt.lease, attempt.attempt, attempt.outcome
     ))?;
     let rows: Vec<Vec<String>> = attempt
         .trail

@@ -57,7 +57,7 @@ fn main() -> ExitCode {
     let lookup = |name: &str| std::env::var(name).ok();
     let ended = if let Command::Engine(engine) = &command {
         // A child needs no settings: its parent tells it what to do.
-        match log(verbose, lookup("CLEANPLATE_LOG").as_deref(), false) {
+        match log(1, lookup("CLEANPLATE_LOG").as_deref(), false) {
             Ok(()) => return engine::run(engine),
             Err(refusal) => Err(refusal),
         }
@@ -81,9 +81,11 @@ fn log(verbosity: u8, filter: Option<&str>, json: bool) -> Result<(), Refusal> {
 }
 
 fn begin(command: Command, verbose: u8, settings: &Settings) -> Result<Status, Refusal> {
-    // The milestones of a service are its output.
     let usual = match command {
-        Command::Coordinator(_) | Command::Worker(_) => 1,
+        // Fallbacks are told by the progress and failures by the last sentence, once.
+        Command::Run(_) if verbose == 0 => 0,
+        // The milestones of a service are its output.
+        Command::Coordinator(_) | Command::Worker(_) => 2,
         Command::Run(_)
         | Command::Submit(_)
         | Command::Jobs(_)
@@ -94,7 +96,7 @@ fn begin(command: Command, verbose: u8, settings: &Settings) -> Result<Status, R
         | Command::Drain(_)
         | Command::Probe(_)
         | Command::Doctor(_)
-        | Command::Engine(_) => 0,
+        | Command::Engine(_) => 1,
     };
     log(verbose.saturating_add(usual), settings.log.filter.as_deref(), settings.log.json)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -44,7 +44,7 @@ impl Progress {
             say::json(state)?;
         }
         for note in &state.notes {
-            if self.notes_told.insert(note.clone()) {
+            if self.notes_told.insert(without_times(note).to_owned()) {
                 self.note(&format!("note: {note}"));
             }
         }
@@ -62,10 +62,14 @@ impl Progress {
     }
 
     fn tell_line(&mut self, state: &JobState) {
+        if state.outcome.is_some() {
+            // How it ended is the last sentence's to say.
+            return;
+        }
         let due = match &self.told {
             Some((at, phase)) => at.elapsed() >= LINE_EVERY || *phase != state.phase,
-            // A job that has just been queued will be taken in a moment.
-            None if state.phase == "queued" => {
+            // What a job waits for when it is first seen is mostly there a moment later.
+            None if state.phase == "queued" || !state.waits_for.is_empty() => {
                 self.told = Some((Instant::now(), state.phase.clone()));
                 false
             }
@@ -90,6 +94,15 @@ impl Progress {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
+    }
+}
+
+/// A note without how often it came: that it came again is no news.
+fn without_times(note: &str) -> &str {
+    let counted = note.strip_suffix(" times)").and_then(|rest| rest.rsplit_once(" ("));
+    match counted {
+        Some((text, count)) if count.bytes().all(|byte| byte.is_ascii_digit()) => text,
+        Some(_) | None => note,
     }
 }
 
@@ -139,6 +152,16 @@ mod tests {
         assert_eq!(clock(61_001), "1:02");
         assert_eq!(clock(3_661_000), "1:01:01");
         assert_eq!(thousandths(35_250), "35.2");
+    }
+
+    #[test]
+    fn a_note_that_comes_again_is_the_same_note() {
+        assert_eq!(
+            without_times("nvdec -> software: no card (12 times)"),
+            without_times("nvdec -> software: no card")
+        );
+        assert_eq!(without_times("a (b) c"), "a (b) c");
+        assert_eq!(without_times("x (many times)"), "x (many times)");
     }
 
     #[test]

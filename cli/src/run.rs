@@ -13,19 +13,22 @@ use std::time::Instant;
 use cleanplate_proto::v1 as pb;
 use cleanplate_store::{Location, SourceReader};
 use cleanplate_types::digest::Sha;
+use cleanplate_types::failure::FailureKind;
 use cleanplate_types::request::JobRequest;
 use tonic::Code;
 
 use crate::arguments::RunArguments;
 use crate::client::Client;
 use crate::exit::{Refusal, Status};
+use crate::follow::{self, Waited};
 use crate::job_state::{End, JobState};
 use crate::progress::Progress;
 use crate::run::machine::Machine;
 use crate::run::state::{State, Ticket};
 use crate::settings::Settings;
 use crate::signals::Signals;
-use crate::{follow, place, request, worker};
+use crate::workers::card_for_people;
+use crate::{place, request, worker};
 
 /// Does it.
 ///
@@ -49,6 +52,12 @@ pub(crate) async fn run(arguments: RunArguments, settings: &Settings) -> Result<
     if state.resumed {
         progress.note("note: takes up an earlier run of this command, finished cells are kept");
     }
+    if let Some(card) = &pretend {
+        progress.note(&format!(
+            "note: a rehearsal on a card that is not here: {}",
+            card_for_people(card)
+        ));
+    }
     let slots = workers.or(settings.worker.slots);
     let ended = match Machine::start(&state, settings, slots, pretend).await {
         Ok(mut machine) => {
@@ -64,10 +73,10 @@ pub(crate) async fn run(arguments: RunArguments, settings: &Settings) -> Result<
         }
         Err(refusal) => Err(refusal),
     };
-    let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-    let ended = ended.and_then(|ended| {
+    let ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let ended = ended.and_then(|(ended, frames_before)| {
         is_there(&ended, &target)?;
-        follow::conclude(&ended, &target.shown(), took_ms)
+        follow::conclude(&ended, &target.shown(), Waited { ms, frames_before })
     });
     leave(ended, state)
 }
@@ -87,34 +96,49 @@ async fn ticket(request: &JobRequest, source: &Location) -> Result<Ticket, Refus
     Ok(Ticket { job: format!("run-{digest}"), command: format!("cleanplate {typed}") })
 }
 
-/// Submits the job, or takes up the one that is in the journal, and follows it to its end.
+/// Submits the job, or takes up the one that is in the journal, and follows it to its end. Returns
+/// its last state, and how many frames were done before.
 async fn to_the_end(
     client: &Client,
     request: JobRequest,
     job: &str,
     progress: &mut Progress,
-) -> Result<JobState, Refusal> {
+) -> Result<(JobState, u64), Refusal> {
     let mut jobs = client.jobs.clone();
     let earlier = match jobs.show(pb::ShowRequest { job: job.to_owned() }).await {
         Ok(shown) => shown.into_inner().state,
         Err(reply) if reply.code() == Code::NotFound => None,
         Err(reply) => return Err(client.refusal(&reply)),
     };
+    let taken_up = earlier.is_some();
+    let frames_before = earlier.as_ref().map_or(0, |state| state.frames_done);
     let ended = earlier.and_then(|state| state.outcome).map(|outcome| outcome.kind);
-    let asked = match ended.as_deref() {
-        Some("failed" | "cancelled") => {
-            let again = pb::RetryRequest { job: job.to_owned() };
-            jobs.retry(again).await.map(|_reply| ())
-        }
+    if matches!(ended.as_deref(), Some("failed" | "cancelled")) {
+        retry(client, job).await?;
+    } else {
         // The same id is the same job: one that is there already stays as it is.
-        _ => {
-            let request = Some(request.into());
-            let submit = pb::SubmitRequest { request, job: Some(job.to_owned()) };
-            jobs.submit(submit).await.map(|_reply| ())
-        }
-    };
-    asked.map_err(|reply| client.refusal(&reply))?;
-    follow::to_the_end(client, job, progress).await
+        let submit = pb::SubmitRequest { request: Some(request.into()), job: Some(job.to_owned()) };
+        jobs.submit(submit).await.map_err(|reply| client.refusal(&reply))?;
+    }
+    let ended = follow::to_the_end(client, job, progress).await?;
+    if taken_up && was_lost_too_often(&ended) {
+        progress.note("note: earlier runs ended in the middle of the same work, it is tried again");
+        retry(client, job).await?;
+        return Ok((follow::to_the_end(client, job, progress).await?, frames_before));
+    }
+    Ok((ended, frames_before))
+}
+
+async fn retry(client: &Client, job: &str) -> Result<(), Refusal> {
+    let request = pb::RetryRequest { job: job.to_owned() };
+    let reply = client.jobs.clone().retry(request).await;
+    reply.map(|_done| ()).map_err(|reply| client.refusal(&reply))
+}
+
+/// Whether the job failed because runs were killed again and again, which is not this run's fault.
+fn was_lost_too_often(ended: &JobState) -> bool {
+    let failure = ended.outcome.as_ref().and_then(|outcome| outcome.failure.as_ref());
+    failure.is_some_and(|failure| failure.kind == FailureKind::LeaseLapsed)
 }
 
 /// Refuses to call done what an earlier run published and somebody took away since.
@@ -139,23 +163,24 @@ fn leave(ended: Result<Status, Refusal>, state: State) -> Result<Status, Refusal
         Ok(status) => return state.remove().map(|()| status),
         Err(refusal) => refusal,
     };
-    match refusal.status {
-        Status::Usage | Status::BadInput | Status::Abstained => {
-            state.remove()?;
-            Err(refusal)
-        }
+    let kept = match refusal.status {
+        // The same again would end the same.
+        Status::Usage | Status::BadInput | Status::Abstained => false,
+        Status::MachineLacks => state.has_work(),
         Status::Done
         | Status::Failed
-        | Status::MachineLacks
         | Status::Cancelled
         | Status::Interrupted
-        | Status::Terminated => Err(Refusal::new(
-            refusal.status,
-            format!(
-                "{}; what was finished is kept in {}: the same command goes on from there",
-                refusal.message,
-                state.folder().display()
-            ),
-        )),
+        | Status::Terminated => true,
+    };
+    if !kept {
+        state.remove()?;
+        return Err(refusal);
     }
+    let folder = state.folder().display();
+    let message = format!(
+        "{}; the state of the run is kept in {folder}, the same command goes on from there",
+        refusal.message
+    );
+    Err(Refusal::new(refusal.status, message))
 }

@@ -4,7 +4,7 @@
 use crate::arguments::JobArgument;
 use crate::client::Client;
 use crate::exit::{Refusal, Status};
-use crate::follow;
+use crate::follow::{self, Waited};
 use crate::progress::Progress;
 use crate::settings::Settings;
 use crate::signals::Signals;
@@ -28,7 +28,8 @@ pub(crate) async fn run(arguments: JobArgument, settings: &Settings) -> Result<S
     };
     progress.end();
     let state = outcome?;
-    follow::conclude(&state, &state.output, now_ms().saturating_sub(state.submitted_ms))
+    let ms = now_ms().saturating_sub(state.submitted_ms);
+    follow::conclude(&state, &state.output, Waited { ms, frames_before: 0 })
 }
 
 /// Milliseconds since the Unix epoch.

@@ -61,7 +61,15 @@ pub(crate) async fn run(
         }
     };
     match worked {
-        Ok(Ok(ended)) => Ok(status_of(ended, asked)),
+        Ok(Ok(ended)) => {
+            let why = match ended {
+                Ended::Stopped => "it was stopped",
+                Ended::Drained => "it was drained",
+                Ended::Idle => "it had nothing to do",
+            };
+            tracing::info!(why, "worker ends");
+            Ok(status_of(ended, asked))
+        }
         Ok(Err(error)) => Err(refusal(&error)),
         Err(error) => Err(Refusal::failed(format!("the worker died: {error}"))),
     }

@@ -65,13 +65,7 @@ impl Machine {
         let coordinator = Coordinator::start(CoordinatorOptions {
             journal: Arc::new(journal),
             store,
-            // Whoever held leases is gone for certain, and no other worker will come.
-            scheduler: SchedulerConfig {
-                encoder_grace_ms: 0,
-                encoder_lost_ms: 0,
-                restore_grace_ms: 0,
-                ..settings.scheduler.clone()
-            },
+            scheduler: alone(&settings.scheduler),
             encoder_default: settings.encoder_default,
             program: program.clone(),
             engine_silent,
@@ -138,6 +132,20 @@ impl Machine {
             Some(coordinator) => coordinator.stop().await,
             None => tracing::warn!("the coordinator is still in use, its journal is cut off"),
         }
+    }
+}
+
+/// The scheduler's settings where one worker is all there will ever be: it waits for no other, sets
+/// its only worker never aside, and tries no more often elsewhere than here. Who held the leases in
+/// the journal is gone for certain.
+fn alone(config: &SchedulerConfig) -> SchedulerConfig {
+    SchedulerConfig {
+        encoder_grace_ms: 0,
+        encoder_lost_ms: 0,
+        restore_grace_ms: 0,
+        lapses_max: config.attempts_max,
+        worker_failures_max: u32::MAX,
+        ..config.clone()
     }
 }
 

@@ -153,15 +153,22 @@ impl State {
         ))
     }
 
+    /// Whether something was finished that would have to be done again.
+    pub(super) fn has_work(&self) -> bool {
+        self.parts() > 0 || self.objects("evidence").next().is_some()
+    }
+
     /// Finished parts in the store, by their manifests.
     fn parts(&self) -> usize {
+        let is_manifest = |path: &PathBuf| path.extension().is_some_and(|kind| kind == "manifest");
+        self.objects("parts").filter(is_manifest).count()
+    }
+
+    /// What the store has in the folder `below` of each job.
+    fn objects(&self, below: &'static str) -> impl Iterator<Item = PathBuf> {
         let jobs = fs::read_dir(self.store().join("jobs")).into_iter().flatten().flatten();
-        let parts = jobs.filter_map(|job| fs::read_dir(job.path().join("parts")).ok());
-        parts
-            .flatten()
-            .flatten()
-            .filter(|part| part.path().extension().is_some_and(|kind| kind == "manifest"))
-            .count()
+        let folders = jobs.filter_map(move |job| fs::read_dir(job.path().join(below)).ok());
+        folders.flatten().flatten().map(|object| object.path())
     }
 }
 
@@ -221,7 +228,10 @@ fn unwritable(folder: &Path, error: &io::Error) -> Refusal {
             "{shown} is where the state of the run belongs, and it is no folder; move it away or \
              name another output"
         ),
-        _ => format!("the state of the run cannot be kept in {shown}: {error}"),
+        _ => format!(
+            "the state of the run cannot be kept in {shown}: {error}; name an output in a folder that \
+             can be written to"
+        ),
     })
 }
 

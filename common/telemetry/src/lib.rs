@@ -27,26 +27,28 @@ pub enum TelemetryError {
     Twice(#[from] tracing_subscriber::util::TryInitError),
 }
 
-/// Sets logging up for this process: warnings; with `verbosity` 1 also milestones (a service's
-/// usual level), 2 decisions, 3 everything. `filter` (`CLEANPLATE_LOG`) goes over that. `json`
-/// writes one object a line, for machines that gather logs.
+/// Sets logging up for this process: nothing; with `verbosity` 1 errors and warnings, 2 also
+/// milestones (a service's usual level), 3 decisions, 4 everything. `filter` (`CLEANPLATE_LOG`) goes
+/// over that. `json` writes one object a line, for machines that gather logs.
 ///
 /// # Errors
 /// [`TelemetryError`] where the filter is none or logging is set up already.
 pub fn init(verbosity: u8, filter: Option<&str>, json: bool) -> Result<(), TelemetryError> {
     let level = match verbosity {
-        0 => LevelFilter::WARN,
-        1 => LevelFilter::INFO,
-        2 => LevelFilter::DEBUG,
-        3.. => LevelFilter::TRACE,
+        0 => LevelFilter::OFF,
+        1 => LevelFilter::WARN,
+        2 => LevelFilter::INFO,
+        3 => LevelFilter::DEBUG,
+        4.. => LevelFilter::TRACE,
     };
     let filter = match filter.filter(|filter| !filter.is_empty()) {
         Some(filter) => EnvFilter::try_new(filter)
             .map_err(|why| TelemetryError::Filter { filter: filter.to_owned(), why })?,
         // The transport's own words are of use only to who asks for everything.
-        None if level < LevelFilter::TRACE => {
-            EnvFilter::new(format!("warn,cleanplate={level},engine={level}"))
-        }
+        None if level < LevelFilter::TRACE => EnvFilter::new(format!(
+            "{},cleanplate={level},engine={level}",
+            level.min(LevelFilter::WARN)
+        )),
         None => EnvFilter::new("trace"),
     };
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
