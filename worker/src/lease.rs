@@ -82,7 +82,7 @@ pub(crate) async fn run(
             failure.lease = Some(lease);
             failure.attempt = attempt;
             watch.failed(&failure);
-            tracing::warn!(%failure, "the lease failed");
+            tracing::warn!(kind = failure.kind.as_str(), "lease failed: {failure}");
             let hardware = encoder.filter(|encoder| encoder.is_hardware());
             if let (FailureKind::EncoderFailed, Some(encoder)) = (failure.kind, hardware) {
                 lost = lost_encoder(&room, encoder).await;

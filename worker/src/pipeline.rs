@@ -30,15 +30,15 @@ use crate::order::{BRIEF, Outcome, TABLE};
 /// Decoded frames that may wait for their masks.
 ///
 /// A frame of 1080p in 8-bit 4:2:0 has 3 MiB. With one in the hands of each stage, the queues
-/// between decoder and encoder hold at most 4 + 2 + 4 + 4 = 14 frames: 42 MiB a slot.
-const DECODED_FRAMES_MAX: usize = 4;
+/// between decoder and encoder hold at most 2 + 1 + 2 + 4 = 9 frames: 27 MiB a slot.
+const DECODED_FRAMES_MAX: usize = 2;
 
-/// Frames with masks that may wait to be filled: 2 of 3 MiB. Making a mask from the plan is quick.
-const MASKED_FRAMES_MAX: usize = 2;
+/// Frames with masks that may wait to be filled: 1 of 3 MiB. Making a mask from the plan is quick.
+const MASKED_FRAMES_MAX: usize = 1;
 
-/// Clean frames that may wait for the encoder: 4 of 3 MiB, so that it goes on while the decoder
-/// seeks or a large hole is filled.
-const CLEAN_FRAMES_MAX: usize = 4;
+/// Clean frames that may wait for the encoder: 2 of 3 MiB, so that it goes on while a frame that
+/// came late is filled. Encoding is the slowest stage; longer queues would only hold memory.
+const CLEAN_FRAMES_MAX: usize = 2;
 
 /// Bundles of packets that may wait to be uploaded: 2 of 1 MiB. With the one that is gathered and the
 /// one under way 4 MiB a slot.

@@ -37,7 +37,7 @@ pub async fn serve(
     let engine = Engine { program, scratch, silent: engine_silent };
     let report = tokio::select! {
         report = look(&engine, pretend) => report?,
-        () = asked_to_go(&mut stop) => return Ok(Ended::Stopped),
+        ended = asked_to_go(&mut stop) => return Ok(ended),
     };
     report.log();
     let name = match name {
@@ -98,14 +98,16 @@ async fn attend_all(
     }
 }
 
-async fn asked_to_go(stop: &mut watch::Receiver<Stop>) {
+/// Resolves when this worker is asked to go before it has begun.
+async fn asked_to_go(stop: &mut watch::Receiver<Stop>) -> Ended {
     loop {
         match *stop.borrow_and_update() {
-            Stop::Now | Stop::Drain => return,
+            Stop::Now => return Ended::Stopped,
+            Stop::Drain => return Ended::Drained,
             Stop::Run => {}
         }
         if stop.changed().await.is_err() {
-            return;
+            return Ended::Stopped;
         }
     }
 }

@@ -3,12 +3,18 @@
 //! The children are this test binary again: started as `BINARY engine worker`, where the test
 //! runner takes the words for the names of tests. No other test may have one of them in its name.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests end a test by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::wildcard_enum_match_arm,
+    reason = "helpers of tests end a test by panicking, whatever came instead of what is due"
+)]
 
 mod fleet;
 
 use std::path::Path;
 
+use cleanplate_plate::find::{Evidence, Params, reduce};
 use cleanplate_proto::v1 as pb;
 use cleanplate_store::{Store, kinds};
 use cleanplate_types::brief::JobBrief;
@@ -260,7 +266,7 @@ async fn windows_become_evidence_and_evidence_a_finding() {
     let work = pb::Reduce {
         description: Some(looked.description.clone().into()),
         table: Some(looked.table.clone().into()),
-        evidence,
+        evidence: evidence.clone(),
         fill: "auto".to_owned(),
     };
     session.grant(9, Work::Reduce(work)).await;
@@ -268,7 +274,15 @@ async fn windows_become_evidence_and_evidence_a_finding() {
         Message::ReduceDone(done) => ObjectRef::try_from(done.finding.unwrap()).unwrap(),
         other => panic!("{other:?}"),
     };
-    let _finding: Finding = store.get_value(&finding, kinds::FINDING).await.unwrap();
+    let finding: Finding = store.get_value(&finding, kinds::FINDING).await.unwrap();
+    let mut windows: Vec<Evidence> = Vec::new();
+    for object in evidence {
+        let object = ObjectRef::try_from(object).unwrap();
+        windows.push(store.get_value(&object, kinds::EVIDENCE).await.unwrap());
+    }
+    assert_eq!(windows[1].frames, FrameRange::new(50, 100));
+    assert!(windows.iter().all(|window| window.samples > 1), "frames were looked at");
+    assert_eq!(finding, reduce(&windows, 100, &Params::default()));
 }
 
 #[tokio::test]
@@ -408,6 +422,36 @@ async fn a_drained_worker_finishes_what_it_holds_and_leaves() {
     }
     results.sort_unstable();
     assert_eq!(results, ["cell", "cell", "lease", "leaving", "leaving when done"]);
+    drop(session);
+    assert_eq!(fixture.ended().await.unwrap(), Ended::Drained);
+}
+
+#[tokio::test]
+async fn a_drain_that_comes_while_the_stream_is_down_is_not_forgotten() {
+    let mut fixture = Fixture::start(1).await;
+    let path = fixture.folder.path().join("clip.mp4");
+    clip(&path, 60);
+    let mut session = fixture.session().await;
+    session.welcome(&fixture.store()).await;
+    let store = Store::open(fixture.store().to_str().unwrap()).unwrap();
+    let looked = intake(&mut session, 1, &path).await;
+    let (_, object) = brief(&store, &looked, &libx264(&session), (30, "slower")).await;
+    session.grant(2, segment(&object, 0, 2)).await;
+    session.hear().await.unwrap();
+    drop(session);
+    // The worker says hello and waits for its welcome: it has no stream yet.
+    let mut session = fixture.session().await;
+    fixture.stop.send_replace(Stop::Drain);
+    tokio::task::yield_now().await;
+    session.welcome(&fixture.store()).await;
+    let mut said = Vec::new();
+    while !said.contains(&true) {
+        if let Message::Leaving(leaving) = session.result(&mut Vec::new()).await {
+            said.push(leaving.when_done);
+        }
+    }
+    assert_eq!(said, [true], "it finishes first");
+    while session.hear().await.is_some() {}
     drop(session);
     assert_eq!(fixture.ended().await.unwrap(), Ended::Drained);
 }

@@ -79,9 +79,9 @@ impl Watch {
             TrailEvent::Started | TrailEvent::Finished => {
                 tracing::info!(at_ms, count, "{stage} {what}: {detail}");
             }
-            TrailEvent::Fallback | TrailEvent::Failed => {
-                tracing::warn!(at_ms, count, "{stage} {what}: {detail}");
-            }
+            TrailEvent::Fallback => tracing::warn!(at_ms, count, "{stage} {what}: {detail}"),
+            // The lease's failure is logged with all that is known of it.
+            TrailEvent::Failed => tracing::debug!(at_ms, count, "{stage} {what}: {detail}"),
         }
         let mut lines = self.lock();
         lines.stage = entry.stage;

@@ -1,7 +1,5 @@
 //! A coordinator that does what a test says: the other end of a worker's stream.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests end a test by panicking")]
-
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -18,24 +16,24 @@ use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
 use tonic::{Request, Response, Status, Streaming};
 
 /// How long anything may take before a test gives up.
-pub const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// One stream of a worker.
-pub struct Session {
+pub(crate) struct Session {
     /// What the worker said of itself.
-    pub hello: pb::Hello,
+    pub(crate) hello: pb::Hello,
     to_worker: mpsc::Sender<Result<pb::ToWorker, Status>>,
     from_worker: Streaming<pb::FromWorker>,
 }
 
 impl Session {
     /// Says something.
-    pub async fn say(&self, message: pb::to_worker::Message) {
+    pub(crate) async fn say(&self, message: pb::to_worker::Message) {
         self.to_worker.send(Ok(pb::ToWorker { message: Some(message) })).await.unwrap();
     }
 
     /// Welcomes the worker to the store at `store`.
-    pub async fn welcome(&self, store: &Path) {
+    pub(crate) async fn welcome(&self, store: &Path) {
         let welcome = pb::Welcome {
             protocol: cleanplate_proto::PROTOCOL_VERSION,
             version: "test".to_owned(),
@@ -46,12 +44,12 @@ impl Session {
     }
 
     /// Ends the stream with a status.
-    pub async fn refuse(&self, status: Status) {
+    pub(crate) async fn refuse(&self, status: Status) {
         self.to_worker.send(Err(status)).await.unwrap();
     }
 
     /// Grants work under `lease`.
-    pub async fn grant(&self, lease: u64, work: pb::grant::Work) {
+    pub(crate) async fn grant(&self, lease: u64, work: pb::grant::Work) {
         let grant = pb::Grant {
             lease,
             job: "job".to_owned(),
@@ -63,7 +61,7 @@ impl Session {
     }
 
     /// The next message that is no heartbeat.
-    pub async fn hear(&mut self) -> Option<Message> {
+    pub(crate) async fn hear(&mut self) -> Option<Message> {
         loop {
             let heard = tokio::time::timeout(PATIENCE, self.from_worker.message()).await;
             match heard.expect("the worker says something in time").ok()??.message.unwrap() {
@@ -74,7 +72,7 @@ impl Session {
     }
 
     /// The next message that is a result: no progress and no trail, which are kept in `trail`.
-    pub async fn result(&mut self, trail: &mut Vec<pb::TrailEntry>) -> Message {
+    pub(crate) async fn result(&mut self, trail: &mut Vec<pb::TrailEntry>) -> Message {
         loop {
             match self.hear().await.expect("the stream is open") {
                 Message::Progress(_) => {}
@@ -109,21 +107,21 @@ impl Fleet for Door {
 }
 
 /// A worker in this process, attached to a coordinator that the test plays.
-pub struct Fixture {
-    pub folder: tempfile::TempDir,
-    pub sessions: mpsc::Receiver<Session>,
-    pub stop: watch::Sender<Stop>,
-    pub worker: JoinHandle<Result<Ended, WorkerError>>,
+pub(crate) struct Fixture {
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) sessions: mpsc::Receiver<Session>,
+    pub(crate) stop: watch::Sender<Stop>,
+    pub(crate) worker: JoinHandle<Result<Ended, WorkerError>>,
 }
 
 impl Fixture {
     /// Starts both. Its children are this test binary again.
-    pub async fn start(slots: u32) -> Self {
+    pub(crate) async fn start(slots: u32) -> Self {
         Self::start_with(slots, std::env::current_exe().unwrap()).await
     }
 
     /// Starts both; children of the worker are `program`.
-    pub async fn start_with(slots: u32, program: PathBuf) -> Self {
+    pub(crate) async fn start_with(slots: u32, program: PathBuf) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
@@ -148,24 +146,24 @@ impl Fixture {
     }
 
     /// The next stream that the worker opens.
-    pub async fn session(&mut self) -> Session {
+    pub(crate) async fn session(&mut self) -> Session {
         let session = tokio::time::timeout(PATIENCE, self.sessions.recv()).await;
         session.expect("the worker attaches in time").expect("the server lives")
     }
 
     /// Where the store is.
-    pub fn store(&self) -> PathBuf {
+    pub(crate) fn store(&self) -> PathBuf {
         self.folder.path().join("store")
     }
 
     /// Waits for the worker's end.
-    pub async fn ended(self) -> Result<Ended, WorkerError> {
+    pub(crate) async fn ended(self) -> Result<Ended, WorkerError> {
         tokio::time::timeout(PATIENCE, self.worker).await.expect("it ends in time").unwrap()
     }
 }
 
 /// Makes a clip of moving test pictures with a still square in a corner.
-pub fn clip(path: &Path, frames: u32) {
+pub(crate) fn clip(path: &Path, frames: u32) {
     let source = format!("testsrc2=size=320x240:rate=25:duration={}", f64::from(frames) / 25.0);
     let square = "drawbox=x=240:y=16:w=48:h=24:color=white:t=fill";
     let status = Command::new("ffmpeg")

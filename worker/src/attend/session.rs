@@ -1,0 +1,176 @@
+//! One stream, from its welcome to its end.
+
+use std::time::Duration;
+
+use cleanplate_proto::v1 as pb;
+use cleanplate_store::Store;
+use pb::from_worker::Message;
+use tokio::sync::watch;
+use tokio::time::{Instant, MissedTickBehavior};
+
+use crate::attend::line::{self, Stream};
+use crate::attend::{Attendant, OUTBOX_MAX, TICK, leaving};
+use crate::lease::LeaseReport;
+use crate::options::{Ended, Stop, WorkerError};
+
+/// How long a worker that leaves waits for its last words to be heard.
+const LEAVE_WAIT: Duration = Duration::from_secs(3);
+
+/// Bounds for the coordinator's wish of how often it wants to hear us, in milliseconds.
+const HEARTBEAT_MS: std::ops::RangeInclusive<u32> = 100..=60_000;
+
+/// Why a stream is over.
+pub(super) enum Over {
+    /// It broke.
+    Lost(String),
+    /// This worker has less to offer than it said.
+    Changed,
+    /// This worker goes.
+    Left(Ended),
+}
+
+/// What happened while the stream was open.
+enum Happening {
+    Heard(Box<Result<Option<pb::ToWorker>, tonic::Status>>),
+    Report(LeaseReport),
+    Sent,
+    Closed,
+    Tick,
+    Asked(Stop),
+}
+
+impl Attendant {
+    /// Attends by `stream` until it is over.
+    ///
+    /// # Errors
+    /// Where the store cannot be used from here, or the coordinator ends the stream for good.
+    pub(super) async fn session(
+        &mut self,
+        mut stream: Stream,
+        stop: &mut watch::Receiver<Stop>,
+    ) -> Result<Over, WorkerError> {
+        self.open_store(&stream.welcome.store)?;
+        let heartbeat_ms =
+            stream.welcome.heartbeat_ms.clamp(*HEARTBEAT_MS.start(), *HEARTBEAT_MS.end());
+        let heartbeat = Duration::from_millis(heartbeat_ms.into());
+        let mut ticks = tokio::time::interval(heartbeat.min(TICK));
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut beat = Instant::now();
+        self.tell_again();
+        if self.draining {
+            self.say(leaving(true));
+        }
+        loop {
+            match self.next(&mut stream, &mut ticks, stop).await {
+                Happening::Heard(heard) => match *heard {
+                    Ok(Some(message)) => self.obey(message),
+                    Ok(None) => {
+                        return Ok(Over::Lost("the coordinator closed the stream".to_owned()));
+                    }
+                    Err(status) => return line::check(&status).map(Over::Lost),
+                },
+                Happening::Report(report) => {
+                    if self.take(report) {
+                        return Ok(Over::Changed);
+                    }
+                }
+                Happening::Sent => {}
+                Happening::Closed => return Ok(Over::Lost("the stream is closed".to_owned())),
+                Happening::Tick => {
+                    if beat.elapsed() >= heartbeat {
+                        beat = Instant::now();
+                        self.say(Message::Heartbeat(pb::Heartbeat {}));
+                    }
+                    self.pass_on();
+                }
+                Happening::Asked(Stop::Run) => {}
+                Happening::Asked(Stop::Drain) => {
+                    self.draining = true;
+                    self.say(leaving(true));
+                }
+                Happening::Asked(Stop::Now) => {
+                    self.leases.drop_all().await;
+                    return Ok(self.leave(stream, Ended::Stopped).await);
+                }
+            }
+            if let Some(ended) = self.is_through() {
+                return Ok(self.leave(stream, ended).await);
+            }
+        }
+    }
+
+    /// Fills the outbox of a new stream: trails that the old one did not take, then the results that
+    /// it may have lost.
+    fn tell_again(&mut self) {
+        self.outbox.retain(|waiting| matches!(waiting.message, Some(Message::Trail(_))));
+        self.outbox.extend(self.leases.told_before());
+    }
+
+    /// Waits for the next thing that happens.
+    async fn next(
+        &mut self,
+        stream: &mut Stream,
+        ticks: &mut tokio::time::Interval,
+        stop: &mut watch::Receiver<Stop>,
+    ) -> Happening {
+        tokio::select! {
+            biased;
+            asked = stop.changed() => match asked {
+                Ok(()) => Happening::Asked(*stop.borrow_and_update()),
+                // Whoever could ask has gone.
+                Err(_) => Happening::Asked(Stop::Now),
+            },
+            heard = stream.incoming.message() => Happening::Heard(Box::new(heard)),
+            room = stream.outgoing.reserve(), if !self.outbox.is_empty() => match room {
+                Ok(room) => {
+                    if let Some(message) = self.outbox.pop_front() {
+                        room.send(message);
+                    }
+                    Happening::Sent
+                }
+                Err(_) => Happening::Closed,
+            },
+            report = self.leases.next_report(), if self.outbox.len() < OUTBOX_MAX => {
+                Happening::Report(report)
+            }
+            _ = ticks.tick() => Happening::Tick,
+        }
+    }
+
+    fn is_through(&self) -> Option<Ended> {
+        if !self.outbox.is_empty() || !self.leases.is_empty() {
+            return None;
+        }
+        if self.draining {
+            return Some(Ended::Drained);
+        }
+        self.idleness.is_over().then_some(Ended::Idle)
+    }
+
+    fn open_store(&mut self, url: &str) -> Result<(), WorkerError> {
+        if self.store.as_ref().is_none_or(|(known, _)| known != url) {
+            let store = Store::open(url).map_err(|error| WorkerError::Store(Box::new(error)))?;
+            self.store = Some((url.to_owned(), store));
+        }
+        Ok(())
+    }
+
+    /// Says goodbye, and waits a moment for it to be heard.
+    async fn leave(&mut self, stream: Stream, ended: Ended) -> Over {
+        self.say(leaving(false));
+        let Stream { outgoing, mut incoming, .. } = stream;
+        let words = async {
+            while let Some(message) = self.outbox.pop_front() {
+                if outgoing.send(message).await.is_err() {
+                    return;
+                }
+            }
+            drop(outgoing);
+            while let Ok(Some(_)) = incoming.message().await {}
+        };
+        if tokio::time::timeout(LEAVE_WAIT, words).await.is_err() {
+            tracing::debug!("the coordinator did not close the stream");
+        }
+        Over::Left(ended)
+    }
+}
