@@ -71,7 +71,18 @@ fn reach(file: &Path, is_root: bool, reached: &mut BTreeSet<PathBuf>) {
     }
     let folder = file.parent().unwrap();
     let below = if is_root { folder.to_owned() } else { folder.join(file.file_stem().unwrap()) };
-    for name in declared(&read(file)) {
+    let text = read(file);
+    // Attributes that name the file: few, and relative to the folder of this one.
+    let named = text.lines().filter_map(|line| line.trim().strip_prefix("#[path = \""));
+    let named: Vec<&str> = named.filter_map(|rest| rest.split('"').next()).collect();
+    for path in &named {
+        let path = folder.join(path).canonicalize().expect("a named file is there");
+        reach(&path, false, reached);
+    }
+    let is_named = |name: &str| {
+        named.iter().any(|path| Path::new(path).file_stem().is_some_and(|stem| stem == name))
+    };
+    for name in declared(&text).into_iter().filter(|name| !is_named(name)) {
         let beside = below.join(format!("{name}.rs"));
         if beside.is_file() {
             reach(&beside, false, reached);
