@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::clips::scanned;
+use crate::reference::{assert_range, plain, shown};
 
 /// Columns of the folder's list: file, errors, exit status, and what ffmpeg shows.
 const COLUMNS: [&str; 6] = [
@@ -57,4 +58,31 @@ fn whole_real_clips_have_the_frames_that_ffmpeg_shows() {
         checked += 1;
     }
     println!("{checked} clips");
+}
+
+/// Clips with open groups of pictures, leading pictures, fields, edit lists.
+const HARD: [&str; 6] = [
+    "overlay/foreman_elemental_logo_hevc_cra.mp4",
+    "hostile/opengop_hevc_iphone_dv84.mp4",
+    "hostile/elst_iphone_preroll_opengop.mp4",
+    "hostile/opengop_h264_mbaff_crop.mp4",
+    "hostile/opengop_mpeg2_scte20.ts",
+    "hostile/vp9_show_existing_frame.webm",
+];
+
+#[test]
+fn ranges_of_hard_real_clips_are_exact() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
+    for name in HARD {
+        let path = folder.join(name);
+        if !path.exists() {
+            println!("skipped: no {}", path.display());
+            continue;
+        }
+        let (scanned, shown) = (scanned(&path).unwrap(), shown(&path));
+        let end = scanned.table.range().end;
+        for start in (0..end).step_by(23) {
+            assert_range(&path, &scanned, &shown, plain(start, (start + 2).min(end)));
+        }
+    }
 }
