@@ -73,16 +73,16 @@ pub enum ConfigError {
 }
 
 impl SchedulerConfig {
-    /// The same for a single machine with a person before it: no other worker will come, so nothing
-    /// waits for one, and what does not heal at once is told at once.
+    /// The same for a single machine with a person before it: no worker outlives the coordinator and
+    /// no other will come, so nothing waits for one, and what does not heal soon is told soon.
     #[must_use]
     pub const fn for_one_machine(self) -> Self {
         Self {
             encoder_grace_ms: 0,
             encoder_lost_ms: 0,
-            lapses_max: 6,
+            restore_grace_ms: 0,
             set_aside_ms: 1_000,
-            rest_ms: 500,
+            rest_ms: 200,
             ..self
         }
     }

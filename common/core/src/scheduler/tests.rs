@@ -216,6 +216,17 @@ fn a_part_under_a_lease_that_is_over_counts_for_nothing() {
 }
 
 #[test]
+fn a_part_that_another_than_the_holder_tells_of_counts_for_nothing() {
+    let mut rig = Rig::encoding(SchedulerConfig::default(), cells_of_30(), &["a", "b"]);
+    let (lease, holder, _) = rig.grants().remove(0);
+    let other = if holder == worker("a") { "b" } else { "a" };
+    rig.hand_in(other, lease, 0);
+    assert_eq!(rig.view().cells_committed, 0);
+    rig.hand_in(holder.as_str(), lease, 0);
+    assert_eq!(rig.view().cells_committed, 1);
+}
+
+#[test]
 fn a_part_that_shows_other_frames_is_refused_and_its_cell_goes_to_another_worker() {
     let mut rig = Rig::encoding(SchedulerConfig::default(), cells_of_30(), &["a", "b"]);
     let grants = rig.grants();

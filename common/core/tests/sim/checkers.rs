@@ -31,6 +31,8 @@ pub(crate) struct Checkers {
     /// Every lease that was ever granted or started.
     known: BTreeSet<LeaseId>,
     slots: BTreeMap<WorkerId, u32>,
+    /// Whose report the step was about.
+    pub(crate) speaker: Option<WorkerId>,
     pub(crate) counts: Counts,
 }
 
@@ -65,7 +67,10 @@ impl Checkers {
             }
             Event::IntakeDone { lease, .. }
             | Event::WindowDone { lease, .. }
-            | Event::Reduced { lease, .. } => self.drop_lease(*lease),
+            | Event::Reduced { lease, .. } => {
+                self.check_speaker(*lease);
+                self.drop_lease(*lease);
+            }
             Event::StitchStarted { lease } => {
                 assert!(self.known.insert(*lease), "lease {lease} is used once");
             }
@@ -132,6 +137,7 @@ impl Checkers {
     }
 
     fn committed(&mut self, id: &JobId, lease: LeaseId, summary: &PartSummary) {
+        self.check_speaker(lease);
         let cell = summary.cell;
         let (job, _, piece) = self.leases.get(&lease).expect("a commit is under a current lease");
         let Piece::Segment(segment) = piece else { panic!("a commit is under a segment lease") };
@@ -164,6 +170,15 @@ impl Checkers {
             JobOutcome::Copied { .. } | JobOutcome::Abstained { .. } | JobOutcome::Cancelled => {}
         }
         job.outcome = Some(outcome.clone());
+    }
+
+    /// A result counts only where the holder of the lease told it.
+    fn check_speaker(&self, lease: LeaseId) {
+        let holder = self.leases.get(&lease).map(|(_, holder, _)| holder);
+        assert!(
+            holder.is_some() && holder == self.speaker.as_ref(),
+            "lease {lease} is the speaker's"
+        );
     }
 
     fn drop_lease(&mut self, lease: LeaseId) {

@@ -252,8 +252,22 @@ impl World {
         self.end(index, lease, Report::Failed { failure: Box::new(failure) });
     }
 
+    /// The part of another worker that is due next, as that one would tell of it.
+    fn part_of_another(&mut self, index: usize) -> Option<(LeaseId, PartSummary)> {
+        let other = self.random.below(self.workers.len() as u64);
+        let other = usize::try_from(other).ok().filter(|other| *other != index)?;
+        let (lease, task) = self.workers[other].work.first_key_value()?;
+        let Work::Segment { brief, segment, .. } = &task.work else { return None };
+        let brief = self.truths.brief(brief);
+        let cell = brief.cells.get((segment.first.0 + task.cells_done) as usize)?;
+        Some((*lease, samples::summary(cell, brief.spec.fingerprint(), "stolen")))
+    }
+
     /// Says something untrue, of its own lease or of another's.
     fn lie(&mut self, index: usize, lease: LeaseId) {
+        if let Some((lease, summary)) = self.part_of_another(index) {
+            self.say(index, lease, Report::CellDone { summary: Box::new(summary) });
+        }
         let other = LeaseId(self.random.between(1, lease.0 + 3));
         let lease = self.random.pick(&[lease, lease, other]);
         let cell = CellIndex(u32::try_from(self.random.below(30)).expect("a small number fits"));

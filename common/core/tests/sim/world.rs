@@ -180,6 +180,8 @@ impl World {
         let Some(scheduler) = &mut self.scheduler else { return };
         self.steps += 1;
         self.trace.input(self.now, &input);
+        self.checkers.speaker =
+            if let Input::Report { worker, .. } = &input { Some(worker.clone()) } else { None };
         let mut effects = Vec::new();
         scheduler.step(Tick(self.now), input, &mut effects);
         self.trace.effects(&effects);
