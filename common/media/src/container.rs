@@ -112,7 +112,7 @@ pub fn check(
             Fate::Lost(why) => lost.push(format!("{} ({why})", named(stream))),
         }
     }
-    lost.extend(lost_beside(container, description));
+    lost.extend(lost_beside(container, description.video.rotation != 0, description.chapters));
     notes.extend(rounded(container, description));
     refuse_or_note(container, lost, allow_metadata_loss, &mut notes)?;
     Ok(notes)
@@ -207,10 +207,15 @@ pub(crate) fn times_fit(container: Container, table: &FrameTable) -> Result<(), 
             refuse_outside_ts(container, table)
         }
         Container::Mp4 | Container::Mov => match table.pts.first() {
-            Some(first) if first.0 < 0 => Err(container.cannot(format!(
-                "its first frame is shown at tick {} of {}, before zero, where players hide it; name the output .mkv",
-                first.0, table.timebase
-            ))),
+            Some(first) if first.0 < 0 => {
+                let holds = times_fit(Container::Mkv, table).is_ok();
+                let instead = if holds { "; name the output .mkv" } else { "" };
+                Err(container.cannot(format!(
+                    "its first frame is shown at tick {} of {} seconds, before zero, where players \
+                     hide it{instead}",
+                    first.0, table.timebase
+                )))
+            }
             Some(_) | None if table.timebase.den() > i32::MAX.unsigned_abs() => {
                 Err(container.cannot(format!("it has no clock of {} seconds", table.timebase)))
             }
@@ -258,14 +263,13 @@ fn refuse_outside_ts(container: Container, table: &FrameTable) -> Result<(), Med
 }
 
 /// What a container cannot say, beside streams.
-fn lost_beside(container: Container, description: &SourceDescription) -> Vec<String> {
+pub(crate) fn lost_beside(container: Container, is_turned: bool, chapters: u32) -> Vec<String> {
     let mut lost = Vec::new();
-    let holds_rotation = container.is_boxed();
-    if description.video.rotation != 0 && !holds_rotation {
-        lost.push(format!("the rotation by {} degrees", description.video.rotation));
+    if is_turned && !container.is_boxed() {
+        lost.push("the rotation".to_owned());
     }
-    if description.chapters > 0 && matches!(container, Container::Ts { .. }) {
-        lost.push(format!("{} chapters", description.chapters));
+    if chapters > 0 && matches!(container, Container::Ts { .. }) {
+        lost.push(format!("{chapters} chapters"));
     }
     lost
 }
@@ -307,7 +311,7 @@ pub(crate) fn refuse_or_note(
     let name = container.name();
     if !lost.is_empty() && !allowed {
         let list = lost.join(", ");
-        let other = if container == Container::Mkv { "another container" } else { ".mkv" };
+        let other = if container == Container::Mkv { ".mp4" } else { ".mkv" };
         return Err(container.cannot(format!(
             "{list}; name the output {other}, or leave that out with --allow-metadata-loss"
         )));

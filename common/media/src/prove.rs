@@ -1,7 +1,7 @@
 //! Proves an encoder: opens it, encodes a few moving pictures, and looks at what comes out.
 //!
 //! Owns what an encoder must do before it is offered. Refuses to believe that a codec which is built in
-//! also works: NVENC is built into most FFmpegs and opens on few machines. The pictures come back through
+//! also works: NVENC is built into most libraries and opens on few machines. The pictures come back through
 //! a software decoder, so that what is offered is known to be decodable and in order.
 
 mod ffi;

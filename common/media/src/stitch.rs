@@ -318,6 +318,7 @@ impl Rest {
 /// # Errors
 /// [`MediaError`]: what kept the source from being read, the output from being written, or the container
 /// from holding a stream.
+#[expect(clippy::too_many_arguments, reason = "both ends, their names, and what is said of it")]
 pub fn copy_through(
     source: Arc<dyn ReadAt>,
     source_name: &str,

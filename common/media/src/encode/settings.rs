@@ -117,6 +117,9 @@ fn x264(spec: &EncodeSpec) -> Vec<(&'static str, String)> {
     options
 }
 
+/// HEVC codes both fields of an interlaced picture as one frame, and the container says their order:
+/// x265's `interlace` would say that each picture is a field, and its `pic-struct` announces messages that
+/// it then does not write.
 fn x265(spec: &EncodeSpec) -> Vec<(&'static str, String)> {
     // The pools and what hangs on them (wavefronts, lookahead slices) change pictures or headers;
     // `info` would write the version and all settings into every cell.
@@ -134,12 +137,6 @@ fn x265(spec: &EncodeSpec) -> Vec<(&'static str, String)> {
     ]
     .map(|(name, value)| (name, value.to_owned()))
     .into();
-    match order(spec) {
-        Order::Progressive => {}
-        // Both fields in one picture (D.3.3); `interlace` would say that each picture is a field.
-        Order::TopFirst => own.push(("pic-struct", "3".to_owned())),
-        Order::BottomFirst => own.push(("pic-struct", "4".to_owned())),
-    }
     if let Some(display) = mastering(spec) {
         own.push(("master-display", display));
     }

@@ -149,7 +149,8 @@ mod tests {
         }
 
         fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
-            let rest = &self.0[usize::try_from(offset).unwrap().min(self.0.len())..];
+            let start = usize::try_from(offset).unwrap_or(usize::MAX).min(self.0.len());
+            let rest = &self.0[start..];
             let count = rest.len().min(buffer.len());
             buffer[..count].copy_from_slice(&rest[..count]);
             Ok(count)

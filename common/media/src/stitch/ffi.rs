@@ -404,6 +404,23 @@ pub(super) fn timing(input: &Input, index: usize) -> Option<Timing> {
     })
 }
 
+/// Whether the source asks for stream `index` to be turned when it is shown.
+pub(super) fn is_turned(input: &Input, index: usize) -> bool {
+    const UPRIGHT: [i32; 9] = [1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30];
+    let Some(stream) = source_stream(input, index) else { return false };
+    let mut size = 0;
+    // SAFETY: the stream lives; null where there is no such side data.
+    let matrix = unsafe {
+        ffi::av_stream_get_side_data(
+            stream,
+            ffi::AVPacketSideDataType::AV_PKT_DATA_DISPLAYMATRIX,
+            &raw mut size,
+        )
+    };
+    let matrix = bytes(matrix, c_int::try_from(size).unwrap_or(0));
+    !matrix.is_empty() && matrix != UPRIGHT.map(i32::to_ne_bytes).concat()
+}
+
 /// Samples in a packet of sound of stream `index`; 0 where that is not known.
 pub(super) fn samples_in(input: &Input, index: usize, bytes: usize) -> c_int {
     let Some(stream) = source_stream(input, index) else { return 0 };

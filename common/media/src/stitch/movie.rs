@@ -13,7 +13,7 @@ use super::boxes::{self, Kind};
 use super::ffi::{self, Muxer, NO_STAMP, On, Stamps, Timing};
 use super::sink::Shared;
 use super::tags;
-use crate::container::{Container, Fate, fate, refuse_or_note};
+use crate::container::{self, Container, Fate, fate, refuse_or_note};
 use crate::error::{MediaError, Words};
 use crate::input::Input;
 
@@ -191,7 +191,7 @@ struct Setup {
 
 impl Setup {
     fn add_streams(&mut self, plan: &Plan<'_>) -> Result<(), MediaError> {
-        let mut lost = Vec::new();
+        let mut lost = lost_beside(plan);
         for index in 0..plan.input.context().streams().len() {
             let place = if index == plan.video {
                 Some(self.add_video(plan)?)
@@ -309,6 +309,12 @@ impl Setup {
             (Ok(()), None) => Ok(tags.after),
         }
     }
+}
+
+/// What the container cannot say of the source, beside streams.
+fn lost_beside(plan: &Plan<'_>) -> Vec<String> {
+    let input = plan.input.context();
+    container::lost_beside(plan.container, ffi::is_turned(input, plan.video), input.nb_chapters())
 }
 
 /// Options of the muxer.

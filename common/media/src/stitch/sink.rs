@@ -120,7 +120,8 @@ mod tests {
 
     impl PartSink for Kept {
         fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-            self.0.lock().unwrap().push((offset, bytes.len()));
+            let mut kept = self.0.lock().map_err(|_poisoned| io::ErrorKind::Other)?;
+            kept.push((offset, bytes.len()));
             Ok(())
         }
 

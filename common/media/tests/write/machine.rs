@@ -201,8 +201,11 @@ fn fill<S>(plane: PlaneMut<'_, S>, rest: &mut &[u8], one: impl Fn(&[u8]) -> S, b
     }
 }
 
+/// A part: its manifest and its bytes.
+pub(crate) type Part = (PartManifest, Vec<u8>);
+
 /// Encodes the cells of a job; gives their parts in order.
-pub(crate) fn encode(job: &Job) -> Vec<(PartManifest, Vec<u8>)> {
+pub(crate) fn encode(job: &Job) -> Vec<Part> {
     let mut frames = frames(job).into_iter();
     job.brief.cells.iter().map(|cell| encode_cell(job, cell, &mut frames)).collect()
 }
@@ -212,7 +215,7 @@ pub(crate) fn encode_cell(
     job: &Job,
     cell: &Cell,
     frames: &mut dyn Iterator<Item = VideoFrame>,
-) -> (PartManifest, Vec<u8>) {
+) -> Part {
     let spec = &job.brief.spec;
     let mut encoder = CellEncoder::open(spec, None).unwrap().starting_at(cell.frames.start);
     let extradata = encoder.extradata().to_vec();
@@ -241,7 +244,7 @@ pub(crate) fn encode_cell(
 }
 
 /// Parts that are all there.
-pub(crate) struct Ready(pub(crate) std::vec::IntoIter<(PartManifest, Vec<u8>)>);
+pub(crate) struct Ready(pub(crate) std::vec::IntoIter<Part>);
 
 impl Parts for Ready {
     fn next(&mut self) -> Result<Option<StitchPart>, MediaError> {
@@ -253,7 +256,7 @@ impl Parts for Ready {
 /// Stitches parts of a job into `output`.
 pub(crate) fn join(
     job: &Job,
-    parts: Vec<(PartManifest, Vec<u8>)>,
+    parts: Vec<Part>,
     output: &Path,
     allow_metadata_loss: bool,
 ) -> Result<Stitched, StitchError> {

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 
 use cleanplate_media::error::MediaError;
 use cleanplate_media::stitch::{StitchJob, copy_through, stitch};
-use cleanplate_types::encode::Quality;
-use cleanplate_types::part::PartManifest;
+use cleanplate_types::encode::{EncoderName, Quality};
+use cleanplate_types::source::FieldOrder;
 
 use crate::clips::{make, packet_hashes, packets, probe, shown};
-use crate::machine::{OnDisk, Ready, ToDisk, encode, join, plan};
+use crate::machine::{OnDisk, Part, Ready, ToDisk, encode, join, plan};
 
 /// Encodes `clip` bit-exactly in cells of 20 frames and stitches them as `name`; insists on frames and
 /// times; returns the output and the notes.
@@ -233,6 +233,9 @@ fn quality_of_an_encoder_goes_through_cells() {
     assert_ne!(packet_hashes(&clip, "v"), packet_hashes(&output, "v"));
 }
 
+/// What makes good parts wrong.
+type Change<'a> = &'a dyn Fn(&mut Vec<Part>);
+
 #[test]
 fn a_wrong_part_is_refused_and_its_cell_named() {
     let folder = tempfile::tempdir().unwrap();
@@ -240,7 +243,7 @@ fn a_wrong_part_is_refused_and_its_cell_named() {
     let job = plan(&clip, 20, |_| {});
     let good = encode(&job);
     let output = folder.path().join("out.mp4");
-    let refusal = |change: &dyn Fn(&mut Vec<(PartManifest, Vec<u8>)>)| {
+    let refusal = |change: Change<'_>| {
         let mut parts = good.clone();
         change(&mut parts);
         let error = join(&job, parts, &output, false).unwrap_err();
@@ -248,12 +251,12 @@ fn a_wrong_part_is_refused_and_its_cell_named() {
         (error.cell.map(|cell| cell.0), error.to_string())
     };
     let last = u32::try_from(good.len() - 1).unwrap();
-    let cases: [(u32, &str, &dyn Fn(&mut Vec<(PartManifest, Vec<u8>)>)); 8] = [
+    let cases: [(u32, &str, Change<'_>); 8] = [
         (1, "its bytes are not those", &|parts| parts[1].1[40] ^= 1),
         (1, "bytes, its manifest says", &|parts| parts[1].1.truncate(100)),
         (0, "part of cell 1", &|parts| parts.swap(0, 1)),
         (2, "parameter sets", &|parts| parts[2].0.extradata.push(0)),
-        (2, "packets for", &|parts| drop(parts[2].0.packets.pop())),
+        (2, "packets for", &|parts| parts[2].0.packets.truncate(3)),
         (1, "key frame", &|parts| parts[1].0.packets[0].key = false),
         (1, "times of the table", &|parts| parts[1].0.packets[3].pts.0 += 1),
         (last, "there is none", &|parts| drop(parts.pop())),
@@ -350,4 +353,22 @@ fn a_copy_has_every_packet_and_says_why_it_is_one() {
         let told = tags.contains("cleanplate 1.2.3, copied unchanged: nothing to remove");
         assert!(told || name == "a.ts", "{name}: {tags}");
     }
+}
+
+#[test]
+fn interlaced_video_goes_bit_exactly_through_hevc_and_says_its_field_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let recipe = "-f lavfi -i testsrc2=s=320x192:r=50:d=1 -vf interlace=scan=tff \
+        -pix_fmt yuv420p -c:v mpeg2video -flags +ildct+ilme -top 1 -q:v 3";
+    let clip = make(folder.path(), "a.mov", recipe);
+    let job = plan(&clip, 10, |spec| spec.encoder.name = EncoderName::Libx265);
+    assert_eq!(job.brief.spec.field_order, FieldOrder::TopFirst, "the clip is as it should be");
+    let output = folder.path().join("out.mov");
+    join(&job, encode(&job), &output, false).unwrap();
+    assert_eq!(shown(&clip), shown(&output));
+    let order = probe(&output, "-select_streams v -show_entries stream=field_order");
+    assert_eq!(order, "field_order=tt");
+    let mkv = folder.path().join("out.mkv");
+    join(&job, encode(&job), &mkv, false).unwrap();
+    assert_eq!(probe(&mkv, "-select_streams v -show_entries stream=field_order"), order);
 }
