@@ -227,11 +227,12 @@ fn rotation_fields_and_other_streams_are_described() {
         "libx264",
     ]);
     options.extend(["-vf", "setfield=tff", "-flags", "+ildct+ilme"]);
-    options.extend(["-metadata:s:a:0", "language=deu"]);
+    options.extend(["-metadata:s:a:0", "language=deu", "-timecode", "01:00:00:00"]);
     let fields = clips.run("fields.mp4", &options);
     let description = scanned(&fields).unwrap().description;
     assert_eq!(description.video.field_order, FieldOrder::TopFirst);
-    assert_eq!(description.streams.len(), 2);
+    assert_eq!(description.streams.len(), 3);
+    assert_eq!(description.streams[2].codec, "tmcd", "the container's own name of it");
     assert_eq!(description.streams[1].language.as_deref(), Some("deu"));
     // The matrix of a phone held upright, where the track header has it.
     let mut bytes = std::fs::read(&fields).unwrap();
