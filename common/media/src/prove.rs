@@ -226,7 +226,8 @@ mod tests {
 
     #[test]
     fn nvenc_without_a_card_says_why_in_the_librarys_words() {
-        let error = prove(EncoderName::H264Nvenc, Some(0)).unwrap_err();
+        // A machine that has NVENC proves it instead.
+        let Err(error) = prove(EncoderName::H264Nvenc, Some(0)) else { return };
         let MediaError::Encode { encoder, words, .. } = &error else { panic!("{error}") };
         assert_eq!(encoder, "h264_nvenc");
         assert!(!words.lines.is_empty(), "{error}");

@@ -7,8 +7,10 @@ mod boxes;
 mod clock;
 mod ffi;
 mod join;
+mod lane;
 mod movie;
 mod sink;
+mod stream;
 mod tags;
 
 use std::sync::Arc;
@@ -180,13 +182,13 @@ fn video_of<'a>(
     job: &'a StitchJob<'_>,
     container: Container,
     extradata: &'a [u8],
-) -> ffi::Video<'a> {
+) -> stream::Video<'a> {
     let spec = &job.brief.spec;
     let signed =
         |(num, den): (u32, u32)| (i32::try_from(num).unwrap_or(0), i32::try_from(den).unwrap_or(1));
     let is_hevc = OutputCodec::from(spec.encoder.name) == OutputCodec::Hevc;
     let format = &spec.layout.name;
-    ffi::Video {
+    stream::Video {
         is_hevc,
         size: (spec.width, spec.height),
         format,
@@ -195,10 +197,10 @@ fn video_of<'a>(
         sample_aspect: signed(spec.sample_aspect),
         reorder_frames: spec.reorder_frames,
         field_order: match spec.field_order {
-            FieldOrder::Unknown => ffi::FieldOrder::Unknown,
-            FieldOrder::Progressive => ffi::FieldOrder::Progressive,
-            FieldOrder::TopFirst => ffi::FieldOrder::TopFirst,
-            FieldOrder::BottomFirst => ffi::FieldOrder::BottomFirst,
+            FieldOrder::Unknown => stream::FieldOrder::Unknown,
+            FieldOrder::Progressive => stream::FieldOrder::Progressive,
+            FieldOrder::TopFirst => stream::FieldOrder::TopFirst,
+            FieldOrder::BottomFirst => stream::FieldOrder::BottomFirst,
         },
         full_range: spec.layout.full_range,
         mastering: spec.mastering.as_deref().and_then(|numbers| numbers.try_into().ok()),
@@ -301,7 +303,7 @@ impl Rest {
     ) -> Result<(), MediaError> {
         while let Some(mut packet) = self.waiting.take() {
             if let (Some((until, clock)), Some((due, own))) = (until, movie.due(&packet))
-                && !ffi::is_before(due, own, until, clock)
+                && !lane::ffi::is_before(due, own, until, clock)
             {
                 self.waiting = Some(packet);
                 return Ok(());

@@ -10,8 +10,10 @@ use ffmpeg_next as libav;
 use libav::format::context::StreamIo;
 
 use super::boxes::{self, Kind};
-use super::ffi::{self, Muxer, NO_STAMP, On, Stamps, Timing};
+use super::ffi::{Muxer, On, Stamps};
+use super::lane::{self, Lane, movie_clock};
 use super::sink::Shared;
+use super::stream;
 use super::tags;
 use crate::container::{self, Container, Fate, fate, refuse_or_note};
 use crate::error::{MediaError, Words};
@@ -26,7 +28,7 @@ pub(super) type Clock = (i32, i32);
 /// What happens to the source's video stream.
 pub(super) enum VideoStream<'a> {
     /// It is replaced.
-    Replaced(ffi::Video<'a>),
+    Replaced(stream::Video<'a>),
     /// It is copied like every other.
     Copied,
 }
@@ -42,22 +44,6 @@ pub(super) struct Plan<'a> {
     pub(super) allow_metadata_loss: bool,
     /// The record of what was done.
     pub(super) record: String,
-}
-
-/// The way of one stream of the source into the movie.
-struct Lane {
-    place: usize,
-    timing: Timing,
-    to: Clock,
-    is_sound: bool,
-    /// Whether the source's container has decoding timestamps.
-    has_decoding_times: bool,
-    /// The decoding timestamp written last, in ticks of the movie's stream.
-    last: Option<i64>,
-    /// libav's state of sound on a finer clock.
-    sound: i64,
-    /// Packets whose decoding timestamp had to be moved to rise.
-    moved: u64,
 }
 
 /// A movie whose header is written.
@@ -95,7 +81,12 @@ impl Movie {
         let place =
             video.ok_or_else(|| MediaError::Internal("the movie has no video".to_owned()))?;
         let clock = muxer.timebase(place);
-        let lanes = lanes(&plan, &mut muxer, &places);
+        let replaced = matches!(plan.stream, VideoStream::Replaced(_)).then_some(plan.video);
+        let lane = |(index, place): (usize, &Option<usize>)| {
+            let place = place.filter(|_| Some(index) != replaced)?;
+            Lane::open(plan.input, index, place, muxer.timebase(place))
+        };
+        let lanes: Vec<_> = places.iter().enumerate().map(lane).collect();
         let copied = |index: usize| lanes.get(index).is_some_and(Option::is_some);
         plan.input.keep(&copied);
         Ok(Self { muxer, sink, lanes, video: (place, clock), carried, notes })
@@ -121,7 +112,7 @@ impl Movie {
                 to.0, to.1, clock.0, clock.1
             )));
         };
-        let duration = ffi::rescale(duration, clock, to);
+        let duration = lane::ffi::rescale(duration, clock, to);
         let stamps = Stamps { pts: Some(pts), dts: Some(dts), duration };
         let written = self.muxer.write(place, packet, stamps);
         self.told(written, "writing the video")
@@ -226,7 +217,7 @@ impl Setup {
         lost: &mut Vec<String>,
     ) -> Result<Option<usize>, MediaError> {
         let (Some(facts), Some(timing)) =
-            (plan.input.facts(index), ffi::timing(plan.input.context(), index))
+            (plan.input.facts(index), lane::ffi::timing(plan.input.context(), index))
         else {
             return Ok(None);
         };
@@ -314,7 +305,11 @@ impl Setup {
 /// What the container cannot say of the source, beside streams.
 fn lost_beside(plan: &Plan<'_>) -> Vec<String> {
     let input = plan.input.context();
-    container::lost_beside(plan.container, ffi::is_turned(input, plan.video), input.nb_chapters())
+    container::lost_beside(
+        plan.container,
+        stream::ffi::is_turned(input, plan.video),
+        input.nb_chapters(),
+    )
 }
 
 /// Options of the muxer.
@@ -332,120 +327,6 @@ fn options(plan: &Plan<'_>, tags_by_name: bool) -> Vec<(&'static str, String)> {
             ("mpegts_copyts", "1".to_owned()),
             ("mpegts_m2ts_mode", u8::from(timed).to_string()),
         ],
-    }
-}
-
-/// Ticks a second of an MP4's movie clock: the usual 1000, or what makes the start of every stream a whole
-/// number of ticks, since late starts are written on this clock.
-fn movie_clock(plan: &Plan<'_>) -> u32 {
-    const USUAL: u64 = 1000;
-    let mut ticks = USUAL;
-    for (index, stream) in plan.input.context().streams().enumerate() {
-        let (start, base) = (stream.start_time(), stream.time_base());
-        let (num, den) = (i64::from(base.numerator()), i64::from(base.denominator()));
-        if start == i64::MIN || start <= 0 || den <= 0 {
-            continue;
-        }
-        // The start in seconds is `start * num / den`: its reduced denominator must divide the clock.
-        let over = start.unsigned_abs().saturating_mul(num.unsigned_abs());
-        let under = den.unsigned_abs() / gcd(over, den.unsigned_abs());
-        let common = ticks / gcd(ticks, under) * under;
-        if u32::try_from(common).is_ok_and(|common| i32::try_from(common).is_ok()) {
-            ticks = common;
-        } else if index == plan.video {
-            // The video's start is never rounded; a sound's is, by less than its own sample.
-            ticks = under;
-        }
-    }
-    u32::try_from(ticks).unwrap_or(1000)
-}
-
-const fn gcd(one: u64, other: u64) -> u64 {
-    if other == 0 { one } else { gcd(other, one % other) }
-}
-
-fn lanes(plan: &Plan<'_>, muxer: &mut Muxer, places: &[Option<usize>]) -> Vec<Option<Lane>> {
-    let replaced = matches!(plan.stream, VideoStream::Replaced(_));
-    let has_decoding_times = !plan.input.container().contains("matroska");
-    let lane = |(index, place): (usize, &Option<usize>)| {
-        let place = (*place)?;
-        if replaced && index == plan.video {
-            return None;
-        }
-        let timing = ffi::timing(plan.input.context(), index)?;
-        let kind = plan.input.facts(index)?.kind;
-        Some(Lane {
-            place,
-            timing,
-            to: muxer.timebase(place),
-            is_sound: kind == cleanplate_types::source::StreamKind::Audio,
-            has_decoding_times,
-            last: None,
-            sound: NO_STAMP,
-            moved: 0,
-        })
-    };
-    places.iter().enumerate().map(lane).collect()
-}
-
-impl Lane {
-    /// The stamps of a packet on the movie's clock.
-    fn stamps(&mut self, input: &Input, index: usize, packet: &libav::Packet) -> Stamps {
-        let from = self.timing.timebase;
-        let duration = ffi::rescale(packet.duration(), from, self.to);
-        if self.timing.reorders {
-            return self.reordered(packet, duration);
-        }
-        let own = packet.dts().or_else(|| packet.pts());
-        let shown = packet.pts().or(own);
-        let mut dts = own.map(|own| self.on_movie_clock(input, index, packet, own));
-        let mut pts = match (own, dts, shown) {
-            // Sound has one stamp: both stay together on the finer clock.
-            (Some(own), Some(dts), Some(shown)) if own == shown => Some(dts),
-            (_, _, shown) => shown.map(|shown| ffi::rescale(shown, from, self.to)),
-        };
-        if let (Some(last), Some(this)) = (self.last, dts)
-            && this <= last
-        {
-            // A muxer takes rising times only.
-            self.moved += 1;
-            dts = Some(last + 1);
-            pts = pts.map(|pts| pts.max(last + 1));
-        }
-        self.last = dts.or(self.last);
-        Stamps { pts, dts, duration }
-    }
-
-    /// The stamps of a packet of pictures that are coded in another order than shown: when they are shown
-    /// is never touched. Where the container has no decoding times (the demuxer's are guesses, which need
-    /// not rise), libav finds some from the order.
-    fn reordered(&mut self, packet: &libav::Packet, duration: i64) -> Stamps {
-        let on_movie = |stamp: i64| ffi::rescale(stamp, self.timing.timebase, self.to);
-        let dts = packet.dts().filter(|_| self.has_decoding_times).map(on_movie);
-        Stamps { pts: packet.pts().map(on_movie), dts, duration }
-    }
-
-    fn on_movie_clock(
-        &mut self,
-        input: &Input,
-        index: usize,
-        packet: &libav::Packet,
-        stamp: i64,
-    ) -> i64 {
-        let from = self.timing.timebase;
-        let is_finer =
-            i64::from(self.to.1) * i64::from(from.0) > i64::from(from.1) * i64::from(self.to.0);
-        if !(self.is_sound && is_finer && self.timing.sample_rate > 0) {
-            return ffi::rescale(stamp, from, self.to);
-        }
-        let samples = ffi::samples_in(input.context(), index, packet.size());
-        ffi::rescale_sound(
-            (from, self.to),
-            self.timing.sample_rate,
-            stamp,
-            samples,
-            &mut self.sound,
-        )
     }
 }
 

@@ -6,5 +6,6 @@
 mod clips;
 mod container;
 mod encode;
+mod faults;
 mod machine;
 mod stitch;

@@ -1,0 +1,147 @@
+//! The way of a stream of the source into the movie: its packets' timestamps on the movie's clocks.
+//!
+//! Owns the one rule that a packet of another stream than the video is moved to the nearest tick, and
+//! only as far as a muxer needs rising times. Refuses to touch when a reordered picture is shown.
+
+pub(super) mod ffi;
+
+use cleanplate_types::source::StreamKind;
+use ffmpeg_next as libav;
+
+use super::ffi::Stamps;
+use super::movie::{Clock, Plan};
+use crate::input::Input;
+
+/// What is needed of a stream of the source to keep its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Timing {
+    pub(super) timebase: (i32, i32),
+    /// Samples a second; 0 where it is no sound.
+    pub(super) sample_rate: i32,
+    /// Whether pictures may be shown in another order than they are coded.
+    pub(super) reorders: bool,
+    /// Whether the demuxer keeps it to itself (chapters that it has read already).
+    pub(super) is_internal: bool,
+    /// The sample entry or the like.
+    pub(super) tag: [u8; 4],
+}
+
+/// The way of one stream of the source into the movie.
+pub(super) struct Lane {
+    pub(super) place: usize,
+    pub(super) timing: Timing,
+    to: Clock,
+    is_sound: bool,
+    /// Whether the source's container has decoding timestamps.
+    has_decoding_times: bool,
+    /// The decoding timestamp written last, in ticks of the movie's stream.
+    last: Option<i64>,
+    /// libav's state of sound on a finer clock.
+    sound: i64,
+    /// Packets whose decoding timestamp had to be moved to rise.
+    pub(super) moved: u64,
+}
+
+impl Lane {
+    /// The way of stream `index` of the source to `place` in the movie, whose clock there is `to`.
+    pub(super) fn open(input: &Input, index: usize, place: usize, to: Clock) -> Option<Self> {
+        Some(Self {
+            place,
+            timing: ffi::timing(input.context(), index)?,
+            to,
+            is_sound: input.facts(index)?.kind == StreamKind::Audio,
+            has_decoding_times: !input.container().contains("matroska"),
+            last: None,
+            sound: ffi::NO_STAMP,
+            moved: 0,
+        })
+    }
+
+    /// The stamps of a packet on the movie's clock.
+    pub(super) fn stamps(&mut self, input: &Input, index: usize, packet: &libav::Packet) -> Stamps {
+        let from = self.timing.timebase;
+        let duration = ffi::rescale(packet.duration(), from, self.to);
+        if self.timing.reorders {
+            return self.reordered(packet, duration);
+        }
+        let own = packet.dts().or_else(|| packet.pts());
+        let shown = packet.pts().or(own);
+        let mut dts = own.map(|own| self.on_movie_clock(input, index, packet, own));
+        let mut pts = match (own, dts, shown) {
+            // Sound has one stamp: both stay together on the finer clock.
+            (Some(own), Some(dts), Some(shown)) if own == shown => Some(dts),
+            (_, _, shown) => shown.map(|shown| ffi::rescale(shown, from, self.to)),
+        };
+        if let (Some(last), Some(this)) = (self.last, dts)
+            && this <= last
+        {
+            // A muxer takes rising times only.
+            self.moved += 1;
+            dts = Some(last + 1);
+            pts = pts.map(|pts| pts.max(last + 1));
+        }
+        self.last = dts.or(self.last);
+        Stamps { pts, dts, duration }
+    }
+
+    /// The stamps of a packet of pictures that are coded in another order than shown: when they are shown
+    /// is never touched. Where the container has no decoding times (the demuxer's are guesses, which need
+    /// not rise), libav finds some from the order.
+    fn reordered(&mut self, packet: &libav::Packet, duration: i64) -> Stamps {
+        let on_movie = |stamp: i64| ffi::rescale(stamp, self.timing.timebase, self.to);
+        let dts = packet.dts().filter(|_| self.has_decoding_times).map(on_movie);
+        Stamps { pts: packet.pts().map(on_movie), dts, duration }
+    }
+
+    fn on_movie_clock(
+        &mut self,
+        input: &Input,
+        index: usize,
+        packet: &libav::Packet,
+        stamp: i64,
+    ) -> i64 {
+        let from = self.timing.timebase;
+        let is_finer =
+            i64::from(self.to.1) * i64::from(from.0) > i64::from(from.1) * i64::from(self.to.0);
+        if !(self.is_sound && is_finer && self.timing.sample_rate > 0) {
+            return ffi::rescale(stamp, from, self.to);
+        }
+        let samples = ffi::samples_in(input.context(), index, packet.size());
+        ffi::rescale_sound(
+            (from, self.to),
+            self.timing.sample_rate,
+            stamp,
+            samples,
+            &mut self.sound,
+        )
+    }
+}
+
+/// Ticks a second of an MP4's movie clock: the usual 1000, or what makes the start of every stream a whole
+/// number of ticks, since late starts are written on this clock.
+pub(super) fn movie_clock(plan: &Plan<'_>) -> u32 {
+    const USUAL: u64 = 1000;
+    let mut ticks = USUAL;
+    for (index, stream) in plan.input.context().streams().enumerate() {
+        let (start, base) = (stream.start_time(), stream.time_base());
+        let (num, den) = (i64::from(base.numerator()), i64::from(base.denominator()));
+        if start == i64::MIN || start <= 0 || den <= 0 {
+            continue;
+        }
+        // The start in seconds is `start * num / den`: its reduced denominator must divide the clock.
+        let over = start.unsigned_abs().saturating_mul(num.unsigned_abs());
+        let under = den.unsigned_abs() / gcd(over, den.unsigned_abs());
+        let common = ticks / gcd(ticks, under) * under;
+        if u32::try_from(common).is_ok_and(|common| i32::try_from(common).is_ok()) {
+            ticks = common;
+        } else if index == plan.video {
+            // The video's start is never rounded; a sound's is, by less than its own sample.
+            ticks = under;
+        }
+    }
+    u32::try_from(ticks).unwrap_or(1000)
+}
+
+const fn gcd(one: u64, other: u64) -> u64 {
+    if other == 0 { one } else { gcd(other, one % other) }
+}

@@ -1,0 +1,34 @@
+//! What the streams of a movie are: parameters, side data, what is taken over from the source.
+//!
+//! Owns the description of the video. Refuses everything that has to do with packets.
+
+pub(super) mod ffi;
+
+/// What the video stream of a movie is, beside what it takes from the source's.
+pub(super) struct Video<'a> {
+    pub(super) is_hevc: bool,
+    pub(super) size: (u32, u32),
+    /// libav's name of the pixel format.
+    pub(super) format: &'a str,
+    pub(super) timebase: (i32, i32),
+    pub(super) extradata: &'a [u8],
+    pub(super) sample_aspect: (i32, i32),
+    pub(super) reorder_frames: u8,
+    /// libav's numbering of field orders.
+    pub(super) field_order: FieldOrder,
+    /// Whether samples span the whole range.
+    pub(super) full_range: bool,
+    pub(super) mastering: Option<[(i32, i32); 10]>,
+    pub(super) light_level: Option<(u32, u32)>,
+    /// The sample entry that players of Apple want for HEVC, in containers of boxes.
+    pub(super) tag: Option<[u8; 4]>,
+}
+
+/// Field order of a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FieldOrder {
+    Progressive,
+    TopFirst,
+    BottomFirst,
+    Unknown,
+}
