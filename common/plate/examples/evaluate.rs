@@ -6,7 +6,7 @@
 //! picture a case: with the overlay, then filled.
 
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use cleanplate_plate::fill::Filler;
@@ -42,24 +42,25 @@ fn main() -> Result<(), Failure> {
     let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|part| name.contains(part));
     let work = std::env::temp_dir().join(format!("cleanplate-evaluate-{}", std::process::id()));
     std::fs::create_dir_all(&work)?;
-    for clip in ["bikes_640x272_h264.mp4", "bbb_720p_h264_aac.mp4", "bbb_720p_vp8_vorbis.webm"] {
-        let path = Path::new(&root).join("clean").join(clip);
-        let clean = decode(&path)?;
-        for (kind, filter) in overlays(&clean) {
-            let name = format!("{clip} {kind}");
+    for path in files(&Path::new(&root).join("clean"))? {
+        let name = path.file_name().unwrap_or_default().display().to_string();
+        let size = size(&path)?;
+        let mut clean = None;
+        for (kind, filter) in overlays(size) {
+            let name = format!("{name} {kind}");
             if is_wanted(&name) {
-                let (burned, truth) = burn(&path, &clean, &filter, &work)?;
-                println!("{name:48} {}", judge(&burned, &clean, &truth)?);
+                if clean.is_none() {
+                    clean = Some(decode(&path)?);
+                }
+                let Some(clean) = &clean else { continue };
+                let (burned, truth) = burn(&path, clean, &filter, &work)?;
+                println!("{name:48} {}", judge(&burned, clean, &truth)?);
                 write_still(stills, &name, &burned)?;
             }
         }
     }
     for folder in ["clean", "overlay"] {
-        let mut paths: Vec<_> = std::fs::read_dir(Path::new(&root).join(folder))?
-            .map(|entry| entry.map(|entry| entry.path()))
-            .collect::<Result<_, _>>()?;
-        paths.sort();
-        for path in paths {
+        for path in files(&Path::new(&root).join(folder))? {
             let name = format!("{folder}/{}", path.file_name().unwrap_or_default().display());
             if is_wanted(&name) {
                 let clip = decode(&path)?;
@@ -72,9 +73,20 @@ fn main() -> Result<(), Failure> {
     Ok(())
 }
 
-/// Filters that draw an overlay on input 0 from a white-on-black input made beside it.
-fn overlays(clip: &Clip) -> Vec<(&'static str, String)> {
-    let (w, h) = (clip.width, clip.height);
+/// The files of a folder, in order; none where there is no such folder.
+fn files(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+    if !folder.is_dir() {
+        return Ok(Vec::new());
+    }
+    let mut paths: Vec<_> = std::fs::read_dir(folder)?
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<Result<_, _>>()?;
+    paths.sort();
+    Ok(paths)
+}
+
+/// Filters that draw an overlay.
+fn overlays((w, h): (u32, u32)) -> Vec<(&'static str, String)> {
     let (lw, lh) = (w * 18 / 100 / 2 * 2, h * 14 / 100 / 2 * 2);
     let (x, y) = (w - lw - w / 25, h / 18);
     let badge = |alpha: &str| {
@@ -91,7 +103,16 @@ fn overlays(clip: &Clip) -> Vec<(&'static str, String)> {
         )
     };
     let font = h / 12;
+    let logo = concat!(env!("CARGO_MANIFEST_DIR"), "/../../assets/demo/logo.png");
     vec![
+        ("demo", format!("movie={logo}[logo];[in][logo]overlay=x=W-w-24:y=20")),
+        (
+            "timestamp",
+            format!(
+                "drawtext=text='%{{pts\\:hms}}':fontsize={font}:fontcolor=white:\
+                 box=1:boxcolor=black:boxborderw=6:x=w/20:y=h*0.85"
+            ),
+        ),
         ("opaque", badge("1")),
         ("grey", format!("drawbox=x={x}:y={y}:w={lw}:h={lh}:c=0x808080@1:t=fill")),
         ("semi45 badge", badge("0.45")),
@@ -128,9 +149,10 @@ fn burn(
     let size = format!("{}x{}", clean.width, clean.height);
     let mut truth = vec![false; (clean.width * clean.height) as usize];
     for colour in ["black", "white"] {
-        let source = format!("color={colour}:s={size}:d=0.04:r=25,format=yuv420p,{filter}");
+        let source = format!("color={colour}:s={size}:d=0.04:r=25,format=yuv420p");
         let out = ffmpeg()
-            .args(["-f", "lavfi", "-i", &source, "-frames:v", "1", "-f", "rawvideo"])
+            .args(["-f", "lavfi", "-i", &source, "-vf", filter, "-frames:v", "1"])
+            .args(["-f", "rawvideo"])
             .args(["-pix_fmt", "yuv420p", "-"])
             .stderr(Stdio::inherit())
             .output()?;
@@ -307,7 +329,8 @@ fn ffmpeg() -> Command {
     command
 }
 
-fn decode(path: &Path) -> Result<Clip, Failure> {
+/// Width and height of the video.
+fn size(path: &Path) -> Result<(u32, u32), Failure> {
     let probe = Command::new("ffprobe")
         .args(["-v", "fatal", "-select_streams", "v:0", "-of", "csv=p=0"])
         .args(["-show_entries", "stream=width,height"])
@@ -315,7 +338,11 @@ fn decode(path: &Path) -> Result<Clip, Failure> {
         .output()?;
     let text = String::from_utf8(probe.stdout)?;
     let mut numbers = text.split([',', '\n']).filter_map(|part| part.trim().parse::<u32>().ok());
-    let (width, height) = numbers.next().zip(numbers.next()).ok_or("no video stream")?;
+    Ok(numbers.next().zip(numbers.next()).ok_or("no video stream")?)
+}
+
+fn decode(path: &Path) -> Result<Clip, Failure> {
+    let (width, height) = size(path)?;
     let out = ffmpeg()
         .args(["-noautorotate", "-i"])
         .arg(path)

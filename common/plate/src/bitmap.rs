@@ -120,6 +120,12 @@ impl Bitmap {
         }
     }
 
+    pub(crate) fn remove(&mut self, other: &Self) {
+        for (cell, less) in self.cells.iter_mut().zip(&other.cells) {
+            *cell &= !less;
+        }
+    }
+
     /// Every place at most `radius` rows and columns away from one of the set.
     pub(crate) fn dilated(&self, radius: usize) -> Self {
         let mut rows = Self::empty(self.width, self.height);
@@ -204,6 +210,27 @@ impl Bitmap {
             let row = y * self.width;
             self.cells[row + span.left..row + span.right.min(self.width)].fill(true);
         }
+    }
+
+    /// The set, and every place of `ground` that it reaches by way of others of them (diagonals
+    /// connect).
+    pub(crate) fn spread_in(&self, ground: &Self) -> Self {
+        let (width, height) = (self.width, self.height);
+        let mut reached = self.clone();
+        let mut queue: VecDeque<usize> =
+            (0..self.cells.len()).filter(|place| self.cells[*place]).collect();
+        while let Some(place) = queue.pop_front() {
+            let (x, y) = (place % width, place / width);
+            let columns = x.saturating_sub(1)..(x + 2).min(width);
+            let rows = y.saturating_sub(1)..(y + 2).min(height);
+            for place in rows.flat_map(|y| columns.clone().map(move |x| y * width + x)) {
+                if ground.cells[place] && !reached.cells[place] {
+                    reached.cells[place] = true;
+                    queue.push_back(place);
+                }
+            }
+        }
+        reached
     }
 
     /// The rectangles around the connected parts (diagonals connect), in rising order.

@@ -201,21 +201,27 @@ impl Filler {
     fn plane_work(&self, plane: u8, active: &[usize]) -> PlaneWork {
         let (width, height) = self.layout.plane_size(plane, self.plan.width, self.plan.height);
         let mut hole = Bitmap::empty(width as usize, height as usize);
+        for overlay in self.active(active, Fill::Membrane) {
+            self.cover(plane, overlay, &mut hole);
+        }
+        // Where overlays meet, each sample is one's alone: a hole's, then the first overlay's.
+        let mut taken = hole.clone();
         let mut blocks = Vec::new();
-        for overlay in active.iter().map(|at| &self.plan.overlays[*at]) {
-            match overlay.fill {
-                Fill::Membrane => self.cover(plane, overlay, &mut hole),
-                Fill::Pixelate => {
-                    let mut covered = Bitmap::empty(width as usize, height as usize);
-                    self.cover(plane, overlay, &mut covered);
-                    let shifts = self.shifts(plane);
-                    blocks.extend(Blocks::new(&covered, overlay.mask.bounds, shifts));
-                }
-            }
+        for overlay in self.active(active, Fill::Pixelate) {
+            let mut covered = Bitmap::empty(width as usize, height as usize);
+            self.cover(plane, overlay, &mut covered);
+            covered.remove(&taken);
+            taken.add(&covered);
+            blocks.extend(Blocks::new(&covered, overlay.mask.bounds, self.shifts(plane)));
         }
         let spans = join_near(hole.parts(), HOLE_GAP);
         let holes = spans.into_iter().map(|span| Hole::new(&hole, span)).collect();
         PlaneWork { blocks, holes }
+    }
+
+    /// The overlays of `active` that are filled by `fill`.
+    fn active(&self, active: &[usize], fill: Fill) -> impl Iterator<Item = &Overlay> {
+        active.iter().map(|at| &self.plan.overlays[*at]).filter(move |overlay| overlay.fill == fill)
     }
 
     fn shifts(&self, plane: u8) -> (u8, u8) {

@@ -10,6 +10,9 @@ use super::luma::{reduced_size, reduction};
 use super::verify::overlays_in;
 use crate::bitmap::Bitmap;
 
+/// The margin around what was seen in reduced samples, at least: their levels are softened.
+const MARGIN_MIN: u32 = 2;
+
 /// What the decision depends on beside the evidence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Params {
@@ -17,8 +20,8 @@ pub struct Params {
     pub turns_min: u32,
     /// Share of the picture, in percent, that must say something before the finder says "nothing".
     pub seen_percent_min: u32,
-    /// How far a found mask reaches beyond what was seen, in reduced samples: soft edges and the
-    /// encoder's ringing.
+    /// How far a found mask reaches beyond what was seen, in luma samples, at least: soft edges and
+    /// the encoder's ringing.
     pub margin: u32,
     /// How a found overlay is to be filled.
     pub fill: Fill,
@@ -26,7 +29,7 @@ pub struct Params {
 
 impl Default for Params {
     fn default() -> Self {
-        Self { turns_min: 4, seen_percent_min: 40, margin: 2, fill: Fill::Membrane }
+        Self { turns_min: 4, seen_percent_min: 40, margin: 3, fill: Fill::Membrane }
     }
 }
 
@@ -54,11 +57,12 @@ pub fn reduce(evidence: &[Evidence], table_frames: u64, params: &Params) -> Find
         return without_overlays(&field, params);
     }
     let step = reduction(width);
+    let margin = params.margin.div_ceil(step).max(MARGIN_MIN) as usize;
     let overlays = found
         .iter()
         .map(|places| Overlay {
             origin: OverlayOrigin::Static,
-            mask: enlarged(&places.dilated(params.margin as usize), step, (width, height)),
+            mask: enlarged(&places.dilated(margin), step, (width, height)),
             when: when_shown(&field, places, &windows, table_frames),
             fill: params.fill,
         })

@@ -108,7 +108,7 @@ impl Signs<'_> {
         let mut signs = self.weak.within(span.grown(REACH, strong.width, strong.height));
         let near = strong.dilated(REACH);
         signs.cells.iter_mut().zip(&near.cells).for_each(|(sign, near)| *sign &= near);
-        signs.add(&strong);
+        let mut signs = strong.spread_in(&signs);
         for still in self.still_cores.iter().filter(|still| still.meets(&near)) {
             signs.add(still);
         }
