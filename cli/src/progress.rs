@@ -28,7 +28,7 @@ impl Progress {
     /// Tells by JSON lines, or by what standard error can show.
     pub(crate) fn new(json: bool) -> Self {
         let bar = (!json && std::io::stderr().is_terminal()).then(|| {
-            let style = ProgressStyle::with_template("{prefix:>8} [{bar:30}] {msg}");
+            let style = ProgressStyle::with_template("{prefix:>8} [{bar:30}] {wide_msg}");
             ProgressBar::new(0)
                 .with_style(style.unwrap_or_else(|_never| ProgressStyle::default_bar()))
         });

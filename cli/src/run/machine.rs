@@ -135,18 +135,12 @@ impl Machine {
     }
 }
 
-/// The scheduler's settings where one worker is all there will ever be: it waits for no other, sets
-/// its only worker never aside, and tries no more often elsewhere than here. Who held the leases in
-/// the journal is gone for certain.
+/// The scheduler's settings where one worker is all there will ever be. Work that this worker could
+/// not do for want of something (a full disk) is tried as often as work that failed: nobody else
+/// will come and do better.
 fn alone(config: &SchedulerConfig) -> SchedulerConfig {
-    SchedulerConfig {
-        encoder_grace_ms: 0,
-        encoder_lost_ms: 0,
-        restore_grace_ms: 0,
-        lapses_max: config.attempts_max,
-        worker_failures_max: u32::MAX,
-        ..config.clone()
-    }
+    let lapses_max = config.attempts_max;
+    SchedulerConfig { lapses_max, ..config.clone().for_one_machine() }
 }
 
 /// Waits for `part` to end, and cuts it off where it does not.
