@@ -16,7 +16,7 @@ use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
 use tonic::{Request, Response, Status, Streaming};
 
 /// How long anything may take before a test gives up.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// One stream of a worker.
 pub(crate) struct Session {
@@ -60,15 +60,17 @@ impl Session {
         self.say(pb::to_worker::Message::Grant(grant)).await;
     }
 
-    /// The next message that is no heartbeat.
+    /// The next message that is no heartbeat; `None` at the end of the stream.
     pub(crate) async fn hear(&mut self) -> Option<Message> {
-        loop {
-            let heard = tokio::time::timeout(PATIENCE, self.from_worker.message()).await;
-            match heard.expect("the worker says something in time").ok()??.message.unwrap() {
-                Message::Heartbeat(_) => {}
-                other => return Some(other),
+        let next = async {
+            loop {
+                match self.from_worker.message().await.ok()??.message.unwrap() {
+                    Message::Heartbeat(_) => {}
+                    other => return Some(other),
+                }
             }
-        }
+        };
+        tokio::time::timeout(PATIENCE, next).await.expect("the worker says something in time")
     }
 
     /// The next message that is a result: no progress and no trail, which are kept in `trail`.
