@@ -1,13 +1,15 @@
-//! Prints what filling a 1080p frame costs, on one core: `cargo run --release --example fill_speed`.
+//! Prints what filling a 1080p frame costs, and what looking at one for overlays does, on one core:
+//! `cargo run --release --example fill_speed`.
 //!
 //! The fastest frame and the median: on a busy machine only the fastest speaks of the code alone.
 
 use std::time::Instant;
 
 use cleanplate_plate::fill::Filler;
+use cleanplate_plate::find::Window;
 use cleanplate_types::frames::FrameRange;
 use cleanplate_types::overlay::{Fill, Mask, Overlay, OverlayOrigin, OverlayPlan};
-use cleanplate_types::picture::{PixelLayout, PlaneMut, PlanesMut, Rect};
+use cleanplate_types::picture::{PixelLayout, PlaneMut, PlaneRef, PlanesMut, PlanesRef, Rect};
 
 const WIDTH: u32 = 1920;
 const HEIGHT: u32 = 1080;
@@ -21,25 +23,54 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         ("caption 1100x90 at the edge", Rect { x: 410, y: 990, width: 1100, height: 90 }),
     ] {
         for (kind, fill) in [("membrane", Fill::Membrane), ("pixelate", Fill::Pixelate)] {
-            let ms = cost(rect, fill)?;
-            let (fastest, median) = ms;
+            let (fastest, median) = cost(rect, fill)?;
             println!(
                 "{name:30} {kind:10} fastest {fastest:6.2} ms, median {median:6.2} ms a frame"
             );
         }
     }
+    let (fastest, median) = looking()?;
+    println!("{:41} fastest {fastest:6.2} ms, median {median:6.2} ms a sample", "looking");
     Ok(())
 }
 
-fn cost(rect: Rect, fill: Fill) -> Result<(f64, f64), Box<dyn std::error::Error>> {
-    let layout = PixelLayout {
+/// What taking a sample into a window costs, where every sample is another scene.
+fn looking() -> Result<(f64, f64), Box<dyn std::error::Error>> {
+    let mut window = Window::new(&layout(), WIDTH, HEIGHT, FrameRange::new(0, FRAMES));
+    let mut costs = Vec::new();
+    for index in 0..FRAMES {
+        let place = |at: u32| (at % WIDTH / 24 + at / WIDTH / 24 * 80).wrapping_mul(2_654_435_761);
+        let turn = u32::try_from(index % 28)?;
+        let samples: Vec<u8> =
+            (0..WIDTH * HEIGHT).map(|at| place(at).rotate_left(turn).to_le_bytes()[3]).collect();
+        let plane =
+            PlaneRef { samples: &samples, stride: WIDTH as usize, width: WIDTH, height: HEIGHT };
+        let start = Instant::now();
+        window.add(index, PlanesRef::Eight(vec![plane]))?;
+        costs.push(start.elapsed().as_secs_f64() * 1000.0);
+    }
+    costs.remove(0);
+    Ok(fastest_and_median(costs))
+}
+
+fn fastest_and_median(mut costs: Vec<f64>) -> (f64, f64) {
+    costs.sort_by(f64::total_cmp);
+    (costs[0], costs[costs.len() / 2])
+}
+
+fn layout() -> PixelLayout {
+    PixelLayout {
         name: String::from("yuv420p"),
         depth: 8,
         planes: 3,
         chroma_shift_x: 1,
         chroma_shift_y: 1,
         full_range: false,
-    };
+    }
+}
+
+fn cost(rect: Rect, fill: Fill) -> Result<(f64, f64), Box<dyn std::error::Error>> {
+    let layout = layout();
     let overlay = Overlay {
         origin: OverlayOrigin::Region,
         mask: Mask::full(rect),
@@ -72,6 +103,5 @@ fn cost(rect: Rect, fill: Fill) -> Result<(f64, f64), Box<dyn std::error::Error>
         filler.apply(index, PlanesMut::Eight(planes))?;
         costs.push(start.elapsed().as_secs_f64() * 1000.0);
     }
-    costs.sort_by(f64::total_cmp);
-    Ok((costs[0], costs[costs.len() / 2]))
+    Ok(fastest_and_median(costs))
 }

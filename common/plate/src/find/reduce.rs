@@ -29,7 +29,7 @@ pub struct Params {
 
 impl Default for Params {
     fn default() -> Self {
-        Self { turns_min: 4, seen_percent_min: 40, margin: 3, fill: Fill::Membrane }
+        Self { turns_min: 4, seen_percent_min: 80, margin: 3, fill: Fill::Membrane }
     }
 }
 

@@ -39,14 +39,21 @@ const RING_TO: usize = 11;
 /// Change of the ring in percent of the turns: of the whole, and of every side.
 const RING_PERCENT_MIN: u64 = 20;
 const SIDE_PERCENT_MIN: u64 = 10;
-/// Places that a side of the ring has at least to be asked.
+/// Places that a side of the ring has at least to be asked, and sides that are.
 const SIDE_PLACES_MIN: u64 = 24;
+const SIDES_MIN: usize = 2;
+/// Share of the ring, in percent, that says something at least, and that is itself steady at most.
+const RING_SEEN_PERCENT_MIN: u64 = 40;
+const RING_STEADY_PERCENT_MAX: u64 = 15;
+/// Turns that are enough for what lies beside something that is beyond doubt.
+const BESIDE_TURNS_MIN: u32 = 3;
 
 /// The overlays of a field, each as its places, in rising order.
 pub(super) fn overlays_in(field: &Field, params: &Params) -> Vec<Bitmap> {
     let strong = in_company(&field.steady(STRONG, params.turns_min));
-    let weak = field.steady(WEAK, params.turns_min);
-    let still_cores = cores(&field.still(STILL_PERCENT, params.turns_min));
+    let beside = params.turns_min.min(BESIDE_TURNS_MIN);
+    let weak = field.steady(WEAK, beside);
+    let still_cores = cores(&field.still(STILL_PERCENT, beside));
     let signs = Signs { field, params, strong, weak, still_cores };
     let mut overlays: Vec<Bitmap> = join_near(signs.strong.closed(CLOSE).parts(), GAP)
         .into_iter()
@@ -183,20 +190,20 @@ impl Signs<'_> {
         !large && !line && !spans
     }
 
-    /// Whether the surroundings changed, on every side that the picture has.
+    /// Whether the surroundings changed, on every side where they had the chance to.
     fn has_changing_ring(&self, places: &Bitmap, span: Span) -> bool {
         let inner = places.dilated(RING_FROM);
         let outer = places.dilated(RING_TO);
         let mut sides = [(0_u64, 0_u64); 4];
-        let (mut changed, mut count, mut steady) = (0_u64, 0_u64, 0_u64);
-        for place in 0..places.cells.len() {
-            if !outer.cells[place] || inner.cells[place] {
+        let (mut all, mut seen, mut changed, mut steady) = (0_u64, 0_u64, 0_u64, 0_u64);
+        for place in (0..places.cells.len()).filter(|at| outer.cells[*at] && !inner.cells[*at]) {
+            all += 1;
+            if self.field.turns_at(place) < self.params.turns_min {
                 continue;
             }
-            let is_seen = self.field.turns_at(place) >= self.params.turns_min;
-            let percent = if is_seen { self.field.changed_percent(place) } else { 0 };
+            let percent = self.field.changed_percent(place);
+            seen += 1;
             changed += percent;
-            count += 1;
             steady += u64::from(self.weak.cells[place]);
             let (x, y) = (place % places.width, place / places.width);
             let is_on = [x < span.left, x >= span.right, y < span.top, y >= span.bottom];
@@ -205,10 +212,11 @@ impl Signs<'_> {
                 side.1 += 1;
             }
         }
-        let mut asked = sides.iter().filter(|(_, places)| *places >= SIDE_PLACES_MIN).peekable();
-        asked.peek().is_some()
-            && asked.all(|(sum, places)| *sum >= places * SIDE_PERCENT_MIN)
-            && changed >= count * RING_PERCENT_MIN
-            && steady * 100 <= count * 15
+        let asked: Vec<_> = sides.iter().filter(|(_, places)| *places >= SIDE_PLACES_MIN).collect();
+        asked.len() >= SIDES_MIN
+            && asked.iter().all(|(sum, places)| *sum >= places * SIDE_PERCENT_MIN)
+            && seen * 100 >= all * RING_SEEN_PERCENT_MIN
+            && changed >= seen * RING_PERCENT_MIN
+            && steady * 100 <= seen * RING_STEADY_PERCENT_MAX
     }
 }
