@@ -182,6 +182,9 @@ impl Job {
             Phase::Analyse { free: (0..windows).collect(), evidence: BTreeMap::new() }
         };
         self.survey = Some(Box::new(survey.clone()));
+        if let Some(why) = &self.decode_all {
+            self.note(format!("the frame table was made again by decoding everything: {why}"));
+        }
     }
 
     fn settled(&mut self, settled: &SettledPlan) {

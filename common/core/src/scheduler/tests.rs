@@ -20,6 +20,7 @@ struct Rig {
     scheduler: Scheduler,
     now: u64,
     effects: Vec<Effect>,
+    journal: Vec<Record>,
 }
 
 fn job() -> JobId {
@@ -41,7 +42,12 @@ fn cells_of_30() -> JobRequest {
 
 impl Rig {
     fn new(config: SchedulerConfig) -> Self {
-        Self { scheduler: Scheduler::new(config), now: 1000, effects: Vec::new() }
+        Self {
+            scheduler: Scheduler::new(config),
+            now: 1000,
+            effects: Vec::new(),
+            journal: Vec::new(),
+        }
     }
 
     /// A job whose first segments are leased to `workers`, of one slot each.
@@ -60,30 +66,44 @@ impl Rig {
         self.tell(Input::BriefWritten { job: job(), brief: object("brief") });
     }
 
-    /// Submits a job and takes it to where its table, of `frames` frames, is loaded.
+    /// Submits a job and takes it to where its table is loaded; intake tells of `frames` frames.
     fn submit(&mut self, request: JobRequest, frames: u64) {
         self.tell(Input::Submit { job: job(), request: Box::new(request) });
+        self.take_in(frames);
+    }
+
+    /// Ends the intake that was granted just now, and loads its table.
+    fn take_in(&mut self, frames: u64) {
         let (lease, holder, _) = self.grants().remove(0);
         let result = IntakeResult {
             source: SourceRef { url: "file:///in.mp4".to_owned(), bytes: 1, version: None },
             description: object("description"),
             table: object("table"),
-            frames: FRAMES,
+            frames,
         };
         self.report(holder.as_str(), lease, Report::IntakeDone(Box::new(result)));
         self.tell(Input::TableLoaded {
             job: job(),
             description: Box::new(description()),
-            table: Box::new(table(frames, 50)),
+            table: Box::new(table(FRAMES, 50)),
         });
     }
 
     fn tell(&mut self, input: Input) {
         self.effects.clear();
         self.scheduler.step(Tick(self.now), input, &mut self.effects);
+        for effect in &self.effects {
+            if let Effect::Record(record) = effect {
+                self.journal.push(record.clone());
+            }
+        }
     }
 
     fn attach(&mut self, name: &str, encoders: &[EncoderName]) {
+        self.attach_holding(name, encoders, Vec::new());
+    }
+
+    fn attach_holding(&mut self, name: &str, encoders: &[EncoderName], holding: Vec<LeaseId>) {
         let encoders: Vec<EncoderProof> = encoders.iter().map(|name| proof(*name)).collect();
         self.tell(Input::Attach(Box::new(Attachment {
             worker: worker(name),
@@ -91,7 +111,7 @@ impl Rig {
             card: Card::None,
             slots: 1,
             encoders,
-            holding: Vec::new(),
+            holding,
         })));
     }
 
@@ -227,6 +247,29 @@ fn a_part_that_another_than_the_holder_tells_of_counts_for_nothing() {
 }
 
 #[test]
+fn a_part_of_a_cell_that_is_not_the_leases_counts_for_nothing() {
+    let mut rig = Rig::encoding(SchedulerConfig::default(), cells_of_30(), &["a"]);
+    let (lease, _, grant) = rig.grants().remove(0);
+    let (first, cells) = segment_of(&grant);
+    rig.hand_in("a", lease, first + cells);
+    assert_eq!(rig.view().cells_committed, 0);
+    // Nor does the same part count twice.
+    rig.hand_in("a", lease, first);
+    rig.hand_in("a", lease, first);
+    assert_eq!(rig.view().cells_committed, 1);
+    assert!(matches!(rig.effects[..], [Effect::Ignored(Ignored::OutOfPlace { .. })]));
+}
+
+#[test]
+fn a_publication_before_all_parts_are_there_is_void() {
+    let mut rig = Rig::encoding(SchedulerConfig::default(), cells_of_30(), &["a"]);
+    let lease = rig.stitch();
+    let published = Published { bytes: 7, notes: Vec::new() };
+    rig.tell(Input::Published { job: job(), lease, published });
+    assert_eq!(rig.outcome(), None);
+}
+
+#[test]
 fn a_part_that_shows_other_frames_is_refused_and_its_cell_goes_to_another_worker() {
     let mut rig = Rig::encoding(SchedulerConfig::default(), cells_of_30(), &["a", "b"]);
     let grants = rig.grants();
@@ -273,6 +316,18 @@ fn an_outage_of_the_store_is_borne_longer_than_a_failure() {
     }
     assert_eq!(outages, 10);
     assert_eq!(rig.failure().kind, FailureKind::StoreUnavailable);
+}
+
+#[test]
+fn all_that_fails_in_one_outage_makes_one_rest() {
+    let mut rig = Rig::encoding(SchedulerConfig::default(), cells_of_30(), &["a", "b"]);
+    for (lease, holder, _) in rig.grants() {
+        rig.fail(holder.as_str(), lease, FailureKind::StoreUnavailable);
+    }
+    rig.wait(1_999);
+    assert!(rig.view().leases.is_empty());
+    rig.wait(1);
+    assert_eq!(rig.view().leases.len(), 2);
 }
 
 #[test]
@@ -380,6 +435,42 @@ fn a_lost_encoder_starts_the_cells_anew_in_software_where_the_user_allows_it() {
 }
 
 #[test]
+fn an_encoder_that_goes_with_its_worker_is_missed_from_then_on() {
+    let wanted = JobRequest { encoder: EncoderChoice::Auto, ..cells_of_30() };
+    let mut rig = Rig::new(SchedulerConfig::default());
+    rig.attach("a", &[EncoderName::H264Nvenc]);
+    rig.encode(wanted);
+    for _ in 0..4 {
+        let (lease, _, _) = rig.grants().remove(0);
+        rig.fail("a", lease, FailureKind::WorkerLacks);
+    }
+    assert_eq!(rig.waits_for(), Some(Waiting::NoWorkerTakesWork), "it is set aside");
+    rig.now += 1;
+    rig.attach("b", &[EncoderName::Libx264]);
+    rig.tell(Input::Detach { worker: worker("a"), session: 1000 });
+    rig.wait(119_999);
+    assert_eq!(rig.outcome(), None);
+    rig.wait(1);
+    assert_eq!(rig.failure().kind, FailureKind::WorkerLacks);
+}
+
+#[test]
+fn a_table_that_proves_wrong_is_made_again_by_decoding_once() {
+    let mut rig = Rig::encoding(SchedulerConfig::default(), cells_of_30(), &["a"]);
+    let (lease, _, _) = rig.grants().remove(0);
+    rig.fail("a", lease, FailureKind::TableMismatch);
+    let (_, _, grant) = rig.grants().remove(0);
+    let Work::Intake { decode_all: Some(why), .. } = grant.work else { panic!("intake again") };
+    assert!(why.contains("it broke"), "{why}");
+    rig.take_in(FRAMES);
+    assert!(rig.view().notes[0].contains("it broke"), "people are told");
+    rig.tell(Input::BriefWritten { job: job(), brief: object("brief") });
+    let (lease, _, _) = rig.grants().remove(0);
+    rig.fail("a", lease, FailureKind::TableMismatch);
+    assert_eq!(rig.failure().kind, FailureKind::TableMismatch);
+}
+
+#[test]
 fn a_failed_job_keeps_its_parts_when_it_is_tried_again_and_a_cancelled_one_starts_anew() {
     for cancelled in [false, true] {
         let mut rig = Rig::encoding(SchedulerConfig::default(), cells_of_30(), &["a"]);
@@ -399,22 +490,43 @@ fn a_failed_job_keeps_its_parts_when_it_is_tried_again_and_a_cancelled_one_start
     }
 }
 
+/// The same after the coordinator was killed and started again.
+fn restarted(rig: &Rig) -> Rig {
+    let journal = rig.journal.clone();
+    let scheduler =
+        Scheduler::restore(SchedulerConfig::default(), journal.iter().cloned(), Tick(rig.now));
+    assert!(rig.scheduler.remembers_the_same(&scheduler));
+    assert_eq!(scheduler.next_deadline(), Some(Tick(rig.now)), "it wants the clock at once");
+    let mut rig = Rig { scheduler, now: rig.now, effects: Vec::new(), journal };
+    rig.tell(Input::Clock);
+    rig
+}
+
 #[test]
-fn a_restart_remembers_every_record_and_asks_again_for_what_was_under_way() {
+fn a_restart_asks_again_for_what_was_under_way() {
     let mut rig = Rig::new(SchedulerConfig::default());
-    let mut records = Vec::new();
-    rig.tell(Input::Submit { job: job(), request: Box::new(cells_of_30()) });
-    for effect in &rig.effects {
-        if let Effect::Record(record) = effect {
-            records.push(record.clone());
-        }
-    }
-    let config = SchedulerConfig::default();
-    let restored = Scheduler::restore(config, records, Tick(rig.now));
-    assert!(rig.scheduler.remembers_the_same(&restored));
-    let other = Scheduler::new(SchedulerConfig::default());
-    assert!(!other.remembers_the_same(&restored));
-    assert_eq!(restored.next_deadline(), Some(Tick(rig.now)));
+    rig.attach("a", &[EncoderName::Libx264]);
+    rig.submit(cells_of_30(), FRAMES);
+    let rig = restarted(&rig);
+    assert!(matches!(rig.effects[..], [Effect::WriteBrief { .. }]));
+    assert!(!Scheduler::new(SchedulerConfig::default()).remembers_the_same(&rig.scheduler));
+}
+
+#[test]
+fn after_a_restart_a_worker_that_comes_back_keeps_its_lease_and_one_that_does_not_loses_it() {
+    let rig = Rig::encoding(SchedulerConfig::default(), cells_of_30(), &["a", "b"]);
+    let grants = rig.grants();
+    let (kept, holder, _) = &grants[0];
+    let mut rig = restarted(&rig);
+    assert!(rig.effects.iter().any(|effect| matches!(effect, Effect::StartStitch { .. })));
+    rig.now += 5_000;
+    rig.attach_holding(holder.as_str(), &[EncoderName::Libx264], vec![*kept]);
+    assert!(rig.grants().is_empty(), "its slot is taken");
+    rig.wait(9_000);
+    assert_eq!(rig.view().leases.len(), 2);
+    rig.wait(2_000);
+    let held: Vec<_> = rig.view().leases.iter().map(|lease| lease.lease).collect();
+    assert_eq!(held, [*kept]);
 }
 
 #[test]
@@ -422,7 +534,7 @@ fn a_table_of_another_length_than_intake_told_fails_the_job() {
     let mut rig = Rig::new(SchedulerConfig::default());
     rig.attach("a", &[EncoderName::Libx264]);
     rig.submit(cells_of_30(), FRAMES - 1);
-    assert_eq!(rig.failure().message, "the frame table has 299 frames, intake told 300");
+    assert_eq!(rig.failure().message, "the frame table has 300 frames, intake told 299");
 }
 
 #[test]

@@ -265,7 +265,9 @@ impl World {
 
     /// Says something untrue, of its own lease or of another's.
     fn lie(&mut self, index: usize, lease: LeaseId) {
-        if let Some((lease, summary)) = self.part_of_another(index) {
+        if let Some((other, summary)) = self.part_of_another(index) {
+            // Under the other's lease, or under its own.
+            let lease = self.random.pick(&[other, lease]);
             self.say(index, lease, Report::CellDone { summary: Box::new(summary) });
         }
         let other = LeaseId(self.random.between(1, lease.0 + 3));
