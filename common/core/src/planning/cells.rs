@@ -16,7 +16,7 @@ pub const CELL_FRAMES_MAX: u64 = 300;
 /// be, so that slots which work side by side end together.
 ///
 /// The last cell of a slot is what the others may wait for: with cells of 250 frames, 1,800 frames
-/// keep two slots busy for 1.17 times the ideal, with a tail like this for 1.06.
+/// keep two slots busy for 1.17 times the ideal, with a tail like this for 1.04.
 pub const CELLS_TAIL_FRAMES: u64 = 960;
 /// The shortest cell at all, in frames.
 pub const CELL_FRAMES_LEAST: u64 = 2;
