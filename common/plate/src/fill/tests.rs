@@ -204,25 +204,38 @@ proptest! {
 
     #[test]
     fn a_slope_goes_on_through_holes_of_every_size(
-        (width, height) in (1_u32..150, 1_u32..100),
-        (across, down) in (-3_i32..4, -3_i32..4),
+        size in (1_u32..150, 1_u32..100),
+        slope in (-3_i32..4, -3_i32..4),
     ) {
-        let size = (width + 40, height + 40);
-        let rect = Rect { x: 20, y: 20, width, height };
-        let level = |x: u32, y: u32| {
-            let (x, y) = (i32::try_from(x).unwrap() * across, i32::try_from(y).unwrap() * down);
-            u16::try_from(2048 + x + y).unwrap()
-        };
-        let layout = layout(12, 1, 0, 0);
-        let slope = Frame::new(&layout, size, |_, x, y| level(x, y));
-        let mut holed = slope.clone();
-        holed.fill(&mut Filler::new(&layout, &plan(size, rect, Fill::Membrane)), 0).unwrap();
-        for (x, y) in (0..size.1).flat_map(|y| (0..size.0).map(move |x| (x, y))) {
-            let off = holed.at(0, x, y).abs_diff(slope.at(0, x, y));
-            // One code of 8 bits.
-            prop_assert!(off <= 16, "{off} codes off at {x},{y}");
-        }
+        // 16 codes of 12 bits are one of 8.
+        let errors = slope_errors(size, slope);
+        prop_assert!(errors.iter().all(|error| *error <= 16), "{:?}", errors.iter().max());
     }
+}
+
+/// How far the fill of a hole in a slope of so many codes a sample is off, for each sample.
+fn slope_errors((width, height): (u32, u32), (across, down): (i32, i32)) -> Vec<u16> {
+    let size = (width + 40, height + 40);
+    let rect = Rect { x: 20, y: 20, width, height };
+    let layout = layout(12, 1, 0, 0);
+    let slope = Frame::new(&layout, size, |_, x, y| {
+        let (x, y) = (i32::try_from(x).unwrap() * across, i32::try_from(y).unwrap() * down);
+        u16::try_from(2048 + x + y).unwrap()
+    });
+    let mut holed = slope.clone();
+    holed.fill(&mut Filler::new(&layout, &plan(size, rect, Fill::Membrane)), 0).unwrap();
+    let places = (20..20 + height).flat_map(|y| (20..20 + width).map(move |x| (x, y)));
+    places.map(|(x, y)| holed.at(0, x, y).abs_diff(slope.at(0, x, y))).collect()
+}
+
+#[test]
+fn walls_of_coarse_grids_stay_where_they_are() {
+    // Walls that move with the grids double this.
+    let sizes = [(28, 29), (64, 36), (101, 50), (145, 85), (145, 99)];
+    let errors: Vec<u16> = sizes.iter().flat_map(|size| slope_errors(*size, (3, 3))).collect();
+    let sum: u64 = errors.iter().map(|error| u64::from(*error)).sum();
+    let mean = sum as f64 / errors.len() as f64;
+    assert!(mean < 3.0, "{mean} codes of 12 bits off");
 }
 
 #[test]
