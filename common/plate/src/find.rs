@@ -7,7 +7,7 @@
 //!
 //! 1. [`SamplePlan`] names the frames of a window to decode.
 //! 2. [`Window`] takes them in, in rising order, and gives [`Evidence`]: sums of small integers.
-//! 3. [`reduce`] adds the evidence of all windows, in whatever order, and gives one `Finding`.
+//! 3. [`reduce()`] adds the evidence of all windows, in whatever order, and gives one `Finding`.
 
 pub use evidence::{Evidence, Window, WindowError};
 pub use reduce::{Params, reduce};
