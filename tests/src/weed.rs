@@ -103,7 +103,7 @@ impl Weed {
 
     /// Puts an object into the bucket, by another door than the product's.
     pub fn put(&self, key: &str, bytes: &[u8]) {
-        let path = format!("/buckets/{BUCKET}/{key}");
+        let path = format!("/buckets/{BUCKET}/{}", escaped(key));
         let answer = request("PUT", self.filer, &path, bytes).expect("the server answers");
         assert!(status(&answer).contains(" 201 "), "{}", status(&answer));
     }
@@ -111,7 +111,8 @@ impl Weed {
     /// Gets an object of the bucket, where there is one.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<Vec<u8>> {
-        let answer = request("GET", self.filer, &format!("/buckets/{BUCKET}/{key}"), b"")?;
+        let path = format!("/buckets/{BUCKET}/{}", escaped(key));
+        let answer = request("GET", self.filer, &path, b"")?;
         let end = answer.windows(4).position(|four| four == b"\r\n\r\n")?;
         status(&answer).contains(" 200 ").then(|| answer[end + 4..].to_vec())
     }
@@ -172,6 +173,14 @@ fn free_ports() -> [u16; PORTS] {
     let held: [TcpListener; PORTS] =
         std::array::from_fn(|_| TcpListener::bind("127.0.0.1:0").expect("loopback has free ports"));
     held.map(|listener| listener.local_addr().expect("it is bound").port())
+}
+
+/// A key as it stands in the path of a request.
+fn escaped(key: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte);
+    key.bytes()
+        .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
 }
 
 /// One request; the whole answer, where one came.

@@ -126,21 +126,25 @@ impl Attendant {
     fn obey(&mut self, message: pb::ToWorker) {
         match message.message {
             Some(Heard::Grant(grant)) => self.take_grant(grant),
-            Some(Heard::Revoke(pb::Revoke { lease, why })) => {
-                if self.leases.revoke(LeaseId(lease)) {
-                    tracing::info!(lease, why, "lease revoked, its engine process is killed");
-                }
-            }
-            Some(Heard::Drain(pb::Drain {})) => {
-                if !self.draining {
-                    tracing::info!(held = self.leases.count(), "draining");
-                }
-                self.draining = true;
-            }
+            Some(Heard::Revoke(pb::Revoke { lease, why })) => self.revoke(lease, &why),
+            Some(Heard::Drain(pb::Drain {})) => self.drain(),
             Some(Heard::Welcome(_)) | None => {
                 tracing::warn!("the coordinator said what means nothing here");
             }
         }
+    }
+
+    fn revoke(&mut self, lease: u64, why: &str) {
+        if self.leases.revoke(LeaseId(lease)) {
+            tracing::info!(lease, why, "lease revoked, its engine process is killed");
+        }
+    }
+
+    fn drain(&mut self) {
+        if !self.draining {
+            tracing::info!(held = self.leases.count(), "draining");
+        }
+        self.draining = true;
     }
 
     fn take_grant(&mut self, grant: pb::Grant) {

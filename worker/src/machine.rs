@@ -177,31 +177,37 @@ impl MachineReport {
             tracing::info!("no GPU: {why}");
         }
         for seat in &self.seats {
-            if let Card::Gpu { name, vram_mib, pretended } = &seat.card {
-                let (gib, pretended) = (
-                    seat.card.vram_gib().unwrap_or(0),
-                    if *pretended { " (pretended)" } else { "" },
-                );
-                let (uuid, driver) = (&seat.uuid, &seat.driver);
-                tracing::info!(
-                    vram_mib,
-                    ?uuid,
-                    ?driver,
-                    "detected GPU: {name} with {gib} GiB{pretended}"
-                );
-            }
-            let Seat { tier, batches: Batches { detect, fill }, .. } = seat;
-            let frames = tier.segment_frames;
-            tracing::info!(
-                row = tier.name,
-                "tier: detect batch {detect}, fill batch {fill}, segment frames {frames}"
-            );
-            for proof in &seat.encoders {
-                tracing::info!(build = proof.build, "encoder proved: {}", proof.name);
-            }
-            for RefusedEncoder { name, why } in &seat.refused {
-                tracing::warn!("fallback: {name} -> {}: {why}", name.in_software());
-            }
+            seat.log_card();
+            seat.log_tier();
+            seat.log_encoders();
+        }
+    }
+}
+
+impl Seat {
+    fn log_card(&self) {
+        let Self { card, uuid, driver, .. } = self;
+        let Card::Gpu { name, vram_mib, pretended } = card else { return };
+        let gib = card.vram_gib().unwrap_or(0);
+        let pretended = if *pretended { " (pretended)" } else { "" };
+        tracing::info!(vram_mib, ?uuid, ?driver, "detected GPU: {name} with {gib} GiB{pretended}");
+    }
+
+    fn log_tier(&self) {
+        let Self { tier, batches: Batches { detect, fill }, .. } = self;
+        let frames = tier.segment_frames;
+        tracing::info!(
+            row = tier.name,
+            "tier: detect batch {detect}, fill batch {fill}, segment frames {frames}"
+        );
+    }
+
+    fn log_encoders(&self) {
+        for proof in &self.encoders {
+            tracing::info!(build = proof.build, "encoder proved: {}", proof.name);
+        }
+        for RefusedEncoder { name, why } in &self.refused {
+            tracing::warn!("fallback: {name} -> {}: {why}", name.in_software());
         }
     }
 }

@@ -73,15 +73,9 @@ impl Watch {
 
     /// Takes a line, and writes it to the log.
     pub(super) fn trail(&self, entry: TrailEntry) {
-        let TrailEntry { at_ms, stage, event, detail, count } = &entry;
-        let (what, count) = (event.as_str(), count.unwrap_or(0));
-        match event {
-            TrailEvent::Started | TrailEvent::Finished => {
-                tracing::info!(at_ms, count, "{stage} {what}: {detail}");
-            }
-            TrailEvent::Fallback => tracing::warn!(at_ms, count, "{stage} {what}: {detail}"),
-            // The lease's failure is logged with all that is known of it.
-            TrailEvent::Failed => tracing::debug!(at_ms, count, "{stage} {what}: {detail}"),
+        match entry.event {
+            TrailEvent::Started | TrailEvent::Finished => log_milestone(&entry),
+            TrailEvent::Fallback | TrailEvent::Failed => log_mishap(&entry),
         }
         let mut lines = self.lock();
         lines.stage = entry.stage;
@@ -112,6 +106,23 @@ impl Watch {
 
     fn lock(&self) -> MutexGuard<'_, Lines> {
         self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn log_milestone(entry: &TrailEntry) {
+    let TrailEntry { at_ms, stage, event, detail, count } = entry;
+    let (what, count) = (event.as_str(), count.unwrap_or(0));
+    tracing::info!(at_ms, count, "{stage} {what}: {detail}");
+}
+
+fn log_mishap(entry: &TrailEntry) {
+    let TrailEntry { at_ms, stage, event, detail, count } = entry;
+    let (what, count) = (event.as_str(), count.unwrap_or(0));
+    if *event == TrailEvent::Fallback {
+        tracing::warn!(at_ms, count, "{stage} {what}: {detail}");
+    } else {
+        // The lease's failure is logged with all that is known of it.
+        tracing::debug!(at_ms, count, "{stage} {what}: {detail}");
     }
 }
 
