@@ -166,12 +166,9 @@ fn leave(ended: Result<Status, Refusal>, state: State) -> Result<Status, Refusal
     let kept = match refusal.status {
         // The same again would end the same.
         Status::Usage | Status::BadInput | Status::Abstained => false,
-        Status::MachineLacks => state.has_work(),
-        Status::Done
-        | Status::Failed
-        | Status::Cancelled
-        | Status::Interrupted
-        | Status::Terminated => true,
+        // Without a finished part there is nothing to go on from.
+        Status::MachineLacks | Status::Failed => state.has_work(),
+        Status::Done | Status::Cancelled | Status::Interrupted | Status::Terminated => true,
     };
     if !kept {
         state.remove()?;

@@ -91,9 +91,7 @@ fn outcome(outcome: &JobOutcome) -> pb::Outcome {
             };
             pb::Outcome { output_bytes: published.bytes, ..ended("unchanged", why) }
         }
-        JobOutcome::Abstained { why } => {
-            ended("abstained", format!("the detector abstained: {why}"))
-        }
+        JobOutcome::Abstained { why } => ended("abstained", why.clone()),
         JobOutcome::Failed(failure) => pb::Outcome {
             failure: Some(failure.as_ref().clone().into()),
             ..ended("failed", failure.to_string())

@@ -193,6 +193,7 @@ fn video_of<'a>(
         size: (spec.width, spec.height),
         format,
         timebase: signed((spec.timebase.num(), spec.timebase.den())),
+        first_shown: job.table.pts.first().map(|pts| pts.0),
         extradata,
         sample_aspect: signed(spec.sample_aspect),
         reorder_frames: spec.reorder_frames,

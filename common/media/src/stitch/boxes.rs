@@ -11,6 +11,9 @@ const LOOKED_INTO: [&[u8; 4]; 3] = [b"moov", b"trak", b"udta"];
 /// Boxes that are looked at in all: an end for files that are made to have none.
 const BOXES_MAX: u32 = 100_000;
 
+/// How deep boxes are looked into: `uuid` boxes stand outermost, in `moov`, `trak` or `udta`.
+const DEPTH_MAX: u32 = 4;
+
 /// The largest box that is carried: XMP packets have some kilobytes, with thumbnails a few hundred.
 pub(super) const CARRIED_BYTES_MAX: u64 = 4 << 20;
 
@@ -48,14 +51,14 @@ pub(super) struct UuidBox {
 pub(super) fn uuid_boxes(source: &dyn ReadAt) -> Vec<UuidBox> {
     let mut found = Vec::new();
     let mut left = BOXES_MAX;
-    walk(source, 0..source.size(), true, &mut left, &mut found);
+    walk(source, 0..source.size(), 0, &mut left, &mut found);
     found
 }
 
 fn walk(
     source: &dyn ReadAt,
     range: std::ops::Range<u64>,
-    is_outermost: bool,
+    depth: u32,
     left: &mut u32,
     found: &mut Vec<UuidBox>,
 ) {
@@ -72,10 +75,10 @@ fn walk(
                     C2PA => Kind::C2pa,
                     id => Kind::Other(id),
                 };
-                found.push(UuidBox { kind, offset, bytes, is_outermost });
+                found.push(UuidBox { kind, offset, bytes, is_outermost: depth == 0 });
             }
-        } else if LOOKED_INTO.contains(&&name) {
-            walk(source, offset + header..end, false, left, found);
+        } else if LOOKED_INTO.contains(&&name) && depth < DEPTH_MAX {
+            walk(source, offset + header..end, depth + 1, left, found);
         }
         offset = end;
     }
@@ -182,5 +185,17 @@ mod tests {
         assert_eq!(kinds, [(Kind::Xmp, true), (Kind::Other([7; 16]), false), (Kind::C2pa, true)]);
         assert_eq!(found[0].read(&source).unwrap(), xmp);
         assert!(uuid_boxes(&Bytes(b"no boxes here at all".to_vec())).is_empty());
+    }
+
+    #[test]
+    fn boxes_in_boxes_without_end_end_the_walk_and_not_the_process() {
+        let levels = 60_000_usize;
+        let mut bytes = Vec::new();
+        for level in 0..levels {
+            let size = u32::try_from(8 * (levels - level)).unwrap();
+            bytes.extend_from_slice(&size.to_be_bytes());
+            bytes.extend_from_slice(b"moov");
+        }
+        assert!(uuid_boxes(&Bytes(bytes)).is_empty());
     }
 }

@@ -123,7 +123,10 @@ pub(super) fn movie_clock(plan: &Plan<'_>) -> u32 {
     const USUAL: u64 = 1000;
     let mut ticks = USUAL;
     for (index, stream) in plan.input.context().streams().enumerate() {
-        let (start, base) = (stream.start_time(), stream.time_base());
+        let base = stream.time_base();
+        // The first packet of a video may be one that is never shown.
+        let first_shown = plan.stream.first_shown().filter(|_| index == plan.video);
+        let start = first_shown.unwrap_or_else(|| stream.start_time());
         let (num, den) = (i64::from(base.numerator()), i64::from(base.denominator()));
         if start == i64::MIN || start <= 0 || den <= 0 {
             continue;

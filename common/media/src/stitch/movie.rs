@@ -33,6 +33,16 @@ pub(super) enum VideoStream<'a> {
     Copied,
 }
 
+impl VideoStream<'_> {
+    /// When the first frame of a video that is replaced is shown, in ticks of its own clock.
+    pub(super) const fn first_shown(&self) -> Option<i64> {
+        match self {
+            Self::Replaced(video) => video.first_shown,
+            Self::Copied => None,
+        }
+    }
+}
+
 /// What a movie is made of.
 pub(super) struct Plan<'a> {
     pub(super) container: Container,

@@ -11,6 +11,8 @@ pub(super) struct Video<'a> {
     /// libav's name of the pixel format.
     pub(super) format: &'a str,
     pub(super) timebase: (i32, i32),
+    /// When the first frame is shown, in ticks of `timebase`.
+    pub(super) first_shown: Option<i64>,
     pub(super) extradata: &'a [u8],
     pub(super) sample_aspect: (i32, i32),
     pub(super) reorder_frames: u8,

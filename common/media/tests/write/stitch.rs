@@ -78,6 +78,20 @@ fn a_transport_stream_comes_back_as_itself_and_as_mp4() {
     assert_eq!(packets(&clip, "a"), packets(&output, "a"));
 }
 
+#[test]
+fn a_recording_that_begins_in_the_middle_of_a_gop_keeps_its_times_in_mp4() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = "-pix_fmt yuv420p -c:v libx264 -preset ultrafast -x264-params \
+        open-gop=1:keyint=30:scenecut=0:bframes=3:b-adapt=0:b-pyramid=none";
+    let whole = make(folder.path(), "whole.ts", &format!("{PICTURES} {open}"));
+    let bytes = std::fs::read(whole).unwrap();
+    // The tables at the start, then what is there from the second third on.
+    let from = bytes.len() / 188 / 3 * 188;
+    let clip = folder.path().join("cut.ts");
+    std::fs::write(&clip, [&bytes[..3 * 188], &bytes[from..]].concat()).unwrap();
+    comes_back(&clip, "out.mp4", false);
+}
+
 fn packet_count(path: &Path) -> usize {
     packets(path, "a").lines().filter(|line| line.contains("data_hash")).count()
 }
