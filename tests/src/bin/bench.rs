@@ -46,8 +46,8 @@ fn main() -> std::process::ExitCode {
     if good { std::process::ExitCode::SUCCESS } else { std::process::ExitCode::FAILURE }
 }
 
-/// 60 s of 1080p: a slow pan and zoom over the shipped live-action clip, with film grain, so that
-/// it costs an encoder what footage costs (synthetic patterns cost several times less).
+/// 60 s of 1080p: the shipped live-action clip, looped and scaled, with film grain, so that it costs
+/// an encoder what footage costs (synthetic patterns cost several times less).
 fn minute(folder: &Path) -> PathBuf {
     let path = folder.join("minute.mp4");
     let source = binary::shipped_clip();

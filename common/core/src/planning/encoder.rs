@@ -56,6 +56,14 @@ pub enum PlanError {
         /// What was asked for.
         quality: u8,
     },
+    /// The encoder has no preset of this name.
+    #[error("{encoder} has no preset `{preset}`; it has {}", presets(*encoder).join(", "))]
+    Preset {
+        /// The encoder.
+        encoder: EncoderName,
+        /// What was asked for.
+        preset: String,
+    },
 }
 
 impl PlanError {
@@ -64,9 +72,10 @@ impl PlanError {
     pub const fn kind(&self) -> FailureKind {
         match self {
             Self::NoEncoder { .. } | Self::OddSize { .. } => FailureKind::BadInput,
-            Self::Layout { .. } | Self::LosslessInterlaced { .. } | Self::Quality { .. } => {
-                FailureKind::BadRequest
-            }
+            Self::Layout { .. }
+            | Self::LosslessInterlaced { .. }
+            | Self::Quality { .. }
+            | Self::Preset { .. } => FailureKind::BadRequest,
         }
     }
 }
@@ -76,9 +85,40 @@ impl PlanError {
 /// # Errors
 /// [`PlanError`] as [`choose_encoder`] would give it.
 pub fn check_request(request: &JobRequest, video: &VideoDescription) -> Result<(), PlanError> {
-    match request.encoder {
-        EncoderChoice::Named(name) => fits(name, request, video),
-        EncoderChoice::Auto => fits(encoder_family(request, video)?, request, video),
+    let (encoder, other) = match request.encoder {
+        EncoderChoice::Named(name) => (name, name),
+        EncoderChoice::Auto => {
+            let software = encoder_family(request, video)?;
+            (software, in_hardware(software))
+        }
+    };
+    fits(encoder, request, video)?;
+    match request.preset.as_deref() {
+        Some(preset) if ![encoder, other].iter().any(|name| presets(*name).contains(&preset)) => {
+            Err(PlanError::Preset { encoder, preset: preset.to_owned() })
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// The presets of an encoder, fastest first, by libav's names.
+const fn presets(encoder: EncoderName) -> &'static [&'static str] {
+    match encoder {
+        EncoderName::Libx264 | EncoderName::Libx265 => &[
+            "ultrafast",
+            "superfast",
+            "veryfast",
+            "faster",
+            "fast",
+            "medium",
+            "slow",
+            "slower",
+            "veryslow",
+            "placebo",
+        ],
+        EncoderName::H264Nvenc | EncoderName::HevcNvenc => {
+            &["p1", "p2", "p3", "p4", "p5", "p6", "p7"]
+        }
     }
 }
 

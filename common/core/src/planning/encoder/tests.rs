@@ -104,6 +104,9 @@ fn what_no_encoder_could_serve_is_refused_before_anybody_attaches() {
     let mut grey = odd;
     (grey.layout.planes, grey.layout.name) = (1, "gray".to_owned());
     assert_eq!(check_request(&request(), &grey), Ok(()), "grey has no halves");
+    let preset = |name: &str| JobRequest { preset: Some(name.to_owned()), ..request() };
+    assert!(matches!(check_request(&preset("nosuch"), &video()), Err(PlanError::Preset { .. })));
+    assert_eq!(check_request(&preset("slow"), &video()), Ok(()));
     let quality = JobRequest { quality: Some(52), ..request() };
     assert!(matches!(check_request(&quality, &video()), Err(PlanError::Quality { .. })));
     let fields = VideoDescription { field_order: FieldOrder::TopFirst, ..video() };
