@@ -83,7 +83,9 @@ fn outcome(outcome: &JobOutcome) -> pb::Outcome {
         JobOutcome::Copied { why, published } => {
             let why = match why {
                 CopyReason::NothingFound => {
-                    "there is nothing to remove; the output is a stream copy".to_owned()
+                    "nothing that stays in place was found; the output is a stream copy (where there \
+                     is something, name it by --region or --mask)"
+                        .to_owned()
                 }
                 CopyReason::Abstained { why } => {
                     format!("the detector abstained: {why}; the output is a stream copy")

@@ -160,7 +160,7 @@ impl Task {
             }
             Work::Copy(CopyOrder { why, .. }) => {
                 let why = match why {
-                    CopyReason::NothingFound => "there is nothing to remove".to_owned(),
+                    CopyReason::NothingFound => "nothing that stays in place was found".to_owned(),
                     CopyReason::Abstained { why } => format!("the detector abstained: {why}"),
                 };
                 let source_name = location.name_hint().to_owned();

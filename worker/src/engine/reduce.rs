@@ -49,7 +49,7 @@ fn words(finding: &Finding) -> String {
                 .collect();
             format!("found {}", places.join("; "))
         }
-        Finding::Nothing => "there is nothing to remove".to_owned(),
+        Finding::Nothing => "nothing that stays in place was found".to_owned(),
         Finding::Abstained { why } => format!("the detector abstained: {why}"),
     }
 }
