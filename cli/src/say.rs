@@ -20,7 +20,7 @@ pub(crate) fn line(text: &str) -> Result<(), Refusal> {
 /// Writes `value` as one JSON object on a line of its own.
 ///
 /// # Errors
-/// As for [`line`].
+/// As for [`line()`].
 pub(crate) fn json(value: &impl Serialize) -> Result<(), Refusal> {
     let text = serde_json::to_string(value).map_err(|error| {
         Refusal::new(Status::Failed, format!("a result cannot be written as JSON: {error}"))
@@ -56,7 +56,7 @@ pub(crate) fn columns(rows: &[Vec<String>]) -> Vec<String> {
 /// Writes rows as a table to standard output.
 ///
 /// # Errors
-/// As for [`line`].
+/// As for [`line()`].
 pub(crate) fn table(rows: &[Vec<String>]) -> Result<(), Refusal> {
     columns(rows).iter().try_for_each(|row| line(row))
 }
