@@ -89,6 +89,10 @@ fn examples() -> Vec<Example> {
         example("hello", from_worker(from_worker::Message::Hello(hello()))),
         example("progress", from_worker(from_worker::Message::Progress(progress()))),
         example("intake_done", from_worker(from_worker::Message::IntakeDone(intake_done()))),
+        example(
+            "intake_done_with_rest",
+            from_worker(from_worker::Message::IntakeDone(with_rest())),
+        ),
         example("cell_done", from_worker(from_worker::Message::CellDone(cell_done()))),
         example("lease_failed", from_worker(from_worker::Message::LeaseFailed(lease_failed()))),
         example("trail", from_worker(from_worker::Message::Trail(trail()))),
@@ -146,8 +150,13 @@ fn intake_done() -> pb::IntakeDone {
         source: Some(source()),
         description: Some(object("jobs/j1/description.1")),
         table: Some(object("jobs/j1/table.1")),
+        rest: None,
         frames: 1_080_000,
     }
+}
+
+fn with_rest() -> pb::IntakeDone {
+    pb::IntakeDone { rest: Some(object("jobs/j1/rest.1")), ..intake_done() }
 }
 
 fn cell_done() -> pb::CellDone {

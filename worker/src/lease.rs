@@ -25,7 +25,7 @@ use crate::grant::{Grant, Granted, IntakeGrant};
 use crate::lease::host::{Kept, LeaseHost};
 use crate::lease::prepare::Prepared;
 use crate::machine::{Seat, prove};
-use crate::order::{DESCRIPTION, EVIDENCE, FINDING, Outcome, TABLE};
+use crate::order::{DESCRIPTION, EVIDENCE, FINDING, Outcome, REST, TABLE};
 use crate::program::Engine;
 
 pub(crate) use host::NoHost;
@@ -172,7 +172,7 @@ fn message(grant: &Grant, outcome: &Outcome, kept: &Kept) -> Result<Message, Fai
         object.ok_or_else(|| internal(format!("the engine ended without writing `{name}`")))
     };
     match (outcome, &grant.work) {
-        (Outcome::Intake { frames }, Granted::Intake(IntakeGrant { url, .. })) => {
+        (Outcome::Intake { frames, has_rest }, Granted::Intake(IntakeGrant { url, .. })) => {
             let head =
                 kept.head().ok_or_else(|| internal("the source was not opened".to_owned()))?;
             let source = SourceRef { url: url.clone(), bytes: head.bytes, version: head.version };
@@ -181,6 +181,7 @@ fn message(grant: &Grant, outcome: &Outcome, kept: &Kept) -> Result<Message, Fai
                 source: Some(source.into()),
                 description: Some(written(DESCRIPTION)?.into()),
                 table: Some(written(TABLE)?.into()),
+                rest: has_rest.then(|| written(REST)).transpose()?.map(Into::into),
                 frames: *frames,
             }))
         }

@@ -44,7 +44,7 @@ pub(crate) struct Means {
 /// The work of a lease.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) enum Work {
-    /// Reads [`SOURCE`], writes [`DESCRIPTION`] and [`TABLE`].
+    /// Reads [`SOURCE`], writes [`DESCRIPTION`], [`TABLE`] and, where it reads the whole source, [`REST`].
     Intake(Intake),
     /// Reads [`SOURCE`], [`DESCRIPTION`] and [`TABLE`], writes [`EVIDENCE`].
     Analyse {
@@ -114,6 +114,8 @@ pub(crate) enum Outcome {
     Intake {
         /// Displayed frames.
         frames: u64,
+        /// Whether [`REST`] was written.
+        has_rest: bool,
     },
     /// The evidence is stored.
     Analyse,
@@ -147,6 +149,8 @@ pub(crate) const SOURCE: &str = "source";
 pub(crate) const DESCRIPTION: &str = "description";
 /// The `FrameTable`.
 pub(crate) const TABLE: &str = "table";
+/// The packets of the source's other streams.
+pub(crate) const REST: &str = "rest";
 /// The `JobBrief`.
 pub(crate) const BRIEF: &str = "brief";
 /// The evidence of the window.

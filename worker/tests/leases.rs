@@ -117,6 +117,7 @@ async fn brief(
         job: JobId::parse("job").unwrap(),
         source: looked.source.clone(),
         table: looked.table.clone(),
+        rest: None,
         plan: OverlayPlan { width: video.width, height: video.height, overlays: vec![overlay] },
         spec: EncodeSpec {
             encoder: build.clone(),

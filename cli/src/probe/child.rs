@@ -62,7 +62,7 @@ fn answer(link: &Link, request: &[u8]) -> Result<Vec<u8>, Failure> {
         frames: table.range().count(),
         shown_nanos: shown_nanos(table),
         decoded: match &table.origin {
-            TableOrigin::Packets => None,
+            TableOrigin::Packets | TableOrigin::Index => None,
             TableOrigin::Decoded { reason } => Some(reason.clone()),
         },
         entries: entries(table),

@@ -157,6 +157,7 @@ impl Farm {
                 source: SourceRef { url: "file:///in.mp4".to_owned(), bytes: 1, version: None },
                 description: samples::object("description"),
                 table: samples::object("table"),
+                rest: None,
                 frames: CELLS / JOBS * CELL_FRAMES,
             };
             self.tell("other", report(Report::IntakeDone(Box::new(result))));

@@ -193,6 +193,9 @@ pub struct IntakeResult {
     pub table: ObjectRef,
     /// Displayed frames.
     pub frames: u64,
+    /// The packets of the source's other streams, where intake kept them. Last, since a journal's first
+    /// format ends before it.
+    pub rest: Option<ObjectRef>,
 }
 
 /// What planning made of description and table: all that is needed of them from then on.

@@ -54,6 +54,7 @@ fn told(scanned: &Scanned) -> String {
     let count = |kind| table.entries.iter().filter(|entry| entry.kind == kind).count();
     let origin = match &table.origin {
         TableOrigin::Packets => "packets".to_owned(),
+        TableOrigin::Index => "index".to_owned(),
         TableOrigin::Decoded { reason } => format!("decoded: {reason}"),
     };
     let at = |place: Option<&cleanplate_types::time::Pts>| place.map_or(0, |pts| pts.0);

@@ -333,7 +333,7 @@ impl Decoder {
             return self.leave_card(error.to_string());
         }
         let may_go_on = match self.table.origin {
-            TableOrigin::Packets => self.earlier < EARLIER_RUNS_MAX,
+            TableOrigin::Packets | TableOrigin::Index => self.earlier < EARLIER_RUNS_MAX,
             TableOrigin::Decoded { .. } => true,
         };
         if self.entry().is_none() || !may_go_on {

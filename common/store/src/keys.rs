@@ -24,6 +24,12 @@ pub fn table(job: &JobId, lease: LeaseId) -> String {
     format!("jobs/{job}/table.{lease}")
 }
 
+/// The packets of the source's other streams, as intake under `lease` kept them.
+#[must_use]
+pub fn rest(job: &JobId, lease: LeaseId) -> String {
+    format!("jobs/{job}/rest.{lease}")
+}
+
 /// The evidence of one analysis window.
 #[must_use]
 pub fn evidence(job: &JobId, window: u32, lease: LeaseId) -> String {
@@ -67,6 +73,7 @@ mod tests {
         let mut keys = vec![
             description(&id, lease),
             table(&id, lease),
+            rest(&id, lease),
             finding(&id, lease),
             evidence(&id, 0, lease),
             evidence(&id, u32::MAX, lease),
@@ -110,6 +117,7 @@ mod tests {
         assert_eq!(evidence(&id, 3, LeaseId(7)), "jobs/j1/evidence/000003.7");
         assert_eq!(description(&id, LeaseId(7)), "jobs/j1/description.7");
         assert_eq!(table(&id, LeaseId(7)), "jobs/j1/table.7");
+        assert_eq!(rest(&id, LeaseId(7)), "jobs/j1/rest.7");
         assert_eq!(finding(&id, LeaseId(7)), "jobs/j1/finding.7");
         assert_eq!(brief(&id), "jobs/j1/brief");
         assert_eq!(job(&id), "jobs/j1/");

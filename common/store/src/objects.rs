@@ -13,7 +13,7 @@ const MAGIC: &[u8; 4] = b"CPLT";
 
 /// The format written; raised when the types' postcard form changes, so that a reader of another
 /// version refuses it in words.
-pub const FORMAT: u16 = 1;
+pub const FORMAT: u16 = 2;
 
 /// Bodies larger than this are compressed, in bytes: below it the head of a zstd frame and the
 /// call cost more than they save.
@@ -22,8 +22,9 @@ const COMPRESS_FROM: usize = 4096;
 /// zstd's level: tables shrink to about a fifth at some 300 MB/s.
 const LEVEL: i32 = 3;
 
-/// The largest body taken, in bytes: a frame table of 10 hours at 60 fps is about 25 MB, so this
-/// is ten times what any real one needs, and what a hostile head can make us allocate.
+/// The largest body taken, in bytes: a frame table of 10 hours at 60 fps whose frames have all their
+/// own distance is about 10 MB, so this is more than any real one needs, and what a hostile head can
+/// make us allocate.
 pub const BODY_BYTES_MAX: u64 = 256 << 20;
 
 const PLAIN: u8 = 0;
@@ -199,7 +200,7 @@ mod tests {
 
     #[test]
     fn bytes_that_are_no_object_are_refused() {
-        for bytes in [&b""[..], b"CPL", b"CPLT", b"CPLT\x01\x00\x00\x04pla", b"RIFF\x01\0\0\0"] {
+        for bytes in [&b""[..], b"CPL", b"CPLT", b"CPLT\x02\x00\x00\x04pla", b"RIFF\x01\0\0\0"] {
             assert_eq!(decode_object::<u32>("plan", bytes), Err(ObjectError::NotOurs), "{bytes:?}");
         }
         let mut longer = encode_object("plan", &7_u32).unwrap();

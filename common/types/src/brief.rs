@@ -20,6 +20,9 @@ pub struct JobBrief {
     pub description: SourceDescription,
     /// The frame table.
     pub table: ObjectRef,
+    /// The packets of the source's other streams, where intake kept them: then the stitch reads those
+    /// and not the source's again.
+    pub rest: Option<ObjectRef>,
     /// What to remove.
     pub plan: OverlayPlan,
     /// How to encode.

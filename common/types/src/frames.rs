@@ -3,12 +3,16 @@
 //! A frame's index is its place among the *displayed* frames, in display order, from 0. Packets,
 //! coded pictures and fields are not frames (see [`FrameTable`]).
 
+mod runs;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use crate::digest::PtsDigest;
 use crate::time::{Pts, Timebase};
+
+pub use runs::FRAMES_MAX;
 
 /// Displayed frames from `start` up to but not including `end`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -89,6 +93,9 @@ pub struct Entry {
 pub enum TableOrigin {
     /// From packets: each packet is one displayed frame; the workers prove it when they decode.
     Packets,
+    /// From the container's own index, of which each entry is one displayed frame; the workers prove
+    /// it when they decode, and find out which entries are free cuts.
+    Index,
     /// By decoding the whole source, because of the reason given.
     Decoded {
         /// Why packets could not be trusted, in words.
@@ -103,7 +110,8 @@ pub enum TableOrigin {
 pub struct FrameTable {
     /// The clock of all timestamps in the table: the source stream's own.
     pub timebase: Timebase,
-    /// Timestamp of each displayed frame.
+    /// Timestamp of each displayed frame. Stored as runs of equal distances.
+    #[serde(with = "runs")]
     pub pts: Vec<Pts>,
     /// How long the last frame is shown, in ticks; at least 1.
     pub last_duration: i64,

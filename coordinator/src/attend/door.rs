@@ -95,11 +95,12 @@ pub(super) fn message(
 }
 
 fn intake(done: pb::IntakeDone) -> Result<(u64, IntakeResult), WireError> {
-    let pb::IntakeDone { lease, source, description, table, frames } = done;
+    let pb::IntakeDone { lease, source, description, table, frames, rest } = done;
     let result = IntakeResult {
         source: source.ok_or(WireError::Missing("source"))?.try_into()?,
         description: object(description, "description")?,
         table: object(table, "table")?,
+        rest: rest.map(TryInto::try_into).transpose()?,
         frames,
     };
     Ok((lease, result))

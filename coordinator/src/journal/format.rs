@@ -6,16 +6,20 @@
 use cleanplate_core::record::{Event, Record};
 
 /// The format in which records are written.
-pub const RECORD_FORMAT: i64 = 1;
+pub const RECORD_FORMAT: i64 = 2;
 
 /// The bytes of a record.
 pub(super) fn to_bytes(record: &Record) -> Result<Vec<u8>, postcard::Error> {
     postcard::to_stdvec(record)
 }
 
-/// A record from its bytes.
-pub(super) fn from_bytes(bytes: &[u8]) -> Result<Record, postcard::Error> {
-    postcard::from_bytes(bytes)
+/// A record from its bytes in `format`.
+pub(super) fn from_bytes(format: i64, bytes: &[u8]) -> Result<Record, postcard::Error> {
+    if format > 1 {
+        return postcard::from_bytes(bytes);
+    }
+    // What the first format lacks is one field at the very end, which may be nothing: a zero.
+    postcard::from_bytes(&[bytes, &[0]].concat())
 }
 
 /// The name of what happened, for people who look into the database.
@@ -46,9 +50,13 @@ pub(super) const fn kind(event: &Event) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use cleanplate_core::input::IntakeResult;
     use cleanplate_core::outcome::JobOutcome;
+    use cleanplate_types::digest::Sha;
     use cleanplate_types::failure::{Failure, FailureKind, Stage};
     use cleanplate_types::ids::{JobId, LeaseId};
+    use cleanplate_types::object::ObjectRef;
+    use cleanplate_types::source::SourceRef;
     use cleanplate_types::time::Tick;
 
     use super::*;
@@ -70,7 +78,21 @@ mod tests {
         for (event, expected) in cases {
             let bytes = to_bytes(&record(event.clone())).unwrap();
             assert_eq!(hex(&bytes), expected, "the bytes of {}", kind(&event));
-            assert_eq!(from_bytes(&bytes).unwrap(), record(event));
+            assert_eq!(from_bytes(RECORD_FORMAT, &bytes).unwrap(), record(event));
         }
+    }
+
+    #[test]
+    fn an_intake_of_the_first_format_is_read_as_one_that_kept_no_packets() {
+        let object = |key: &str| ObjectRef { key: key.to_owned(), bytes: 1, sha: Sha::of(b"x") };
+        let source = SourceRef { url: "file:///in.mkv".to_owned(), bytes: 1, version: None };
+        let (description, table) = (object("description"), object("table"));
+        let intake = IntakeResult { source, description, table, frames: 300, rest: None };
+        let event = Event::IntakeDone { lease: LeaseId(7), intake: Box::new(intake) };
+        let record = Record { at: Tick(1000), job: JobId::parse("j1").unwrap(), event };
+        let mut bytes = to_bytes(&record).unwrap();
+        assert_eq!(bytes.pop(), Some(0), "the field that the first format lacks is the last");
+        assert_eq!(from_bytes(1, &bytes).unwrap(), record);
+        assert!(from_bytes(2, &bytes).is_err(), "the second format has it");
     }
 }

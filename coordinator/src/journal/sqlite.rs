@@ -84,7 +84,7 @@ impl SqliteJournal {
                 known: RECORD_FORMAT,
             });
         }
-        format::from_bytes(body).map_err(|error| self.damaged(seq, error))
+        format::from_bytes(found, body).map_err(|error| self.damaged(seq, error))
     }
 
     fn trail_line(&self, row: &SqliteRow) -> Result<TrailLine, JournalError> {

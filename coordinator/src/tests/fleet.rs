@@ -184,6 +184,7 @@ impl FakeWorker {
             source: Some(source.into()),
             description: Some(description.unwrap().into()),
             table: Some(table.unwrap().into()),
+            rest: None,
             frames: part::FRAMES,
         }))
         .await;

@@ -47,6 +47,7 @@ async fn prepare(place: &Place) -> Prepared {
         source: source.clone(),
         description,
         table: table.unwrap(),
+        rest: None,
         plan: OverlayPlan { width: 320, height: 180, overlays: Vec::new() },
         spec,
         cells,

@@ -45,7 +45,7 @@ pub(super) fn run(desk: &Desk, intake: &Intake) -> Result<Outcome, Failure> {
     desk.save(TABLE, kinds::TABLE, table)?;
     let frames = table.range().count();
     desk.trail(Stage::Intake, TrailEvent::Finished, remarks.join("; "), Some(frames));
-    Ok(Outcome::Intake { frames })
+    Ok(Outcome::Intake { frames, has_rest: false })
 }
 
 fn refused(kind: FailureKind, text: String) -> Failure {
@@ -108,6 +108,7 @@ pub(super) fn specification(description: &SourceDescription) -> String {
 fn origin(origin: &TableOrigin) -> String {
     match origin {
         TableOrigin::Packets => "table from packets".to_owned(),
+        TableOrigin::Index => "table from the container's index".to_owned(),
         TableOrigin::Decoded { reason } => format!("table by decoding: {reason}"),
     }
 }

@@ -18,8 +18,8 @@ use crate::grant::{AnalyseGrant, Grant, Granted, IntakeGrant, ReduceGrant, Segme
 use crate::lease::host::Readable;
 use crate::lease::{Room, Watch, internal};
 use crate::order::{
-    BRIEF, DESCRIPTION, EVIDENCE, FINDING, Intake, Means, Order, SOURCE, TABLE, Work, evidence,
-    manifest, part,
+    BRIEF, DESCRIPTION, EVIDENCE, FINDING, Intake, Means, Order, REST, SOURCE, TABLE, Work,
+    evidence, manifest, part,
 };
 
 /// A lease that is ready to be worked on.
@@ -112,6 +112,7 @@ fn of_intake(grant: &Grant, intake: &IntakeGrant) -> Result<Needs, Failure> {
         writes: vec![
             (DESCRIPTION.to_owned(), keys::description(job, lease)),
             (TABLE.to_owned(), keys::table(job, lease)),
+            (REST.to_owned(), keys::rest(job, lease)),
         ],
         span: None,
     })

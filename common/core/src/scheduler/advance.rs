@@ -283,6 +283,7 @@ fn request_of(id: &JobId, job: &Job) -> Option<Effect> {
                 source: intake.source.clone(),
                 description: survey.description.clone(),
                 table: intake.table.clone(),
+                rest: intake.rest.clone(),
                 plan: (**job.plan.as_ref()?).clone(),
                 spec: (**spec).clone(),
                 cells: survey.cells.clone(),

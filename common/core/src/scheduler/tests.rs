@@ -79,6 +79,7 @@ impl Rig {
             source: SourceRef { url: "file:///in.mp4".to_owned(), bytes: 1, version: None },
             description: object("description"),
             table: object("table"),
+            rest: None,
             frames,
         };
         self.report(holder.as_str(), lease, Report::IntakeDone(Box::new(result)));

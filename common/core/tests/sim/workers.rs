@@ -196,6 +196,7 @@ impl World {
                     source: SourceRef { url: "file:///in.mp4".to_owned(), bytes: 1, version: None },
                     description: samples::object(&format!("{job}/description")),
                     table: samples::object(&format!("{job}/table/{kind}")),
+                    rest: None,
                     frames,
                 };
                 self.end(index, lease, Report::IntakeDone(Box::new(result)));

@@ -157,6 +157,7 @@ pub(crate) fn plan(clip: &Path, cell_frames: u64, change: impl FnOnce(&mut Encod
         plan: OverlayPlan { width: video.width, height: video.height, overlays: Vec::new() },
         description,
         table: nothing,
+        rest: None,
         spec,
         cells,
     };
