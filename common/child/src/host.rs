@@ -44,6 +44,18 @@ pub trait HostFile: Send + Sync {
 /// Something being written. Dropped without `finish`, nothing of it stays.
 #[async_trait::async_trait]
 pub trait HostSink: Send {
+    /// Keeps the first `bytes` open for patches, as
+    /// [`cleanplate_types::access::PartSink::keep_head`] asks.
+    ///
+    /// # Errors
+    /// `Unsupported` where the head is as long as it is.
+    async fn keep_head(&mut self, bytes: u64) -> io::Result<()> {
+        if bytes <= cleanplate_types::access::HEAD_BYTES {
+            return Ok(());
+        }
+        Err(io::Error::new(io::ErrorKind::Unsupported, "this object keeps no longer head"))
+    }
+
     /// Writes at `offset`, as [`cleanplate_types::access::PartSink::write_at`] allows.
     ///
     /// # Errors

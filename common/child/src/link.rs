@@ -211,6 +211,14 @@ pub struct RemoteSink {
 }
 
 impl PartSink for RemoteSink {
+    fn keep_head(&mut self, bytes: u64) -> io::Result<()> {
+        let sink = self.sink;
+        match self.link.call(|call| Up::KeepHead { call, sink, bytes })? {
+            Reply::Written => Ok(()),
+            other => Err(unexpected(&other)),
+        }
+    }
+
     fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         let mut at = offset;
         for piece in bytes.chunks(DATA_BYTES_MAX) {

@@ -260,6 +260,7 @@ impl Session {
             Up::Open { call, name } => (call, self.open(&name).await),
             Up::Read { call, file, offset, bytes } => (call, self.read(file, offset, bytes).await),
             Up::Create { call, name } => (call, self.create(&name).await),
+            Up::KeepHead { call, sink, bytes } => (call, self.keep_head(sink, bytes).await),
             Up::Write { call, sink, offset, data } => (call, self.write(sink, offset, data).await),
             Up::Finish { call, sink } => (call, self.finish(sink).await),
             Up::Ask { call, question } => {
@@ -303,6 +304,14 @@ impl Session {
         let sink = self.next.fetch_add(1, Ordering::Relaxed);
         self.sinks.lock().await.insert(sink, Arc::new(Mutex::new(Some(created))));
         Ok(Reply::Created { sink })
+    }
+
+    async fn keep_head(&self, sink: u32, bytes: u64) -> io::Result<Reply> {
+        let open = self.sinks.lock().await.get(&sink).cloned();
+        let open = open.ok_or(io::ErrorKind::InvalidInput)?;
+        let mut slot = open.lock().await;
+        slot.as_mut().ok_or(io::ErrorKind::InvalidInput)?.keep_head(bytes).await?;
+        Ok(Reply::Written)
     }
 
     async fn write(&self, sink: u32, offset: u64, data: Vec<u8>) -> io::Result<Reply> {

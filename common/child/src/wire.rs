@@ -24,6 +24,8 @@ pub(crate) enum Up {
     Read { call: u64, file: u32, offset: u64, bytes: u32 },
     /// Begin to write the object that the parent knows by `name`.
     Create { call: u64, name: String },
+    /// Keep the first `bytes` of an object open for patches.
+    KeepHead { call: u64, sink: u32, bytes: u64 },
     /// Write at `offset`.
     Write {
         call: u64,

@@ -53,6 +53,13 @@ fn copy(link: &Link, request: &[u8]) {
         at += file.read_at(at as u64, &mut bytes[at..]).unwrap();
     }
     let mut sink = Box::new(link.create("copy").unwrap());
+    sink.keep_head(64 << 20).unwrap();
+    let refused = sink.keep_head((64 << 20) + 1).unwrap_err();
+    assert_eq!(
+        refused.kind(),
+        io::ErrorKind::InvalidInput,
+        "what the parent says of a head counts"
+    );
     sink.write_at(0, &bytes).unwrap();
     let stored = sink.finish().unwrap();
     link.event(request.to_vec()).unwrap();
@@ -88,6 +95,10 @@ struct Sink(Arc<Mutex<Vec<u8>>>);
 
 #[async_trait::async_trait]
 impl HostSink for Sink {
+    async fn keep_head(&mut self, bytes: u64) -> io::Result<()> {
+        if bytes <= 64 << 20 { Ok(()) } else { Err(io::ErrorKind::InvalidInput.into()) }
+    }
+
     async fn write(&mut self, offset: u64, data: Vec<u8>) -> io::Result<()> {
         let mut all = self.0.lock().unwrap();
         assert_eq!(offset, all.len() as u64);

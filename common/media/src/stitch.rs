@@ -6,6 +6,7 @@
 mod boxes;
 mod clock;
 mod ffi;
+mod index;
 mod join;
 mod lane;
 mod movie;
@@ -29,8 +30,9 @@ use crate::error::MediaError;
 use crate::input::Input;
 use crate::log;
 use clock::Clock;
+use index::Frames;
 use join::OpenPart;
-use movie::{Movie, Plan, VideoStream};
+use movie::{Finished, Movie, Plan, VideoStream};
 
 /// What is to be stitched.
 pub struct StitchJob<'a> {
@@ -138,12 +140,16 @@ pub fn stitch(
         container,
         video: usize::try_from(job.brief.description.video.stream).unwrap_or(usize::MAX),
         stream: VideoStream::Replaced(video_of(&job, container, &extradata)),
+        frames: Some(Frames::of(job.table, job.brief.spec.reorder_frames, part.size())),
         input: &mut input,
         source: &job.source,
         allow_metadata_loss: job.allow_metadata_loss,
         record: tags::record(job.version),
     };
     let mut writing = Writing::begin(&job, plan, sink)?;
+    if container.is_boxed() {
+        writing.take_turns();
+    }
     writing.rest.prepare(&mut input, &writing.movie)?;
     loop {
         writing
@@ -220,6 +226,10 @@ struct Writing<'a> {
     written: u64,
     /// The timebase of the table.
     timebase: (i32, i32),
+    /// Ticks by which the source's other streams run ahead when it is their turn.
+    ahead: i64,
+    /// When it is their turn again, in ticks; nothing before the first.
+    turn: Option<i64>,
 }
 
 impl<'a> Writing<'a> {
@@ -240,8 +250,16 @@ impl<'a> Writing<'a> {
             movie: Movie::begin(plan, sink)?,
             rest: Rest::default(),
             written: 0,
+            ahead: 0,
+            turn: None,
             timebase: (signed(timebase.num())?, signed(timebase.den())?),
         })
+    }
+
+    /// Has the source's other streams take turns, for an index of fewer chunks.
+    fn take_turns(&mut self) {
+        let (num, den) = (i64::from(self.timebase.0), i64::from(self.timebase.1));
+        self.ahead = den / (num * index::TURNS_A_SECOND).max(1);
     }
 
     /// Copies the packets of a part, and of the source's other streams what is due before each.
@@ -253,7 +271,11 @@ impl<'a> Writing<'a> {
     ) -> Result<(), MediaError> {
         while let Some((row, data)) = part.next()? {
             let dts = self.clock.dts(self.written);
-            self.rest.copy_until(input, &mut self.movie, Some((dts, self.timebase)))?;
+            if self.turn.is_none_or(|turn| dts >= turn) {
+                let turn = dts.saturating_add(self.ahead);
+                self.rest.copy_until(input, &mut self.movie, Some((turn, self.timebase)))?;
+                self.turn = Some(turn);
+            }
             let mut packet = ffi::packet_of(data, row.key);
             let shown = self.table.pts.partition_point(|pts| *pts < row.pts) as u64;
             let stamps = (row.pts.0, dts, self.table.duration_of(shown));
@@ -266,7 +288,9 @@ impl<'a> Writing<'a> {
 
     fn finish(mut self, input: &mut Input) -> Result<Stitched, MediaError> {
         self.rest.copy_until(input, &mut self.movie, None)?;
-        let (bytes, notes) = self.movie.finish()?;
+        let Finished { bytes, notes, index, written } = self.movie.finish()?;
+        let index_bytes = index.map(|index| index.len());
+        tracing::debug!(bytes, index_bytes, ?written, "the movie is complete");
         Ok(Stitched { bytes, notes })
     }
 }
@@ -339,6 +363,7 @@ pub fn copy_through(
         container,
         video: input.best_video().ok_or(MediaError::NoVideo)?,
         stream: VideoStream::Copied,
+        frames: None,
         input: &mut input,
         source: &source,
         // What is lost was refused or allowed at intake; here it is noted.
@@ -349,6 +374,6 @@ pub fn copy_through(
     let mut rest = Rest::default();
     rest.prepare(&mut input, &movie)?;
     rest.copy_until(&mut input, &mut movie, None)?;
-    let (bytes, notes) = movie.finish()?;
+    let Finished { bytes, notes, .. } = movie.finish()?;
     Ok(Stitched { bytes, notes })
 }

@@ -1,7 +1,8 @@
-//! The movie in a bucket: a multipart upload whose first piece is sent last.
+//! The movie in a bucket: a multipart upload whose first pieces are sent last.
 //!
 //! S3 takes pieces in any order, so the head waits in memory where it can be patched, and the rest
-//! streams. A movie that fits in the head and one piece is a single put.
+//! streams. A movie that fits in the head and one piece is a single put. Refuses a head that grows
+//! after the first byte.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -25,9 +26,9 @@ const PIECES_IN_FLIGHT_MAX: usize = 2;
 /// S3's limit on pieces.
 const PIECES_MAX: usize = 10_000;
 
-/// The head as a length of memory.
+/// A piece of the head as a length of memory; the head is a whole number of them.
 #[expect(clippy::cast_possible_truncation, reason = "8 MiB fit every usize")]
-const HEAD: usize = HEAD_BYTES as usize;
+const HEAD_PIECE: usize = HEAD_BYTES as usize;
 
 /// Size of the piece at `index` in bytes. It grows, since there may be 10,000 pieces only: 8 MiB
 /// up to 16 GB, 32 MiB up to 150 GB, then 64 MiB.
@@ -39,7 +40,7 @@ const fn piece_bytes(index: usize) -> usize {
     }
 }
 
-/// The largest movie in bytes.
+/// The largest movie in bytes, whatever its head: that many of the first pieces are 8 MiB.
 const MOVIE_BYTES_MAX: u64 = HEAD_BYTES + 1999 * (8 << 20) + 4000 * (32 << 20) + 4000 * (64 << 20);
 
 /// A movie on its way to an object.
@@ -48,9 +49,11 @@ pub(crate) struct MovieParts {
     path: Path,
     what: String,
     head: Vec<u8>,
+    /// Bytes of the head when it is full.
+    head_bytes: usize,
     filling: BytesMut,
     upload: Option<MultipartId>,
-    /// The index of the next piece; the head is piece 0.
+    /// The index of the next piece; the head has the first ones.
     next: usize,
     pieces: JoinSet<object_store::Result<(usize, PartId)>>,
     done: BTreeMap<usize, PartId>,
@@ -63,12 +66,20 @@ impl MovieParts {
             path,
             what,
             head: Vec::new(),
+            head_bytes: HEAD_PIECE,
             filling: BytesMut::new(),
             upload: None,
             next: 1,
             pieces: JoinSet::new(),
             done: BTreeMap::new(),
         }
+    }
+
+    /// Makes the head at least `bytes` long; nothing is written yet.
+    pub(crate) fn keep_head(&mut self, bytes: usize) {
+        let pieces = bytes.div_ceil(HEAD_PIECE).max(1);
+        self.head_bytes = pieces * HEAD_PIECE;
+        self.next = pieces;
     }
 
     /// Begins the multipart upload: the first request that needs the right to write.
@@ -83,8 +94,8 @@ impl MovieParts {
     /// Takes bytes whose place the caller has checked.
     pub(crate) async fn write_at(&mut self, offset: u64, bytes: Bytes) -> Result<(), StoreError> {
         let mut rest = bytes;
-        if let Ok(at @ 0..HEAD) = usize::try_from(offset) {
-            let into = rest.split_to(rest.len().min(HEAD - at));
+        if let Some(at) = usize::try_from(offset).ok().filter(|at| *at < self.head_bytes) {
+            let into = rest.split_to(rest.len().min(self.head_bytes - at));
             let after = at + into.len();
             if after > self.head.len() {
                 self.head.resize(after, 0);
@@ -131,7 +142,7 @@ impl MovieParts {
     }
 
     pub(crate) async fn finish(mut self) -> Result<(), StoreError> {
-        let head = Bytes::from(std::mem::take(&mut self.head));
+        let mut head = Bytes::from(std::mem::take(&mut self.head));
         let rest = std::mem::take(&mut self.filling).freeze();
         let Some(upload) = self.upload.clone() else {
             let payload: PutPayload = [head, rest].into_iter().collect();
@@ -141,7 +152,10 @@ impl MovieParts {
         if !rest.is_empty() {
             self.send(rest).await?;
         }
-        self.spawn(0, head);
+        for index in 0..self.head_bytes / HEAD_PIECE {
+            self.settle(PIECES_IN_FLIGHT_MAX - 1).await?;
+            self.spawn(index, head.split_to(HEAD_PIECE));
+        }
         self.settle(0).await?;
         let ids: Vec<PartId> = std::mem::take(&mut self.done).into_values().collect();
         assert_eq!(ids.len(), self.next, "every piece of the movie is there");

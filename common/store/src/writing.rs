@@ -1,15 +1,15 @@
 //! Uploads that appear under their name whole or not at all: parts, and the movie.
 //!
 //! A [`PartUpload`] is written from front to back and hashed on the way. A [`MovieUpload`] may be
-//! patched in its first [`HEAD_BYTES`], where muxers write sizes that they learn last, and is not
-//! hashed. Neither needs rename or append of its store. A process that is killed in the middle of
+//! patched in its head ([`HEAD_BYTES`], or what it was told to keep), where muxers write what they
+//! learn last, and is not hashed. Neither needs rename or append of its store. A process that is killed in the middle of
 //! a multipart upload leaves pieces that no listing shows; a bucket's lifecycle rule removes them.
 
 use std::fmt;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use cleanplate_types::access::{HEAD_BYTES, Stored};
+use cleanplate_types::access::{HEAD_BYTES, HEAD_BYTES_MAX, Stored};
 use cleanplate_types::digest::ShaWriter;
 use cleanplate_types::object::ObjectRef;
 use object_store::path::Path;
@@ -182,6 +182,8 @@ impl fmt::Debug for PartUpload {
 pub struct MovieUpload {
     what: String,
     end: u64,
+    /// Bytes from the start that may be patched.
+    head: u64,
     place: Place,
 }
 
@@ -210,14 +212,14 @@ impl MovieUpload {
                 Place::Parts(MovieParts::new(bucket, path, what.clone()))
             }
         };
-        Ok(Self { what, end: 0, place })
+        Ok(Self { what, end: 0, head: HEAD_BYTES, place })
     }
 
     #[cfg(test)]
     pub(crate) fn in_bucket(bucket: Arc<dyn crate::remote::Bucket>, key: &str) -> Self {
         let path = Path::from(key);
         let place = Place::Parts(MovieParts::new(bucket, path, key.to_owned()));
-        Self { what: key.to_owned(), end: 0, place }
+        Self { what: key.to_owned(), end: 0, head: HEAD_BYTES, place }
     }
 
     /// Finds out whether a movie can be written at `location`, and leaves nothing: before hours of
@@ -239,14 +241,37 @@ impl MovieUpload {
         self.end
     }
 
-    /// Writes `bytes` at `offset`: at the end, or inside the first [`HEAD_BYTES`].
+    /// Keeps the first `bytes` open for patches until the end, before anything is written; in a
+    /// bucket they stay in memory as long.
+    ///
+    /// # Errors
+    /// [`StoreError::Offset`] after the first write; [`StoreError::TooLarge`] beyond
+    /// [`HEAD_BYTES_MAX`].
+    pub fn keep_head(&mut self, bytes: u64) -> Result<(), StoreError> {
+        let what = || self.what.clone();
+        if self.end > 0 {
+            return Err(StoreError::Offset { what: what(), offset: 0, bytes, end: self.end });
+        }
+        let too_large = || StoreError::TooLarge { what: what(), limit: HEAD_BYTES_MAX };
+        let bytes = bytes.max(HEAD_BYTES);
+        let in_memory = usize::try_from(bytes).ok().filter(|_| bytes <= HEAD_BYTES_MAX);
+        let in_memory = in_memory.ok_or_else(too_large)?;
+        match &mut self.place {
+            Place::File(_) => {}
+            Place::Parts(parts) => parts.keep_head(in_memory),
+        }
+        self.head = bytes;
+        Ok(())
+    }
+
+    /// Writes `bytes` at `offset`: at the end, or inside the head.
     ///
     /// # Errors
     /// [`StoreError::Offset`] where it is neither; [`StoreError::Full`],
     /// [`StoreError::TooLarge`], and what kept the place from taking them.
     pub async fn write_at(&mut self, offset: u64, bytes: Bytes) -> Result<(), StoreError> {
         let after = offset.saturating_add(bytes.len() as u64);
-        if offset != self.end && (offset > self.end || after > HEAD_BYTES) {
+        if offset != self.end && (offset > self.end || after > self.head) {
             let (what, end) = (self.what.clone(), self.end);
             return Err(StoreError::Offset { what, offset, bytes: bytes.len() as u64, end });
         }

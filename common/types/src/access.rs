@@ -23,8 +23,18 @@ pub trait ReadAt: Send + Sync {
 ///
 /// A writer that goes away without `finish` leaves nothing behind under the final name.
 pub trait PartSink: Send {
+    /// Asks, before the first write, that the first `bytes` may be patched until the end, instead
+    /// of [`HEAD_BYTES`].
+    ///
+    /// # Errors
+    /// `Unsupported` where the head is as long as it is; `InvalidInput` after the first write, and
+    /// beyond [`HEAD_BYTES_MAX`].
+    fn keep_head(&mut self, bytes: u64) -> io::Result<()> {
+        if bytes <= HEAD_BYTES { Ok(()) } else { Err(io::ErrorKind::Unsupported.into()) }
+    }
+
     /// Writes `bytes` at `offset`: at the current end, or inside the head that may still be patched
-    /// ([`HEAD_BYTES`]).
+    /// ([`HEAD_BYTES`], or what [`PartSink::keep_head`] was granted).
     ///
     /// # Errors
     /// `InvalidInput` where the offset is in neither place; else whatever kept the bytes from
@@ -51,3 +61,7 @@ pub struct Stored {
 /// head). S3 takes the parts of a multipart upload in any order, so the first part is kept in
 /// memory until the end: 8 MiB, above S3's smallest part of 5 MiB.
 pub const HEAD_BYTES: u64 = 8 << 20;
+
+/// The longest head that can be asked for: what the index of some 48 hours at 30 frames a second
+/// takes. A sink that is no file keeps it in memory until the end.
+pub const HEAD_BYTES_MAX: u64 = 128 << 20;

@@ -275,6 +275,13 @@ struct MovieSink {
 
 #[async_trait::async_trait]
 impl HostSink for MovieSink {
+    async fn keep_head(&mut self, bytes: u64) -> io::Result<()> {
+        let mut movie = self.movie.lock().await;
+        let movie = movie.as_mut().ok_or(io::ErrorKind::BrokenPipe)?;
+        let kept = movie.keep_head(bytes);
+        kept.map_err(|error| self.faults.note(Fault::of(Stage::Stitch, &error)))
+    }
+
     async fn write(&mut self, offset: u64, data: Vec<u8>) -> io::Result<()> {
         let mut movie = self.movie.lock().await;
         let movie = movie.as_mut().ok_or(io::ErrorKind::BrokenPipe)?;

@@ -299,13 +299,14 @@ impl Muxer {
         check(unsafe { ffi::av_write_frame(self.context, packet.as_mut_ptr()) })
     }
 
-    /// Writes the trailer; everything has gone to the IO then.
+    /// Writes the trailer; everything has gone to the IO then, also where the trailer failed.
     pub(super) fn finish(mut self) -> Result<(), libav::Error> {
         // SAFETY: the header is written, and the trailer is written once.
-        check(unsafe { ffi::av_write_trailer(self.context) })?;
+        let ended = unsafe { ffi::av_write_trailer(self.context) };
         let pb = self.io.as_mut_ptr();
         // SAFETY: the IO lives as long as this value.
         unsafe { ffi::avio_flush(pb) };
+        check(ended)?;
         // SAFETY: as above.
         check(unsafe { (*pb).error })
     }

@@ -71,6 +71,11 @@ impl OpenPart {
         self.cell.index
     }
 
+    /// Bytes and packets.
+    pub(super) const fn size(&self) -> (u64, u64) {
+        (self.manifest.part.bytes, self.manifest.packets.len() as u64)
+    }
+
     /// The parameter sets.
     pub(super) fn extradata(&self) -> &[u8] {
         &self.manifest.extradata

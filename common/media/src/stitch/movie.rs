@@ -11,8 +11,9 @@ use libav::format::context::StreamIo;
 
 use super::boxes::{self, Kind};
 use super::ffi::{Muxer, On, Stamps};
+use super::index::{self, Frames};
 use super::lane::{self, Lane, movie_clock};
-use super::sink::Shared;
+use super::sink::{Placed, Shared};
 use super::stream;
 use super::tags;
 use crate::container::{self, Container, Fate, fate, refuse_or_note};
@@ -51,6 +52,8 @@ pub(super) struct Plan<'a> {
     /// Index of the source's video stream.
     pub(super) video: usize,
     pub(super) stream: VideoStream<'a>,
+    /// What is known of a video that is replaced.
+    pub(super) frames: Option<Frames>,
     pub(super) allow_metadata_loss: bool,
     /// The record of what was done.
     pub(super) record: String,
@@ -64,9 +67,29 @@ pub(super) struct Movie {
     lanes: Vec<Option<Lane>>,
     /// Place and clock of the video.
     video: (usize, Clock),
+    /// By stream of the movie.
+    written: Vec<Written>,
     /// Boxes that are added behind the movie.
     carried: Vec<Vec<u8>>,
     notes: Vec<String>,
+}
+
+/// What was given to the muxer of one stream.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Written {
+    pub(super) packets: u64,
+    pub(super) bytes: u64,
+}
+
+/// A movie that is complete.
+#[derive(Debug)]
+pub(super) struct Finished {
+    pub(super) bytes: u64,
+    pub(super) notes: Vec<String>,
+    /// The index of a container of boxes, as it was written.
+    pub(super) index: Option<Vec<u8>>,
+    /// By stream of the movie.
+    pub(super) written: Vec<Written>,
 }
 
 impl Movie {
@@ -77,10 +100,14 @@ impl Movie {
         let io = StreamIo::from_write_seek_with_capacity(sink.clone(), BUFFER_BYTES);
         let io = io.map_err(|_full| MediaError::OutOfMemory { doing: "opening the output" })?;
         let muxer = Muxer::new(container.muxer(), io).map_err(mux("opening the output"))?;
+        let room = plan.container.is_boxed().then(|| index::room(&plan)).flatten();
+        if let Some(room) = room {
+            sink.keep_head(room + index::BESIDE_BYTES).map_err(MediaError::Write)?;
+        }
         let mut setup = Setup { muxer, places: Vec::new(), notes: Vec::new(), has_cover: false };
         setup.add_streams(&plan)?;
         setup.add_rest(&plan)?;
-        let after = setup.write_header(&plan, &sink)?;
+        let after = setup.write_header(&plan, &sink, room)?;
         let Setup { mut muxer, places, mut notes, .. } = setup;
         for (name, value) in &after {
             muxer.set_tag(On::Movie, name, value).map_err(mux("setting a tag"))?;
@@ -99,7 +126,8 @@ impl Movie {
         let lanes: Vec<_> = places.iter().enumerate().map(lane).collect();
         let copied = |index: usize| lanes.get(index).is_some_and(Option::is_some);
         plan.input.keep(&copied);
-        Ok(Self { muxer, sink, lanes, video: (place, clock), carried, notes })
+        let written = vec![Written::default(); places.iter().flatten().count()];
+        Ok(Self { muxer, sink, lanes, video: (place, clock), written, carried, notes })
     }
 
     /// Whether any stream is copied as packets.
@@ -124,8 +152,7 @@ impl Movie {
         };
         let duration = lane::ffi::rescale(duration, clock, to);
         let stamps = Stamps { pts: Some(pts), dts: Some(dts), duration };
-        let written = self.muxer.write(place, packet, stamps);
-        self.told(written, "writing the video")
+        self.write(place, packet, stamps, "writing the video")
     }
 
     /// When a packet of the source is due, with its clock; nothing where it is due at once.
@@ -144,18 +171,46 @@ impl Movie {
         let Some(Some(lane)) = self.lanes.get_mut(index) else { return Ok(()) };
         let stamps = lane.stamps(input, index, packet);
         let place = lane.place;
-        let written = self.muxer.write(place, packet, stamps);
-        self.told(written, "copying a stream of the source")
+        self.write(place, packet, stamps, "copying a stream of the source")
+    }
+
+    fn write(
+        &mut self,
+        place: usize,
+        packet: &mut libav::Packet,
+        stamps: Stamps,
+        doing: &'static str,
+    ) -> Result<(), MediaError> {
+        if let Some(written) = self.written.get_mut(place) {
+            written.packets += 1;
+            written.bytes += packet.size() as u64;
+        }
+        let result = self.muxer.write(place, packet, stamps);
+        self.told(result, doing)
     }
 
     /// Writes the trailer and ends the output.
-    pub(super) fn finish(self) -> Result<(u64, Vec<String>), MediaError> {
-        let Self { muxer, sink, lanes, carried, mut notes, .. } = self;
+    pub(super) fn finish(self) -> Result<Finished, MediaError> {
+        let Self { muxer, sink, lanes, written, carried, mut notes, .. } = self;
+        sink.catch_index();
         let ended = muxer.finish();
         if let Some(error) = sink.taken_error() {
             return Err(MediaError::Write(error));
         }
-        ended.map_err(mux("ending the output"))?;
+        // A muxer whose index does not fit into its room has written all of it, and says that it failed.
+        let index = match sink.place_index().map_err(MediaError::Write)? {
+            Some((placed, index)) => {
+                if placed == Placed::AtEnd {
+                    let bytes = index.len();
+                    notes.push(format!("the index ({bytes} bytes) stands at the end: it is longer than the room that was kept for it in front"));
+                }
+                Some(index)
+            }
+            None => {
+                ended.map_err(mux("ending the output"))?;
+                None
+            }
+        };
         for bytes in carried {
             sink.append(&bytes).map_err(MediaError::Write)?;
         }
@@ -165,7 +220,7 @@ impl Movie {
             }
         }
         let stored = sink.finish().map_err(MediaError::Write)?;
-        Ok((stored.bytes, notes))
+        Ok(Finished { bytes: stored.bytes, notes, index, written })
     }
 
     /// The sink's own error, where there is one, or libav's.
@@ -292,6 +347,7 @@ impl Setup {
         &mut self,
         plan: &Plan<'_>,
         sink: &Shared,
+        room: Option<u64>,
     ) -> Result<Vec<(String, String)>, MediaError> {
         let source = plan.input.tags(None);
         let tags = tags::of_movie(plan.container, &source, &plan.record, self.has_cover);
@@ -299,7 +355,8 @@ impl Setup {
             self.muxer.set_tag(On::Movie, name, value).map_err(mux("setting a tag"))?;
         }
         self.notes.extend(tags.notes);
-        let options = options(plan, tags.by_name);
+        let mut options = options(plan, tags.by_name);
+        options.extend(room.map(|room| ("moov_size", room.to_string())));
         let written = self.muxer.write_header(&options);
         match (written, sink.taken_error()) {
             (_, Some(error)) => Err(MediaError::Write(error)),
@@ -373,3 +430,6 @@ fn rescale_exact(stamp: i64, from: Clock, to: Clock) -> Option<i64> {
 pub(super) fn mux(doing: &'static str) -> impl Fn(libav::Error) -> MediaError {
     move |error| MediaError::Mux { doing, words: Words::of(error) }
 }
+
+#[cfg(test)]
+mod tests;

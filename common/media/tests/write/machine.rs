@@ -65,20 +65,27 @@ impl ReadAt for OnDisk {
 pub(crate) struct ToDisk {
     file: File,
     end: u64,
+    head: u64,
     /// Fails when this many bytes are there.
     full_at: u64,
 }
 
 impl ToDisk {
     pub(crate) fn create(path: &Path, full_at: u64) -> Box<dyn PartSink> {
-        Box::new(Self { file: File::create(path).unwrap(), end: 0, full_at })
+        Box::new(Self { file: File::create(path).unwrap(), end: 0, head: HEAD_BYTES, full_at })
     }
 }
 
 impl PartSink for ToDisk {
+    fn keep_head(&mut self, bytes: u64) -> io::Result<()> {
+        assert_eq!(self.end, 0, "the head is settled before the first byte");
+        self.head = bytes.max(HEAD_BYTES);
+        Ok(())
+    }
+
     fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         let after = offset + bytes.len() as u64;
-        assert!(offset == self.end || after <= HEAD_BYTES.min(self.end), "writes at {offset}");
+        assert!(offset == self.end || after <= self.head.min(self.end), "writes at {offset}");
         if after > self.full_at {
             return Err(io::Error::new(io::ErrorKind::StorageFull, "the disk is full"));
         }

@@ -34,6 +34,32 @@ async fn the_head_is_patched_after_the_rest_was_sent() {
 }
 
 #[tokio::test]
+async fn a_head_of_several_pieces_is_patched_to_its_last_byte() {
+    let bucket = bucket();
+    let mut movie = MovieUpload::in_bucket(Arc::clone(&bucket) as _, "movie.mp4");
+    let head = 17 * MIB as u64;
+    movie.keep_head(head).unwrap();
+    let mut expected: Vec<u8> = (0..251).cycle().take(50 * MIB + 5).collect();
+    for (index, piece) in expected.chunks(MIB + 1).enumerate() {
+        let offset = (index * (MIB + 1)) as u64;
+        movie.write_at(offset, Bytes::copy_from_slice(piece)).await.unwrap();
+    }
+    movie.write_at(head - 3, Bytes::from_static(b"end")).await.unwrap();
+    movie.write_at(4, Bytes::from_static(b"size")).await.unwrap();
+    let refused = movie.write_at(head - 3, Bytes::from_static(b"over")).await;
+    assert!(matches!(refused, Err(StoreError::Offset { .. })), "{refused:?}");
+    let late = movie.keep_head(2 * head);
+    assert!(matches!(late, Err(StoreError::Offset { .. })), "{late:?}");
+    expected[17 * MIB - 3..17 * MIB].copy_from_slice(b"end");
+    expected[4..8].copy_from_slice(b"size");
+    movie.finish().await.unwrap();
+    assert!(read(&bucket, "movie.mp4").await.unwrap() == expected);
+    let mut movie = MovieUpload::in_bucket(bucket, "movie.mp4");
+    let large = movie.keep_head(HEAD_BYTES_MAX + 1);
+    assert!(matches!(large, Err(StoreError::TooLarge { .. })), "{large:?}");
+}
+
+#[tokio::test]
 async fn a_write_across_the_heads_border_is_an_append_or_refused() {
     let bucket = bucket();
     let mut movie = MovieUpload::in_bucket(Arc::clone(&bucket) as _, "movie.mp4");
