@@ -11,8 +11,10 @@ use clap::{Args, Parser, Subcommand};
 use cleanplate_types::request::Region;
 
 mod job;
+mod verify;
 
 pub(crate) use job::JobArguments;
+pub(crate) use verify::VerifyArguments;
 
 /// Removes burned-in overlays (logos, timestamps, captions, marks) from video.
 #[derive(Debug, Parser)]
@@ -96,6 +98,9 @@ pub(crate) enum Command {
         cleanplate probe in.mp4\n  \
         cleanplate probe s3://bucket/in.mkv --cell-frames 60 --json")]
     Probe(ProbeArguments),
+    /// Say what survived from a video in another that was made from it, and what changed.
+    #[command(after_help = verify::EXAMPLES)]
+    Verify(Box<VerifyArguments>),
     /// Check FFmpeg, NVDEC, NVENC, CUDA, ONNX Runtime, storage and coordinator.
     #[command(after_help = "Examples:\n  \
         cleanplate doctor\n  \
@@ -265,7 +270,7 @@ pub(crate) struct DoctorArguments {
 /// Which engine.
 #[derive(Debug, Args)]
 pub(crate) struct EngineArguments {
-    /// Whose work: worker, check, stitch, probe, or `nvdec CLIP`.
+    /// Whose work: worker, check, stitch, probe, verify, or `nvdec CLIP`.
     pub(crate) whose: String,
     /// What it is about, where it is started by hand.
     pub(crate) subject: Option<PathBuf>,

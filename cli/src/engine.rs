@@ -6,7 +6,7 @@ use cleanplate_worker::Whose;
 
 use crate::arguments::EngineArguments;
 use crate::exit::Status;
-use crate::{probe, say};
+use crate::{probe, say, verify};
 
 mod nvdec;
 
@@ -18,6 +18,7 @@ pub(crate) fn run(arguments: &EngineArguments) -> ExitCode {
         ("check", None) => cleanplate_worker::engine_main(Whose::Check).into(),
         ("stitch", None) => cleanplate_coordinator::stitch_main().into(),
         ("probe", None) => probe::child_main().into(),
+        ("verify", None) => verify::child_main().into(),
         ("nvdec", Some(clip)) => match nvdec::compare(clip) {
             Ok(status) => status.into(),
             Err(refusal) => {
@@ -26,7 +27,9 @@ pub(crate) fn run(arguments: &EngineArguments) -> ExitCode {
             }
         },
         _ => {
-            say::note("error: an engine is one of worker, check, stitch, probe and nvdec CLIP");
+            say::note(
+                "error: an engine is one of worker, check, stitch, probe, verify and nvdec CLIP",
+            );
             Status::Usage.into()
         }
     }

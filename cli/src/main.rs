@@ -11,6 +11,7 @@ mod drain;
 mod engine;
 mod exit;
 mod follow;
+mod inquiry;
 mod job_state;
 mod jobs;
 mod mask;
@@ -26,6 +27,7 @@ mod say;
 mod settings;
 mod signals;
 mod submit;
+mod verify;
 mod watch;
 mod worker;
 mod workers;
@@ -95,6 +97,7 @@ fn begin(command: Command, verbose: u8, settings: &Settings) -> Result<Status, R
         | Command::Workers(_)
         | Command::Drain(_)
         | Command::Probe(_)
+        | Command::Verify(_)
         | Command::Doctor(_)
         | Command::Engine(_) => 1,
     };
@@ -121,6 +124,7 @@ async fn dispatch(command: Command, settings: &Settings) -> Result<Status, Refus
         Command::Workers(arguments) => workers::run(arguments, settings).await,
         Command::Drain(arguments) => drain::run(arguments, settings).await,
         Command::Probe(arguments) => probe::run(arguments, settings).await,
+        Command::Verify(arguments) => verify::run(*arguments, settings).await,
         Command::Doctor(arguments) => doctor::run(arguments, settings).await,
         Command::Engine(_) => Err(Refusal::failed("an engine is no command of its own")),
     }

@@ -20,3 +20,4 @@ pub mod prove;
 pub mod sample;
 pub mod scan;
 pub mod stitch;
+pub mod verify;

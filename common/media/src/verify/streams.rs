@@ -1,0 +1,234 @@
+//! Streams beside the video: which became which, and what of each survived.
+//!
+//! Owns the pairing (by content first, so that an order that changed is no loss) and the comparison packet
+//! by packet. Times may differ by one tick of the coarser clock: every container rounds so.
+
+use std::collections::BTreeSet;
+
+use super::inventory::{Inventory, Print, Stream, kind_name};
+use super::pairs::Tables;
+use super::report::{Aspect, Report, Status, StreamPair};
+use super::tags;
+
+/// Compares all streams.
+pub(super) fn compare(
+    source: &Inventory,
+    output: &Inventory,
+    tables: &Tables<'_>,
+    report: &mut Report,
+) {
+    let pairs = pair(&source.streams, &output.streams);
+    let mut taken = BTreeSet::new();
+    for (one, other) in source.streams.iter().zip(&pairs) {
+        let other = other.map(|place| &output.streams[place]);
+        taken.extend(other.map(|other| other.index));
+        match other {
+            Some(other) => both(one, other, tables, report),
+            None => {
+                let kept = "the output has none like it";
+                report.add(Aspect::Stream, Status::Lost, one.name(), kept);
+                report.streams.push(alone(one, true));
+            }
+        }
+    }
+    for extra in output.streams.iter().filter(|stream| !taken.contains(&stream.index)) {
+        report.add(Aspect::Stream, Status::Noted, extra.name(), "is in the output alone");
+        report.streams.push(alone(extra, false));
+    }
+}
+
+/// Whether a stream of the output may be what one of the source became.
+type Rule<'a> = dyn Fn(&Stream, &Stream) -> bool + 'a;
+
+/// For each stream of the source the place of what it became.
+fn pair(source: &[Stream], output: &[Stream]) -> Vec<Option<usize>> {
+    let alike = |one: &Stream, other: &Stream| {
+        let (video, attached) = (one.is_the_video, one.attached.is_some());
+        one.kind == other.kind
+            && one.is_still == other.is_still
+            && video == other.is_the_video
+            && attached == other.attached.is_some()
+    };
+    let same_content = |one: &Stream, other: &Stream| {
+        one.packets == other.packets
+            && one.content == other.content
+            && one.attached == other.attached
+    };
+    let same_codec = |one: &Stream, other: &Stream| one.codec == other.codec;
+    let same_language = |one: &Stream, other: &Stream| one.language() == other.language();
+    let rules: [&Rule<'_>; 5] = [
+        &|one, other| same_content(one, other) && same_language(one, other),
+        &|one, other| same_content(one, other) && one.packets > 0,
+        &|one, other| same_codec(one, other) && same_language(one, other),
+        &same_codec,
+        &|_, _| true,
+    ];
+    let mut found: Vec<Option<usize>> = vec![None; source.len()];
+    for rule in rules {
+        for (place, one) in source.iter().enumerate() {
+            if found[place].is_some() {
+                continue;
+            }
+            let mut free = (0..output.len()).filter(|other| !found.contains(&Some(*other)));
+            found[place] = free.find(|other| {
+                let other = &output[*other];
+                alike(one, other) && rule(one, other)
+            });
+        }
+    }
+    found
+}
+
+fn both(one: &Stream, other: &Stream, tables: &Tables<'_>, report: &mut Report) {
+    let identical = one.packets == other.packets && one.content == other.content;
+    let mut pair = StreamPair {
+        source: u32::try_from(one.index).ok(),
+        output: u32::try_from(other.index).ok(),
+        kind: kind_name(one.kind).to_owned(),
+        codecs: (one.codec.clone(), other.codec.clone()),
+        packets: (one.packets, other.packets),
+        identical,
+        start_offset_nanos: None,
+        end_offset_nanos: None,
+    };
+    if one.attached.is_some() {
+        attachment(one, other, report);
+    } else if !one.is_the_video {
+        packets(one, other, identical, report);
+        times(one, other, tables, report);
+        offsets(one, other, tables, &mut pair, report);
+    }
+    tags::of_streams(one, other, report);
+    report.streams.push(pair);
+}
+
+fn attachment(one: &Stream, other: &Stream, report: &mut Report) {
+    let (status, detail) = if one.attached == other.attached {
+        (Status::Survived, "the same bytes")
+    } else {
+        (Status::Lost, "its bytes are others")
+    };
+    report.add(Aspect::Attachment, status, one.name(), detail);
+}
+
+fn packets(one: &Stream, other: &Stream, identical: bool, report: &mut Report) {
+    let name = one.name();
+    if identical {
+        let detail = format!("all {} packets are the same", one.packets);
+        return report.add(Aspect::Packets, Status::Survived, name, detail);
+    }
+    let contents =
+        |stream: &Stream| stream.prints.iter().map(|one| one.content).collect::<Vec<_>>();
+    let (mine, others) = (contents(one), contents(other));
+    let first = mine.iter().zip(&others).take_while(|(mine, other)| mine == other).count();
+    let sorted = |mut list: Vec<u64>| {
+        list.sort_unstable();
+        list
+    };
+    let detail = if one.codec != other.codec {
+        format!("{} became {}", one.codec, other.codec)
+    } else if mine.len() == others.len() && sorted(mine.clone()) == sorted(others.clone()) {
+        format!("the same {} packets in another order, from packet {first} on", mine.len())
+    } else {
+        let held: BTreeSet<u64> = others.iter().copied().collect();
+        let lost = mine.iter().filter(|content| !held.contains(content)).count();
+        format!(
+            "{lost} of {} packets are not in the output, which has {}; packet {first}{} is the first that \
+             differs",
+            mine.len(),
+            others.len(),
+            one.prints.get(first).map_or_else(String::new, |print| at_seconds(*print, one)),
+        )
+    };
+    report.add(Aspect::Packets, Status::Lost, name, detail);
+}
+
+fn at_seconds(print: Print, stream: &Stream) -> String {
+    let seconds = print.at as f64 * f64::from(stream.clock.num()) / f64::from(stream.clock.den());
+    format!(" (at {seconds:.3} s)")
+}
+
+/// How far two times of these streams may be apart.
+fn tick(one: &Stream, other: &Stream, tables: &Tables<'_>) -> i128 {
+    tables.common.at(1, one.clock).max(tables.common.at(1, other.clock))
+}
+
+fn times(one: &Stream, other: &Stream, tables: &Tables<'_>, report: &mut Report) {
+    let allowed = tick(one, other, tables);
+    let later = |(one_print, other_print): (&Print, &Print)| {
+        let due = tables.common.at(one_print.at, one.clock) + tables.shift;
+        tables.common.at(other_print.at, other.clock) - due
+    };
+    let moved = || {
+        let pairs = one.prints.iter().zip(&other.prints).enumerate();
+        pairs.map(|(place, pair)| (place, later(pair))).filter(|(_, by)| by.abs() > allowed)
+    };
+    let name = one.name();
+    let (Some((first, by)), count) = (moved().next(), moved().count()) else {
+        return report.add(Aspect::PacketTimes, Status::Survived, name, "within one tick");
+    };
+    let by = tables.common.time(by);
+    let detail = format!(
+        "{count} of {} packets are due at another time; the first is packet {first}, later by {} s ({:.6})",
+        one.prints.len(),
+        by.exact,
+        by.seconds
+    );
+    report.add(Aspect::PacketTimes, Status::Lost, name, detail);
+}
+
+fn offsets(
+    one: &Stream,
+    other: &Stream,
+    tables: &Tables<'_>,
+    pair: &mut StreamPair,
+    report: &mut Report,
+) {
+    let ends = |stream: &Stream, frames: Option<(i128, i128)>| {
+        let (first, last) = (stream.prints.first()?, stream.prints.last()?);
+        let (begins, ends) = frames?;
+        let at = |print: &Print| tables.common.at(print.at, stream.clock);
+        Some((at(first) - begins, at(last) - ends))
+    };
+    let (Some(mine), Some(others)) =
+        (ends(one, tables.source_ends()), ends(other, tables.output_ends()))
+    else {
+        return;
+    };
+    let nanos = |at: i128| tables.common.nanos(at);
+    pair.start_offset_nanos = Some((nanos(mine.0), nanos(others.0)));
+    pair.end_offset_nanos = Some((nanos(mine.1), nanos(others.1)));
+    let allowed = tick(one, other, tables);
+    let millis = |at: i128| tables.common.nanos(at) as f64 / 1e6;
+    let mut wrong = Vec::new();
+    for (place, mine, other) in [("start", mine.0, others.0), ("end", mine.1, others.1)] {
+        if (mine - other).abs() > allowed {
+            let (mine, other) = (millis(mine), millis(other));
+            wrong.push(format!(
+                "at the {place} {other:.3} ms from the video instead of {mine:.3} ms"
+            ));
+        }
+    }
+    if wrong.is_empty() {
+        let detail = "as far from the video as in the source, at start and end";
+        report.add(Aspect::Sync, Status::Survived, one.name(), detail);
+    } else {
+        report.add(Aspect::Sync, Status::Lost, one.name(), wrong.join("; "));
+    }
+}
+
+fn alone(stream: &Stream, is_of_source: bool) -> StreamPair {
+    let index = u32::try_from(stream.index).ok();
+    let (none, packets) = (String::new(), stream.packets);
+    let codec = stream.codec.clone();
+    StreamPair {
+        source: index.filter(|_| is_of_source),
+        output: index.filter(|_| !is_of_source),
+        kind: kind_name(stream.kind).to_owned(),
+        codecs: if is_of_source { (codec, none) } else { (none, codec) },
+        packets: if is_of_source { (packets, 0) } else { (0, packets) },
+        identical: false,
+        start_offset_nanos: None,
+        end_offset_nanos: None,
+    }
+}

@@ -1,0 +1,205 @@
+//! What belongs to the video beside its pictures: frames and times, shape, colour, HDR, captions.
+//!
+//! Owns what counts as equal where one file says nothing: what the source does not say cannot be lost.
+
+use cleanplate_types::source::{Colour, FieldOrder, VideoDescription};
+
+use super::inventory::Inventory;
+use super::report::{Aspect, Frames, Report, Status};
+
+const SUBJECT: &str = "video";
+
+/// Compares the videos; the frames have been counted.
+pub(super) fn compare(source: &Inventory, output: &Inventory, report: &mut Report) {
+    frames(&report.frames.clone(), report);
+    let (one, other) = (&source.description.video, &output.description.video);
+    let mut look = Look { report };
+    let size = |video: &VideoDescription| format!("{}x{}", video.width, video.height);
+    look.equal(Aspect::Size, &size(one), &size(other));
+    let pixels = |video: &VideoDescription| {
+        let layout = &video.layout;
+        let chroma = match (layout.planes, layout.chroma_shift_x, layout.chroma_shift_y) {
+            (1, _, _) => "grey",
+            (_, 0, 0) => "4:4:4",
+            (_, 1, 0) => "4:2:2",
+            (_, 1, 1) => "4:2:0",
+            (_, 0, 1) => "4:4:0",
+            (_, 2, 0) => "4:1:1",
+            (_, _, _) => "4:1:0",
+        };
+        format!("{} bit {chroma}", layout.depth)
+    };
+    look.equal(Aspect::Pixels, &pixels(one), &pixels(other));
+    let aspect = |video: &VideoDescription| reduced(video.sample_aspect);
+    look.equal(Aspect::SampleAspect, &aspect(one), &aspect(other));
+    let turned = |video: &VideoDescription| format!("{} degrees", video.rotation);
+    look.known(Aspect::Rotation, (one.rotation != 0).then(|| turned(one)), &turned(other));
+    look.colour(one, other);
+    look.known(
+        Aspect::Hdr,
+        hdr(one),
+        &hdr(other).unwrap_or_else(|| "no static metadata".to_owned()),
+    );
+    let dynamic = (!one.dynamic_hdr.is_empty()).then(|| one.dynamic_hdr.join(", "));
+    let others = if other.dynamic_hdr.is_empty() { "none" } else { &other.dynamic_hdr.join(", ") };
+    look.known(Aspect::DynamicHdr, dynamic, others);
+    look.field_order(one.field_order, other.field_order);
+    look.known(
+        Aspect::Timecode,
+        source.timecode.clone(),
+        output.timecode.as_deref().unwrap_or("none"),
+    );
+    captions(source, output, report);
+    if one.codec != other.codec {
+        let detail = format!("{} became {}", one.codec, other.codec);
+        report.add(Aspect::Codec, Status::OnPurpose, SUBJECT, detail);
+    }
+}
+
+fn frames(frames: &Frames, report: &mut Report) {
+    let listed = |what: &str, count: u64, first: Option<(u64, &str)>| {
+        let first = first.map_or_else(String::new, |(index, time)| {
+            let first = if count == 1 { "" } else { "the first is " };
+            format!(": {first}frame {index} at {time} s")
+        });
+        format!("{count} of them {what}{first}")
+    };
+    let (missing, extra, moved) = (&frames.missing, &frames.extra, &frames.moved);
+    let counts = format!("{} in the source, {} in the output", frames.source, frames.output);
+    let mut lost = Vec::new();
+    for (what, list) in [("missing", missing), ("extra", extra)] {
+        let first = list.first.first().map(|frame| (frame.index, frame.time.exact.as_str()));
+        if list.count > 0 {
+            lost.push(listed(what, list.count, first));
+        }
+    }
+    if lost.is_empty() {
+        report.add(Aspect::Frames, Status::Survived, SUBJECT, format!("all {}", frames.source));
+    } else {
+        let detail = format!("{counts}; {}", lost.join("; "));
+        report.add(Aspect::Frames, Status::Lost, SUBJECT, detail);
+    }
+    let mut wrong = Vec::new();
+    if let Some(shift) = &frames.shift {
+        wrong.push(format!("all frames are later by {} s ({:.6})", shift.exact, shift.seconds));
+    }
+    if let Some(first) = moved.first.first() {
+        let by = first.later.as_ref().map_or("0", |later| &later.exact);
+        let first = Some((first.index, first.time.exact.as_str()));
+        wrong.push(format!("{}, later by {by} s", listed("moved", moved.count, first)));
+    }
+    if wrong.is_empty() {
+        let detail = format!("{} exact to the tick", frames.matched);
+        report.add(Aspect::FrameTimes, Status::Survived, SUBJECT, detail);
+    } else {
+        report.add(Aspect::FrameTimes, Status::Lost, SUBJECT, wrong.join("; "));
+    }
+}
+
+struct Look<'a> {
+    report: &'a mut Report,
+}
+
+impl Look<'_> {
+    fn equal(&mut self, aspect: Aspect, before: &str, after: &str) {
+        self.known(aspect, Some(before.to_owned()), after);
+    }
+
+    /// `before`, where the source says anything.
+    fn known(&mut self, aspect: Aspect, before: Option<String>, after: &str) {
+        let Some(before) = before else { return };
+        if before == after {
+            self.report.add(aspect, Status::Survived, SUBJECT, before);
+        } else {
+            let detail = format!("{before} became {after}");
+            self.report.add(aspect, Status::Lost, SUBJECT, detail);
+        }
+    }
+
+    fn colour(&mut self, one: &VideoDescription, other: &VideoDescription) {
+        let fields = |video: &VideoDescription| {
+            let Colour { primaries, transfer, matrix, range, chroma_location } = video.colour;
+            // Video range is what players take where nothing is said, and the pixel format may say more.
+            let range = if video.layout.full_range { 2 } else { range.max(1) };
+            [
+                ("primaries", primaries, 2),
+                ("transfer", transfer, 2),
+                ("matrix", matrix, 2),
+                ("range", range, 0),
+                ("chroma location", chroma_location, 0),
+            ]
+        };
+        let (mut kept, mut lost) = (Vec::new(), Vec::new());
+        for ((name, before, unknown), (_, after, _)) in fields(one).into_iter().zip(fields(other)) {
+            if before == unknown {
+                continue;
+            }
+            if before == after {
+                kept.push(format!("{name} {before}"));
+            } else {
+                lost.push(format!("{name} {before} became {after}"));
+            }
+        }
+        let (status, told) =
+            if lost.is_empty() { (Status::Survived, kept) } else { (Status::Lost, lost) };
+        self.report.add(Aspect::Colour, status, SUBJECT, told.join(", "));
+    }
+
+    fn field_order(&mut self, before: FieldOrder, after: FieldOrder) {
+        let name = |order| match order {
+            FieldOrder::Unknown => "unknown",
+            FieldOrder::Progressive => "progressive",
+            FieldOrder::TopFirst => "top field first",
+            FieldOrder::BottomFirst => "bottom field first",
+        };
+        // A file that says nothing shows whole frames.
+        let before = (before != FieldOrder::Unknown).then_some(before);
+        let is_whole = |order| matches!(order, FieldOrder::Unknown | FieldOrder::Progressive);
+        let after =
+            if before.is_some_and(is_whole) && is_whole(after) { before } else { Some(after) };
+        let before = before.map(|order| name(order).to_owned());
+        self.known(Aspect::FieldOrder, before, after.map_or("unknown", name));
+    }
+}
+
+fn captions(source: &Inventory, output: &Inventory, report: &mut Report) {
+    let (before, after) = (source.captions, output.captions);
+    let (status, detail) = match (before, after) {
+        (0, 0) => return,
+        (0, after) => (Status::Noted, format!("on {after} packets, none in the source")),
+        (before, 0) => (Status::Lost, format!("on {before} packets of the source, none are left")),
+        // Two packets may be the two fields of one frame.
+        (before, after) if after * 2 < before => {
+            (Status::Lost, format!("on {before} packets of the source, on {after} of the output"))
+        }
+        (before, after) => {
+            (Status::Survived, format!("on {before} packets, {after} in the output"))
+        }
+    };
+    report.add(Aspect::Captions, status, SUBJECT, detail);
+}
+
+/// A fraction for people; square samples where nothing is said.
+fn reduced((num, den): (u32, u32)) -> String {
+    const fn gcd(one: u32, other: u32) -> u32 {
+        if other == 0 { one } else { gcd(other, one % other) }
+    }
+    match gcd(num, den) {
+        _ if num == 0 || den == 0 => "1:1".to_owned(),
+        by => format!("{}:{}", num / by, den / by),
+    }
+}
+
+/// Mastering display and light level, where there are any.
+fn hdr(video: &VideoDescription) -> Option<String> {
+    let value = |(num, den): &(i32, i32)| f64::from(*num) / f64::from((*den).max(1));
+    let mut told = Vec::new();
+    if let Some(numbers) = &video.mastering {
+        let numbers: Vec<String> = numbers.iter().map(|one| format!("{:.4}", value(one))).collect();
+        told.push(format!("mastering display {}", numbers.join(" ")));
+    }
+    if let Some((most, average)) = video.light_level {
+        told.push(format!("light level {most}/{average}"));
+    }
+    (!told.is_empty()).then(|| told.join(", "))
+}
