@@ -1,6 +1,6 @@
 # Every target is a script that people and CI run alike; none needs anything set up before.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench gpu-check
+.PHONY: help demo test lint bench torture gpu-check
 
 help:       ## Say what there is to make.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -16,6 +16,9 @@ lint:       ## Format, clippy, docs, licences: warnings are errors.
 
 bench:      ## Print the promised figures, product and peer side by side (ONLY=golden,fleet,wall,memory,scheduler).
 	@scripts/bench
+
+torture:    ## Runs drawn by seed over the torture set, with kills (RUNS=200 SEED=1 KIND=name; RUNS=0: each kind once).
+	@scripts/torture
 
 gpu-check:  ## Pack build/gpu-check.tar.xz: a check that runs unattended on a machine with an NVIDIA card.
 	@scripts/gpu-check

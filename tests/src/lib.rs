@@ -9,4 +9,5 @@ pub mod cluster;
 pub mod memory;
 pub mod reference;
 pub mod tiny_disk;
+pub mod torture;
 pub mod weed;

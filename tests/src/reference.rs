@@ -12,7 +12,9 @@ pub struct Shown {
     pub md5: String,
 }
 
-fn reduced(num: i128, den: i128) -> (i128, i128) {
+/// The fraction in lowest terms.
+#[must_use]
+pub fn reduced(num: i128, den: i128) -> (i128, i128) {
     let (mut a, mut b) = (num.abs(), den.abs());
     while b != 0 {
         (a, b) = (b, a % b);
@@ -25,7 +27,7 @@ fn reduced(num: i128, den: i128) -> (i128, i128) {
 #[must_use]
 pub fn frames(path: &Path) -> Vec<Shown> {
     let output = Command::new("ffmpeg")
-        .args(["-nostdin", "-v", "error", "-copyts", "-i"])
+        .args(["-nostdin", "-v", "error", "-noautorotate", "-copyts", "-i"])
         .arg(path)
         .args(["-map", "0:v:0", "-vsync", "passthrough", "-enc_time_base", "-1"])
         .args(["-f", "framemd5", "-"])
@@ -37,6 +39,25 @@ pub fn frames(path: &Path) -> Vec<Shown> {
         path.display(),
         String::from_utf8_lossy(&output.stderr)
     );
+    parse(&String::from_utf8_lossy(&output.stdout))
+}
+
+/// Every frame of the first video stream that ffmpeg shows of a source that may be damaged, whatever it
+/// says and however it ends; with so many threads where that is given.
+#[must_use]
+pub fn frames_of_damaged(path: &Path, threads: Option<u32>) -> Vec<Shown> {
+    let mut command = Command::new("ffmpeg");
+    command.args(["-nostdin", "-v", "quiet"]);
+    if let Some(threads) = threads {
+        command.args(["-threads", &threads.to_string()]);
+    }
+    let output = command
+        .args(["-noautorotate", "-copyts", "-i"])
+        .arg(path)
+        .args(["-map", "0:v:0", "-vsync", "passthrough", "-enc_time_base", "-1"])
+        .args(["-f", "framemd5", "-"])
+        .output()
+        .expect("ffmpeg is installed by `make test`");
     parse(&String::from_utf8_lossy(&output.stdout))
 }
 
