@@ -268,7 +268,7 @@ fn parse_encoder(key: &'static str, text: &str) -> Result<EncoderChoice, Setting
             EncoderName::parse(name).map(EncoderChoice::Named).ok_or_else(|| SettingsError::Value {
                 key,
                 value: name.to_owned(),
-                wanted: "auto, libx264, libx265, h264_nvenc or hevc_nvenc",
+                wanted: "auto, libx264, libx265, libvpx-vp9, libaom-av1, h264_nvenc or hevc_nvenc",
             })
         }
     }

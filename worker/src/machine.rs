@@ -89,12 +89,14 @@ pub(crate) async fn look(
     pretend: Option<Card>,
 ) -> Result<MachineReport, WorkerError> {
     let (mut seats, no_card) = seats(pretend);
-    let software = [EncoderName::Libx264, EncoderName::Libx265];
+    let software: Vec<_> =
+        EncoderName::ALL.into_iter().filter(|name| !name.is_hardware()).collect();
     let Checked { library, encoders } = ask(engine, &software, (None, None)).await?;
     for seat in &mut seats {
         seat.settle(encoders.clone());
         if seat.card != Card::None {
-            let hardware = [EncoderName::H264Nvenc, EncoderName::HevcNvenc];
+            let hardware: Vec<_> =
+                EncoderName::ALL.into_iter().filter(|name| name.is_hardware()).collect();
             seat.settle(prove(engine, seat, &hardware).await);
         }
     }
@@ -206,8 +208,17 @@ impl Seat {
         for proof in &self.encoders {
             tracing::info!(build = proof.build, "encoder proved: {}", proof.name);
         }
-        for RefusedEncoder { name, why } in &self.refused {
+        self.refused.iter().for_each(RefusedEncoder::log);
+    }
+}
+
+impl RefusedEncoder {
+    fn log(&self) {
+        let Self { name, why } = self;
+        if name.is_hardware() {
             tracing::warn!("fallback: {name} -> {}: {why}", name.in_software());
+        } else {
+            tracing::warn!("encoder not offered: {name}: {why}");
         }
     }
 }

@@ -37,7 +37,7 @@ pub(crate) struct JobArguments {
         help_heading = "How to fill and encode"
     )]
     pub(crate) fill: String,
-    /// The encoder: auto, libx264, libx265, h264_nvenc or hevc_nvenc.
+    /// The encoder: auto, libx264, libx265, libvpx-vp9, libaom-av1, h264_nvenc or hevc_nvenc.
     #[arg(
         long,
         value_name = "NAME",
@@ -45,11 +45,12 @@ pub(crate) struct JobArguments {
         help_heading = "How to fill and encode"
     )]
     pub(crate) encoder: String,
-    /// Quality on the encoder's own scale; visually lossless by default (x264 18, x265 20, NVENC 19).
+    /// Quality on the encoder's own scale; visually lossless by default (x264 18, x265 20,
+    /// NVENC 19, VP9 24, AV1 22).
     #[arg(long, value_name = "N", conflicts_with = "lossless",
-        value_parser = clap::value_parser!(u8).range(0..=51), help_heading = "How to fill and encode")]
+        value_parser = clap::value_parser!(u8).range(0..=63), help_heading = "How to fill and encode")]
     pub(crate) quality: Option<u8>,
-    /// The encoder's preset [default: medium, NVENC p5].
+    /// The encoder's preset [default: medium, NVENC p5, VP9 3, AV1 6].
     #[arg(long, value_name = "NAME", help_heading = "How to fill and encode")]
     pub(crate) preset: Option<String>,
     /// Encode the clean frames bit-exactly.

@@ -7,32 +7,15 @@
 mod ffi;
 mod holds;
 
-use cleanplate_types::encode::EncoderName;
+use cleanplate_types::choice::{extension, is_interlaced};
+use cleanplate_types::encode::VideoCodec;
 use cleanplate_types::frames::FrameTable;
 use cleanplate_types::source::{SourceDescription, StreamDescription, StreamKind};
 use cleanplate_types::time::{Pts, Timebase};
 
 use crate::error::MediaError;
 
-pub(crate) use holds::{Fate, fate};
-
-/// The codec that the movie's video will have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OutputCodec {
-    /// H.264.
-    H264,
-    /// HEVC.
-    Hevc,
-}
-
-impl From<EncoderName> for OutputCodec {
-    fn from(name: EncoderName) -> Self {
-        match name {
-            EncoderName::Libx264 | EncoderName::H264Nvenc => Self::H264,
-            EncoderName::Libx265 | EncoderName::HevcNvenc => Self::Hevc,
-        }
-    }
-}
+pub(crate) use holds::{Fate, fate, holds_video};
 
 /// A container that is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +26,8 @@ pub(crate) enum Container {
     Mov,
     /// Matroska.
     Mkv,
+    /// `WebM`: Matroska for VP9 and AV1.
+    Webm,
     /// MPEG transport stream, with packets of 188 bytes or (Blu-ray) of 192.
     Ts {
         /// Whether each packet has a time code of 4 bytes in front.
@@ -57,6 +42,7 @@ impl Container {
             Self::Mp4 => "mp4",
             Self::Mov => "mov",
             Self::Mkv => "mkv",
+            Self::Webm => "webm",
             Self::Ts { .. } => "ts",
         }
     }
@@ -67,6 +53,7 @@ impl Container {
             Self::Mp4 => "mp4",
             Self::Mov => "mov",
             Self::Mkv => "matroska",
+            Self::Webm => "webm",
             Self::Ts { .. } => "mpegts",
         }
     }
@@ -80,7 +67,15 @@ impl Container {
     pub(crate) const fn is_boxed(self) -> bool {
         match self {
             Self::Mp4 | Self::Mov => true,
-            Self::Mkv | Self::Ts { .. } => false,
+            Self::Mkv | Self::Webm | Self::Ts { .. } => false,
+        }
+    }
+
+    /// Whether it is of the Matroska family.
+    pub(crate) const fn is_matroska(self) -> bool {
+        match self {
+            Self::Mkv | Self::Webm => true,
+            Self::Mp4 | Self::Mov | Self::Ts { .. } => false,
         }
     }
 }
@@ -96,10 +91,11 @@ impl Container {
 pub fn check(
     description: &SourceDescription,
     output_name: &str,
-    _codec: OutputCodec,
+    codec: VideoCodec,
     allow_metadata_loss: bool,
 ) -> Result<Vec<String>, MediaError> {
     let container = chosen(description, output_name)?;
+    refuse_codec(container, codec.as_str(), codec.for_people())?;
     let mut lost = Vec::new();
     let mut notes = Vec::new();
     for stream in &description.streams {
@@ -113,6 +109,9 @@ pub fn check(
         }
     }
     lost.extend(lost_beside(container, description.video.rotation != 0, description.chapters));
+    if is_interlaced(description.video.field_order) && !says_fields(container, codec) {
+        lost.push(format!("the field order ({} has none of its own)", codec.for_people()));
+    }
     notes.extend(rounded(container, description));
     refuse_or_note(container, lost, allow_metadata_loss, &mut notes)?;
     Ok(notes)
@@ -165,7 +164,7 @@ pub(crate) fn by_name(
         "mkv" => Ok(Container::Mkv),
         "ts" => Ok(Container::Ts { timed: false }),
         "m2ts" | "mts" => Ok(Container::Ts { timed: true }),
-        "webm" => refused("webm", "it takes no H.264 or HEVC; name the output .mkv or .mp4"),
+        "webm" => Ok(Container::Webm),
         "avi" => refused("avi", "it has no presentation timestamps; name the output .mp4 or .mkv"),
         "mka" => refused("mka", "it is for sound alone; name the output .mkv"),
         other => refused(other, WRITTEN),
@@ -174,7 +173,7 @@ pub(crate) fn by_name(
 
 /// What is said of containers that are not written.
 const WRITTEN: &str =
-    "it is not written here; name the output .mp4, .m4v, .mov, .mkv, .ts or .m2ts";
+    "it is not written here; name the output .mp4, .m4v, .mov, .mkv, .webm, .ts or .m2ts";
 
 fn as_source(source: &str, brand: Option<&str>) -> Result<Container, MediaError> {
     let names: Vec<&str> = source.split(',').collect();
@@ -190,18 +189,38 @@ fn as_source(source: &str, brand: Option<&str>) -> Result<Container, MediaError>
     }
 }
 
-/// The extension of the last part of a path or URL, in lowercase.
-fn extension(name: &str) -> Option<String> {
-    let name = if name.contains("://") { name.split(['?', '#']).next()? } else { name };
-    let last = name.rsplit('/').next()?;
-    let (stem, extension) = last.rsplit_once('.')?;
-    (!stem.is_empty() && !extension.is_empty()).then(|| extension.to_lowercase())
+/// Refuses a codec (libav's name) that the container has no place for.
+pub(crate) fn refuse_codec(
+    container: Container,
+    codec: &str,
+    for_people: &str,
+) -> Result<(), MediaError> {
+    if holds_video(container, codec) {
+        return Ok(());
+    }
+    Err(container.cannot(match container {
+        Container::Webm => {
+            format!("it takes VP9 and AV1, not {for_people}; name the output .mkv or .mp4, or use --encoder libvpx-vp9")
+        }
+        Container::Mp4 | Container::Mov | Container::Mkv | Container::Ts { .. } => {
+            format!("it does not know {for_people}; name the output .mkv")
+        }
+    }))
+}
+
+/// Whether the field order comes back: said by the codec's pictures, or by the container for the whole
+/// stream.
+const fn says_fields(container: Container, codec: VideoCodec) -> bool {
+    match (container, codec) {
+        (_, VideoCodec::H264) | (Container::Mp4 | Container::Mov | Container::Mkv, _) => true,
+        (Container::Webm | Container::Ts { .. }, _) => false,
+    }
 }
 
 /// Checks that every timestamp has a place in the container's own clock.
 pub(crate) fn times_fit(container: Container, table: &FrameTable) -> Result<(), MediaError> {
     match container {
-        Container::Mkv => fit(container, table, (1, 1000), "whole milliseconds"),
+        Container::Mkv | Container::Webm => fit(container, table, (1, 1000), "whole milliseconds"),
         Container::Ts { .. } => {
             fit(container, table, (1, 90_000), "ticks of 90 kHz")?;
             refuse_outside_ts(container, table)
@@ -280,8 +299,8 @@ fn rounded(container: Container, description: &SourceDescription) -> Option<Stri
     let finer = |stream: &&StreamDescription| {
         stream.kind == StreamKind::Audio && stream.timebase.rescale_exact(Pts(1), millis).is_none()
     };
-    let coarse = container == Container::Mkv && description.streams.iter().any(|s| finer(&s));
-    coarse.then(|| "mkv keeps the timestamps of the sound to 1 ms".to_owned())
+    let coarse = container.is_matroska() && description.streams.iter().any(|s| finer(&s));
+    coarse.then(|| format!("{} keeps the timestamps of the sound to 1 ms", container.name()))
 }
 
 /// A text track that `QuickTime` files have for their chapters: chapters are carried as such.

@@ -6,15 +6,20 @@
 //! the source's timestamps back afterwards.
 
 mod ffi;
+mod messages;
 mod settings;
+
+use std::sync::Arc;
 
 use cleanplate_types::encode::{EncodeSpec, EncoderName};
 use cleanplate_types::time::Pts;
+use ffmpeg_next as libav;
 
 use crate::error::{MediaError, Words};
 use crate::fault::faults;
 use crate::frame::VideoFrame;
 use crate::log;
+use messages::Messages;
 
 /// One packet as it leaves the encoder.
 #[derive(Debug, Clone, Copy)]
@@ -30,7 +35,9 @@ pub struct EncodedPacket<'a> {
 /// The encoder of one cell.
 pub struct CellEncoder {
     codec: ffi::Codec,
+    extradata: Vec<u8>,
     spec: EncodeSpec,
+    messages: Messages,
     /// Timestamps of the frames taken so far, by their place in the cell: at most a cell's frames.
     pts: Vec<Pts>,
     /// Index in the job of the first frame, where it was told.
@@ -63,7 +70,21 @@ impl CellEncoder {
             return Err(struck);
         }
         let codec = ffi::Codec::open(&settings::setup(spec, card))?;
-        Ok(Self { codec, spec: spec.clone(), pts: Vec::new(), first: None, said: None })
+        let extradata = match codec.extradata() {
+            [] if spec.encoder.name.codec().has_parameter_sets() => {
+                told_with_a_picture(spec, card)?
+            }
+            extradata => extradata.to_vec(),
+        };
+        Ok(Self {
+            codec,
+            extradata,
+            spec: spec.clone(),
+            messages: Messages::new(spec),
+            pts: Vec::new(),
+            first: None,
+            said: None,
+        })
     }
 
     /// Says which frame of the job comes first: for errors, which name the frame that failed.
@@ -76,7 +97,7 @@ impl CellEncoder {
     /// The parameter sets, as libav's extradata; the same for every cell of a contract.
     #[must_use]
     pub fn extradata(&self) -> &[u8] {
-        self.codec.extradata()
+        &self.extradata
     }
 
     /// How it encodes, for the trail, such as `libx264 preset medium, crf 18, yuv420p, 1 thread`.
@@ -98,10 +119,17 @@ impl CellEncoder {
         self.check(&frame)?;
         let number = place(self.pts.len())?;
         self.pts.push(frame.pts());
+        self.messages.take(frame.video_mut());
         self.strike()?;
         let sent = self.codec.send(&mut frame, number, settings::order(&self.spec));
         sent.map_err(|error| self.named(error))?;
         self.hand_out(take)
+    }
+
+    /// Frames so far whose closed captions the codec has no place for.
+    #[must_use]
+    pub const fn captions_left_out(&self) -> u64 {
+        self.messages.left_out()
     }
 
     /// Ends the cell and hands out the packets that are left.
@@ -144,12 +172,18 @@ impl CellEncoder {
                 MediaError::Internal(format!("the encoder gave a packet of frame {number}"))
             })?;
             let mut data = packet.data().unwrap_or_default();
+            if told_extradata(&packet).is_some_and(|told| told != self.extradata) {
+                let text = "the encoder's parameter sets depend on the pictures".to_owned();
+                return Err(MediaError::Internal(text));
+            }
             if number == 0 {
                 let (said, rest) = split_introduction(data);
                 self.said = Some(said.to_vec());
                 data = rest;
             }
-            take(EncodedPacket { pts, key, data })?;
+            let place = usize::try_from(number).unwrap_or(usize::MAX);
+            let with_messages = self.messages.put(place, key, data);
+            take(EncodedPacket { pts, key, data: with_messages.as_deref().unwrap_or(data) })?;
         }
     }
 
@@ -196,6 +230,28 @@ impl CellEncoder {
             (error, _) => error,
         }
     }
+}
+
+/// The parameter sets of an encoder that tells them with its first packet: those of a packet of another
+/// encoder by the same contract.
+fn told_with_a_picture(spec: &EncodeSpec, card: Option<u32>) -> Result<Vec<u8>, MediaError> {
+    let mut codec = ffi::Codec::open(&settings::setup(spec, card))?;
+    let layout = Arc::new(spec.layout.clone());
+    let mut picture = VideoFrame::blank(&layout, spec.width, spec.height, Pts(0))?;
+    codec.send(&mut picture, 0, settings::order(spec))?;
+    codec.finish()?;
+    while let ffi::Step::Packet(_, _, packet) = codec.receive()? {
+        if let Some(told) = told_extradata(&packet) {
+            return Ok(told);
+        }
+    }
+    Ok(Vec::new())
+}
+
+/// The parameter sets that come with a packet.
+fn told_extradata(packet: &libav::Packet) -> Option<Vec<u8>> {
+    let told = libav::codec::packet::side_data::Type::NewExtraData;
+    packet.side_data().find(|data| data.kind() == told).map(|data| data.data().to_vec())
 }
 
 /// Takes x264's introduction off the front of a packet: a NAL unit of user data in Annex B.

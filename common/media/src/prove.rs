@@ -8,7 +8,8 @@ mod ffi;
 
 use std::sync::Arc;
 
-use cleanplate_types::encode::{EncodeSpec, EncoderName, EncoderProof, Quality};
+use cleanplate_types::digest::{Sha, ShaWriter};
+use cleanplate_types::encode::{EncodeSpec, EncoderName, EncoderProof, Quality, VideoCodec};
 use cleanplate_types::picture::{PixelLayout, PlanesMut, PlanesRef};
 use cleanplate_types::source::{Colour, FieldOrder};
 use cleanplate_types::time::{Pts, Timebase};
@@ -31,14 +32,31 @@ const STEP: i64 = 1001;
 /// works stays far below.
 const ERROR_MAX: u64 = 6;
 
-/// Encodes real test pictures with `name`, on `card` where it needs one.
+/// Encodes real test pictures with `name`, on `card` where it needs one; in software also bit-exactly.
 ///
 /// # Errors
 /// [`MediaError::NoEncoder`] where this libav has no such encoder, [`MediaError::Encode`] with libav's
 /// words where it does not open or encode, [`MediaError::Unproved`] where what it made is wrong.
 pub fn prove(name: EncoderName, card: Option<u32>) -> Result<EncoderProof, MediaError> {
-    let spec = spec(name)?;
-    let mut encoder = CellEncoder::open(&spec, card)?;
+    let made = make(&spec(name, Quality::Constant(20))?, card, ERROR_MAX)?;
+    if !name.is_hardware() {
+        make(&spec(name, Quality::Lossless)?, card, 0)?;
+    }
+    Ok(EncoderProof { name, build: build(name, &made) })
+}
+
+/// What came of the test pictures.
+struct Making {
+    extradata: Vec<u8>,
+    packets: Vec<Made>,
+    /// What the encoder said of itself.
+    said: Option<Vec<u8>>,
+}
+
+/// Encodes the test pictures and checks what comes out, of which a sample may be off by `error_max` on
+/// average; by nothing at all where that is 0.
+fn make(spec: &EncodeSpec, card: Option<u32>, error_max: u64) -> Result<Making, MediaError> {
+    let mut encoder = CellEncoder::open(spec, card)?;
     let extradata = encoder.extradata().to_vec();
     let mut packets = Vec::new();
     let mut take = |packet: crate::encode::EncodedPacket<'_>| {
@@ -46,27 +64,40 @@ pub fn prove(name: EncoderName, card: Option<u32>) -> Result<EncoderProof, Media
         Ok(())
     };
     for number in 0..PICTURES {
-        encoder.encode(picture(&spec, number)?, &mut take)?;
+        encoder.encode(picture(spec, number)?, &mut take)?;
     }
     encoder.drain(&mut take)?;
-    let unproved = |detail: String| MediaError::Unproved { encoder: name.to_string(), detail };
-    look_at(&spec, &extradata, &packets).map_err(unproved)?;
-    decode(&spec, &extradata, &packets).map_err(unproved)?;
-    Ok(EncoderProof { name, build: build(name, &extradata, encoder.said()) })
+    let unproved =
+        |detail: String| MediaError::Unproved { encoder: spec.encoder.name.to_string(), detail };
+    look_at(spec, &extradata, &packets).map_err(unproved)?;
+    decode(spec, &extradata, &packets, error_max).map_err(unproved)?;
+    Ok(Making { extradata, packets, said: encoder.said().map(<[u8]>::to_vec) })
 }
 
 /// A packet of the proof: timestamp, key, bytes.
 type Made = (Pts, bool, Vec<u8>);
 
 /// A contract for the test pictures, with each encoder's own reorder delay.
-fn spec(name: EncoderName) -> Result<EncodeSpec, MediaError> {
+fn spec(name: EncoderName, quality: Quality) -> Result<EncodeSpec, MediaError> {
     let timebase = Timebase::new(1, 30_000)
         .ok_or_else(|| MediaError::Internal("a timebase of 1/30000 is one".to_owned()))?;
-    let preset = if name.is_hardware() { "p5" } else { "veryfast" };
+    let preset = match name {
+        EncoderName::Libx264 | EncoderName::Libx265 => "veryfast",
+        EncoderName::H264Nvenc | EncoderName::HevcNvenc => "p5",
+        EncoderName::LibvpxVp9 => "3",
+        EncoderName::LibaomAv1 => "6",
+    };
+    let reorder_frames = match name {
+        EncoderName::Libx264 | EncoderName::Libx265 => 2,
+        EncoderName::H264Nvenc
+        | EncoderName::HevcNvenc
+        | EncoderName::LibvpxVp9
+        | EncoderName::LibaomAv1 => 0,
+    };
     Ok(EncodeSpec {
         encoder: EncoderProof { name, build: String::new() },
         preset: preset.to_owned(),
-        quality: Quality::Constant(20),
+        quality,
         width: SIZE.0,
         height: SIZE.1,
         layout: PixelLayout {
@@ -84,7 +115,7 @@ fn spec(name: EncoderName) -> Result<EncodeSpec, MediaError> {
         field_order: FieldOrder::Progressive,
         mastering: None,
         light_level: None,
-        reorder_frames: if name.is_hardware() { 0 } else { 2 },
+        reorder_frames,
         cell_frames_max: PICTURES,
     })
 }
@@ -110,7 +141,7 @@ fn picture(spec: &EncodeSpec, number: u32) -> Result<VideoFrame, MediaError> {
 
 /// Checks what can be seen without decoding.
 fn look_at(spec: &EncodeSpec, extradata: &[u8], packets: &[Made]) -> Result<(), String> {
-    if extradata.is_empty() {
+    if extradata.is_empty() && spec.encoder.name.codec().has_parameter_sets() {
         return Err("it gives no parameter sets ahead of the pictures".to_owned());
     }
     if !packets.first().is_some_and(|(_, key, _)| *key) {
@@ -133,10 +164,17 @@ fn look_at(spec: &EncodeSpec, extradata: &[u8], packets: &[Made]) -> Result<(), 
 }
 
 /// Decodes the packets and compares the pictures with those that went in.
-fn decode(spec: &EncodeSpec, extradata: &[u8], packets: &[Made]) -> Result<(), String> {
-    let codec = match spec.encoder.name.in_software() {
-        EncoderName::Libx265 | EncoderName::HevcNvenc => libav::codec::Id::HEVC,
-        EncoderName::Libx264 | EncoderName::H264Nvenc => libav::codec::Id::H264,
+fn decode(
+    spec: &EncodeSpec,
+    extradata: &[u8],
+    packets: &[Made],
+    error_max: u64,
+) -> Result<(), String> {
+    let codec = match spec.encoder.name.codec() {
+        VideoCodec::H264 => libav::codec::Id::H264,
+        VideoCodec::Hevc => libav::codec::Id::HEVC,
+        VideoCodec::Vp9 => libav::codec::Id::VP9,
+        VideoCodec::Av1 => libav::codec::Id::AV1,
     };
     let frames = ffi::decode(codec, extradata, packets)
         .map_err(|error| format!("what it makes does not decode: {error}"))?;
@@ -152,7 +190,10 @@ fn decode(spec: &EncodeSpec, extradata: &[u8], packets: &[Made]) -> Result<(), S
         let found = VideoFrame::adopt(frame, &layout, expected.pts());
         let found = found.map_err(|error| error.to_string())?;
         let error = mean_error(&expected, &found).ok_or("it changes the pixel format")?;
-        if error > ERROR_MAX {
+        if error_max == 0 && expected.content_sha() != found.content_sha() {
+            return Err(format!("its lossless mode changes picture {number}"));
+        }
+        if error > error_max {
             return Err(format!("picture {number} comes back changed, by {error} steps a sample"));
         }
     }
@@ -175,17 +216,26 @@ fn mean_error(one: &VideoFrame, other: &VideoFrame) -> Option<u64> {
 }
 
 /// The build: libavcodec's version, and what the encoder tells of itself.
-fn build(name: EncoderName, extradata: &[u8], said: Option<&[u8]>) -> String {
+fn build(name: EncoderName, made: &Making) -> String {
     let version = libav::codec::version();
     let libavcodec =
         format!("libavcodec {}.{}.{}", version >> 16, (version >> 8) & 0xff, version & 0xff);
     let own = match name {
-        EncoderName::Libx264 => said.and_then(|said| told(said, b"x264 - core ", " - H.264")),
+        EncoderName::Libx264 => {
+            made.said.as_deref().and_then(|said| told(said, b"x264 - core ", " - H.264"))
+        }
         EncoderName::Libx265 => x265_version(),
         // Drivers and generations of cards differ in the headers that they write.
         EncoderName::H264Nvenc | EncoderName::HevcNvenc => {
-            let sha = cleanplate_types::digest::Sha::of(extradata).to_string();
+            let sha = Sha::of(&made.extradata).to_string();
             Some(format!("headers {}", &sha[..12]))
+        }
+        // They tell no version: what they make of the test pictures stands for it.
+        EncoderName::LibvpxVp9 | EncoderName::LibaomAv1 => {
+            let mut all = ShaWriter::default();
+            made.packets.iter().for_each(|(_, _, data)| all.write(data));
+            let sha = all.finish().to_string();
+            Some(format!("pictures {}", &sha[..12]))
         }
     };
     own.map_or_else(|| libavcodec.clone(), |own| format!("{libavcodec}, {own}"))
@@ -210,10 +260,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_lossless_mode_that_changes_a_sample_is_not_believed() {
+        let spec = spec(EncoderName::Libx264, Quality::Constant(20)).unwrap();
+        let refused = make(&spec, None, 0).err().unwrap().to_string();
+        assert!(refused.contains("lossless mode changes picture"), "{refused}");
+    }
+
+    #[test]
     fn the_software_encoders_are_proved_and_tell_their_build() {
-        for (name, own) in
-            [(EncoderName::Libx264, "x264 - core "), (EncoderName::Libx265, "x265 (build ")]
-        {
+        for (name, own) in [
+            (EncoderName::Libx264, "x264 - core "),
+            (EncoderName::Libx265, "x265 (build "),
+            (EncoderName::LibvpxVp9, "pictures "),
+            (EncoderName::LibaomAv1, "pictures "),
+        ] {
             let proof = prove(name, None).unwrap();
             assert_eq!(proof.name, name);
             assert!(
@@ -235,7 +295,7 @@ mod tests {
 
     #[test]
     fn packets_that_come_too_late_or_not_at_all_are_found() {
-        let spec = spec(EncoderName::Libx264).unwrap();
+        let spec = spec(EncoderName::Libx264, Quality::Constant(20)).unwrap();
         let made = |order: &[i64]| -> Vec<Made> {
             order.iter().map(|n| (Pts(7 + n * STEP), *n == 0, vec![1])).collect()
         };

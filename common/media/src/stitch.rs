@@ -19,13 +19,14 @@ use std::sync::Arc;
 use cleanplate_types::access::{PartSink, ReadAt};
 use cleanplate_types::brief::JobBrief;
 use cleanplate_types::cell::Cell;
+use cleanplate_types::encode::VideoCodec;
 use cleanplate_types::frames::FrameTable;
 use cleanplate_types::ids::CellIndex;
 use cleanplate_types::part::PartManifest;
 use cleanplate_types::source::FieldOrder;
 use ffmpeg_next as libav;
 
-use crate::container::{self, Container, OutputCodec};
+use crate::container::{self, Container};
 use crate::error::MediaError;
 use crate::input::Input;
 use crate::log;
@@ -192,12 +193,11 @@ fn video_of<'a>(
     let spec = &job.brief.spec;
     let signed =
         |(num, den): (u32, u32)| (i32::try_from(num).unwrap_or(0), i32::try_from(den).unwrap_or(1));
-    let is_hevc = OutputCodec::from(spec.encoder.name) == OutputCodec::Hevc;
-    let format = &spec.layout.name;
+    let codec = spec.encoder.name.codec();
     stream::Video {
-        is_hevc,
+        codec,
+        layout: &spec.layout,
         size: (spec.width, spec.height),
-        format,
         timebase: signed((spec.timebase.num(), spec.timebase.den())),
         first_shown: job.table.pts.first().map(|pts| pts.0),
         extradata,
@@ -209,10 +209,9 @@ fn video_of<'a>(
             FieldOrder::TopFirst => stream::FieldOrder::TopFirst,
             FieldOrder::BottomFirst => stream::FieldOrder::BottomFirst,
         },
-        full_range: spec.layout.full_range,
         mastering: spec.mastering.as_deref().and_then(|numbers| numbers.try_into().ok()),
         light_level: spec.light_level,
-        tag: (is_hevc && container.is_boxed()).then_some(*b"hvc1"),
+        tag: (codec == VideoCodec::Hevc && container.is_boxed()).then_some(*b"hvc1"),
     }
 }
 
@@ -359,9 +358,13 @@ pub fn copy_through(
     let brand =
         tags.iter().find(|(name, _)| name == "major_brand").map(|(_, brand)| brand.as_str());
     let container = container::by_name(output_name, &input.container(), brand)?;
+    let video = input.best_video().ok_or(MediaError::NoVideo)?;
+    if let Some(facts) = input.facts(video) {
+        container::refuse_codec(container, &facts.codec, &facts.codec)?;
+    }
     let plan = Plan {
         container,
-        video: input.best_video().ok_or(MediaError::NoVideo)?,
+        video,
         stream: VideoStream::Copied,
         frames: None,
         input: &mut input,

@@ -20,11 +20,78 @@ pub enum EncoderName {
     H264Nvenc,
     /// HEVC on an NVIDIA card.
     HevcNvenc,
+    /// VP9 in software.
+    LibvpxVp9,
+    /// AV1 in software.
+    LibaomAv1,
+}
+
+/// What an encoder makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum VideoCodec {
+    /// H.264.
+    H264,
+    /// HEVC.
+    Hevc,
+    /// VP9.
+    Vp9,
+    /// AV1.
+    Av1,
+}
+
+impl VideoCodec {
+    /// libav's name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::H264 => "h264",
+            Self::Hevc => "hevc",
+            Self::Vp9 => "vp9",
+            Self::Av1 => "av1",
+        }
+    }
+
+    /// Its name for people.
+    #[must_use]
+    pub const fn for_people(self) -> &'static str {
+        match self {
+            Self::H264 => "H.264",
+            Self::Hevc => "HEVC",
+            Self::Vp9 => "VP9",
+            Self::Av1 => "AV1",
+        }
+    }
+
+    /// Whether it has messages beside the pictures (closed captions, HDR metadata) that decoders of all
+    /// kinds read.
+    #[must_use]
+    pub const fn has_messages(self) -> bool {
+        match self {
+            Self::H264 | Self::Hevc => true,
+            Self::Vp9 | Self::Av1 => false,
+        }
+    }
+
+    /// Whether its streams have parameter sets ahead of the pictures.
+    #[must_use]
+    pub const fn has_parameter_sets(self) -> bool {
+        match self {
+            Self::H264 | Self::Hevc | Self::Av1 => true,
+            Self::Vp9 => false,
+        }
+    }
 }
 
 impl EncoderName {
     /// Every encoder, software first.
-    pub const ALL: [Self; 4] = [Self::Libx264, Self::Libx265, Self::H264Nvenc, Self::HevcNvenc];
+    pub const ALL: [Self; 6] = [
+        Self::Libx264,
+        Self::Libx265,
+        Self::LibvpxVp9,
+        Self::LibaomAv1,
+        Self::H264Nvenc,
+        Self::HevcNvenc,
+    ];
 
     /// libav's name.
     #[must_use]
@@ -34,6 +101,8 @@ impl EncoderName {
             Self::Libx265 => "libx265",
             Self::H264Nvenc => "h264_nvenc",
             Self::HevcNvenc => "hevc_nvenc",
+            Self::LibvpxVp9 => "libvpx-vp9",
+            Self::LibaomAv1 => "libaom-av1",
         }
     }
 
@@ -47,7 +116,7 @@ impl EncoderName {
     #[must_use]
     pub const fn is_hardware(self) -> bool {
         match self {
-            Self::Libx264 | Self::Libx265 => false,
+            Self::Libx264 | Self::Libx265 | Self::LibvpxVp9 | Self::LibaomAv1 => false,
             Self::H264Nvenc | Self::HevcNvenc => true,
         }
     }
@@ -58,6 +127,38 @@ impl EncoderName {
         match self {
             Self::Libx264 | Self::H264Nvenc => Self::Libx264,
             Self::Libx265 | Self::HevcNvenc => Self::Libx265,
+            Self::LibvpxVp9 => Self::LibvpxVp9,
+            Self::LibaomAv1 => Self::LibaomAv1,
+        }
+    }
+
+    /// The encoder of the same codec on a card, where there is one.
+    #[must_use]
+    pub const fn in_hardware(self) -> Option<Self> {
+        match self {
+            Self::Libx264 | Self::H264Nvenc => Some(Self::H264Nvenc),
+            Self::Libx265 | Self::HevcNvenc => Some(Self::HevcNvenc),
+            Self::LibvpxVp9 | Self::LibaomAv1 => None,
+        }
+    }
+
+    /// What it makes.
+    #[must_use]
+    pub const fn codec(self) -> VideoCodec {
+        match self {
+            Self::Libx264 | Self::H264Nvenc => VideoCodec::H264,
+            Self::Libx265 | Self::HevcNvenc => VideoCodec::Hevc,
+            Self::LibvpxVp9 => VideoCodec::Vp9,
+            Self::LibaomAv1 => VideoCodec::Av1,
+        }
+    }
+
+    /// The end of its scale of quality, which begins at 0 with the best.
+    #[must_use]
+    pub const fn quality_max(self) -> u8 {
+        match self {
+            Self::Libx264 | Self::Libx265 | Self::H264Nvenc | Self::HevcNvenc => 51,
+            Self::LibvpxVp9 | Self::LibaomAv1 => 63,
         }
     }
 }

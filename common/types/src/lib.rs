@@ -6,6 +6,7 @@
 pub mod access;
 pub mod brief;
 pub mod cell;
+pub mod choice;
 pub mod digest;
 pub mod encode;
 pub mod failure;

@@ -1,14 +1,15 @@
 //! Intake: what the source is, and the table of its frames. Refuses, before any work, a source that
 //! the output could not carry.
 
-use cleanplate_media::container::{self, OutputCodec};
+use cleanplate_media::container;
 use cleanplate_media::scan::{ScanOrder, Scanned, scan};
 use cleanplate_store::kinds;
-use cleanplate_types::encode::EncoderName;
+use cleanplate_types::choice::software_encoder;
+use cleanplate_types::encode::{EncoderName, VideoCodec};
 use cleanplate_types::failure::{Failure, FailureKind, Stage};
 use cleanplate_types::frames::TableOrigin;
 use cleanplate_types::request::EncoderChoice;
-use cleanplate_types::source::{FieldOrder, SourceDescription, VideoDescription};
+use cleanplate_types::source::{SourceDescription, VideoDescription};
 use cleanplate_types::trail::TrailEvent;
 
 use crate::engine::Desk;
@@ -36,7 +37,7 @@ pub(super) fn run(desk: &Desk, intake: &Intake) -> Result<Outcome, Failure> {
     let mut remarks = vec![specification(description), origin(&table.origin)];
     remarks.extend(notes.iter().cloned());
     remarks.extend(dynamic_hdr(description, intake.allow_metadata_loss)?);
-    let codec = output_codec(&description.video, intake.encoder, intake.lossless);
+    let codec = output_codec(&description.video, intake);
     let held = container::check(description, &intake.output, codec, intake.allow_metadata_loss);
     remarks.extend(held.map_err(|error| error.failure(Stage::Intake))?);
     container::check_times(description, &intake.output, table)
@@ -73,20 +74,13 @@ fn dynamic_hdr(description: &SourceDescription, allowed: bool) -> Result<Option<
     Err(refused(FailureKind::BadRequest, text))
 }
 
-/// The codec that the movie will have: planning's rule, which knows the fleet, gives an encoder of
-/// this codec.
-fn output_codec(video: &VideoDescription, encoder: EncoderChoice, lossless: bool) -> OutputCodec {
-    match encoder {
-        EncoderChoice::Named(EncoderName::Libx264 | EncoderName::H264Nvenc) => OutputCodec::H264,
-        EncoderChoice::Named(EncoderName::Libx265 | EncoderName::HevcNvenc) => OutputCodec::Hevc,
-        EncoderChoice::Auto => {
-            let interlaced = match video.field_order {
-                FieldOrder::TopFirst | FieldOrder::BottomFirst => true,
-                FieldOrder::Unknown | FieldOrder::Progressive => false,
-            };
-            let held = matches!(video.layout.depth, 8 | 10) && !(lossless && interlaced);
-            if video.codec == "hevc" || !held { OutputCodec::Hevc } else { OutputCodec::H264 }
-        }
+/// The codec that the movie will have: planning, which knows the fleet, goes by the same rule.
+fn output_codec(video: &VideoDescription, intake: &Intake) -> VideoCodec {
+    match intake.encoder {
+        EncoderChoice::Named(name) => name.codec(),
+        // Where no encoder takes the source, planning says so.
+        EncoderChoice::Auto => software_encoder(video, &intake.output, intake.lossless)
+            .map_or(VideoCodec::Hevc, EncoderName::codec),
     }
 }
 

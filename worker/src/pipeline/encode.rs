@@ -57,7 +57,7 @@ pub(super) fn run(
     );
     desk.trail(Stage::Encode, TrailEvent::Started, attempted, None);
     let mut outlet = Outlet { bundles, rows: Vec::new(), data: Vec::new() };
-    let mut frames = 0;
+    let mut done = Done::default();
     let mut way = String::new();
     for cell in cells {
         let encoder = CellEncoder::open(spec, desk.order().means.card);
@@ -67,13 +67,29 @@ pub(super) fn run(
             way = encoder.way();
             desk.trail(Stage::Encode, TrailEvent::Started, format!("opened: {way}"), None);
         }
-        if !encode_cell(segment, (cell, encoder), clean, (&mut outlet, &mut frames))? {
+        if !encode_cell(segment, (cell, encoder), clean, (&mut outlet, &mut done))? {
             return Ok(());
         }
     }
-    let done = format!("{way}; {} cells", cells.len());
-    desk.trail(Stage::Encode, TrailEvent::Finished, done, Some(frames));
+    let Done { frames, captions_left_out } = done;
+    if captions_left_out > 0 {
+        let codec = spec.encoder.name.codec().for_people();
+        let text = format!(
+            "{codec} has no place for the closed captions of {captions_left_out} frames: they are left out"
+        );
+        desk.trail(Stage::Encode, TrailEvent::Fallback, text, Some(captions_left_out));
+    }
+    let text = format!("{way}; {} cells", cells.len());
+    desk.trail(Stage::Encode, TrailEvent::Finished, text, Some(frames));
     Ok(())
+}
+
+/// What has been encoded.
+#[derive(Default)]
+struct Done {
+    frames: u64,
+    /// Frames whose closed captions the codec has no place for.
+    captions_left_out: u64,
 }
 
 /// Encodes one cell; `false` where a neighbour has gone, which reports why itself.
@@ -81,7 +97,7 @@ fn encode_cell(
     segment: &Segment,
     (cell, mut encoder): (&Cell, CellEncoder),
     clean: &Receiver<Frame>,
-    (outlet, frames): (&mut Outlet, &mut u64),
+    (outlet, done): (&mut Outlet, &mut Done),
 ) -> Result<bool, Failure> {
     let extradata = encoder.extradata().to_vec();
     if outlet.bundles.send(Bundle::Begin { cell: cell.clone(), extradata }).is_err() {
@@ -97,9 +113,10 @@ fn encode_cell(
         encoder
             .encode(frame.picture, &mut |packet| outlet.take(&packet))
             .map_err(|error| of_cell(&error, cell))?;
-        *frames += 1;
-        segment.desk.progress(*frames);
+        done.frames += 1;
+        segment.desk.progress(done.frames);
     }
+    done.captions_left_out += encoder.captions_left_out();
     encoder.finish(&mut |packet| outlet.take(&packet)).map_err(|error| of_cell(&error, cell))?;
     Ok(outlet.flush().is_ok() && outlet.bundles.send(Bundle::End).is_ok())
 }

@@ -1,11 +1,11 @@
 //! Choosing the encoder and pinning everything that changes its output.
 
 use cleanplate_types::cell::Cell;
+use cleanplate_types::choice::{Inexact, inexact, software_encoder, takes, takes_odd_sizes};
 use cleanplate_types::encode::{EncodeSpec, EncoderName, EncoderProof, Quality};
 use cleanplate_types::failure::FailureKind;
-use cleanplate_types::picture::PixelLayout;
 use cleanplate_types::request::{EncoderChoice, JobRequest};
-use cleanplate_types::source::{FieldOrder, VideoDescription};
+use cleanplate_types::source::VideoDescription;
 
 /// A source or a request that no encoder, or not the encoder asked for, can serve.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -20,7 +20,7 @@ pub enum PlanError {
     },
     /// No encoder that the product knows can take these samples.
     #[error(
-        "no encoder takes {layout}: libx264 takes 8 and 10 bits, libx265 8, 10 and 12, in grey, 4:2:0, 4:2:2 or 4:4:4"
+        "no encoder takes {layout}: libx264 takes 8 and 10 bits, the others 8, 10 and 12, in 4:2:0, 4:2:2, 4:4:4 or (not libvpx-vp9) grey"
     )]
     NoEncoder {
         /// libav's name of the pixel format.
@@ -28,7 +28,8 @@ pub enum PlanError {
     },
     /// Chroma samples would cover half a luma sample.
     #[error(
-        "{encoder} cannot encode a picture of {width}x{height} in {layout}: its size must be even where chroma is halved"
+        "{encoder} cannot encode a picture of {width}x{height} in {layout}: its size must be even where chroma is halved; \
+         --encoder libvpx-vp9 or an output named .webm takes it"
     )]
     OddSize {
         /// The encoder.
@@ -48,8 +49,37 @@ pub enum PlanError {
         /// The encoder.
         encoder: EncoderName,
     },
+    /// The encoder's lossless mode is not bit-exact for samples of so many bits.
+    #[error(
+        "{encoder} is not bit-exact on {depth} bits; use --encoder auto or leave out --lossless"
+    )]
+    LosslessDepth {
+        /// The encoder.
+        encoder: EncoderName,
+        /// Bits of a sample.
+        depth: u8,
+    },
+    /// The encoder's fast presets are not bit-exact.
+    #[error(
+        "{encoder} is not bit-exact by preset `{preset}`; use 3 or a lower one with --lossless"
+    )]
+    LosslessPreset {
+        /// The encoder.
+        encoder: EncoderName,
+        /// What was asked for.
+        preset: String,
+    },
+    /// The encoder has no lossless mode that is proved bit-exact.
+    #[error("{encoder} is not bit-exact; use --encoder auto or leave out --lossless")]
+    Lossy {
+        /// The encoder.
+        encoder: EncoderName,
+    },
     /// The number is not on the encoder's scale.
-    #[error("quality {quality} is not on the scale of {encoder}, which is 0 to 51")]
+    #[error(
+        "quality {quality} is not on the scale of {encoder}, which is 0 to {}",
+        encoder.quality_max()
+    )]
     Quality {
         /// The encoder.
         encoder: EncoderName,
@@ -74,6 +104,9 @@ impl PlanError {
             Self::NoEncoder { .. } | Self::OddSize { .. } => FailureKind::BadInput,
             Self::Layout { .. }
             | Self::LosslessInterlaced { .. }
+            | Self::LosslessDepth { .. }
+            | Self::LosslessPreset { .. }
+            | Self::Lossy { .. }
             | Self::Quality { .. }
             | Self::Preset { .. } => FailureKind::BadRequest,
         }
@@ -89,7 +122,7 @@ pub fn check_request(request: &JobRequest, video: &VideoDescription) -> Result<(
         EncoderChoice::Named(name) => (name, name),
         EncoderChoice::Auto => {
             let software = encoder_family(request, video)?;
-            (software, in_hardware(software))
+            (software, software.in_hardware().unwrap_or(software))
         }
     };
     fits(encoder, request, video)?;
@@ -119,27 +152,22 @@ const fn presets(encoder: EncoderName) -> &'static [&'static str] {
         EncoderName::H264Nvenc | EncoderName::HevcNvenc => {
             &["p1", "p2", "p3", "p4", "p5", "p6", "p7"]
         }
+        // The numbers of `cpu-used`.
+        EncoderName::LibvpxVp9 => &["5", "4", "3", "2", "1", "0"],
+        EncoderName::LibaomAv1 => &["6", "5", "4", "3", "2", "1", "0"],
     }
 }
 
-/// The encoder that needs no card, for a source in `codec` (libav's name): HEVC stays HEVC, all else
-/// becomes H.264; but what libx264 cannot hold exactly goes to libx265.
+/// The encoder that needs no card, by the rule that intake goes by too ([`software_encoder`]).
 ///
 /// # Errors
-/// [`PlanError::NoEncoder`] where neither takes the layout.
+/// [`PlanError::NoEncoder`] where none takes the layout.
 pub fn encoder_family(
     request: &JobRequest,
     video: &VideoDescription,
 ) -> Result<EncoderName, PlanError> {
-    let x264 = takes(EncoderName::Libx264, &video.layout)
-        && !(request.lossless && is_interlaced(video.field_order));
-    let x265 = takes(EncoderName::Libx265, &video.layout);
-    match (x264, x265) {
-        (true, true) if video.codec == "hevc" => Ok(EncoderName::Libx265),
-        (true, _) => Ok(EncoderName::Libx264),
-        (false, true) => Ok(EncoderName::Libx265),
-        (false, false) => Err(PlanError::NoEncoder { layout: video.layout.name.clone() }),
-    }
+    software_encoder(video, &request.output, request.lossless)
+        .ok_or_else(|| PlanError::NoEncoder { layout: video.layout.name.clone() })
 }
 
 /// What the fleet's proofs make of a request.
@@ -186,11 +214,11 @@ pub fn choose_encoder<'a>(
         EncoderChoice::Auto => encoder_family(request, video)?,
     };
     fits(software, request, video)?;
-    let hardware = in_hardware(software);
+    let hardware = software.in_hardware().filter(|name| fits(*name, request, video).is_ok());
     // Bit-exactness is proved for the software encoders only.
-    if mood.in_software || request.lossless || fits(hardware, request, video).is_err() {
+    let Some(hardware) = hardware.filter(|_| !(mood.in_software || request.lossless)) else {
         return Ok(take(software));
-    }
+    };
     match best(hardware) {
         Some(proof) => Ok(Choice::Take(proof)),
         None if mood.patient => Ok(Choice::Wait { better: hardware }),
@@ -256,6 +284,8 @@ pub const fn reorder_frames(encoder: EncoderName) -> u8 {
         EncoderName::Libx264 => 2,
         EncoderName::Libx265 => 4,
         EncoderName::H264Nvenc | EncoderName::HevcNvenc => 0,
+        // A picture that is coded early and shown later is hidden inside the packet of another.
+        EncoderName::LibvpxVp9 | EncoderName::LibaomAv1 => 0,
     }
 }
 
@@ -264,6 +294,8 @@ const fn usual_quality(encoder: EncoderName) -> u8 {
         EncoderName::Libx264 => 18,
         EncoderName::Libx265 => 20,
         EncoderName::H264Nvenc | EncoderName::HevcNvenc => 19,
+        EncoderName::LibvpxVp9 => 24,
+        EncoderName::LibaomAv1 => 22,
     }
 }
 
@@ -271,33 +303,8 @@ const fn usual_preset(encoder: EncoderName) -> &'static str {
     match encoder {
         EncoderName::Libx264 | EncoderName::Libx265 => "medium",
         EncoderName::H264Nvenc | EncoderName::HevcNvenc => "p5",
-    }
-}
-
-const fn in_hardware(encoder: EncoderName) -> EncoderName {
-    match encoder {
-        EncoderName::Libx264 | EncoderName::H264Nvenc => EncoderName::H264Nvenc,
-        EncoderName::Libx265 | EncoderName::HevcNvenc => EncoderName::HevcNvenc,
-    }
-}
-
-const fn is_interlaced(order: FieldOrder) -> bool {
-    match order {
-        FieldOrder::TopFirst | FieldOrder::BottomFirst => true,
-        FieldOrder::Unknown | FieldOrder::Progressive => false,
-    }
-}
-
-fn takes(encoder: EncoderName, layout: &PixelLayout) -> bool {
-    let grey = layout.planes == 1;
-    let chroma = (layout.chroma_shift_x, layout.chroma_shift_y);
-    let halved = layout.planes == 3 && chroma == (1, 1);
-    let software = grey || (layout.planes == 3 && matches!(chroma, (1, 1) | (1, 0) | (0, 0)));
-    match encoder {
-        EncoderName::Libx264 => software && matches!(layout.depth, 8 | 10),
-        EncoderName::Libx265 => software && matches!(layout.depth, 8 | 10 | 12),
-        EncoderName::H264Nvenc => halved && layout.depth == 8,
-        EncoderName::HevcNvenc => halved && matches!(layout.depth, 8 | 10),
+        EncoderName::LibvpxVp9 => "3",
+        EncoderName::LibaomAv1 => "6",
     }
 }
 
@@ -311,21 +318,29 @@ fn fits(
         return Err(PlanError::Layout { encoder, layout: layout.name.clone() });
     }
     let odd = |size: u32, shift: u8| layout.planes == 3 && shift > 0 && size % 2 == 1;
-    if odd(video.width, layout.chroma_shift_x) || odd(video.height, layout.chroma_shift_y) {
+    let is_odd =
+        odd(video.width, layout.chroma_shift_x) || odd(video.height, layout.chroma_shift_y);
+    if is_odd && !takes_odd_sizes(encoder) {
         let (width, height) = (video.width, video.height);
         return Err(PlanError::OddSize { encoder, width, height, layout: layout.name.clone() });
     }
-    let exact = match encoder {
-        EncoderName::Libx265 => true,
-        EncoderName::Libx264 | EncoderName::H264Nvenc | EncoderName::HevcNvenc => {
-            !is_interlaced(video.field_order)
+    if request.lossless {
+        match inexact(encoder, video) {
+            None => {}
+            Some(Inexact::Interlaced) => return Err(PlanError::LosslessInterlaced { encoder }),
+            Some(Inexact::Depth(depth)) => return Err(PlanError::LosslessDepth { encoder, depth }),
+            Some(Inexact::Always) => return Err(PlanError::Lossy { encoder }),
         }
-    };
-    if request.lossless && !exact {
-        return Err(PlanError::LosslessInterlaced { encoder });
+        // libvpx takes shortcuts there that change single pictures of 10 bits.
+        let preset = request.preset.as_deref().filter(|preset| matches!(*preset, "4" | "5"));
+        if let (EncoderName::LibvpxVp9, Some(preset)) = (encoder, preset) {
+            return Err(PlanError::LosslessPreset { encoder, preset: preset.to_owned() });
+        }
     }
     match request.quality {
-        Some(quality) if quality > 51 => Err(PlanError::Quality { encoder, quality }),
+        Some(quality) if quality > encoder.quality_max() => {
+            Err(PlanError::Quality { encoder, quality })
+        }
         Some(_) | None => Ok(()),
     }
 }

@@ -46,6 +46,12 @@ const IN_TS: &[&str] = &[
 /// What only a transport stream for Blu-ray knows.
 const IN_TIMED_TS: &[&str] = &["hdmv_pgs_subtitle", "pcm_bluray"];
 
+/// What libav's muxers of the MP4 family name and then refuse: these only in MP4.
+const NOT_IN_MOV: &[&str] = &["flac", "opus", "truehd", "mpegh_3d_audio", "vp9", "av1"];
+
+/// These in neither.
+const NOT_IN_BOXES: &[&str] = &["vp8"];
+
 /// Pictures that can be a cover in MP4.
 const COVERS: &[&str] = &["mjpeg", "png", "bmp"];
 
@@ -57,30 +63,69 @@ pub(crate) fn fate(container: Container, kind: StreamKind, codec: &str, still: b
     match (container, kind) {
         (Container::Mkv, StreamKind::Attachment) => Fate::Kept,
         (Container::Mkv, StreamKind::Video) if still => Fate::Attached,
-        (Container::Mkv, StreamKind::Data) => Fate::Lost("it keeps no data streams"),
+        (Container::Mkv | Container::Webm, StreamKind::Data) => {
+            Fate::Lost("it keeps no data streams")
+        }
         (Container::Mp4, StreamKind::Video) if still && COVERS.contains(&codec) => Fate::Kept,
-        (Container::Mp4 | Container::Mov | Container::Ts { .. }, StreamKind::Video) if still => {
-            Fate::Lost("it has no place for this cover picture")
-        }
-        (Container::Mp4 | Container::Mov | Container::Ts { .. }, StreamKind::Attachment) => {
-            Fate::Lost("it has no attachments")
-        }
+        (
+            Container::Mp4 | Container::Mov | Container::Webm | Container::Ts { .. },
+            StreamKind::Video,
+        ) if still => Fate::Lost("it has no place for this cover picture"),
+        (
+            Container::Mp4 | Container::Mov | Container::Webm | Container::Ts { .. },
+            StreamKind::Attachment,
+        ) => Fate::Lost("it has no attachments"),
         (Container::Ts { timed }, _)
             if IN_TS.contains(&codec) || (timed && IN_TIMED_TS.contains(&codec)) =>
         {
             Fate::Kept
         }
         (Container::Ts { .. }, _) => Fate::Lost("it does not know this codec"),
-        (Container::Mp4 | Container::Mov | Container::Mkv, _) if muxer_takes(container, codec) => {
-            Fate::Kept
-        }
-        (Container::Mp4 | Container::Mov | Container::Mkv, _) => {
-            Fate::Lost("it does not know this codec")
+        (Container::Mp4 | Container::Mov | Container::Mkv | Container::Webm, _) => {
+            if muxer_takes(container, codec) {
+                Fate::Kept
+            } else {
+                Fate::Lost("it does not know this codec")
+            }
         }
     }
 }
 
-/// Whether libav's muxer has a name for the codec.
+/// Whether the container takes video of this codec (libav's name).
+pub(crate) fn holds_video(container: Container, codec: &str) -> bool {
+    match container {
+        Container::Ts { .. } => IN_TS.contains(&codec),
+        Container::Mp4 | Container::Mov | Container::Mkv | Container::Webm => {
+            muxer_takes(container, codec)
+        }
+    }
+}
+
+/// Whether libav's muxer takes the codec.
 fn muxer_takes(container: Container, codec: &str) -> bool {
-    super::ffi::muxer_takes(container.muxer(), codec)
+    let refused = match container {
+        Container::Mov => NOT_IN_MOV.contains(&codec) || NOT_IN_BOXES.contains(&codec),
+        Container::Mp4 => NOT_IN_BOXES.contains(&codec),
+        Container::Mkv | Container::Webm | Container::Ts { .. } => false,
+    };
+    !refused && super::ffi::muxer_takes(container.muxer(), codec)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_muxer_names_and_then_refuses_is_lost_before_any_work() {
+        let lost = |container, codec| {
+            matches!(fate(container, StreamKind::Audio, codec, false), Fate::Lost(_))
+        };
+        for codec in ["opus", "flac", "truehd"] {
+            assert!(lost(Container::Mov, codec) && !lost(Container::Mkv, codec), "{codec}");
+        }
+        assert!(!lost(Container::Mp4, "opus") && !lost(Container::Mp4, "flac"));
+        assert!(lost(Container::Webm, "aac") && !lost(Container::Webm, "opus"));
+        assert!(holds_video(Container::Mp4, "vp9") && !holds_video(Container::Mov, "vp9"));
+        assert!(!holds_video(Container::Mp4, "vp8") && !holds_video(Container::Webm, "h264"));
+    }
 }

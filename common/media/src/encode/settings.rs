@@ -27,6 +27,8 @@ pub(super) fn acting(name: EncoderName) -> EncoderName {
         EncoderName::H264Nvenc if faults().nvenc_stand_in => EncoderName::Libx264,
         EncoderName::Libx264
         | EncoderName::Libx265
+        | EncoderName::LibvpxVp9
+        | EncoderName::LibaomAv1
         | EncoderName::H264Nvenc
         | EncoderName::HevcNvenc => name,
     }
@@ -55,6 +57,8 @@ pub(super) fn setup(spec: &EncodeSpec, card: Option<u32>) -> Setup {
         EncoderName::Libx264 => options.extend(x264(spec)),
         EncoderName::Libx265 => options.extend(x265(spec)),
         EncoderName::H264Nvenc | EncoderName::HevcNvenc => options.extend(nvenc(spec, card)),
+        EncoderName::LibvpxVp9 => options.extend(vp9(spec)),
+        EncoderName::LibaomAv1 => options.extend(av1(spec)),
     }
     Setup {
         encoder: encoder.as_str(),
@@ -100,12 +104,6 @@ fn x264(spec: &EncodeSpec) -> Vec<(&'static str, String)> {
         Order::TopFirst => own.push(("tff", "1".to_owned())),
         Order::BottomFirst => own.push(("bff", "1".to_owned())),
     }
-    if let Some(display) = mastering(spec) {
-        own.push(("mastering-display", display));
-    }
-    if let Some((most, average)) = spec.light_level {
-        own.push(("cll", format!("{most},{average}")));
-    }
     let mut options = vec![quality(spec), ("preset", preset(spec))];
     match spec.reorder_frames {
         0 => options.push(("bf", "0".to_owned())),
@@ -137,7 +135,7 @@ fn x265(spec: &EncodeSpec) -> Vec<(&'static str, String)> {
     ]
     .map(|(name, value)| (name, value.to_owned()))
     .into();
-    if let Some(display) = mastering(spec) {
+    if let Some(display) = master_display(spec) {
         own.push(("master-display", display));
     }
     if let Some((most, average)) = spec.light_level {
@@ -155,6 +153,52 @@ fn x265(spec: &EncodeSpec) -> Vec<(&'static str, String)> {
         2.. => {}
     }
     options.push(("x265-params", joined(&own)));
+    options
+}
+
+/// libvpx hides a picture that is coded early inside the packet of the one before it that is shown, so that
+/// packets are frames, in order. Tiles and rows are for threads, of which there is one.
+fn vp9(spec: &EncodeSpec) -> Vec<(&'static str, String)> {
+    let mut options: Vec<(&'static str, String)> = [
+        ("deadline", "good"),
+        ("auto-alt-ref", "1"),
+        ("lag-in-frames", "25"),
+        ("row-mt", "0"),
+        ("tile-columns", "0"),
+        ("tile-rows", "0"),
+        ("frame-parallel", "0"),
+        ("b", "0"),
+    ]
+    .map(|(name, value)| (name, value.to_owned()))
+    .into();
+    options.push(("cpu-used", preset(spec)));
+    options.push(match spec.quality {
+        Quality::Constant(number) => ("crf", number.to_string()),
+        Quality::Lossless => ("lossless", "1".to_owned()),
+    });
+    options
+}
+
+/// As with libvpx, a packet holds all that is coded for one frame that is shown.
+fn av1(spec: &EncodeSpec) -> Vec<(&'static str, String)> {
+    let mut options: Vec<(&'static str, String)> = [
+        ("usage", "good"),
+        ("lag-in-frames", "25"),
+        ("row-mt", "0"),
+        ("tile-columns", "0"),
+        ("tile-rows", "0"),
+        ("b", "0"),
+    ]
+    .map(|(name, value)| (name, value.to_owned()))
+    .into();
+    options.push(("cpu-used", preset(spec)));
+    match spec.quality {
+        Quality::Constant(number) => options.push(("crf", number.to_string())),
+        Quality::Lossless => {
+            options.push(("crf", "0".to_owned()));
+            options.push(("aom-params", "lossless=1".to_owned()));
+        }
+    }
     options
 }
 
@@ -212,7 +256,11 @@ fn quality(spec: &EncodeSpec) -> (&'static str, String) {
 /// The pixel format that goes in: full range is said apart, and 10 bits go to cards in pairs.
 fn format(spec: &EncodeSpec, encoder: EncoderName) -> String {
     match encoder {
-        EncoderName::Libx264 | EncoderName::Libx265 | EncoderName::H264Nvenc => {}
+        EncoderName::Libx264
+        | EncoderName::Libx265
+        | EncoderName::LibvpxVp9
+        | EncoderName::LibaomAv1
+        | EncoderName::H264Nvenc => {}
         EncoderName::HevcNvenc if spec.layout.depth == 8 => {}
         EncoderName::HevcNvenc => return "p010le".to_owned(),
     }
@@ -229,8 +277,14 @@ fn rate(rate: (u32, u32)) -> (u32, u32) {
     }
 }
 
-/// The mastering display as x264 and x265 take it: chromaticity in 1/50000, luminance in 1/10000.
-fn mastering(spec: &EncodeSpec) -> Option<String> {
+/// The mastering display as x265 takes it for its headers.
+fn master_display(spec: &EncodeSpec) -> Option<String> {
+    let [rx, ry, gx, gy, bx, by, wx, wy, least, most] = mastering(spec)?;
+    Some(format!("G({gx},{gy})B({bx},{by})R({rx},{ry})WP({wx},{wy})L({most},{least})"))
+}
+
+/// The mastering display as streams have it: chromaticity in 1/50000, luminance in 1/10000.
+pub(super) fn mastering(spec: &EncodeSpec) -> Option<[i64; 10]> {
     let numbers = spec.mastering.as_deref()?;
     let scaled: Vec<i64> = (0..)
         .zip(numbers)
@@ -240,8 +294,7 @@ fn mastering(spec: &EncodeSpec) -> Option<String> {
             (i64::from(*num) * unit + den / 2) / den
         })
         .collect();
-    let [rx, ry, gx, gy, bx, by, wx, wy, least, most] = scaled.try_into().ok()?;
-    Some(format!("G({gx},{gy})B({bx},{by})R({rx},{ry})WP({wx},{wy})L({most},{least})"))
+    scaled.try_into().ok()
 }
 
 fn joined(options: &[(&str, String)]) -> String {

@@ -65,6 +65,9 @@ fn receive(
 
 /// Gives the context a padded copy, which it frees itself.
 fn set_extradata(fields: &mut ffi::AVCodecContext, bytes: &[u8]) -> Result<(), libav::Error> {
+    if bytes.is_empty() {
+        return Ok(());
+    }
     let padding = usize::try_from(ffi::AV_INPUT_BUFFER_PADDING_SIZE).unwrap_or(64);
     // SAFETY: allocation; null is handled on the next line.
     let copy = unsafe { ffi::av_mallocz(bytes.len() + padding) }.cast::<u8>();

@@ -152,7 +152,7 @@ fn fits(
     if packets != frames {
         return Err(format!("it has {packets} packets for {frames} frames"));
     }
-    if manifest.extradata.is_empty() {
+    if manifest.extradata.is_empty() && brief.spec.encoder.name.codec().has_parameter_sets() {
         return Err("it has no parameter sets".to_owned());
     }
     if !manifest.packets.first().is_some_and(|packet| packet.key) {

@@ -10,6 +10,7 @@ use ffmpeg_next as libav;
 
 use super::ffi::Stamps;
 use super::movie::{Clock, Plan};
+use crate::container::Container;
 use crate::input::Input;
 
 /// What is needed of a stream of the source to keep its time.
@@ -20,6 +21,8 @@ pub(super) struct Timing {
     pub(super) sample_rate: i32,
     /// Whether pictures may be shown in another order than they are coded.
     pub(super) reorders: bool,
+    /// Samples ahead of the first that is heard, where Matroska keeps them in a place of their own.
+    pub(super) matroska_delay: i32,
     /// Whether the demuxer keeps it to itself (chapters that it has read already).
     pub(super) is_internal: bool,
     /// The sample entry or the like.
@@ -36,6 +39,9 @@ pub(super) struct Lane {
     has_decoding_times: bool,
     /// The decoding timestamp written last, in ticks of the movie's stream.
     last: Option<i64>,
+    /// Ticks that are added to every stamp: Matroska counts its sound's time from the first sample, heard or
+    /// not, and libav's muxer leaves that to others.
+    delay: i64,
     /// libav's state of sound on a finer clock.
     sound: i64,
     /// Packets whose decoding timestamp had to be moved to rise.
@@ -44,10 +50,23 @@ pub(super) struct Lane {
 
 impl Lane {
     /// The way of stream `index` of the source to `place` in the movie, whose clock there is `to`.
-    pub(super) fn open(input: &Input, index: usize, place: usize, to: Clock) -> Option<Self> {
+    pub(super) fn open(
+        input: &Input,
+        index: usize,
+        (place, to): (usize, Clock),
+        container: Container,
+    ) -> Option<Self> {
+        let timing = ffi::timing(input.context(), index)?;
+        let delay = match timing.matroska_delay {
+            samples if samples > 0 && timing.sample_rate > 0 && container.is_matroska() => {
+                ffi::rescale(i64::from(samples), (1, timing.sample_rate), to)
+            }
+            _ => 0,
+        };
         Some(Self {
             place,
-            timing: ffi::timing(input.context(), index)?,
+            timing,
+            delay,
             to,
             is_sound: input.facts(index)?.kind == StreamKind::Audio,
             has_decoding_times: !input.container().contains("matroska"),
@@ -81,7 +100,8 @@ impl Lane {
             pts = pts.map(|pts| pts.max(last + 1));
         }
         self.last = dts.or(self.last);
-        Stamps { pts, dts, duration }
+        let late = |stamp: Option<i64>| stamp.map(|stamp| stamp + self.delay);
+        Stamps { pts: late(pts), dts: late(dts), duration }
     }
 
     /// The stamps of a packet of pictures that are coded in another order than shown: when they are shown

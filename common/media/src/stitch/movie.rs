@@ -96,7 +96,7 @@ impl Movie {
     /// Opens the output and writes its header.
     pub(super) fn begin(plan: Plan<'_>, sink: Box<dyn PartSink>) -> Result<Self, MediaError> {
         let container = plan.container;
-        let sink = Shared::new(sink, container == Container::Mkv);
+        let sink = Shared::new(sink, container.is_matroska());
         let io = StreamIo::from_write_seek_with_capacity(sink.clone(), BUFFER_BYTES);
         let io = io.map_err(|_full| MediaError::OutOfMemory { doing: "opening the output" })?;
         let muxer = Muxer::new(container.muxer(), io).map_err(mux("opening the output"))?;
@@ -121,7 +121,7 @@ impl Movie {
         let replaced = matches!(plan.stream, VideoStream::Replaced(_)).then_some(plan.video);
         let lane = |(index, place): (usize, &Option<usize>)| {
             let place = place.filter(|_| Some(index) != replaced)?;
-            Lane::open(plan.input, index, place, muxer.timebase(place))
+            Lane::open(plan.input, index, (place, muxer.timebase(place)), container)
         };
         let lanes: Vec<_> = places.iter().enumerate().map(lane).collect();
         let copied = |index: usize| lanes.get(index).is_some_and(Option::is_some);
@@ -328,7 +328,7 @@ impl Setup {
     fn add_rest(&mut self, plan: &Plan<'_>) -> Result<(), MediaError> {
         let input = plan.input.context();
         match plan.container {
-            Container::Mp4 | Container::Mov | Container::Mkv => {
+            Container::Mp4 | Container::Mov | Container::Mkv | Container::Webm => {
                 self.muxer.add_chapters(input).map_err(mux("adding chapters"))
             }
             Container::Ts { timed } => {
@@ -389,7 +389,7 @@ fn options(plan: &Plan<'_>, tags_by_name: bool) -> Vec<(&'static str, String)> {
             }
             options
         }
-        Container::Mkv => Vec::new(),
+        Container::Mkv | Container::Webm => Vec::new(),
         Container::Ts { timed } => vec![
             ("mpegts_copyts", "1".to_owned()),
             ("mpegts_m2ts_mode", u8::from(timed).to_string()),

@@ -4,12 +4,14 @@
 
 pub(super) mod ffi;
 
+use cleanplate_types::encode::VideoCodec;
+use cleanplate_types::picture::PixelLayout;
+
 /// What the video stream of a movie is, beside what it takes from the source's.
 pub(super) struct Video<'a> {
-    pub(super) is_hevc: bool,
+    pub(super) codec: VideoCodec,
     pub(super) size: (u32, u32),
-    /// libav's name of the pixel format.
-    pub(super) format: &'a str,
+    pub(super) layout: &'a PixelLayout,
     pub(super) timebase: (i32, i32),
     /// When the first frame is shown, in ticks of `timebase`.
     pub(super) first_shown: Option<i64>,
@@ -18,8 +20,6 @@ pub(super) struct Video<'a> {
     pub(super) reorder_frames: u8,
     /// libav's numbering of field orders.
     pub(super) field_order: FieldOrder,
-    /// Whether samples span the whole range.
-    pub(super) full_range: bool,
     pub(super) mastering: Option<[(i32, i32); 10]>,
     pub(super) light_level: Option<(u32, u32)>,
     /// The sample entry that players of Apple want for HEVC, in containers of boxes.

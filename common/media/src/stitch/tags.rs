@@ -110,7 +110,7 @@ pub(super) fn of_movie(
             tags.by_name = by_name(&mut tags.before, IN_MOV, has_cover, &mut tags.notes);
             tags.after.push(set("encoder"));
         }
-        Container::Mkv => tags.before.push(set("PROCESSED_BY")),
+        Container::Mkv | Container::Webm => tags.before.push(set("PROCESSED_BY")),
         Container::Ts { .. } => {
             let has_place = |name: &str| matches!(name, "service_name" | "service_provider");
             let lost = tags.before.iter().filter(|(name, _)| !has_place(name)).count();

@@ -1,6 +1,8 @@
 //! What containers refuse before any work.
 
-use cleanplate_media::container::{OutputCodec, check, check_times};
+use cleanplate_media::container::{check, check_times};
+use cleanplate_types::encode::VideoCodec;
+use cleanplate_types::source::FieldOrder;
 
 use crate::clips::make;
 use crate::machine::plan;
@@ -13,12 +15,12 @@ fn a_container_is_refused_by_name_with_what_to_do_instead() {
     let job = plan(&clip, 24, |_| {});
     let description = &job.brief.description;
     let refusal = |name: &str| {
-        let checked = check(description, name, OutputCodec::H264, false)
+        let checked = check(description, name, VideoCodec::H264, false)
             .and_then(|_notes| check_times(description, name, &job.table));
         checked.err().map(|error| error.to_string()).unwrap_or_default()
     };
     for (name, words) in [
-        ("x.webm", "H.264"),
+        ("x.webm", "VP9 and AV1, not H.264"),
         ("s3://b/x.avi?v=1.mp4", "presentation timestamps"),
         ("x.flv", ".mp4"),
         ("x.mka", "sound"),
@@ -29,5 +31,34 @@ fn a_container_is_refused_by_name_with_what_to_do_instead() {
     }
     for name in ["x.mp4", "X.MOV", "x.m4v", "folder.d/x", "file:///a/b.c/x"] {
         assert_eq!(refusal(name), "", "{name}");
+    }
+}
+
+#[test]
+fn a_codec_that_the_container_has_no_place_for_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let recipe = "-f lavfi -i testsrc2=s=160x96:r=25:d=1 -c:v libx264 -preset ultrafast";
+    let clip = make(folder.path(), "a.mp4", recipe);
+    let mut description = plan(&clip, 24, |_| {}).brief.description;
+    let refusal = |description: &_, name: &str, codec, allow| {
+        check(description, name, codec, allow).err().map(|error| error.to_string())
+    };
+    use VideoCodec::{Av1, H264, Hevc, Vp9};
+    for (name, codec) in
+        [("x.webm", Vp9), ("x.webm", Av1), ("x.mkv", Vp9), ("x.mp4", Av1), ("x.mp4", Vp9)]
+    {
+        assert_eq!(refusal(&description, name, codec, false), None, "{name}");
+    }
+    for (name, codec) in [("x.webm", Hevc), ("x.ts", Vp9), ("x.ts", Av1), ("x.mov", Vp9)] {
+        assert!(refusal(&description, name, codec, true).is_some(), "{name}");
+    }
+    description.video.field_order = FieldOrder::TopFirst;
+    for (name, codec) in [("x.webm", Vp9), ("x.ts", Hevc)] {
+        let refused = refusal(&description, name, codec, false).unwrap();
+        assert!(refused.contains("the field order"), "{refused}");
+        assert_eq!(refusal(&description, name, codec, true), None);
+    }
+    for (name, codec) in [("x.ts", H264), ("x.mp4", Hevc), ("x.mkv", Vp9)] {
+        assert_eq!(refusal(&description, name, codec, false), None, "{name}");
     }
 }

@@ -8,4 +8,6 @@ mod container;
 mod encode;
 mod faults;
 mod machine;
+mod messages;
 mod stitch;
+mod webm;

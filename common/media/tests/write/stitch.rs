@@ -232,7 +232,7 @@ fn every_layout_that_planning_offers_comes_back() {
         ("yuv444p", "libx264"),
         ("yuvj420p", "libx264"),
         ("gray", "libx264"),
-        ("gray10le", "libx264"),
+        ("gray10le", "libx265"),
         ("yuv420p12le", "libx265"),
         ("yuv444p", "libx265"),
         ("gray", "libx265"),

@@ -1,4 +1,5 @@
-use EncoderName::{H264Nvenc, HevcNvenc, Libx264, Libx265};
+use EncoderName::{H264Nvenc, HevcNvenc, LibaomAv1, LibvpxVp9, Libx264, Libx265};
+use cleanplate_types::source::FieldOrder;
 
 use super::*;
 use crate::planning::cells::cut_cells;
@@ -92,6 +93,9 @@ fn hevc_stays_hevc_and_what_h264_cannot_hold_becomes_hevc() {
     assert_eq!(family(&deep), Ok(Libx265));
     deep.layout.depth = 14;
     assert!(matches!(family(&deep), Err(PlanError::NoEncoder { .. })));
+    let mut grey = video();
+    (grey.layout.planes, grey.layout.depth) = (1, 10);
+    assert_eq!(family(&grey), Ok(Libx265), "x264's grey of 10 bits is not told as such");
     let fields = VideoDescription { field_order: FieldOrder::TopFirst, ..video() };
     let lossless = JobRequest { lossless: true, ..request() };
     assert_eq!(encoder_family(&lossless, &fields), Ok(Libx265), "x264 is not exact on fields");
@@ -113,6 +117,8 @@ fn what_no_encoder_could_serve_is_refused_before_anybody_attaches() {
     let exact = JobRequest { lossless: true, ..named(Libx264) };
     let refusal = check_request(&exact, &fields);
     assert_eq!(refusal, Err(PlanError::LosslessInterlaced { encoder: Libx264 }));
+    let card = JobRequest { lossless: true, ..named(H264Nvenc) };
+    assert_eq!(check_request(&card, &video()), Err(PlanError::Lossy { encoder: H264Nvenc }));
 }
 
 #[test]
@@ -132,4 +138,44 @@ fn the_spec_pins_quality_preset_and_the_longest_cell() {
     let lossless = JobRequest { lossless: true, ..asked };
     assert_eq!(spec(&lossless, Libx264).quality, Quality::Lossless);
     assert_ne!(usual.fingerprint(), spec(&lossless, Libx264).fingerprint());
+}
+
+#[test]
+fn webm_gets_vp9_and_av1_stays_av1_where_it_is_exact() {
+    let webm = JobRequest { output: "s3://b/out.WebM?x=1".to_owned(), ..request() };
+    let family = |request: &JobRequest, video: &VideoDescription| encoder_family(request, video);
+    assert_eq!(family(&webm, &video()), Ok(LibvpxVp9));
+    assert_eq!(family(&webm, &hevc_10_bits()), Ok(LibvpxVp9));
+    let mut av1 = VideoDescription { codec: "av1".to_owned(), ..video() };
+    assert_eq!(family(&webm, &av1), Ok(LibaomAv1));
+    assert_eq!(family(&request(), &av1), Ok(Libx264), "elsewhere as ever");
+    av1.layout.depth = 12;
+    let lossless = JobRequest { lossless: true, ..webm.clone() };
+    assert_eq!(family(&webm, &av1), Ok(LibaomAv1));
+    assert_eq!(family(&lossless, &av1), Ok(LibvpxVp9));
+    let mut grey = video();
+    grey.layout.planes = 1;
+    assert_eq!(family(&webm, &grey), Ok(LibaomAv1), "libvpx has no grey");
+    let named = JobRequest { lossless: true, ..named(LibaomAv1) };
+    let refusal = PlanError::LosslessDepth { encoder: LibaomAv1, depth: 12 };
+    assert_eq!(check_request(&named, &av1), Err(refusal));
+}
+
+#[test]
+fn webm_takes_odd_sizes_and_a_longer_scale_and_never_waits_for_a_card() {
+    let webm = JobRequest { output: "out.webm".to_owned(), ..request() };
+    let odd = VideoDescription { width: 321, ..video() };
+    assert_eq!(check_request(&webm, &odd), Ok(()));
+    let quality = |quality| JobRequest { quality: Some(quality), ..webm.clone() };
+    assert_eq!(check_request(&quality(63), &odd), Ok(()));
+    let beyond = PlanError::Quality { encoder: LibvpxVp9, quality: 64 };
+    assert_eq!(check_request(&quality(64), &odd), Err(beyond));
+    let preset = JobRequest { preset: Some("medium".to_owned()), ..webm.clone() };
+    assert!(matches!(check_request(&preset, &odd), Err(PlanError::Preset { .. })));
+    let fast = |lossless| JobRequest { preset: Some("4".to_owned()), lossless, ..webm.clone() };
+    assert_eq!(check_request(&fast(false), &odd), Ok(()));
+    assert!(matches!(check_request(&fast(true), &odd), Err(PlanError::LosslessPreset { .. })));
+    let all = [Libx264, H264Nvenc, LibvpxVp9];
+    assert_eq!(choose(&webm, &video(), &all, PATIENT), Ok(Choice::Take(proof(LibvpxVp9))));
+    assert_eq!(choose(&webm, &video(), &all[..2], PATIENT), Ok(Choice::Missing(LibvpxVp9)));
 }

@@ -17,9 +17,12 @@ pub(in crate::stitch) fn timing(input: &Input, index: usize) -> Option<Timing> {
     let stream = source_stream(input, index)?;
     // SAFETY: the parameters belong to the stream.
     let parameters = unsafe { stream.codecpar.as_ref() }?;
+    let is_opus = parameters.codec_id == ffi::AVCodecID::AV_CODEC_ID_OPUS;
+    let matroska_delay = if is_opus { parameters.initial_padding } else { 0 };
     Some(Timing {
         timebase: (stream.time_base.num, stream.time_base.den),
         sample_rate: parameters.sample_rate,
+        matroska_delay,
         reorders: parameters.video_delay > 0,
         is_internal: stream.discard == ffi::AVDiscard::AVDISCARD_ALL,
         tag: parameters.codec_tag.to_le_bytes(),

@@ -6,6 +6,8 @@
 use std::ffi::{CString, c_int};
 use std::ptr;
 
+use cleanplate_types::encode::VideoCodec;
+use cleanplate_types::picture::PixelLayout;
 use ffmpeg_next as libav;
 use libav::ffi;
 use libav::format::context::Input;
@@ -145,14 +147,19 @@ pub(in crate::stitch) fn describe(
 ) -> Result<(), libav::Error> {
     let number = |value: u32| c_int::try_from(value).map_err(|_large| libav::Error::InvalidData);
     to.codec_type = ffi::AVMediaType::AVMEDIA_TYPE_VIDEO;
-    to.codec_id = if video.is_hevc {
-        ffi::AVCodecID::AV_CODEC_ID_HEVC
-    } else {
-        ffi::AVCodecID::AV_CODEC_ID_H264
+    to.codec_id = match video.codec {
+        VideoCodec::H264 => ffi::AVCodecID::AV_CODEC_ID_H264,
+        VideoCodec::Hevc => ffi::AVCodecID::AV_CODEC_ID_HEVC,
+        VideoCodec::Vp9 => ffi::AVCodecID::AV_CODEC_ID_VP9,
+        VideoCodec::Av1 => ffi::AVCodecID::AV_CODEC_ID_AV1,
     };
+    if video.codec == VideoCodec::Vp9 {
+        // It has no parameter sets from which a muxer could tell.
+        to.profile = vp9_profile(video.layout);
+    }
     to.codec_tag = video.tag.map_or(0, u32::from_le_bytes);
     (to.width, to.height) = (number(video.size.0)?, number(video.size.1)?);
-    let format = c_string(video.format)?;
+    let format = c_string(&video.layout.name)?;
     // SAFETY: the name is terminated and lives for the call.
     to.format = unsafe { ffi::av_get_pix_fmt(format.as_ptr()) } as c_int;
     to.sample_aspect_ratio = rational(video.sample_aspect);
@@ -168,15 +175,32 @@ pub(in crate::stitch) fn describe(
     to.color_trc = source.color_trc;
     to.color_space = source.color_space;
     to.chroma_location = source.chroma_location;
-    to.color_range =
-        if video.full_range { ffi::AVColorRange::AVCOL_RANGE_JPEG } else { source.color_range };
+    to.color_range = if video.layout.full_range {
+        ffi::AVColorRange::AVCOL_RANGE_JPEG
+    } else {
+        source.color_range
+    };
     set_extradata(to, video.extradata)
+}
+
+/// The profile that libvpx codes a layout in: 4:2:0 or more of the chroma, 8 bits or more.
+fn vp9_profile(layout: &PixelLayout) -> c_int {
+    let is_halved = (layout.chroma_shift_x, layout.chroma_shift_y) == (1, 1);
+    match (layout.depth, is_halved) {
+        (8, true) => 0,
+        (8, false) => 1,
+        (_, true) => 2,
+        (_, false) => 3,
+    }
 }
 
 pub(in crate::stitch) fn set_extradata(
     to: &mut ffi::AVCodecParameters,
     content: &[u8],
 ) -> Result<(), libav::Error> {
+    if content.is_empty() {
+        return Ok(());
+    }
     let padding = usize::try_from(ffi::AV_INPUT_BUFFER_PADDING_SIZE).unwrap_or(64);
     // SAFETY: allocation; null is handled on the next line.
     let copy = unsafe { ffi::av_mallocz(content.len() + padding) }.cast::<u8>();
