@@ -40,6 +40,7 @@ pub(crate) fn build(
         allow_unchanged: job.allow_unchanged,
         allow_metadata_loss: job.allow_metadata_loss,
         restart_on_encoder_loss: job.restart_on_encoder_loss.unwrap_or(restart_default),
+        audit: job.audit,
     })
 }
 

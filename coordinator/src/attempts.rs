@@ -75,7 +75,9 @@ impl Fate {
             | FailureKind::PartRefused
             | FailureKind::OutputUnwritable
             | FailureKind::Cancelled
-            | FailureKind::Internal => Self::Failed(failure),
+            | FailureKind::Internal
+            | FailureKind::SeamMismatch
+            | FailureKind::AuditMismatch => Self::Failed(failure),
         }
     }
 }

@@ -109,6 +109,7 @@ mod tests {
     use cleanplate_types::ids::{CellIndex, WorkerId};
     use cleanplate_types::object::ObjectRef;
     use cleanplate_types::part::PartSummary;
+    use cleanplate_types::time::Timebase;
 
     use super::*;
 
@@ -134,6 +135,10 @@ mod tests {
             extradata: sha,
             manifest: ObjectRef { key: "k".to_owned(), bytes: 1, sha },
             part_bytes: 1,
+            timebase: Timebase::new(1, 25).unwrap(),
+            coded: None,
+            before: None,
+            last: None,
         };
         Event::CellCommitted { lease: LeaseId(lease), summary: Box::new(summary) }
     }

@@ -118,6 +118,19 @@ pub enum JournalError {
         /// The latest that is known here.
         known: i64,
     },
+    /// An earlier version of the product wrote it, whose records are not read any more.
+    #[error(
+        "the journal {} was written by an older version of cleanplate (its format is {found}, this version reads {known}); finish its jobs with that version, or take another state",
+        path.display()
+    )]
+    Older {
+        /// The journal.
+        path: PathBuf,
+        /// The version of its records.
+        found: i64,
+        /// The one that is read here.
+        known: i64,
+    },
     /// What is in it makes no sense.
     #[error("the journal {} is damaged at record {seq}: {why}; restore it from a copy", path.display())]
     Damaged {

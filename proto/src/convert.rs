@@ -1,14 +1,15 @@
 //! Conversions of what is said about media: ranges, objects, parts, failures, trails, cards.
 
-use cleanplate_types::digest::{PtsDigest, Sha};
+use cleanplate_types::digest::{FrameHash, PtsDigest, Sha};
 use cleanplate_types::encode::{EncoderName, EncoderProof};
 use cleanplate_types::failure::{Failure, FailureKind, Stage};
 use cleanplate_types::frames::FrameRange;
 use cleanplate_types::ids::{CellIndex, LeaseId, WorkerId};
 use cleanplate_types::object::ObjectRef;
-use cleanplate_types::part::PartSummary;
+use cleanplate_types::part::{CodedPicture, PartSummary};
 use cleanplate_types::source::SourceRef;
 use cleanplate_types::tier::Card;
+use cleanplate_types::time::Timebase;
 use cleanplate_types::trail::{TrailEntry, TrailEvent};
 
 use crate::error::WireError;
@@ -91,6 +92,10 @@ impl From<PartSummary> for pb::PartSummary {
             extradata,
             manifest,
             part_bytes,
+            timebase,
+            coded,
+            before,
+            last,
         } = part;
         Self {
             cell: cell.0,
@@ -102,6 +107,11 @@ impl From<PartSummary> for pb::PartSummary {
             extradata_sha256: extradata.0.to_vec(),
             manifest: Some(manifest.into()),
             part_bytes,
+            timebase_num: timebase.num(),
+            timebase_den: timebase.den(),
+            coded: coded.map(Into::into),
+            before: before.map(|hash| hash.0),
+            last: last.map(|hash| hash.0),
         }
     }
 }
@@ -120,6 +130,11 @@ impl TryFrom<pb::PartSummary> for PartSummary {
             extradata_sha256,
             manifest,
             part_bytes,
+            timebase_num,
+            timebase_den,
+            coded,
+            before,
+            last,
         } = part;
         Ok(Self {
             cell: CellIndex(cell),
@@ -131,6 +146,54 @@ impl TryFrom<pb::PartSummary> for PartSummary {
             extradata: sha(&extradata_sha256, "extradata_sha256")?,
             manifest: manifest.ok_or(WireError::Missing("manifest"))?.try_into()?,
             part_bytes,
+            timebase: Timebase::new(timebase_num, timebase_den)
+                .ok_or(WireError::OutOfRange("timebase"))?,
+            coded: coded.map(TryInto::try_into).transpose()?,
+            before: before.map(FrameHash),
+            last: last.map(FrameHash),
+        })
+    }
+}
+
+impl From<CodedPicture> for pb::CodedPicture {
+    fn from(coded: CodedPicture) -> Self {
+        let CodedPicture { width, height, depth, planes, chroma_shift, reorder_frames } = coded;
+        let (chroma_shift_x, chroma_shift_y) = chroma_shift;
+        Self {
+            width,
+            height,
+            depth: depth.into(),
+            planes: planes.into(),
+            chroma_shift_x: chroma_shift_x.into(),
+            chroma_shift_y: chroma_shift_y.into(),
+            reorder_frames: reorder_frames.map(u32::from),
+        }
+    }
+}
+
+impl TryFrom<pb::CodedPicture> for CodedPicture {
+    type Error = WireError;
+
+    fn try_from(coded: pb::CodedPicture) -> Result<Self, WireError> {
+        let pb::CodedPicture {
+            width,
+            height,
+            depth,
+            planes,
+            chroma_shift_x,
+            chroma_shift_y,
+            reorder_frames,
+        } = coded;
+        let shift = |value| small(value, "chroma_shift");
+        Ok(Self {
+            width,
+            height,
+            depth: small(depth, "depth")?,
+            planes: small(planes, "planes")?,
+            chroma_shift: (shift(chroma_shift_x)?, shift(chroma_shift_y)?),
+            reorder_frames: reorder_frames
+                .map(|value| small(value, "reorder_frames"))
+                .transpose()?,
         })
     }
 }

@@ -118,6 +118,7 @@ impl From<JobRequest> for pb::JobRequest {
             allow_unchanged: request.allow_unchanged,
             allow_metadata_loss: request.allow_metadata_loss,
             restart_on_encoder_loss: request.restart_on_encoder_loss,
+            audit: request.audit,
         }
     }
 }
@@ -145,6 +146,7 @@ impl TryFrom<pb::JobRequest> for JobRequest {
             allow_unchanged,
             allow_metadata_loss,
             restart_on_encoder_loss,
+            audit,
         } = request;
         for (field, text) in [("input", &input), ("output", &output)] {
             if text.is_empty() {
@@ -176,6 +178,7 @@ impl TryFrom<pb::JobRequest> for JobRequest {
             allow_unchanged,
             allow_metadata_loss,
             restart_on_encoder_loss,
+            audit,
         })
     }
 }
@@ -260,6 +263,7 @@ mod tests {
             allow_unchanged: true,
             allow_metadata_loss: true,
             restart_on_encoder_loss: true,
+            audit: Some(2),
         }
     }
 

@@ -94,6 +94,13 @@ fn examples() -> Vec<Example> {
             from_worker(from_worker::Message::IntakeDone(with_rest())),
         ),
         example("cell_done", from_worker(from_worker::Message::CellDone(cell_done()))),
+        example(
+            "cell_with_hashes_done",
+            from_worker(from_worker::Message::CellDone(cell_with_hashes_done())),
+        ),
+        example("audit_done", from_worker(from_worker::Message::AuditDone(audit_done()))),
+        example("grant_audit", to_worker(to_worker::Message::Grant(grant_audit()))),
+        example("grant_with_pre_roll", to_worker(to_worker::Message::Grant(grant_with_pre_roll()))),
         example("lease_failed", from_worker(from_worker::Message::LeaseFailed(lease_failed()))),
         example("trail", from_worker(from_worker::Message::Trail(trail()))),
         example("welcome", to_worker(to_worker::Message::Welcome(welcome()))),
@@ -170,8 +177,35 @@ fn cell_done() -> pb::CellDone {
         extradata_sha256: vec![3; 32],
         manifest: Some(object("jobs/j1/parts/000042.7.manifest")),
         part_bytes: 123_456,
+        ..pb::PartSummary::default()
     };
     pb::CellDone { lease: 7, part: Some(part) }
+}
+
+fn cell_with_hashes_done() -> pb::CellDone {
+    let pb::CellDone { lease, part } = cell_done();
+    let coded = pb::CodedPicture {
+        width: 1920,
+        height: 1080,
+        depth: 10,
+        planes: 3,
+        chroma_shift_x: 1,
+        chroma_shift_y: 1,
+        reorder_frames: Some(2),
+    };
+    let part = part.map(|part| pb::PartSummary {
+        timebase_num: 1,
+        timebase_den: 90_000,
+        coded: Some(coded),
+        before: Some(1 << 60),
+        last: Some(7),
+        ..part
+    });
+    pb::CellDone { lease, part }
+}
+
+fn audit_done() -> pb::AuditDone {
+    pb::AuditDone { lease: 300, frames: 240 }
 }
 
 fn failure() -> pb::Failure {
@@ -218,6 +252,28 @@ fn grant_segment() -> pb::Grant {
         ..pb::Segment::default()
     };
     grant(grant::Work::Segment(segment))
+}
+
+fn grant_with_pre_roll() -> pb::Grant {
+    let segment = pb::Segment {
+        brief: Some(object("jobs/j1/brief")),
+        first_cell: 3,
+        cells: 1,
+        decode_from: Some(0),
+        earlier: 1,
+        ..pb::Segment::default()
+    };
+    grant(grant::Work::Segment(segment))
+}
+
+fn grant_audit() -> pb::Grant {
+    let audit = pb::Audit {
+        brief: Some(object("jobs/j1/brief")),
+        cell: 3,
+        manifest: Some(object("jobs/j1/parts/000003.7.manifest")),
+        on_damage: "fail".into(),
+    };
+    grant(grant::Work::Audit(audit))
 }
 
 fn grant_intake() -> pb::Grant {

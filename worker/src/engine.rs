@@ -4,6 +4,7 @@
 //! and paths: everything goes through the parent, by the names in `order.rs`.
 
 mod analyse;
+mod audit;
 mod check;
 mod desk;
 mod fetch;
@@ -68,7 +69,8 @@ fn work(link: &Link, request: &[u8]) -> Result<Vec<u8>, Failure> {
         Work::Intake(intake) => intake::run(&desk, &intake),
         Work::Analyse { window, detect } => analyse::run(&desk, window, &detect),
         Work::Reduce { windows, fill } => reduce::run(&desk, windows, fill),
-        Work::Segment { first, cells, conceal } => pipeline::run(&desk, (first, cells), conceal),
+        Work::Segment(run) => pipeline::run(&desk, run),
+        Work::Audit { cell, conceal } => audit::run(&desk, cell, conceal),
     };
     match done {
         Ok(outcome) => postcard::to_stdvec(&outcome).map_err(|error| senseless(&error)),

@@ -29,6 +29,8 @@ pub(crate) enum Granted {
     Reduce(ReduceGrant),
     /// Clean and encode cells.
     Segment(SegmentGrant),
+    /// Decode a part's frames again.
+    Audit(AuditGrant),
 }
 
 /// A look at a source.
@@ -69,6 +71,19 @@ pub(crate) struct SegmentGrant {
     pub(crate) first: CellIndex,
     pub(crate) cells: u32,
     pub(crate) on_damage: OnDamage,
+    /// Decode as if this frame were the first that is wanted.
+    pub(crate) decode_from: Option<u64>,
+    /// Times that the pre-roll before it is doubled.
+    pub(crate) earlier: u32,
+}
+
+/// A second look at a part.
+#[derive(Debug, Clone)]
+pub(crate) struct AuditGrant {
+    pub(crate) brief: ObjectRef,
+    pub(crate) cell: CellIndex,
+    pub(crate) manifest: ObjectRef,
+    pub(crate) on_damage: OnDamage,
 }
 
 impl TryFrom<pb::Grant> for Grant {
@@ -94,7 +109,8 @@ impl TryFrom<pb::Grant> for Grant {
                 })
             }
             pb::grant::Work::Segment(segment) => {
-                let pb::Segment { brief, first_cell, cells, on_damage } = segment;
+                let pb::Segment { brief, first_cell, cells, on_damage, decode_from, earlier } =
+                    segment;
                 if cells == 0 || first_cell.checked_add(cells).is_none() {
                     return Err(WireError::OutOfRange("cells"));
                 }
@@ -102,6 +118,17 @@ impl TryFrom<pb::Grant> for Grant {
                     brief: object(brief, "brief")?,
                     first: CellIndex(first_cell),
                     cells,
+                    on_damage: damage_from(&on_damage)?,
+                    decode_from,
+                    earlier,
+                })
+            }
+            pb::grant::Work::Audit(audit) => {
+                let pb::Audit { brief, cell, manifest, on_damage } = audit;
+                Granted::Audit(AuditGrant {
+                    brief: object(brief, "brief")?,
+                    cell: CellIndex(cell),
+                    manifest: object(manifest, "manifest")?,
                     on_damage: damage_from(&on_damage)?,
                 })
             }
@@ -158,7 +185,14 @@ mod tests {
     fn segment(cells: u32) -> pb::Grant {
         let brief = pb::ObjectRef { key: "k".to_owned(), bytes: 1, sha256: vec![0; 32] };
         let on_damage = "conceal".to_owned();
-        let work = pb::Segment { brief: Some(brief), first_cell: 3, cells, on_damage };
+        let work = pb::Segment {
+            brief: Some(brief),
+            first_cell: 3,
+            cells,
+            on_damage,
+            decode_from: Some(7),
+            earlier: 2,
+        };
         pb::Grant {
             lease: 7,
             job: "j-1".to_owned(),
@@ -172,10 +206,14 @@ mod tests {
     fn a_grant_is_taken_with_all_that_it_says() {
         let grant = Grant::try_from(segment(2)).unwrap();
         assert_eq!((grant.lease, grant.attempt, grant.job.as_str()), (LeaseId(7), 2, "j-1"));
-        let Granted::Segment(SegmentGrant { first, cells, on_damage, .. }) = grant.work else {
+        let Granted::Segment(SegmentGrant {
+            first, cells, on_damage, decode_from, earlier, ..
+        }) = grant.work
+        else {
             panic!("it is a segment");
         };
         assert_eq!((first, cells, on_damage), (CellIndex(3), 2, OnDamage::Conceal));
+        assert_eq!((decode_from, earlier), (Some(7), 2));
     }
 
     #[test]

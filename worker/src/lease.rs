@@ -194,9 +194,20 @@ fn message(grant: &Grant, outcome: &Outcome, kept: &Kept) -> Result<Message, Fai
             Ok(Message::ReduceDone(pb::ReduceDone { lease, finding }))
         }
         (Outcome::Segment, Granted::Segment(_)) => Ok(Message::LeaseDone(pb::LeaseDone { lease })),
+        (Outcome::Audit { frames }, Granted::Audit(_)) => {
+            Ok(Message::AuditDone(pb::AuditDone { lease, frames: *frames }))
+        }
         (
-            Outcome::Intake { .. } | Outcome::Analyse | Outcome::Reduce | Outcome::Segment,
-            Granted::Intake(_) | Granted::Analyse(_) | Granted::Reduce(_) | Granted::Segment(_),
+            Outcome::Intake { .. }
+            | Outcome::Analyse
+            | Outcome::Reduce
+            | Outcome::Segment
+            | Outcome::Audit { .. },
+            Granted::Intake(_)
+            | Granted::Analyse(_)
+            | Granted::Reduce(_)
+            | Granted::Segment(_)
+            | Granted::Audit(_),
         ) => Err(internal("the engine did another kind of work than it was given".to_owned())),
     }
 }

@@ -6,6 +6,7 @@
 use cleanplate_types::encode::{EncoderName, EncoderProof};
 use cleanplate_types::frames::FrameRange;
 use cleanplate_types::ids::{CellIndex, JobId, LeaseId};
+use cleanplate_types::object::ObjectRef;
 use cleanplate_types::part::PartSummary;
 use cleanplate_types::request::{Detect, EncoderChoice, FillChoice};
 use cleanplate_types::trail::TrailEntry;
@@ -61,14 +62,30 @@ pub(crate) enum Work {
         fill: FillChoice,
     },
     /// Reads [`SOURCE`], [`TABLE`] and [`BRIEF`], writes [`part`] and [`manifest`] of each cell.
-    Segment {
-        /// The first cell.
-        first: CellIndex,
-        /// Number of cells.
-        cells: u32,
+    Segment(Run),
+    /// Reads [`SOURCE`], [`TABLE`], [`BRIEF`] and the [`manifest`] of the cell, and decodes the cell's
+    /// frames again.
+    Audit {
+        /// The cell.
+        cell: CellIndex,
         /// Show what the decoder makes of damage, rather than fail.
         conceal: bool,
     },
+}
+
+/// A run of cells, and where decoding begins.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct Run {
+    /// The first cell.
+    pub(crate) first: CellIndex,
+    /// Number of cells.
+    pub(crate) cells: u32,
+    /// Show what the decoder makes of damage, rather than fail.
+    pub(crate) conceal: bool,
+    /// Decode as if this frame were the first that is wanted, where it is before the cells.
+    pub(crate) decode_from: Option<u64>,
+    /// Times that the pre-roll before it is doubled.
+    pub(crate) earlier: u32,
 }
 
 /// A look at a source.
@@ -104,7 +121,12 @@ pub(crate) enum Told {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) enum Handed {
     /// A cell is encoded, and its part and manifest are stored.
-    Cell(Box<PartSummary>),
+    Cell {
+        /// What the coordinator is told.
+        summary: Box<PartSummary>,
+        /// The part as its manifest has it.
+        part: ObjectRef,
+    },
 }
 
 /// What a child's work came to.
@@ -123,6 +145,11 @@ pub(crate) enum Outcome {
     Reduce,
     /// All cells are handed in.
     Segment,
+    /// The part's frames are what its manifest says.
+    Audit {
+        /// How many were decoded again.
+        frames: u64,
+    },
 }
 
 /// What a child that looks at the machine is to do.

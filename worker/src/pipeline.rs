@@ -9,6 +9,7 @@ mod decode;
 mod detect;
 mod encode;
 mod fill;
+mod forge;
 mod upload;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -20,12 +21,12 @@ use cleanplate_store::kinds;
 use cleanplate_types::access::ReadAt;
 use cleanplate_types::brief::JobBrief;
 use cleanplate_types::cell::Cell;
+use cleanplate_types::digest::FrameHash;
 use cleanplate_types::failure::{Failure, FailureKind, Stage};
 use cleanplate_types::frames::{FrameRange, FrameTable};
-use cleanplate_types::ids::CellIndex;
 
 use crate::engine::{Desk, panicked};
-use crate::order::{BRIEF, Outcome, TABLE};
+use crate::order::{BRIEF, Outcome, Run, TABLE};
 
 /// Decoded frames that may wait for their masks.
 ///
@@ -62,6 +63,10 @@ struct Frame {
     picture: VideoFrame,
     /// Whether the plan removes something from it; not known before the detect stage.
     touched: bool,
+    /// The hash of its samples as they were decoded.
+    hash: FrameHash,
+    /// That of the decoded frame before it, where the decoder showed it.
+    before: Option<FrameHash>,
 }
 
 /// What all stages know.
@@ -71,22 +76,18 @@ struct Segment {
     table: Arc<FrameTable>,
     cells: Vec<Cell>,
     range: FrameRange,
-    conceal: bool,
+    run: Run,
     source: Arc<dyn ReadAt>,
     /// The failure that came first; the others follow from it.
     failure: Mutex<Option<Failure>>,
 }
 
-/// Works through `cells` cells from `first` on and hands in each.
+/// Works through the cells of `run` and hands in each.
 ///
 /// # Errors
 /// The failure that came first, with its stage and frames.
-pub(crate) fn run(
-    desk: &Desk,
-    (first, cells): (CellIndex, u32),
-    conceal: bool,
-) -> Result<Outcome, Failure> {
-    let segment = Arc::new(Segment::load(desk, (first, cells), conceal)?);
+pub(crate) fn run(desk: &Desk, run: Run) -> Result<Outcome, Failure> {
+    let segment = Arc::new(Segment::load(desk, run)?);
     let (to_detect, decoded) = sync_channel(DECODED_FRAMES_MAX);
     let (to_fill, masked) = sync_channel(MASKED_FRAMES_MAX);
     let (to_encode, clean) = sync_channel(CLEAN_FRAMES_MAX);
@@ -103,13 +104,13 @@ pub(crate) fn run(
 }
 
 impl Segment {
-    fn load(desk: &Desk, (first, count): (CellIndex, u32), conceal: bool) -> Result<Self, Failure> {
+    fn load(desk: &Desk, run: Run) -> Result<Self, Failure> {
         let senseless =
             |text: &str| Failure::new(FailureKind::Internal, Stage::Fetch, text.to_owned());
         let brief: JobBrief = desk.load(BRIEF, kinds::BRIEF)?;
         let table: FrameTable = desk.load(TABLE, kinds::TABLE)?;
-        let start = first.0 as usize;
-        let cells = brief.cells.get(start..start.saturating_add(count as usize));
+        let start = run.first.0 as usize;
+        let cells = brief.cells.get(start..start.saturating_add(run.cells as usize));
         let cells = cells.map(<[Cell]>::to_vec).unwrap_or_default();
         let (Some(head), Some(last)) = (cells.first(), cells.last()) else {
             return Err(senseless("the segment's cells are not in the plan"));
@@ -121,7 +122,7 @@ impl Segment {
         let source = desk.source()?;
         let table = Arc::new(table);
         let failure = Mutex::new(None);
-        Ok(Self { desk: desk.clone(), brief, table, cells, range, conceal, source, failure })
+        Ok(Self { desk: desk.clone(), brief, table, cells, range, run, source, failure })
     }
 
     /// Starts a stage on a thread of its own; `ended` hears when it is over.

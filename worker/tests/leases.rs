@@ -150,6 +150,7 @@ fn segment(brief: &ObjectRef, first: u32, cells: u32) -> Work {
         first_cell: first,
         cells,
         on_damage,
+        ..pb::Segment::default()
     })
 }
 

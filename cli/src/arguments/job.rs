@@ -100,6 +100,9 @@ pub(crate) struct JobArguments {
     #[arg(long, value_name = "true|false", num_args = 0..=1, require_equals = true,
         default_missing_value = "true", help_heading = "How to treat the job")]
     pub(crate) restart_on_encoder_loss: Option<bool>,
+    /// Cells that another worker decodes again, to compare the pictures; 1 in a cluster, 0 in `run`.
+    #[arg(long, value_name = "N", help_heading = "How to treat the job")]
+    pub(crate) audit: Option<u32>,
     /// Accept that metadata which the output cannot carry is lost.
     #[arg(long, help_heading = "How to treat the job")]
     pub(crate) allow_metadata_loss: bool,

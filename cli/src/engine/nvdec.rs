@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use cleanplate_media::decode::{DecodeOrder, Decoder};
+use cleanplate_media::decode::{DecodeOrder, Decoder, PreRoll};
 use cleanplate_media::error::MediaError;
 use cleanplate_media::frame::VideoFrame;
 use cleanplate_media::scan::{ScanOrder, Scanned, scan};
@@ -41,7 +41,13 @@ pub(super) fn compare(clip: &Path) -> Result<Status, Refusal> {
             .map_err(|error| refusal(&error))?;
     let table = Arc::new(table);
     let open = |card| {
-        let order = DecodeOrder { range: table.range(), threads: 1, card, conceal: false };
+        let order = DecodeOrder {
+            range: table.range(),
+            threads: 1,
+            card,
+            conceal: false,
+            pre_roll: PreRoll::default(),
+        };
         Decoder::open(Arc::clone(&source), name, &description, Arc::clone(&table), order)
             .map_err(|error| refusal(&error))
     };

@@ -201,7 +201,18 @@ pub enum Work {
         segment: Segment,
         /// What to do where the source is damaged.
         on_damage: OnDamage,
+        /// How early decoding begins.
+        pre_roll: PreRoll,
     },
+}
+
+/// How early the decoding of a segment begins, beyond what a worker's own rules ask for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PreRoll {
+    /// As if this frame were the first that is wanted.
+    pub from: Option<u64>,
+    /// Times that the pre-roll is doubled.
+    pub doublings: u32,
 }
 
 /// What a stitch joins.

@@ -175,6 +175,11 @@ pub enum Report {
     },
     /// All cells of the segment have been handed in. Ends a segment lease.
     SegmentDone,
+    /// The frames of the audited part are what its manifest says. Ends an audit lease.
+    AuditDone {
+        /// Frames that were decoded again.
+        frames: u64,
+    },
     /// The lease failed; what was handed in before stays. Ends any lease.
     Failed {
         /// What happened; worker, lease and attempt are filled in by the scheduler.

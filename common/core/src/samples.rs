@@ -1,11 +1,11 @@
 //! Made-up sources, tables and parts for tests, the simulation and the speed example. Knows nouns only.
 
 use cleanplate_types::cell::Cell;
-use cleanplate_types::digest::Sha;
+use cleanplate_types::digest::{FrameHash, Sha};
 use cleanplate_types::encode::{EncoderName, EncoderProof};
 use cleanplate_types::frames::{Entry, EntryKind, FrameTable, TableOrigin};
 use cleanplate_types::object::ObjectRef;
-use cleanplate_types::part::PartSummary;
+use cleanplate_types::part::{CodedPicture, PartSummary};
 use cleanplate_types::picture::PixelLayout;
 use cleanplate_types::request::{EncoderChoice, FillChoice, JobRequest, OnDamage};
 use cleanplate_types::source::{Colour, FieldOrder, SourceDescription, VideoDescription};
@@ -32,6 +32,7 @@ pub(crate) fn request() -> JobRequest {
         allow_unchanged: false,
         allow_metadata_loss: false,
         restart_on_encoder_loss: false,
+        audit: None,
     }
 }
 
@@ -109,5 +110,26 @@ pub(crate) fn summary(cell: &Cell, spec: Sha, manifest: &str) -> PartSummary {
         extradata: Sha::of(b"extradata"),
         manifest: object(manifest),
         part_bytes: 1000,
+        timebase: Timebase::new(1, 25).expect("no number is zero"),
+        coded: Some(coded()),
+        before: cell.frames.start.checked_sub(1).map(frame_hash),
+        last: cell.frames.end.checked_sub(1).map(frame_hash),
     }
+}
+
+/// What the parameter sets of a sound part say.
+pub(crate) fn coded() -> CodedPicture {
+    CodedPicture {
+        width: 320,
+        height: 180,
+        depth: 8,
+        planes: 3,
+        chroma_shift: (1, 1),
+        reorder_frames: Some(0),
+    }
+}
+
+/// The hash of a frame that was decoded right.
+pub(crate) fn frame_hash(frame: u64) -> FrameHash {
+    FrameHash(frame.wrapping_mul(0x9e37_79b9_7f4a_7c15))
 }

@@ -4,7 +4,8 @@ use cleanplate_types::cell::Cell;
 use cleanplate_types::digest::Sha;
 use cleanplate_types::encode::EncodeSpec;
 use cleanplate_types::ids::CellIndex;
-use cleanplate_types::part::PartSummary;
+use cleanplate_types::part::{PartSummary, layout_text};
+use cleanplate_types::time::Timebase;
 
 /// Why a part cannot be joined; names what was expected and what came.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -67,6 +68,48 @@ pub enum SeamError {
         /// The part's.
         found: u8,
     },
+    /// Its timestamps count on another clock.
+    #[error("the part of cell {cell} counts in {found}, the job in {expected}")]
+    Clock {
+        /// Which cell.
+        cell: CellIndex,
+        /// The job's clock.
+        expected: Timebase,
+        /// The part's.
+        found: Timebase,
+    },
+    /// It does not tell what its parameter sets say.
+    #[error("the part of cell {cell} does not tell what its parameter sets say")]
+    Unread {
+        /// Which cell.
+        cell: CellIndex,
+    },
+    /// Its pictures have another size, by its own parameter sets.
+    #[error(
+        "the part of cell {cell} has pictures of {found_width}x{found_height}, the job's have {width}x{height}"
+    )]
+    Size {
+        /// Which cell.
+        cell: CellIndex,
+        /// Width of its pictures.
+        found_width: u32,
+        /// Height of its pictures.
+        found_height: u32,
+        /// Width of the job's.
+        width: u32,
+        /// Height of the job's.
+        height: u32,
+    },
+    /// Its samples are laid out otherwise, by its own parameter sets.
+    #[error("the part of cell {cell} has {found}, the job {expected}")]
+    Samples {
+        /// Which cell.
+        cell: CellIndex,
+        /// The job's, in words.
+        expected: String,
+        /// The part's, in words.
+        found: String,
+    },
     /// Its parameter sets are not those of the parts before it.
     #[error("the part of cell {cell} has extradata {found}, the job's other parts have {expected}")]
     Extradata {
@@ -126,6 +169,7 @@ pub fn check(seam: Seam<'_>, summary: &PartSummary) -> Result<(), SeamError> {
         let (expected, found) = (spec.reorder_frames, summary.reorder_frames);
         return Err(SeamError::Reorder { cell: index, expected, found });
     }
+    pictures(spec, summary)?;
     if let Some(expected) = extradata
         && summary.extradata != expected
     {
@@ -135,6 +179,32 @@ pub fn check(seam: Seam<'_>, summary: &PartSummary) -> Result<(), SeamError> {
         return Err(SeamError::Empty { cell: index });
     }
     Ok(())
+}
+
+/// Checks clock and pictures.
+fn pictures(spec: &EncodeSpec, summary: &PartSummary) -> Result<(), SeamError> {
+    let cell = summary.cell;
+    if summary.timebase != spec.timebase {
+        let (expected, found) = (spec.timebase, summary.timebase);
+        return Err(SeamError::Clock { cell, expected, found });
+    }
+    let Some(coded) = summary.coded else {
+        let unread = spec.encoder.name.has_parameter_sets();
+        return if unread { Err(SeamError::Unread { cell }) } else { Ok(()) };
+    };
+    let (width, height) = (spec.width, spec.height);
+    if (coded.width, coded.height) != (width, height) {
+        let (found_width, found_height) = (coded.width, coded.height);
+        return Err(SeamError::Size { cell, found_width, found_height, width, height });
+    }
+    if !coded.has_samples_of(&spec.layout) {
+        let (expected, found) = (layout_text(&spec.layout), coded.samples_text());
+        return Err(SeamError::Samples { cell, expected, found });
+    }
+    match coded.reorder_frames.filter(|found| *found > spec.reorder_frames) {
+        Some(found) => Err(SeamError::Reorder { cell, expected: spec.reorder_frames, found }),
+        None => Ok(()),
+    }
 }
 
 #[cfg(test)]

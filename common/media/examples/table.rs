@@ -7,7 +7,7 @@ use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
 
-use cleanplate_media::decode::{DecodeOrder, Decoder};
+use cleanplate_media::decode::{DecodeOrder, Decoder, PreRoll};
 use cleanplate_media::scan::{ScanOrder, Scanned, scan};
 use cleanplate_types::access::ReadAt;
 use cleanplate_types::frames::{EntryKind, TableOrigin};
@@ -75,7 +75,8 @@ fn decoded(source: Arc<dyn ReadAt>, path: &str, scanned: &Scanned, conceal: bool
     let table = Arc::new(scanned.table.clone());
     let count = table.range().end;
     let range = cleanplate_types::frames::FrameRange::new(count / 3, (2 * count).div_ceil(3));
-    let order = DecodeOrder { range, threads: 1, card: None, conceal };
+    let order =
+        DecodeOrder { range, threads: 1, card: None, conceal, pre_roll: PreRoll::default() };
     let mut shown = 0;
     let opened = Decoder::open(source, path, &scanned.description, table, order);
     let mut decoder = match opened {

@@ -5,6 +5,7 @@
 
 mod clock;
 mod ffi;
+mod mishap;
 pub(crate) mod run;
 pub(crate) mod start;
 mod way;
@@ -12,6 +13,7 @@ mod way;
 use std::sync::Arc;
 
 use cleanplate_types::access::ReadAt;
+use cleanplate_types::digest::FrameHash;
 use cleanplate_types::frames::{Entry, EntryKind, FrameRange, FrameTable, TableOrigin};
 use cleanplate_types::picture::PixelLayout;
 use cleanplate_types::source::{SourceDescription, VideoDescription};
@@ -20,6 +22,7 @@ use ffmpeg_next as libav;
 
 use crate::error::MediaError;
 use crate::frame::{self, VideoFrame};
+use mishap::Mishap;
 use run::{Damage, Event, Means, Place, Run};
 use way::Way;
 
@@ -39,6 +42,17 @@ pub struct DecodeOrder {
     /// Show damaged pictures as the decoder conceals them. Always in software: cards conceal
     /// otherwise.
     pub conceal: bool,
+    /// How early decoding begins beyond what the rules ask for.
+    pub pre_roll: PreRoll,
+}
+
+/// How early decoding begins, beyond what the rules ask for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PreRoll {
+    /// Begin as if this frame were the first to be shown, where it is before that one.
+    pub from: Option<u64>,
+    /// Times that the pre-roll is doubled.
+    pub doublings: u32,
 }
 
 /// A way of working that was left for another.
@@ -70,6 +84,9 @@ pub struct Decoder {
     decoded: u64,
     /// Whether pictures to which no other refers may be passed over in pre-roll.
     passes_over: bool,
+    /// The hash of the frame right before the range, as pre-roll showed it.
+    before: Option<FrameHash>,
+    mishap: Mishap,
 }
 
 impl std::fmt::Debug for Decoder {
@@ -115,6 +132,8 @@ impl Decoder {
             fallbacks: Vec::new(),
             decoded: 0,
             passes_over: false,
+            before: None,
+            mishap: Mishap::default(),
             video,
             table,
             order,
@@ -150,6 +169,7 @@ impl Decoder {
             match run.next(&mut |_packet| ())? {
                 Event::Frame(frame, time) => {
                     self.decoded += 1;
+                    let Some(time) = self.mishap.befall(&self.table, time) else { continue };
                     if let Some(shown) = self.take(frame, time)? {
                         return Ok(Some(shown));
                     }
@@ -187,6 +207,13 @@ impl Decoder {
         self.decoded
     }
 
+    /// The hash of the decoded frame right before the range, where pre-roll has shown it. Known when
+    /// the first frame of the range is.
+    #[must_use]
+    pub const fn frame_before(&self) -> Option<FrameHash> {
+        self.before
+    }
+
     /// Allows to pass over pictures before the range to which no other picture refers. The frames of
     /// the range come out the same; those before it are not all there to be counted.
     pub(crate) fn pass_over_unreferenced(&mut self) {
@@ -208,6 +235,7 @@ impl Decoder {
         let head = start::head_end(&self.table, &self.video.codec);
         self.blame_from = head.map_or(due, |head| head.max(due));
         self.arrived = false;
+        self.mishap = Mishap::of_run(self.entry());
         let opened = match self.open_run() {
             Err(MediaError::Decode { doing, words }) if self.means().card.is_some() => {
                 self.note_fallback(format!("{doing}: {words}"));
@@ -243,6 +271,7 @@ impl Decoder {
     ) -> Result<Option<(u64, VideoFrame)>, MediaError> {
         let Some(due) = self.due() else { return Ok(None) };
         if pts.is_none_or(|pts| pts < due.0) && self.may_drop(pts) {
+            self.look_before(found, pts)?;
             return Ok(None);
         }
         if pts != Some(due.0) {
@@ -258,11 +287,39 @@ impl Decoder {
         }
         let size = (self.video.width, self.video.height);
         frame::check_shape(&host, &self.layout, size)?;
-        let frame = VideoFrame::adopt(host, &self.layout, due)?;
+        let mut frame = VideoFrame::adopt(host, &self.layout, due)?;
         let index = self.next;
+        self.mishap.spoil(index, &mut frame)?;
         self.next += 1;
         self.arrived = true;
         Ok(Some((index, frame)))
+    }
+
+    /// Keeps the hash of the frame right before the range.
+    fn look_before(
+        &mut self,
+        found: libav::frame::Video,
+        pts: Option<i64>,
+    ) -> Result<(), MediaError> {
+        let Some(index) = self.order.range.start.checked_sub(1).filter(|_| !self.passes_over)
+        else {
+            return Ok(());
+        };
+        let place = usize::try_from(index).unwrap_or(usize::MAX);
+        let Some(own) = self.table.pts.get(place).copied().filter(|own| pts == Some(own.0)) else {
+            return Ok(());
+        };
+        if self.next != self.order.range.start || frame::damage_of(&found).is_some() {
+            return Ok(());
+        }
+        let Some(host) = self.fetch(found)? else { return Ok(()) };
+        let size = (self.video.width, self.video.height);
+        if frame::check_shape(&host, &self.layout, size).is_ok() {
+            let mut frame = VideoFrame::adopt(host, &self.layout, own)?;
+            self.mishap.spoil(index, &mut frame)?;
+            self.before = Some(frame.fast_hash());
+        }
+        Ok(())
     }
 
     /// Whether a frame that comes before the one that is due belongs to pre-roll. One whose time is
@@ -346,8 +403,10 @@ impl Decoder {
 
     /// The entry at which a run for the frame that is due begins; nothing for the very start.
     fn entry(&self) -> Option<&Entry> {
-        let more = 1_usize.checked_shl(self.earlier).map_or(usize::MAX, |twice| twice - 1);
-        start::entry_for(&self.table, self.next, more)
+        let PreRoll { from, doublings } = self.order.pre_roll;
+        let doublings = self.earlier.saturating_add(doublings);
+        let more = 1_usize.checked_shl(doublings).map_or(usize::MAX, |twice| twice - 1);
+        start::entry_for(&self.table, from.map_or(self.next, |from| from.min(self.next)), more)
     }
 
     fn begin_earlier(&mut self) -> Result<(), MediaError> {

@@ -21,6 +21,115 @@ pub struct Faults {
     pub crash_at: Option<FaultAt>,
     /// `hang@N` or `hang@N:FILE`: the engine loops without a word when it decodes frame N of the job.
     pub hang_at: Option<FaultAt>,
+    /// What the decoder of a segment does wrong.
+    pub decoder: Vec<DecoderFault>,
+    /// What is wrong with parts.
+    pub parts: Vec<PartFault>,
+    /// `blind`: the worker does not look at what it made before it hands it in.
+    pub blind: bool,
+    /// `echo`: the worker claims what the plan wants to hear, whatever it made.
+    pub echo: bool,
+}
+
+/// Something that a segment's decoder does wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DecoderFault {
+    /// What.
+    pub kind: DecoderFaultKind,
+    /// At which frame of the job.
+    pub at: FaultAt,
+}
+
+/// See [`DecoderFault`]. Each is written as `NAME@N` or `NAME@N:FILE`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DecoderFaultKind {
+    /// `drop`: frame N does not come out.
+    Drop,
+    /// `shift`: from frame N on each frame comes with the time of the one after it.
+    Shift,
+    /// `repeat`: frame N comes with the time of the one before it.
+    Repeat,
+    /// `swap`: frame N comes at its time with another picture.
+    Swap,
+    /// `stale`: where decoding begins at an entry that is no IDR, pictures are wrong up to N frames
+    /// after it.
+    Stale,
+}
+
+/// Something that is wrong with the part of a cell: the worker makes or tells it so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartFault {
+    /// What.
+    pub kind: PartFaultKind,
+    /// Of which cell.
+    pub at: FaultAt,
+}
+
+/// See [`PartFault`]. Each is written as `NAME@CELL` or `NAME@CELL:FILE`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PartFaultKind {
+    /// `part_clock`: its timestamps count in ticks of half the length.
+    Clock,
+    /// `part_size`: its pictures have another size.
+    Size,
+    /// `part_pixels`: its samples are laid out otherwise.
+    Pixels,
+    /// `part_sps`: its parameter sets are others, for pictures of the same shape.
+    ParameterSets,
+    /// `part_reorder`: it is coded further ahead of display than the contract allows.
+    Reorder,
+    /// `part_cut`: its upload lacks the end.
+    Cut,
+    /// `part_hash`: its hash is not that of its bytes.
+    Hash,
+    /// `part_lease`: it is handed in under an older lease.
+    Lease,
+}
+
+impl DecoderFaultKind {
+    const ALL: [(&'static str, Self); 5] = [
+        ("drop", Self::Drop),
+        ("shift", Self::Shift),
+        ("repeat", Self::Repeat),
+        ("swap", Self::Swap),
+        ("stale", Self::Stale),
+    ];
+}
+
+impl PartFaultKind {
+    const ALL: [(&'static str, Self); 8] = [
+        ("part_clock", Self::Clock),
+        ("part_size", Self::Size),
+        ("part_pixels", Self::Pixels),
+        ("part_sps", Self::ParameterSets),
+        ("part_reorder", Self::Reorder),
+        ("part_cut", Self::Cut),
+        ("part_hash", Self::Hash),
+        ("part_lease", Self::Lease),
+    ];
+}
+
+impl Faults {
+    /// Whether a segment's decoder does `kind` at `frame`.
+    #[must_use]
+    pub fn decoder_strikes(&self, kind: DecoderFaultKind, frame: u64) -> bool {
+        let mut faults = self.decoder.iter().filter(|fault| fault.kind == kind);
+        faults.any(|fault| fault.at.strikes(frame))
+    }
+
+    /// Frames after its beginning up to which a decoder's pictures are wrong, where they are.
+    #[must_use]
+    pub fn stale_frames(&self) -> Option<u64> {
+        let mut faults = self.decoder.iter();
+        faults.find(|fault| fault.kind == DecoderFaultKind::Stale).map(|fault| fault.at.frame)
+    }
+
+    /// Whether the part of `cell` has the fault `kind`.
+    #[must_use]
+    pub fn part_strikes(&self, kind: PartFaultKind, cell: u32) -> bool {
+        let mut faults = self.parts.iter().filter(|fault| fault.kind == kind);
+        faults.any(|fault| fault.at.strikes(cell.into()))
+    }
 }
 
 /// A frame at which something fails, and the file that says that it has.
@@ -75,6 +184,8 @@ fn parse(text: &str) -> Faults {
         };
         match (name, place) {
             ("nvenc", None) if switch == "nvenc" => faults.nvenc_stand_in = true,
+            ("blind", None) if switch == "blind" => faults.blind = true,
+            ("echo", None) if switch == "echo" => faults.echo = true,
             ("nvdec", Some(at)) if at.file.is_none() => faults.nvdec_at = Some(at.frame),
             ("nvenc", Some(at)) => {
                 faults.nvenc_stand_in = true;
@@ -82,10 +193,28 @@ fn parse(text: &str) -> Faults {
             }
             ("crash", Some(at)) => faults.crash_at = Some(at),
             ("hang", Some(at)) => faults.hang_at = Some(at),
+            (name, Some(at)) if faults.add(name, &at) => {}
             (_, _) => tracing::warn!(switch, "no such fault switch"),
         }
     }
     faults
+}
+
+impl Faults {
+    /// Adds a fault of a decoder or of a part; false where none has this name.
+    fn add(&mut self, name: &str, at: &FaultAt) -> bool {
+        let of_name = |(known, _): &&(&str, DecoderFaultKind)| *known == name;
+        if let Some((_, kind)) = DecoderFaultKind::ALL.iter().find(of_name) {
+            self.decoder.push(DecoderFault { kind: *kind, at: at.clone() });
+            return true;
+        }
+        let of_name = |(known, _): &&(&str, PartFaultKind)| *known == name;
+        if let Some((_, kind)) = PartFaultKind::ALL.iter().find(of_name) {
+            self.parts.push(PartFault { kind: *kind, at: at.clone() });
+            return true;
+        }
+        false
+    }
 }
 
 fn place_of(text: &str) -> Option<FaultAt> {
@@ -112,8 +241,18 @@ mod tests {
                 nvenc_at: Some(at(7, Some("/x/y"))),
                 crash_at: Some(at(3, None)),
                 hang_at: Some(at(4, Some("/z"))),
+                ..Faults::default()
             }
         );
+        let faults = parse("drop@1000,swap@3:/y,part_size@2,blind,echo,part@1");
+        let decoder =
+            [(DecoderFaultKind::Drop, at(1000, None)), (DecoderFaultKind::Swap, at(3, Some("/y")))];
+        assert_eq!(faults.decoder, decoder.map(|(kind, at)| DecoderFault { kind, at }));
+        assert_eq!(faults.parts, [PartFault { kind: PartFaultKind::Size, at: at(2, None) }]);
+        assert!(faults.blind && faults.echo);
+        assert!(faults.decoder_strikes(DecoderFaultKind::Drop, 1000));
+        assert!(!faults.decoder_strikes(DecoderFaultKind::Drop, 999));
+        assert!(faults.part_strikes(PartFaultKind::Size, 2) && faults.stale_frames().is_none());
         assert_eq!(parse("nvenc"), Faults { nvenc_stand_in: true, ..Faults::default() });
         assert_eq!(parse(""), Faults::default());
     }

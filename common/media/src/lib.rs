@@ -19,5 +19,6 @@ pub mod probe;
 pub mod prove;
 pub mod sample;
 pub mod scan;
+pub mod sequence;
 pub mod stitch;
 pub mod verify;

@@ -10,7 +10,7 @@ use cleanplate_types::frames::{FrameRange, FrameTable, TableOrigin};
 use cleanplate_types::source::SourceDescription;
 
 use crate::decode::start::entry_for;
-use crate::decode::{DecodeOrder, Decoder, Fallback};
+use crate::decode::{DecodeOrder, Decoder, Fallback, PreRoll};
 use crate::error::MediaError;
 use crate::frame::VideoFrame;
 
@@ -58,7 +58,13 @@ pub fn sample(
         rest = after;
         let end = group.last().unwrap_or(first) + 1;
         let (threads, conceal) = (order.threads, order.conceal);
-        let order = DecodeOrder { range: FrameRange::new(*first, end), threads, card, conceal };
+        let order = DecodeOrder {
+            range: FrameRange::new(*first, end),
+            threads,
+            card,
+            conceal,
+            pre_roll: PreRoll::default(),
+        };
         let source = Arc::clone(&source);
         let mut decoder = Decoder::open(source, name_hint, description, Arc::clone(&table), order)?;
         if may_pass_over {

@@ -3,9 +3,9 @@
 //! Owns the decision between packets and decoding, and gives the reason for the latter. Workers prove
 //! a table made from packets when they decode; where they find it wrong, intake is asked to decode.
 
-mod bits;
+pub(crate) mod bits;
 mod decoded;
-mod headers;
+pub(crate) mod headers;
 mod watch;
 
 use std::sync::Arc;

@@ -13,7 +13,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
-use cleanplate_media::decode::{DecodeOrder, Decoder};
+use cleanplate_media::decode::{DecodeOrder, Decoder, PreRoll};
 use cleanplate_media::scan::{ScanOrder, scan};
 use cleanplate_types::access::ReadAt;
 use cleanplate_types::frames::FrameRange;
@@ -39,7 +39,8 @@ fn told(path: &Path, range: FrameRange) -> Vec<String> {
     let name = path.to_str().unwrap();
     let order = ScanOrder { threads: 1, ..ScanOrder::default() };
     let scanned = scan(Arc::clone(&source), name, &order, &mut |_frames| ()).unwrap();
-    let order = DecodeOrder { range, threads: 1, card: None, conceal: false };
+    let order =
+        DecodeOrder { range, threads: 1, card: None, conceal: false, pre_roll: PreRoll::default() };
     let table = Arc::new(scanned.table);
     let mut decoder = Decoder::open(source, name, &scanned.description, table, order).unwrap();
     let mut lines = vec![decoder.way()];

@@ -40,6 +40,23 @@ impl fmt::Debug for Sha {
     }
 }
 
+/// A fast hash of the visible samples of a decoded frame: two decodings of one frame have the same
+/// one. It is no proof against forgery, only against mishaps.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct FrameHash(pub u64);
+
+impl fmt::Display for FrameHash {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{:016x}", self.0)
+    }
+}
+
+impl fmt::Debug for FrameHash {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "FrameHash({self})")
+    }
+}
+
 /// Hashes bytes that arrive in pieces.
 #[derive(Debug, Clone, Default)]
 pub struct ShaWriter(Sha256);

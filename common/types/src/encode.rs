@@ -121,6 +121,12 @@ impl EncoderName {
         }
     }
 
+    /// Whether its streams have sequence parameter sets, which the part contract reads.
+    #[must_use]
+    pub const fn has_parameter_sets(self) -> bool {
+        matches!(self, Self::Libx264 | Self::Libx265 | Self::H264Nvenc | Self::HevcNvenc)
+    }
+
     /// The encoder of the same codec that needs no card.
     #[must_use]
     pub const fn in_software(self) -> Self {

@@ -121,6 +121,11 @@ pub enum FailureKind {
     Cancelled,
     /// A bug: a state that should not exist.
     Internal,
+    /// Two workers decode the frame at the border of their segments differently, however early they
+    /// begin.
+    SeamMismatch,
+    /// Another decoding of a part's frames gives other pictures.
+    AuditMismatch,
 }
 
 /// What to do after a failure.
@@ -138,7 +143,7 @@ pub enum Verdict {
 
 impl FailureKind {
     /// Every kind.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::BadInput,
         Self::BadRequest,
         Self::SourceUnavailable,
@@ -154,6 +159,8 @@ impl FailureKind {
         Self::OutputUnwritable,
         Self::Cancelled,
         Self::Internal,
+        Self::SeamMismatch,
+        Self::AuditMismatch,
     ];
 
     /// Its name in logs, on the wire and in `--json`.
@@ -175,6 +182,8 @@ impl FailureKind {
             Self::OutputUnwritable => "output_unwritable",
             Self::Cancelled => "cancelled",
             Self::Internal => "internal",
+            Self::SeamMismatch => "seam_mismatch",
+            Self::AuditMismatch => "audit_mismatch",
         }
     }
 
@@ -193,14 +202,16 @@ impl FailureKind {
             | Self::SourceChanged
             | Self::OutputUnwritable
             | Self::Cancelled
-            | Self::Internal => Verdict::FailJob,
+            | Self::Internal
+            | Self::SeamMismatch => Verdict::FailJob,
             Self::TableMismatch => Verdict::Retable,
             Self::SourceUnavailable
             | Self::StoreUnavailable
             | Self::EncoderFailed
             | Self::EngineCrashed
             | Self::EngineHung
-            | Self::PartRefused => Verdict::Retry,
+            | Self::PartRefused
+            | Self::AuditMismatch => Verdict::Retry,
             Self::WorkerLacks | Self::LeaseLapsed => Verdict::RetryElsewhere,
         }
     }
@@ -222,7 +233,9 @@ impl FailureKind {
             | Self::PartRefused
             | Self::LeaseLapsed
             | Self::OutputUnwritable
-            | Self::Internal => 1,
+            | Self::Internal
+            | Self::SeamMismatch
+            | Self::AuditMismatch => 1,
         }
     }
 }

@@ -6,10 +6,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::digest::{PtsDigest, Sha};
+use crate::digest::{FrameHash, PtsDigest, Sha};
+use crate::encode::EncodeSpec;
 use crate::ids::{CellIndex, LeaseId};
 use crate::object::ObjectRef;
-use crate::time::Pts;
+use crate::picture::PixelLayout;
+use crate::time::{Pts, Timebase};
 
 /// One packet of a part, in coding order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +24,62 @@ pub struct PacketRow {
     pub key: bool,
 }
 
+/// What a part's parameter sets themselves say of its pictures, whatever its manifest claims.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CodedPicture {
+    /// Width in samples, after cropping.
+    pub width: u32,
+    /// Height in samples, after cropping.
+    pub height: u32,
+    /// Bits of a sample.
+    pub depth: u8,
+    /// Number of planes: 1 (grey) or 3.
+    pub planes: u8,
+    /// log2 of how many luma columns and rows share one chroma sample; `(0, 0)` for grey.
+    pub chroma_shift: (u8, u8),
+    /// Pictures by which coding order may run ahead of display order, where they say so.
+    pub reorder_frames: Option<u8>,
+}
+
+impl CodedPicture {
+    /// The sample layout in words, such as `3 planes of 8 bits, chroma 2x2`.
+    #[must_use]
+    pub fn samples_text(&self) -> String {
+        samples_text(self.depth, self.planes, self.chroma_shift)
+    }
+
+    /// Whether these are the pictures of `spec`: size and sample layout.
+    #[must_use]
+    pub fn fits(&self, spec: &EncodeSpec) -> bool {
+        (self.width, self.height) == (spec.width, spec.height) && self.has_samples_of(&spec.layout)
+    }
+
+    /// Whether its samples are laid out as in `layout`.
+    #[must_use]
+    pub fn has_samples_of(&self, layout: &PixelLayout) -> bool {
+        let shift = chroma_shift_of(layout);
+        (self.depth, self.planes, self.chroma_shift) == (layout.depth, layout.planes, shift)
+    }
+}
+
+/// The sample layout in words, as [`CodedPicture::samples_text`] has it.
+#[must_use]
+pub fn layout_text(layout: &PixelLayout) -> String {
+    samples_text(layout.depth, layout.planes, chroma_shift_of(layout))
+}
+
+fn chroma_shift_of(layout: &PixelLayout) -> (u8, u8) {
+    if layout.planes == 1 { (0, 0) } else { (layout.chroma_shift_x, layout.chroma_shift_y) }
+}
+
+fn samples_text(depth: u8, planes: u8, (x, y): (u8, u8)) -> String {
+    let (x, y) = (1_u32 << x.min(31), 1_u32 << y.min(31));
+    match planes {
+        1 => format!("1 plane of {depth} bits"),
+        _ => format!("{planes} planes of {depth} bits, chroma {x}x{y}"),
+    }
+}
+
 /// All that is known of a part; an object in the store beside it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PartManifest {
@@ -31,12 +89,22 @@ pub struct PartManifest {
     pub lease: LeaseId,
     /// The fingerprint of the `EncodeSpec` that made it.
     pub spec: Sha,
+    /// The clock of the packets' timestamps.
+    pub timebase: Timebase,
+    /// What the parameter sets say; nothing for codecs whose parameter sets are not read.
+    pub coded: Option<CodedPicture>,
     /// The encoder's parameter sets, as libav's extradata.
     pub extradata: Vec<u8>,
     /// The packets, in coding order.
     pub packets: Vec<PacketRow>,
     /// The object that holds their bytes.
     pub part: ObjectRef,
+    /// The hash of each decoded source frame of the cell, before anything was filled, in display
+    /// order: an audit decodes them again.
+    pub decoded: Vec<FrameHash>,
+    /// The hash of the decoded source frame right before the cell, where its decoder showed that
+    /// one; a decoder that began at an IDR at the cell's first frame did not.
+    pub before: Option<FrameHash>,
 }
 
 /// What the coordinator is told of a part: enough to accept or refuse it (invariant 7).
@@ -60,6 +128,25 @@ pub struct PartSummary {
     pub manifest: ObjectRef,
     /// Size of the part object in bytes.
     pub part_bytes: u64,
+    /// The clock of the packets' timestamps.
+    pub timebase: Timebase,
+    /// What the parameter sets say; nothing for codecs whose parameter sets are not read.
+    pub coded: Option<CodedPicture>,
+    /// The hash of the decoded source frame right before the cell, where its decoder showed it.
+    pub before: Option<FrameHash>,
+    /// The hash of the last decoded source frame of the cell.
+    pub last: Option<FrameHash>,
+}
+
+/// The largest number of frames by which a packet, in coding order, comes before its display order.
+#[must_use]
+pub fn reorder_frames(packets: &[PacketRow]) -> u8 {
+    let mut display: Vec<Pts> = packets.iter().map(|packet| packet.pts).collect();
+    display.sort_unstable();
+    let ahead = (0_usize..).zip(packets).map(|(coding, packet)| {
+        coding.saturating_sub(display.partition_point(|pts| *pts < packet.pts))
+    });
+    u8::try_from(ahead.max().unwrap_or(0)).unwrap_or(u8::MAX)
 }
 
 impl PartManifest {
@@ -68,20 +155,20 @@ impl PartManifest {
     pub fn summary(&self, manifest: ObjectRef) -> PartSummary {
         let mut display: Vec<Pts> = self.packets.iter().map(|packet| packet.pts).collect();
         display.sort_unstable();
-        let ahead = (0_usize..).zip(&self.packets).map(|(coding, packet)| {
-            let shown = display.partition_point(|pts| *pts < packet.pts);
-            coding.saturating_sub(shown)
-        });
         PartSummary {
             cell: self.cell,
             frames: self.packets.len() as u64,
             digest: PtsDigest::of(&display),
-            reorder_frames: u8::try_from(ahead.max().unwrap_or(0)).unwrap_or(u8::MAX),
+            reorder_frames: reorder_frames(&self.packets),
             starts_with_key: self.packets.first().is_some_and(|packet| packet.key),
             spec: self.spec,
             extradata: Sha::of(&self.extradata),
             manifest,
             part_bytes: self.part.bytes,
+            timebase: self.timebase,
+            coded: self.coded,
+            before: self.before,
+            last: self.decoded.last().copied(),
         }
     }
 }

@@ -45,6 +45,8 @@ pub struct JobRequest {
     pub allow_metadata_loss: bool,
     /// Start the cells anew in software when the encoder is lost.
     pub restart_on_encoder_loss: bool,
+    /// Cells that another worker decodes again to compare; `None` is the coordinator's setting.
+    pub audit: Option<u32>,
 }
 
 /// A rectangle of the picture, for all of the video or a part of it.

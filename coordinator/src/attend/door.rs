@@ -78,6 +78,9 @@ pub(super) fn message(
             report(worker, lease, Report::CellDone { summary: Box::new(summary) })
         }
         Message::LeaseDone(pb::LeaseDone { lease }) => report(worker, lease, Report::SegmentDone),
+        Message::AuditDone(pb::AuditDone { lease, frames }) => {
+            report(worker, lease, Report::AuditDone { frames })
+        }
         Message::LeaseFailed(pb::LeaseFailed { lease, failure }) => {
             let failure: Failure = failure.ok_or(WireError::Missing("failure"))?.try_into()?;
             report(worker, lease, Report::Failed { failure: Box::new(failure) })

@@ -43,11 +43,13 @@ pub(crate) fn grant_to_wire(lease: LeaseId, grant: Grant) -> pb::Grant {
             evidence: evidence.into_iter().map(Into::into).collect(),
             fill: fill_name(fill).to_owned(),
         }),
-        Work::Segment { brief, segment, on_damage } => Wire::Segment(pb::Segment {
+        Work::Segment { brief, segment, on_damage, pre_roll } => Wire::Segment(pb::Segment {
             brief: Some(brief.into()),
             first_cell: segment.first.0,
             cells: segment.cells,
             on_damage: damage_name(on_damage).to_owned(),
+            decode_from: pre_roll.from,
+            earlier: pre_roll.doublings,
         }),
     };
     pb::Grant { lease: lease.0, job: job.as_str().to_owned(), attempt, renew_ms, work: Some(work) }

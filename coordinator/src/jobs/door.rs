@@ -60,6 +60,8 @@ fn refusal(error: StoreError) -> Status {
         | FailureKind::LeaseLapsed
         | FailureKind::OutputUnwritable
         | FailureKind::Cancelled
-        | FailureKind::Internal => Status::failed_precondition(error.to_string()),
+        | FailureKind::Internal
+        | FailureKind::SeamMismatch
+        | FailureKind::AuditMismatch => Status::failed_precondition(error.to_string()),
     }
 }

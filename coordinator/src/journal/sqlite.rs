@@ -84,7 +84,13 @@ impl SqliteJournal {
                 known: RECORD_FORMAT,
             });
         }
-        format::from_bytes(found, body).map_err(|error| self.damaged(seq, error))
+        format::from_bytes(found, body).map_err(|error| {
+            if found < RECORD_FORMAT {
+                let (path, known) = (self.path.clone(), RECORD_FORMAT);
+                return JournalError::Older { path, found, known };
+            }
+            self.damaged(seq, error)
+        })
     }
 
     fn trail_line(&self, row: &SqliteRow) -> Result<TrailLine, JournalError> {

@@ -167,6 +167,7 @@ impl FakeWorker {
             pb::grant::Work::Analyse(_) | pb::grant::Work::Reduce(_) => {
                 panic!("nobody asked what there is to remove")
             }
+            pb::grant::Work::Audit(_) => panic!("nobody asked for an audit"),
         }
     }
 

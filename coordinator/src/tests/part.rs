@@ -5,11 +5,11 @@ use cleanplate_media::error::MediaError;
 use cleanplate_media::stitch::{Parts, StitchError, StitchJob, Stitched};
 use cleanplate_types::access::PartSink;
 use cleanplate_types::brief::JobBrief;
-use cleanplate_types::digest::Sha;
+use cleanplate_types::digest::{FrameHash, Sha};
 use cleanplate_types::frames::{Entry, EntryKind, FrameTable, TableOrigin};
 use cleanplate_types::ids::{CellIndex, LeaseId};
 use cleanplate_types::object::ObjectRef;
-use cleanplate_types::part::{PacketRow, PartManifest};
+use cleanplate_types::part::{CodedPicture, PacketRow, PartManifest};
 use cleanplate_types::picture::PixelLayout;
 use cleanplate_types::source::{
     Colour, FieldOrder, SourceDescription, StreamDescription, StreamKind, VideoDescription,
@@ -103,8 +103,19 @@ pub(super) fn manifest(
         lease,
         spec: brief.spec.fingerprint(),
         extradata: b"parameter sets".to_vec(),
+        timebase: timebase(),
+        coded: Some(CodedPicture {
+            width: brief.spec.width,
+            height: brief.spec.height,
+            depth: 8,
+            planes: 3,
+            chroma_shift: (1, 1),
+            reorder_frames: Some(0),
+        }),
         packets: (frames.start..frames.end).map(row).collect(),
         part,
+        decoded: (frames.start..frames.end).map(FrameHash).collect(),
+        before: frames.start.checked_sub(1).map(FrameHash),
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
+use cleanplate_media::fault::{PartFaultKind, faults};
 use cleanplate_proto::v1 as pb;
 use cleanplate_store::Store;
 use cleanplate_types::encode::EncoderName;
@@ -157,8 +158,10 @@ impl Leases {
         match report {
             LeaseReport::Cell { lease, part } => {
                 let Some(held) = self.held.get_mut(&lease) else { return (Vec::new(), None) };
+                let older = faults().part_strikes(PartFaultKind::Lease, part.cell.0);
+                let under = if older { lease.0.saturating_sub(1).max(1) } else { lease.0 };
                 let part = Some((*part).into());
-                let message = Message::CellDone(pb::CellDone { lease: lease.0, part });
+                let message = Message::CellDone(pb::CellDone { lease: under, part });
                 held.told.push(message.clone());
                 (vec![from_worker(message)], None)
             }

@@ -134,10 +134,13 @@ impl Desk {
     /// # Errors
     /// Where the parent refuses it.
     pub(crate) fn hand(&self, handed: &Handed) -> Result<(), Failure> {
-        let failed = |text: String| Failure::new(FailureKind::Internal, Stage::Upload, text);
-        let bytes = postcard::to_stdvec(handed).map_err(|error| failed(error.to_string()))?;
+        let failed = |kind, text: String| Failure::new(kind, Stage::Upload, text);
+        let bytes = postcard::to_stdvec(handed)
+            .map_err(|error| failed(FailureKind::Internal, error.to_string()))?;
         let taken = self.shared.link.ask(bytes);
-        taken.map(drop).map_err(|error| failed(format!("the result was not taken: {error}")))
+        taken.map(drop).map_err(|error| {
+            failed(FailureKind::PartRefused, format!("the result was not taken: {error}"))
+        })
     }
 
     /// Tells that `frames` went through so far.

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use cleanplate_child::{Host, HostFile, HostSink};
+use cleanplate_media::fault::faults;
 use cleanplate_store::{Location, PartUpload, SourceMeta, SourceReader, Store, StoreError};
 use cleanplate_types::failure::FailureKind;
 use cleanplate_types::object::ObjectRef;
@@ -114,11 +115,15 @@ impl Host for LeaseHost {
     }
 
     async fn answer(&self, question: Vec<u8>) -> io::Result<Vec<u8>> {
-        let Handed::Cell(summary) =
+        let Handed::Cell { summary, part } =
             postcard::from_bytes(&question).map_err(|error| io::Error::other(error.to_string()))?;
         let manifest = self.kept.written(&crate::order::manifest(summary.cell));
         if manifest.as_ref() != Some(&summary.manifest) {
             return Err(io::Error::other("the manifest is not the one that was stored"));
+        }
+        let stored = self.kept.written(&crate::order::part(summary.cell));
+        if stored.as_ref() != Some(&part) && !faults().blind {
+            return Err(io::Error::other(difference(stored.as_ref(), &part)));
         }
         let lease = self.watch.lease;
         let report = LeaseReport::Cell { lease, part: summary };
@@ -133,6 +138,17 @@ impl Host for LeaseHost {
             Ok(Told::Trail(entry)) => self.watch.trail(entry),
             Err(error) => tracing::warn!(%error, "the engine told what makes no sense"),
         }
+    }
+}
+
+/// In what the stored part is not the one that its manifest tells of.
+fn difference(stored: Option<&ObjectRef>, told: &ObjectRef) -> String {
+    match stored {
+        None => "the part was not stored".to_owned(),
+        Some(stored) if stored.bytes != told.bytes => {
+            format!("the stored part has {} bytes, its manifest says {}", stored.bytes, told.bytes)
+        }
+        Some(_) => "the stored part has another hash than its manifest says".to_owned(),
     }
 }
 

@@ -11,14 +11,17 @@ use cleanplate_types::encode::EncoderName;
 use cleanplate_types::failure::{Failure, Stage};
 use cleanplate_types::frames::FrameRange;
 use cleanplate_types::ids::CellIndex;
+use cleanplate_types::object::ObjectRef;
 use cleanplate_types::request::OnDamage;
 use cleanplate_types::trail::{TrailEntry, TrailEvent};
 
-use crate::grant::{AnalyseGrant, Grant, Granted, IntakeGrant, ReduceGrant, SegmentGrant};
+use crate::grant::{
+    AnalyseGrant, AuditGrant, Grant, Granted, IntakeGrant, ReduceGrant, SegmentGrant,
+};
 use crate::lease::host::Readable;
 use crate::lease::{Room, Watch, internal};
 use crate::order::{
-    BRIEF, DESCRIPTION, EVIDENCE, FINDING, Intake, Means, Order, REST, SOURCE, TABLE, Work,
+    BRIEF, DESCRIPTION, EVIDENCE, FINDING, Intake, Means, Order, REST, Run, SOURCE, TABLE, Work,
     evidence, manifest, part,
 };
 
@@ -68,10 +71,20 @@ pub(super) async fn prepare(
             let bytes = store.get(&segment.brief).await.map_err(|error| unread(&error))?;
             of_segment(grant, segment, bytes)?
         }
+        Granted::Audit(audit) => {
+            let bytes = store.get(&audit.brief).await.map_err(|error| unread(&error))?;
+            of_audit(audit, bytes)?
+        }
     };
     let Needs { work, name_hint, reads, writes, span } = needs;
-    let means =
-        Means { threads: room.threads, card: room.seat.ordinal(), batches: room.seat.batches };
+    // An audit is a second opinion: it comes from software, whatever the first came from.
+    let card = match &work {
+        Work::Audit { .. } => None,
+        Work::Intake(_) | Work::Analyse { .. } | Work::Reduce { .. } | Work::Segment(_) => {
+            room.seat.ordinal()
+        }
+    };
+    let means = Means { threads: room.threads, card, batches: room.seat.batches };
     let began_ms = watch.elapsed_ms();
     let (stage, event) = (Stage::Fetch, TrailEvent::Started);
     let detail = format!("an engine process on {}", card_in_words(room));
@@ -150,11 +163,8 @@ fn of_reduce(grant: &Grant, reduce: &ReduceGrant) -> Needs {
 }
 
 fn of_segment(grant: &Grant, segment: &SegmentGrant, bytes: Bytes) -> Result<Needs, Failure> {
-    let SegmentGrant { brief: object, first, cells, on_damage } = segment;
-    let brief: JobBrief = decode_object(kinds::BRIEF, &bytes).map_err(|source| {
-        let key = object.key.clone();
-        unread(&StoreError::Undecodable { key, source })
-    })?;
+    let SegmentGrant { brief: object, first, cells, on_damage, decode_from, earlier } = segment;
+    let brief = decoded(object, &bytes)?;
     let (job, lease) = (&grant.job, grant.lease);
     let start = first.0 as usize;
     let span = brief.cells.get(start..start.saturating_add(*cells as usize));
@@ -164,11 +174,13 @@ fn of_segment(grant: &Grant, segment: &SegmentGrant, bytes: Bytes) -> Result<Nee
     let parts = indices.iter().map(|cell| (part(*cell), keys::part(job, *cell, lease)));
     let manifests = indices.iter().map(|cell| (manifest(*cell), keys::manifest(job, *cell, lease)));
     Ok(Needs {
-        work: Work::Segment {
+        work: Work::Segment(Run {
             first: *first,
             cells: *cells,
             conceal: *on_damage == OnDamage::Conceal,
-        },
+            decode_from: *decode_from,
+            earlier: *earlier,
+        }),
         name_hint: located(&brief.source.url)?.name_hint().to_owned(),
         writes: parts.chain(manifests).collect(),
         span: Some(Span { cells: span.to_vec(), encoder: brief.spec.encoder.name }),
@@ -177,6 +189,30 @@ fn of_segment(grant: &Grant, segment: &SegmentGrant, bytes: Bytes) -> Result<Nee
             (TABLE.to_owned(), Readable::Object(brief.table)),
             (BRIEF.to_owned(), Readable::Bytes(bytes)),
         ],
+    })
+}
+
+fn of_audit(audit: &AuditGrant, bytes: Bytes) -> Result<Needs, Failure> {
+    let AuditGrant { brief: object, cell, manifest: told, on_damage } = audit;
+    let brief = decoded(object, &bytes)?;
+    Ok(Needs {
+        work: Work::Audit { cell: *cell, conceal: *on_damage == OnDamage::Conceal },
+        name_hint: located(&brief.source.url)?.name_hint().to_owned(),
+        writes: Vec::new(),
+        span: None,
+        reads: vec![
+            (SOURCE.to_owned(), Readable::Pinned(brief.source)),
+            (TABLE.to_owned(), Readable::Object(brief.table)),
+            (BRIEF.to_owned(), Readable::Bytes(bytes)),
+            (manifest(*cell), Readable::Object(told.clone())),
+        ],
+    })
+}
+
+fn decoded(object: &ObjectRef, bytes: &Bytes) -> Result<JobBrief, Failure> {
+    decode_object(kinds::BRIEF, bytes).map_err(|source| {
+        let key = object.key.clone();
+        unread(&StoreError::Undecodable { key, source })
     })
 }
 

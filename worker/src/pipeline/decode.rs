@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 
-use cleanplate_media::decode::{DecodeOrder, Decoder};
+use cleanplate_media::decode::{DecodeOrder, Decoder, PreRoll};
 use cleanplate_media::fault::{FaultAt, Faults, faults};
 use cleanplate_types::failure::{Failure, FailureKind, Stage};
 use cleanplate_types::frames::FrameRange;
@@ -18,9 +18,11 @@ pub(super) fn run(segment: &Segment, decoded: &SyncSender<Frame>) -> Result<(), 
     let failed = |error: cleanplate_media::error::MediaError| error.failure(Stage::Decode);
     let order = DecodeOrder {
         range: *range,
-        threads: means.threads,
+        // What is shown of damage depends on the number of threads.
+        threads: if segment.run.conceal { 1 } else { means.threads },
         card: means.card,
-        conceal: segment.conceal,
+        conceal: segment.run.conceal,
+        pre_roll: PreRoll { from: segment.run.decode_from, doublings: segment.run.earlier },
     };
     let hint = &desk.order().name_hint;
     let source = Arc::clone(&segment.source);
@@ -37,6 +39,7 @@ pub(super) fn run(segment: &Segment, decoded: &SyncSender<Frame>) -> Result<(), 
         format!("{}, {num}/{den} frames a second; {cells}, frames {range}", decoder.way());
     desk.trail(Stage::Decode, TrailEvent::Started, started, Some(range.count()));
     let mut handed = 0_u64;
+    let mut last = None;
     loop {
         let next = decoder.next();
         for fallback in decoder.take_fallbacks() {
@@ -45,10 +48,13 @@ pub(super) fn run(segment: &Segment, decoded: &SyncSender<Frame>) -> Result<(), 
         }
         let Some((index, picture)) = next.map_err(failed)? else { break };
         strike(index);
-        if decoded.send(Frame { index, picture, touched: false }).is_err() {
+        let hash = picture.fast_hash();
+        let before = if handed == 0 { decoder.frame_before() } else { last };
+        if decoded.send(Frame { index, picture, touched: false, hash, before }).is_err() {
             // The next stage has gone and reports why itself.
             return Ok(());
         }
+        last = Some(hash);
         handed += 1;
     }
     if handed != range.count() {

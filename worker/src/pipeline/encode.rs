@@ -6,11 +6,13 @@ use std::sync::mpsc::{Receiver, SyncSender};
 use cleanplate_media::encode::{CellEncoder, EncodedPacket};
 use cleanplate_media::error::MediaError;
 use cleanplate_types::cell::Cell;
+use cleanplate_types::digest::FrameHash;
+use cleanplate_types::encode::EncodeSpec;
 use cleanplate_types::failure::{Failure, FailureKind, Stage};
 use cleanplate_types::part::PacketRow;
 use cleanplate_types::trail::TrailEvent;
 
-use super::{Frame, Segment};
+use super::{Frame, Segment, forge};
 
 /// Size in bytes from which a bundle of packets is handed on: the most that one message to the
 /// parent carries.
@@ -34,7 +36,12 @@ pub(super) enum Bundle {
         data: Vec<u8>,
     },
     /// The cell is complete.
-    End,
+    End {
+        /// The hash of each of its decoded frames.
+        decoded: Vec<FrameHash>,
+        /// That of the decoded frame before it, where the decoder showed it.
+        before: Option<FrameHash>,
+    },
 }
 
 /// Encodes the segment's cells one after another.
@@ -60,6 +67,8 @@ pub(super) fn run(
     let mut done = Done::default();
     let mut way = String::new();
     for cell in cells {
+        let instead = forge::spec_instead(spec, cell.index);
+        let spec = instead.as_ref().unwrap_or(spec);
         let encoder = CellEncoder::open(spec, desk.order().means.card);
         let encoder = encoder.map_err(|error| of_cell(&error, cell))?;
         let encoder = encoder.starting_at(cell.frames.start);
@@ -67,7 +76,8 @@ pub(super) fn run(
             way = encoder.way();
             desk.trail(Stage::Encode, TrailEvent::Started, format!("opened: {way}"), None);
         }
-        if !encode_cell(segment, (cell, encoder), clean, (&mut outlet, &mut done))? {
+        let work = Work { cell, spec, encoder };
+        if !encode_cell(segment, work, clean, (&mut outlet, &mut done))? {
             return Ok(());
         }
     }
@@ -92,10 +102,17 @@ struct Done {
     captions_left_out: u64,
 }
 
+/// A cell and who encodes it.
+struct Work<'a> {
+    cell: &'a Cell,
+    spec: &'a EncodeSpec,
+    encoder: CellEncoder,
+}
+
 /// Encodes one cell; `false` where a neighbour has gone, which reports why itself.
 fn encode_cell(
     segment: &Segment,
-    (cell, mut encoder): (&Cell, CellEncoder),
+    Work { cell, spec, mut encoder }: Work<'_>,
     clean: &Receiver<Frame>,
     (outlet, done): (&mut Outlet, &mut Done),
 ) -> Result<bool, Failure> {
@@ -103,6 +120,7 @@ fn encode_cell(
     if outlet.bundles.send(Bundle::Begin { cell: cell.clone(), extradata }).is_err() {
         return Ok(false);
     }
+    let (mut decoded, mut before) = (Vec::new(), None);
     for index in cell.frames.start..cell.frames.end {
         let Ok(frame) = clean.recv() else { return Ok(false) };
         if frame.index != index {
@@ -110,15 +128,20 @@ fn encode_cell(
             let failure = Failure::new(FailureKind::Internal, Stage::Encode, text);
             return Err(failure.at(cell.frames));
         }
+        if decoded.is_empty() {
+            before = frame.before;
+        }
+        decoded.push(frame.hash);
+        let picture = forge::fitting(frame.picture, spec).map_err(|error| of_cell(&error, cell))?;
         encoder
-            .encode(frame.picture, &mut |packet| outlet.take(&packet))
+            .encode(picture, &mut |packet| outlet.take(&packet))
             .map_err(|error| of_cell(&error, cell))?;
         done.frames += 1;
         segment.desk.progress(done.frames);
     }
     done.captions_left_out += encoder.captions_left_out();
     encoder.finish(&mut |packet| outlet.take(&packet)).map_err(|error| of_cell(&error, cell))?;
-    Ok(outlet.flush().is_ok() && outlet.bundles.send(Bundle::End).is_ok())
+    Ok(outlet.flush().is_ok() && outlet.bundles.send(Bundle::End { decoded, before }).is_ok())
 }
 
 /// Gathers packets into bundles.

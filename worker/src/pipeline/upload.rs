@@ -5,17 +5,20 @@
 
 use std::sync::mpsc::Receiver;
 
+use cleanplate_media::fault::faults;
+use cleanplate_media::sequence;
 use cleanplate_store::{keys, kinds};
 use cleanplate_types::access::PartSink;
 use cleanplate_types::cell::Cell;
-use cleanplate_types::digest::{PtsDigest, ShaWriter};
+use cleanplate_types::digest::{FrameHash, PtsDigest, ShaWriter};
+use cleanplate_types::encode::EncodeSpec;
 use cleanplate_types::failure::{Failure, FailureKind, Stage};
 use cleanplate_types::object::ObjectRef;
-use cleanplate_types::part::{PacketRow, PartManifest};
+use cleanplate_types::part::{PacketRow, PartManifest, reorder_frames};
 use cleanplate_types::trail::TrailEvent;
 
-use super::Segment;
 use super::encode::Bundle;
+use super::{Segment, forge};
 use crate::engine::{Desk, unwritten};
 use crate::order::{Handed, manifest, part};
 
@@ -24,7 +27,6 @@ pub(super) fn run(segment: &Segment, bundles: &Receiver<Bundle>) -> Result<(), F
     let desk = &segment.desk;
     let started = format!("{} parts", segment.cells.len());
     desk.trail(Stage::Upload, TrailEvent::Started, started, Some(segment.cells.len() as u64));
-    let spec = segment.brief.spec.fingerprint();
     let mut open: Option<OpenPart> = None;
     let (mut stored, mut bytes) = (0_u64, 0_u64);
     while let Ok(bundle) = bundles.recv() {
@@ -37,12 +39,13 @@ pub(super) fn run(segment: &Segment, bundles: &Receiver<Bundle>) -> Result<(), F
                     part.write(rows, &data)?;
                 }
             }
-            Bundle::End => {
+            Bundle::End { decoded, before } => {
                 if let Some(part) = open.take() {
-                    let manifest = part.finish(desk, spec)?;
+                    let cell = part.cell.clone();
+                    let manifest = part.finish(segment, (decoded, before))?;
                     bytes += manifest.part.bytes;
                     stored += 1;
-                    hand_in(desk, &manifest)?;
+                    hand_in(segment, &cell, &manifest)?;
                 }
             }
         }
@@ -81,7 +84,7 @@ impl OpenPart {
 
     fn write(&mut self, rows: Vec<PacketRow>, data: &[u8]) -> Result<(), Failure> {
         self.sha.write(data);
-        let written = self.sink.write_at(self.end, data);
+        let written = self.sink.write_at(self.end, forge::uploaded(self.cell.index, data));
         written.map_err(|error| unwritten(&self.name, &error).at(self.cell.frames))?;
         self.end += data.len() as u64;
         self.rows.extend(rows);
@@ -90,47 +93,84 @@ impl OpenPart {
 
     fn finish(
         self,
-        desk: &Desk,
-        spec: cleanplate_types::digest::Sha,
+        segment: &Segment,
+        (decoded, before): (Vec<FrameHash>, Option<FrameHash>),
     ) -> Result<PartManifest, Failure> {
-        let Self { cell, extradata, rows, name, sink, sha, end } = self;
-        check(&cell, &rows)?;
+        let Self { cell, extradata, mut rows, name, sink, sha, end } = self;
+        let (order, spec) = (segment.desk.order(), &segment.brief.spec);
+        forge::rows(cell.index, &mut rows);
         sink.finish().map_err(|error| unwritten(&name, &error).at(cell.frames))?;
-        let order = desk.order();
         let key = keys::part(&order.job, cell.index, order.lease);
-        Ok(PartManifest {
+        let coded = sequence::coded_picture(spec.encoder.name, &extradata);
+        let mut made = PartManifest {
             cell: cell.index,
             lease: order.lease,
-            spec,
+            spec: spec.fingerprint(),
+            timebase: spec.timebase,
+            coded: coded.map_err(|error| wrong(&cell, error.to_string()))?,
             extradata,
             packets: rows,
             part: ObjectRef { key, bytes: end, sha: sha.finish() },
-        })
+            decoded,
+            before,
+        };
+        forge::manifest(&mut made);
+        if !faults().blind {
+            check(&cell, spec, &made).map_err(|text| wrong(&cell, text))?;
+        }
+        Ok(made)
     }
 }
 
-/// What the encoder made must be the cell's frames, each once.
-fn check(cell: &Cell, rows: &[PacketRow]) -> Result<(), Failure> {
+/// The encoder did not keep to the contract.
+fn wrong(cell: &Cell, text: String) -> Failure {
+    Failure::new(FailureKind::EncoderFailed, Stage::Encode, text).at(cell.frames)
+}
+
+/// What was made must be the cell's frames, each once, as the contract says.
+fn check(cell: &Cell, spec: &EncodeSpec, made: &PartManifest) -> Result<(), String> {
+    let index = cell.index;
+    if made.timebase != spec.timebase {
+        let (found, expected) = (made.timebase, spec.timebase);
+        return Err(format!("the part of cell {index} counts in {found}, the job in {expected}"));
+    }
+    check_rows(cell, &made.packets, spec.reorder_frames)?;
+    if let Err(error) = sequence::check(spec, &made.extradata) {
+        return Err(format!("the encoder of cell {index} made other pictures: {error}"));
+    }
+    Ok(())
+}
+
+/// The packets must show the cell's frames, and be coded no further ahead than `allowed`.
+fn check_rows(cell: &Cell, rows: &[PacketRow], allowed: u8) -> Result<(), String> {
+    let index = cell.index;
     let mut shown: Vec<_> = rows.iter().map(|row| row.pts).collect();
     shown.sort_unstable();
-    if PtsDigest::of(&shown) == cell.digest {
-        return Ok(());
+    if PtsDigest::of(&shown) != cell.digest {
+        return Err(format!(
+            "the encoder gave {} packets with other timestamps than the {} frames of cell {index}",
+            rows.len(),
+            cell.frames.count(),
+        ));
     }
-    let text = format!(
-        "the encoder gave {} packets with other timestamps than the {} frames of cell {}",
-        rows.len(),
-        cell.frames.count(),
-        cell.index
-    );
-    Err(Failure::new(FailureKind::EncoderFailed, Stage::Encode, text).at(cell.frames))
+    let found = reorder_frames(rows);
+    if found > allowed {
+        return Err(format!(
+            "the encoder ran {found} frames ahead in cell {index}, the encode spec allows {allowed}"
+        ));
+    }
+    Ok(())
 }
 
-fn hand_in(desk: &Desk, made: &PartManifest) -> Result<(), Failure> {
+fn hand_in(segment: &Segment, cell: &Cell, made: &PartManifest) -> Result<(), Failure> {
+    let desk = &segment.desk;
     let order = desk.order();
     let written = desk.save(&manifest(made.cell), kinds::MANIFEST, made)?;
     let key = keys::manifest(&order.job, made.cell, order.lease);
     let object = ObjectRef { key, bytes: written.bytes, sha: written.sha };
-    desk.hand(&Handed::Cell(Box::new(made.summary(object))))
+    let mut summary = made.summary(object);
+    forge::summary(&mut summary, cell, &segment.brief.spec);
+    desk.hand(&Handed::Cell { summary: Box::new(summary), part: made.part.clone() })
 }
 
 #[cfg(test)]
@@ -155,11 +195,12 @@ mod tests {
             digest: PtsDigest::of(&[Pts(0), Pts(2), Pts(4)]),
             entry: None,
         };
-        assert!(check(&cell, &[row(0), row(4), row(2)]).is_ok(), "coding order is another");
+        let checked = |rows: &[PacketRow]| check_rows(&cell, rows, 1);
+        assert!(checked(&[row(0), row(4), row(2)]).is_ok(), "coding order is another");
         for wrong in [&[row(0), row(2)][..], &[row(0), row(2), row(5)], &[row(0), row(2), row(2)]] {
-            let failure = check(&cell, wrong).unwrap_err();
-            assert_eq!(failure.kind, FailureKind::EncoderFailed);
-            assert_eq!(failure.frames, Some(cell.frames));
+            assert!(checked(wrong).unwrap_err().contains("other timestamps"));
         }
+        let ahead = check_rows(&cell, &[row(0), row(4), row(2)], 0).unwrap_err();
+        assert!(ahead.contains("1 frames ahead"), "{ahead}");
     }
 }

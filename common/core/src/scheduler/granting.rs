@@ -3,7 +3,7 @@
 use cleanplate_types::encode::EncoderProof;
 use cleanplate_types::ids::{JobId, WorkerId};
 
-use crate::effect::{Effect, Grant, Work};
+use crate::effect::{Effect, Grant, PreRoll, Work};
 use crate::ledger::job::{Encoding, Job, Phase};
 use crate::ledger::tries::Blamed;
 use crate::record::{Event, Piece};
@@ -178,7 +178,8 @@ fn work_of(job: &Job, piece: Piece) -> Option<Work> {
         }),
         (Piece::Segment(segment), Phase::Encode(encoding)) => {
             let on_damage = job.request.on_damage;
-            Some(Work::Segment { brief: encoding.brief.clone(), segment, on_damage })
+            let pre_roll = PreRoll::default();
+            Some(Work::Segment { brief: encoding.brief.clone(), segment, on_damage, pre_roll })
         }
         (Piece::Intake | Piece::Window(_) | Piece::Reduce | Piece::Segment(_), _) => None,
     }

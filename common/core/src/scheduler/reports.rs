@@ -51,7 +51,8 @@ impl Scheduler {
                 | Report::WindowDone { .. }
                 | Report::ReduceDone { .. }
                 | Report::CellDone { .. }
-                | Report::SegmentDone,
+                | Report::SegmentDone
+                | Report::AuditDone { .. },
                 _,
             ) => effects.push(Effect::Ignored(Ignored::OutOfPlace {
                 lease,
@@ -72,6 +73,7 @@ impl Scheduler {
             | Report::WindowDone { .. }
             | Report::ReduceDone { .. }
             | Report::SegmentDone
+            | Report::AuditDone { .. }
             | Report::Failed { .. } => {}
         }
     }

@@ -1,10 +1,11 @@
 use cleanplate_types::encode::EncoderName;
 use cleanplate_types::frames::FrameRange;
+use cleanplate_types::part::CodedPicture;
 
 use super::*;
 use crate::planning::cells::cut_cells;
 use crate::planning::encoder::encode_spec;
-use crate::samples::{description, proof, request, summary, table};
+use crate::samples::{coded, description, proof, request, summary, table};
 
 /// Checks the honest summary of cell 1 after `change`.
 fn checked(change: impl FnOnce(&mut PartSummary)) -> Option<SeamError> {
@@ -42,6 +43,28 @@ fn each_thing_that_does_not_fit_is_refused_by_its_name() {
     assert!(matches!(checked(|part| part.reorder_frames = 3), Some(SeamError::Reorder { .. })));
     assert!(matches!(checked(|part| part.extradata = other), Some(SeamError::Extradata { .. })));
     assert!(matches!(checked(|part| part.part_bytes = 0), Some(SeamError::Empty { .. })));
+    assert!(matches!(checked(|part| part.coded = None), Some(SeamError::Unread { .. })));
+    let clock = Timebase::new(1, 90_000).expect("no number is zero");
+    assert!(matches!(checked(|part| part.timebase = clock), Some(SeamError::Clock { .. })));
+}
+
+#[test]
+fn a_part_is_held_to_what_its_parameter_sets_say() {
+    let coded = |change: fn(&mut CodedPicture)| {
+        let mut picture = coded();
+        change(&mut picture);
+        checked(|part| part.coded = Some(picture))
+    };
+    assert_eq!(coded(|_| {}), None);
+    assert!(matches!(coded(|it| it.width = 304), Some(SeamError::Size { .. })));
+    assert!(matches!(coded(|it| it.depth = 10), Some(SeamError::Samples { .. })));
+    assert!(matches!(coded(|it| it.planes = 1), Some(SeamError::Samples { .. })));
+    assert!(matches!(coded(|it| it.reorder_frames = Some(3)), Some(SeamError::Reorder { .. })));
+    assert_eq!(coded(|it| it.reorder_frames = None), None);
+    let text = coded(|it| it.chroma_shift = (0, 0)).map(|error| error.to_string());
+    let expected = "the part of cell 1 has 3 planes of 8 bits, chroma 1x1, \
+                    the job 3 planes of 8 bits, chroma 2x2";
+    assert_eq!(text.as_deref(), Some(expected));
 }
 
 #[test]

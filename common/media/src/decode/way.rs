@@ -64,12 +64,18 @@ impl Way {
 mod tests {
     use cleanplate_types::frames::FrameRange;
 
+    use super::super::PreRoll;
     use super::*;
 
     #[test]
     fn a_card_is_tried_only_where_it_gives_the_same_samples() {
-        let order =
-            DecodeOrder { range: FrameRange::new(0, 1), threads: 1, card: Some(1), conceal: false };
+        let order = DecodeOrder {
+            range: FrameRange::new(0, 1),
+            threads: 1,
+            card: Some(1),
+            conceal: false,
+            pre_roll: PreRoll::default(),
+        };
         assert_eq!(Way::first(&order, "hevc"), (Way::Card(1), None));
         let (way, why) = Way::first(&order, "mpeg2video");
         assert_eq!(way, Way::Software);

@@ -2,7 +2,7 @@
 
 /// How NAL units are told apart in a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Framing {
+pub(crate) enum Framing {
     /// By start codes.
     AnnexB,
     /// By a length of this many bytes before each.
@@ -11,7 +11,7 @@ pub(super) enum Framing {
 
 /// The NAL units of `data`, header included, without trailing zeros. Ends at the first length that
 /// makes no sense.
-pub(super) fn nal_units(data: &[u8], framing: Framing) -> NalUnits<'_> {
+pub(crate) fn nal_units(data: &[u8], framing: Framing) -> NalUnits<'_> {
     let rest = match framing {
         Framing::Prefixed(_) => data,
         Framing::AnnexB => after_start_code(data).unwrap_or_default(),
@@ -21,7 +21,7 @@ pub(super) fn nal_units(data: &[u8], framing: Framing) -> NalUnits<'_> {
 
 /// Walks over NAL units.
 #[derive(Debug)]
-pub(super) struct NalUnits<'a> {
+pub(crate) struct NalUnits<'a> {
     rest: &'a [u8],
     framing: Framing,
 }
@@ -61,7 +61,7 @@ fn after_start_code(data: &[u8]) -> Option<&[u8]> {
 
 /// Reads bits of a NAL unit, its emulation prevention bytes left out. Past the end it reads zeros.
 #[derive(Debug, Clone)]
-pub(super) struct Bits<'a> {
+pub(crate) struct Bits<'a> {
     bytes: &'a [u8],
     /// Byte that is being read.
     place: usize,
@@ -74,17 +74,17 @@ pub(super) struct Bits<'a> {
 
 impl<'a> Bits<'a> {
     /// Reads `bytes` as they are.
-    pub(super) const fn plain(bytes: &'a [u8]) -> Self {
+    pub(crate) const fn plain(bytes: &'a [u8]) -> Self {
         Self { bytes, place: 0, used: 0, zeros: 0, guarded: false }
     }
 
     /// Reads the payload of a NAL unit.
-    pub(super) const fn guarded(bytes: &'a [u8]) -> Self {
+    pub(crate) const fn guarded(bytes: &'a [u8]) -> Self {
         Self { bytes, place: 0, used: 0, zeros: 0, guarded: true }
     }
 
     /// The next bit.
-    pub(super) fn bit(&mut self) -> bool {
+    pub(crate) fn bit(&mut self) -> bool {
         let byte = self.bytes.get(self.place).copied().unwrap_or(0);
         let bit = byte >> (7 - self.used) & 1 == 1;
         self.used += 1;
@@ -102,19 +102,19 @@ impl<'a> Bits<'a> {
     }
 
     /// The next `count` bits (at most 32) as a number.
-    pub(super) fn number(&mut self, count: u32) -> u32 {
+    pub(crate) fn number(&mut self, count: u32) -> u32 {
         (0..count).fold(0, |sum, _| sum << 1 | u32::from(self.bit()))
     }
 
     /// Passes over `count` bits.
-    pub(super) fn skip(&mut self, count: u32) {
+    pub(crate) fn skip(&mut self, count: u32) {
         for _ in 0..count {
             self.bit();
         }
     }
 
     /// An unsigned Exp-Golomb number.
-    pub(super) fn golomb(&mut self) -> u32 {
+    pub(crate) fn golomb(&mut self) -> u32 {
         let mut zeros = 0;
         while zeros < 31 && !self.bit() {
             zeros += 1;

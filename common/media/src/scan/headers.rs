@@ -12,6 +12,8 @@ mod vpx;
 
 use cleanplate_types::frames::EntryKind;
 
+pub(crate) use avc::{HIGH_PROFILES, skip_scaling_lists};
+
 /// Codecs of which every packet is one whole picture that needs no other.
 const INTRA_CODECS: &[&str] = &[
     "prores", "dnxhd", "mjpeg", "ffvhuff", "huffyuv", "utvideo", "magicyuv", "rawvideo", "v210",

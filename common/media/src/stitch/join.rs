@@ -16,6 +16,7 @@ use cleanplate_types::time::Pts;
 
 use super::StitchPart;
 use crate::error::MediaError;
+use crate::sequence;
 
 /// Bytes of a part that are read at a time; the buffer grows beyond it for larger packets only.
 const BLOCK_BYTES: usize = 1 << 20;
@@ -148,6 +149,10 @@ fn fits(
     if manifest.spec != brief.spec.fingerprint() {
         return Err("it was encoded under another contract".to_owned());
     }
+    if manifest.timebase != brief.spec.timebase {
+        let (found, expected) = (manifest.timebase, brief.spec.timebase);
+        return Err(format!("it counts in {found}, the job in {expected}"));
+    }
     let (packets, frames) = (manifest.packets.len() as u64, cell.frames.count());
     if packets != frames {
         return Err(format!("it has {packets} packets for {frames} frames"));
@@ -155,6 +160,7 @@ fn fits(
     if manifest.extradata.is_empty() && brief.spec.encoder.name.codec().has_parameter_sets() {
         return Err("it has no parameter sets".to_owned());
     }
+    sequence::check(&brief.spec, &manifest.extradata).map_err(|error| error.to_string())?;
     if !manifest.packets.first().is_some_and(|packet| packet.key) {
         return Err("it does not start with a key frame".to_owned());
     }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
-use cleanplate_media::decode::{DecodeOrder, Decoder};
+use cleanplate_media::decode::{DecodeOrder, Decoder, PreRoll};
 use cleanplate_media::error::MediaError;
 use cleanplate_media::scan::Scanned;
 use cleanplate_types::frames::FrameRange;
@@ -77,7 +77,13 @@ pub(crate) fn decode(
 
 /// Software on one thread, damage is an error.
 pub(crate) fn plain(start: u64, end: u64) -> DecodeOrder {
-    DecodeOrder { range: FrameRange::new(start, end), threads: 1, card: None, conceal: false }
+    DecodeOrder {
+        range: FrameRange::new(start, end),
+        threads: 1,
+        card: None,
+        conceal: false,
+        pre_roll: PreRoll::default(),
+    }
 }
 
 /// Insists that decoding `order.range` gives what ffmpeg shows there.

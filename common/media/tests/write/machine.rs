@@ -244,9 +244,13 @@ pub(crate) fn encode_cell(
         cell: cell.index,
         lease: LeaseId(1),
         spec: spec.fingerprint(),
+        timebase: spec.timebase,
+        coded: None,
         extradata,
         packets,
         part,
+        decoded: Vec::new(),
+        before: None,
     };
     (manifest, bytes)
 }

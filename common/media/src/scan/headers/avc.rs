@@ -14,7 +14,8 @@ const PICTURE: u8 = 8;
 const RECOVERY_POINT: u32 = 6;
 
 /// Profiles whose sequence parameters speak of chroma and depth.
-const HIGH_PROFILES: [u32; 13] = [100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135];
+pub(crate) const HIGH_PROFILES: [u32; 13] =
+    [100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135];
 
 /// What of the sequence parameters is needed to read a slice header as far as its field flags.
 #[derive(Debug, Clone, Copy)]
@@ -184,7 +185,8 @@ fn sequence(payload: &[u8]) -> (u32, Sequence) {
     (id, Sequence { separate_planes, frame_number_bits, frames_only })
 }
 
-fn skip_scaling_lists(bits: &mut Bits<'_>, count: u32) {
+/// Passes over the scaling lists of H.264.
+pub(crate) fn skip_scaling_lists(bits: &mut Bits<'_>, count: u32) {
     for list in 0..count {
         if !bits.bit() {
             continue;
