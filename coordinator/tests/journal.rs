@@ -135,7 +135,8 @@ async fn a_journal_of_a_newer_version_is_refused_in_words() {
     sqlx::query("UPDATE record SET format = 99 WHERE seq = 2").execute(&pool).await.unwrap();
     let error = journal.load().await.unwrap_err();
     assert!(matches!(error, JournalError::Newer { found: 99, .. }), "{error}");
-    sqlx::query("UPDATE record SET format = 1 WHERE seq = 2").execute(&pool).await.unwrap();
+    let old = "UPDATE record SET format = 1, body = x'ff' WHERE seq = 2";
+    sqlx::query(old).execute(&pool).await.unwrap();
     let error = journal.load().await.unwrap_err();
     assert!(matches!(error, JournalError::Older { found: 1, .. }), "{error}");
     sqlx::query("UPDATE record SET format = 2, body = x'ff'").execute(&pool).await.unwrap();
