@@ -18,7 +18,7 @@ use super::report::{
     Aspect, FrameDifference, MOMENTS_MAX, Moment, Pictures, PlaneQuality, Report, Status,
 };
 use super::{Media, Side, VerifyError, VerifyOrder};
-use crate::decode::{DecodeOrder, Decoder};
+use crate::decode::{DecodeOrder, Decoder, PreRoll};
 use crate::error::MediaError;
 use crate::frame::VideoFrame;
 
@@ -95,6 +95,7 @@ fn decode(side: Side, media: &Media, file: &Inventory, threads: u32, sender: &Sy
         threads,
         card: None,
         conceal: true,
+        pre_roll: PreRoll::default(),
     };
     let table = Arc::new(file.table.clone());
     let opened = Decoder::open(media.bytes.clone(), &media.name, &file.description, table, order);
