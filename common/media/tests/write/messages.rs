@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use cleanplate_media::decode::{DecodeOrder, Decoder};
+use cleanplate_media::decode::{DecodeOrder, Decoder, PreRoll};
 use cleanplate_media::encode::CellEncoder;
 use cleanplate_media::frame::VideoFrame;
 use cleanplate_types::encode::{EncoderName, Quality};
@@ -47,7 +47,13 @@ fn captioned(folder: &Path) -> PathBuf {
 /// The clip's frames as the product decodes them, with what travels beside them.
 fn decoded(job: &Job) -> Vec<VideoFrame> {
     let (table, name) = (Arc::new(job.table.clone()), job.clip.to_str().unwrap());
-    let order = DecodeOrder { range: table.range(), threads: 2, card: None, conceal: false };
+    let order = DecodeOrder {
+        range: table.range(),
+        threads: 2,
+        card: None,
+        conceal: false,
+        pre_roll: PreRoll::default(),
+    };
     let description = &job.brief.description;
     let source = OnDisk::open(&job.clip);
     let mut decoder = Decoder::open(source, name, description, table, order).unwrap();
