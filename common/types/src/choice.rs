@@ -24,7 +24,8 @@ pub fn extension(name: &str) -> Option<String> {
 
 /// The encoder that needs no card for `video`, written to `output`; nothing where none takes it.
 ///
-/// HEVC stays HEVC, all else becomes H.264; but what libx264 cannot hold exactly goes to libx265. In `WebM`
+/// HEVC stays HEVC, all else becomes H.264; but what libx264 cannot hold goes to libx265, and interlaced
+/// video that must come back exactly to libx264, whose pictures say their fields. In `WebM`
 /// AV1 stays AV1 and all else becomes VP9, which also takes what libaom is not exact on.
 #[must_use]
 pub fn software_encoder(
@@ -32,24 +33,28 @@ pub fn software_encoder(
     output: &str,
     lossless: bool,
 ) -> Option<EncoderName> {
+    let is_webm = asks_for_webm(output);
+    let says_fields = lossless && is_interlaced(video.field_order);
     let serves = |name: EncoderName| {
-        takes(name, &video.layout) && !(lossless && inexact(name, video).is_some())
+        takes(name, &video.layout)
+            && takes_size(name, video)
+            && !(lossless && inexact(name, video).is_some())
     };
-    let order = match (asks_for_webm(output), video.codec.as_str()) {
+    let order = match (is_webm, video.codec.as_str()) {
         (true, "av1") => [EncoderName::LibaomAv1, EncoderName::LibvpxVp9],
         (true, _) => [EncoderName::LibvpxVp9, EncoderName::LibaomAv1],
-        (false, "hevc") => [EncoderName::Libx265, EncoderName::Libx264],
+        (false, "hevc") if !says_fields => [EncoderName::Libx265, EncoderName::Libx264],
         (false, _) => [EncoderName::Libx264, EncoderName::Libx265],
     };
-    order.into_iter().find(|name| serves(*name))
+    let served = order.into_iter().find(|name| serves(*name));
+    // A size that neither takes is refused in the name of one.
+    served.or_else(|| order.into_iter().find(|name| takes(*name, &video.layout)))
 }
 
 /// What keeps an encoder's lossless mode from being exact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Inexact {
-    /// It is so on pictures of two fields.
-    Interlaced,
-    /// It is so on samples of this many bits.
+    /// Samples of this many bits.
     Depth(u8),
     /// It has no such mode that is proved.
     Always,
@@ -59,8 +64,7 @@ pub enum Inexact {
 #[must_use]
 pub fn inexact(encoder: EncoderName, video: &VideoDescription) -> Option<Inexact> {
     match encoder {
-        EncoderName::Libx265 | EncoderName::LibvpxVp9 => None,
-        EncoderName::Libx264 => is_interlaced(video.field_order).then_some(Inexact::Interlaced),
+        EncoderName::Libx264 | EncoderName::Libx265 | EncoderName::LibvpxVp9 => None,
         // Of 12 bits, 4:2:2 and 4:4:4 do not come back.
         EncoderName::LibaomAv1 => {
             (video.layout.depth > 10).then_some(Inexact::Depth(video.layout.depth))
@@ -99,16 +103,19 @@ pub fn takes(encoder: EncoderName, layout: &PixelLayout) -> bool {
     }
 }
 
-/// Whether an encoder takes a picture whose size is odd where chroma is halved.
+/// Whether an encoder takes pictures of this size: most want whole samples of chroma, libx264 in each field.
 #[must_use]
-pub const fn takes_odd_sizes(encoder: EncoderName) -> bool {
-    match encoder {
-        EncoderName::LibvpxVp9 | EncoderName::LibaomAv1 => true,
-        EncoderName::Libx264
-        | EncoderName::Libx265
-        | EncoderName::H264Nvenc
-        | EncoderName::HevcNvenc => false,
-    }
+pub fn takes_size(encoder: EncoderName, video: &VideoDescription) -> bool {
+    let layout = &video.layout;
+    let shifts =
+        if layout.planes == 3 { (layout.chroma_shift_x, layout.chroma_shift_y) } else { (0, 0) };
+    let fields = match encoder {
+        EncoderName::LibvpxVp9 | EncoderName::LibaomAv1 => return true,
+        EncoderName::Libx264 | EncoderName::H264Nvenc => u8::from(is_interlaced(video.field_order)),
+        EncoderName::Libx265 | EncoderName::HevcNvenc => 0,
+    };
+    video.width.is_multiple_of(1 << shifts.0)
+        && video.height.is_multiple_of(1 << (shifts.1 + fields))
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Choosing the encoder and pinning everything that changes its output.
 
 use cleanplate_types::cell::Cell;
-use cleanplate_types::choice::{Inexact, inexact, software_encoder, takes, takes_odd_sizes};
+use cleanplate_types::choice::{Inexact, inexact, software_encoder, takes, takes_size};
 use cleanplate_types::encode::{EncodeSpec, EncoderName, EncoderProof, Quality};
 use cleanplate_types::failure::FailureKind;
 use cleanplate_types::request::{EncoderChoice, JobRequest};
@@ -28,7 +28,7 @@ pub enum PlanError {
     },
     /// Chroma samples would cover half a luma sample.
     #[error(
-        "{encoder} cannot encode a picture of {width}x{height} in {layout}: its size must be even where chroma is halved; \
+        "{encoder} cannot encode a picture of {width}x{height} in {layout}: its size must be even where chroma is halved, in each field of libx264's; \
          --encoder libvpx-vp9 or an output named .webm takes it"
     )]
     OddSize {
@@ -40,14 +40,6 @@ pub enum PlanError {
         height: u32,
         /// libav's name of the pixel format.
         layout: String,
-    },
-    /// The encoder's lossless mode is not bit-exact for interlaced pictures.
-    #[error(
-        "{encoder} is not bit-exact on interlaced video; use --encoder libx265 or leave out --lossless"
-    )]
-    LosslessInterlaced {
-        /// The encoder.
-        encoder: EncoderName,
     },
     /// The encoder's lossless mode is not bit-exact for samples of so many bits.
     #[error(
@@ -103,7 +95,6 @@ impl PlanError {
         match self {
             Self::NoEncoder { .. } | Self::OddSize { .. } => FailureKind::BadInput,
             Self::Layout { .. }
-            | Self::LosslessInterlaced { .. }
             | Self::LosslessDepth { .. }
             | Self::LosslessPreset { .. }
             | Self::Lossy { .. }
@@ -317,17 +308,13 @@ fn fits(
     if !takes(encoder, layout) {
         return Err(PlanError::Layout { encoder, layout: layout.name.clone() });
     }
-    let odd = |size: u32, shift: u8| layout.planes == 3 && shift > 0 && size % 2 == 1;
-    let is_odd =
-        odd(video.width, layout.chroma_shift_x) || odd(video.height, layout.chroma_shift_y);
-    if is_odd && !takes_odd_sizes(encoder) {
+    if !takes_size(encoder, video) {
         let (width, height) = (video.width, video.height);
         return Err(PlanError::OddSize { encoder, width, height, layout: layout.name.clone() });
     }
     if request.lossless {
         match inexact(encoder, video) {
             None => {}
-            Some(Inexact::Interlaced) => return Err(PlanError::LosslessInterlaced { encoder }),
             Some(Inexact::Depth(depth)) => return Err(PlanError::LosslessDepth { encoder, depth }),
             Some(Inexact::Always) => return Err(PlanError::Lossy { encoder }),
         }

@@ -91,8 +91,13 @@ fn common(spec: &EncodeSpec) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// Beyond the longest cell, so that only scene changes make key frames inside a cell.
+/// Beyond the longest cell, so that only scene changes make key frames inside a cell. But x264 is exact on
+/// fields only where each picture stands alone.
 fn keyframe_interval(spec: &EncodeSpec) -> u32 {
+    let is_x264 = acting(spec.encoder.name) == EncoderName::Libx264;
+    if is_x264 && spec.quality == Quality::Lossless && order(spec) != Order::Progressive {
+        return 1;
+    }
     KEYFRAME_INTERVAL.max(spec.cell_frames_max.saturating_add(1))
 }
 

@@ -4,6 +4,7 @@
 //! only as far as a muxer needs rising times. Refuses to touch when a reordered picture is shown.
 
 pub(super) mod ffi;
+mod hidden;
 
 use cleanplate_types::source::StreamKind;
 use ffmpeg_next as libav;
@@ -12,6 +13,7 @@ use super::ffi::Stamps;
 use super::movie::{Clock, Plan};
 use crate::container::Container;
 use crate::input::Input;
+use hidden::Hidden;
 
 /// What is needed of a stream of the source to keep its time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +48,7 @@ pub(super) struct Lane {
     sound: i64,
     /// Packets whose decoding timestamp had to be moved to rise.
     pub(super) moved: u64,
+    hidden: Hidden,
 }
 
 impl Lane {
@@ -57,6 +60,7 @@ impl Lane {
         container: Container,
     ) -> Option<Self> {
         let timing = ffi::timing(input.context(), index)?;
+        let has_place = timing.matroska_delay > 0;
         let delay = match timing.matroska_delay {
             samples if samples > 0 && timing.sample_rate > 0 && container.is_matroska() => {
                 ffi::rescale(i64::from(samples), (1, timing.sample_rate), to)
@@ -73,11 +77,15 @@ impl Lane {
             last: None,
             sound: ffi::NO_STAMP,
             moved: 0,
+            hidden: Hidden::in_container(container, has_place),
         })
     }
 
     /// The stamps of a packet on the movie's clock.
     pub(super) fn stamps(&mut self, input: &Input, index: usize, packet: &libav::Packet) -> Stamps {
+        if self.is_sound {
+            self.hidden.hear(packet);
+        }
         let from = self.timing.timebase;
         let duration = ffi::rescale(packet.duration(), from, self.to);
         if self.timing.reorders {
@@ -102,6 +110,11 @@ impl Lane {
         self.last = dts.or(self.last);
         let late = |stamp: Option<i64>| stamp.map(|stamp| stamp + self.delay);
         Stamps { pts: late(pts), dts: late(dts), duration }
+    }
+
+    /// What the source hides of the sound and the movie does not, in words.
+    pub(super) fn uncovered(&self) -> Option<String> {
+        self.hidden.uncovered()
     }
 
     /// The stamps of a packet of pictures that are coded in another order than shown: when they are shown

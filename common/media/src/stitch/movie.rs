@@ -215,6 +215,9 @@ impl Movie {
             sink.append(&bytes).map_err(MediaError::Write)?;
         }
         for (index, lane) in lanes.iter().enumerate() {
+            if let Some(uncovered) = lane.as_ref().and_then(Lane::uncovered) {
+                notes.push(format!("stream {index}: {uncovered}"));
+            }
             if let Some(moved) = lane.as_ref().map(|lane| lane.moved).filter(|moved| *moved > 0) {
                 notes.push(format!("{moved} packets of stream {index} came out of order; their decoding times were moved"));
             }

@@ -4,7 +4,7 @@ use cleanplate_types::encode::{EncoderName, Quality};
 use cleanplate_types::source::FieldOrder;
 use cleanplate_types::time::Pts;
 
-use crate::clips::make;
+use crate::clips::{make, shown};
 use crate::machine::{encode, encode_cell, frames, plan};
 
 const MOVING: &str =
@@ -107,4 +107,32 @@ fn field_order_reaches_the_pictures() {
         "-select_streams v -show_entries frame=interlaced_frame,top_field_first",
     );
     assert!(flags.lines().all(|line| line == "interlaced_frame=1|top_field_first=0"), "{flags}");
+}
+
+#[test]
+fn interlaced_video_goes_bit_exactly_through_h264_and_its_pictures_say_their_fields() {
+    let folder = tempfile::tempdir().unwrap();
+    for (format, first, more) in [
+        ("yuv420p", "tff", "noise=alls=12:allf=t"),
+        ("yuv420p", "bff", "null"),
+        ("yuv422p10le", "tff", "null"),
+        ("yuv444p", "bff", "noise=alls=30:allf=t"),
+    ] {
+        let recipe = format!(
+            "-f lavfi -i testsrc2=s=322x180:r=50:d=2 -vf {more},interlace=scan={first} -pix_fmt {format} \
+             -c:v libx264 -preset ultrafast -flags +ildct+ilme -x264-params {first}=1"
+        );
+        let clip = make(folder.path(), "a.mp4", &recipe);
+        let job = plan(&clip, 20, |_| {});
+        assert_ne!(job.brief.spec.field_order, FieldOrder::Progressive, "{format}");
+        for name in ["out.mp4", "out.mkv"] {
+            let output = folder.path().join(name);
+            crate::machine::join(&job, encode(&job), &output, false).unwrap();
+            assert_eq!(shown(&clip), shown(&output), "{format} {first} {name}");
+            let entries = "-select_streams v -show_entries stream=field_order";
+            assert_eq!(crate::clips::probe(&clip, entries), crate::clips::probe(&output, entries));
+            let entries = "-select_streams v -show_entries frame=interlaced_frame,top_field_first";
+            assert_eq!(crate::clips::probe(&clip, entries), crate::clips::probe(&output, entries));
+        }
+    }
 }

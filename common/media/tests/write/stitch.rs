@@ -405,3 +405,17 @@ fn interlaced_video_goes_bit_exactly_through_hevc_and_says_its_field_order() {
     join(&job, encode(&job), &mkv, false).unwrap();
     assert_eq!(probe(&mkv, "-select_streams v -show_entries stream=field_order"), order);
 }
+
+#[test]
+fn priming_that_the_container_cannot_hide_is_told_and_its_packets_stay() {
+    let folder = tempfile::tempdir().unwrap();
+    let recipe = format!("-f lavfi -i testsrc2=s=320x180:r=25:d=3 {SOUND} {X264} -c:a aac");
+    let clip = make(folder.path(), "a.mp4", &recipe);
+    let (output, notes) = comes_back(&clip, "out.mkv", false);
+    assert_eq!(packet_hashes(&clip, "a"), packet_hashes(&output, "a"));
+    let told =
+        "stream 1: the source hides 1024 samples at the start of its sound, which mkv cannot";
+    assert!(notes.contains(&told.to_owned()), "{notes:?}");
+    let (_, notes) = comes_back(&clip, "out.mov", false);
+    assert_eq!(notes, Vec::<String>::new());
+}

@@ -98,7 +98,15 @@ fn hevc_stays_hevc_and_what_h264_cannot_hold_becomes_hevc() {
     assert_eq!(family(&grey), Ok(Libx265), "x264's grey of 10 bits is not told as such");
     let fields = VideoDescription { field_order: FieldOrder::TopFirst, ..video() };
     let lossless = JobRequest { lossless: true, ..request() };
-    assert_eq!(encoder_family(&lossless, &fields), Ok(Libx265), "x264 is not exact on fields");
+    assert_eq!(encoder_family(&lossless, &fields), Ok(Libx264));
+    let hevc = VideoDescription { codec: "hevc".to_owned(), ..fields.clone() };
+    assert_eq!(encoder_family(&lossless, &hevc), Ok(Libx264), "its pictures say their fields");
+    let halves = VideoDescription { height: 182, ..fields };
+    assert_eq!(
+        encoder_family(&lossless, &halves),
+        Ok(Libx265),
+        "x264 wants whole chroma in fields"
+    );
 }
 
 #[test]
@@ -113,10 +121,6 @@ fn what_no_encoder_could_serve_is_refused_before_anybody_attaches() {
     assert_eq!(check_request(&preset("slow"), &video()), Ok(()));
     let quality = JobRequest { quality: Some(52), ..request() };
     assert!(matches!(check_request(&quality, &video()), Err(PlanError::Quality { .. })));
-    let fields = VideoDescription { field_order: FieldOrder::TopFirst, ..video() };
-    let exact = JobRequest { lossless: true, ..named(Libx264) };
-    let refusal = check_request(&exact, &fields);
-    assert_eq!(refusal, Err(PlanError::LosslessInterlaced { encoder: Libx264 }));
     let card = JobRequest { lossless: true, ..named(H264Nvenc) };
     assert_eq!(check_request(&card, &video()), Err(PlanError::Lossy { encoder: H264Nvenc }));
 }

@@ -165,6 +165,10 @@ pub(in crate::stitch) fn describe(
     to.sample_aspect_ratio = rational(video.sample_aspect);
     to.video_delay = c_int::from(video.reorder_frames);
     to.field_order = match video.field_order {
+        // A container may say of two fields in one frame which of them is stored first too.
+        FieldOrder::TopFirst | FieldOrder::BottomFirst if tells_storage(source.field_order) => {
+            source.field_order
+        }
         FieldOrder::Progressive => ffi::AVFieldOrder::AV_FIELD_PROGRESSIVE,
         FieldOrder::TopFirst => ffi::AVFieldOrder::AV_FIELD_TT,
         FieldOrder::BottomFirst => ffi::AVFieldOrder::AV_FIELD_BB,
@@ -181,6 +185,12 @@ pub(in crate::stitch) fn describe(
         source.color_range
     };
     set_extradata(to, video.extradata)
+}
+
+/// Whether a field order is one of those whose first field in the file is not the first that is shown.
+fn tells_storage(order: ffi::AVFieldOrder) -> bool {
+    use ffi::AVFieldOrder as Order;
+    [Order::AV_FIELD_TB, Order::AV_FIELD_BT].contains(&order)
 }
 
 /// The profile that libvpx codes a layout in: 4:2:0 or more of the chroma, 8 bits or more.
