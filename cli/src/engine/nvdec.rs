@@ -35,7 +35,7 @@ pub(super) fn compare(clip: &Path) -> Result<Status, Refusal> {
         Refusal::new(Status::BadInput, format!("{} cannot be read: {error}", clip.display()))
     })?);
     let name = clip.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    let order = ScanOrder { decode_all: None, conceal: false, threads: 1 };
+    let order = ScanOrder { threads: 1, ..ScanOrder::default() };
     let Scanned { description, table, .. } =
         scan(Arc::clone(&source), name, &order, &mut |_frames| {})
             .map_err(|error| refusal(&error))?;

@@ -45,7 +45,7 @@ fn answer(link: &Link, request: &[u8]) -> Result<Vec<u8>, Failure> {
     let source = link.open(SOURCE).map_err(|error| {
         Failure::new(FailureKind::SourceUnavailable, Stage::Intake, error.to_string())
     })?;
-    let order = ScanOrder { decode_all: None, conceal: true, threads };
+    let order = ScanOrder { conceal: true, threads, ..ScanOrder::default() };
     let mut progress = |_frames: u64| {
         // A parent that is gone ends this process by itself.
         link.event(Vec::new()).ok();

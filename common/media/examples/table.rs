@@ -34,7 +34,7 @@ fn main() -> io::Result<()> {
         let file = File::open(path)?;
         let size = file.metadata()?.len();
         let source: Arc<dyn ReadAt> = Arc::new(Local(file, size));
-        let order = ScanOrder { decode_all: None, conceal, threads: 1 };
+        let order = ScanOrder { conceal, threads: 1, ..ScanOrder::default() };
         match scan(Arc::clone(&source), path, &order, &mut |_frames| ()) {
             Ok(scanned) => {
                 println!("{path}\t{}", told(&scanned));

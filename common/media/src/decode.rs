@@ -80,6 +80,10 @@ pub struct Decoder {
     /// Damage in packets from this timestamp on matters.
     blame_from: i64,
     earlier: u32,
+    /// Whether the run begins at a free cut of which the table does not know.
+    began_freely: bool,
+    /// Whether entries that are not known are looked at: not where one deceived.
+    looks: bool,
     fallbacks: Vec<Fallback>,
     decoded: u64,
     /// Whether pictures to which no other refers may be passed over in pre-roll.
@@ -129,6 +133,8 @@ impl Decoder {
             arrived: false,
             blame_from: i64::MIN,
             earlier: 0,
+            began_freely: false,
+            looks: true,
             fallbacks: Vec::new(),
             decoded: 0,
             passes_over: false,
@@ -256,7 +262,14 @@ impl Decoder {
         self.way.means(self.order.threads.max(1))
     }
 
-    fn open_run(&self) -> Result<Run, MediaError> {
+    fn open_run(&mut self) -> Result<Run, MediaError> {
+        self.began_freely = false;
+        let unknown = start::unknown_for(&self.table, self.next);
+        if let Some(unknown) = unknown.filter(|_| self.looks && self.earlier == 0) {
+            let (run, freely) = Run::from_either(&self.place, unknown, self.entry(), self.means())?;
+            self.began_freely = freely;
+            return Ok(run);
+        }
         match self.entry() {
             Some(entry) => Run::from_entry(&self.place, entry, self.means()),
             None => Run::from_start(&self.place, self.means()),
@@ -370,7 +383,8 @@ impl Decoder {
             return self.leave_card(damage.words.to_string()).map(|()| true);
         }
         // Where a run does not begin at an IDR, what is missing there may be felt for longer.
-        let begins_whole = self.entry().is_none_or(|entry| entry.kind == EntryKind::Idr);
+        let begins_whole =
+            self.began_freely || self.entry().is_none_or(|entry| entry.kind == EntryKind::Idr);
         if !begins_whole && self.earlier < EARLIER_RUNS_MAX {
             return self.begin_earlier().map(|()| true);
         }
@@ -388,6 +402,10 @@ impl Decoder {
         let error = MediaError::TableMismatch { index, expected, found };
         if let Way::Card(_) = self.way {
             return self.leave_card(error.to_string());
+        }
+        if std::mem::take(&mut self.began_freely) {
+            self.looks = false;
+            return self.begin();
         }
         let may_go_on = match self.table.origin {
             TableOrigin::Packets | TableOrigin::Index => self.earlier < EARLIER_RUNS_MAX,

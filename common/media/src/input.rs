@@ -14,6 +14,7 @@ use cleanplate_types::source::StreamKind;
 use ffmpeg_next as libav;
 
 use crate::error::{MediaError, Words};
+use crate::index::Indexed;
 use crate::log;
 
 pub(crate) use ffi::{SeekTo, StreamFacts, is_hidden};
@@ -184,6 +185,21 @@ impl Input {
         let best = self.context.streams().best(libav::media::Type::Video).map(|s| s.index());
         best.filter(|index| is_video(*index))
             .or_else(|| (0..self.context.streams().len()).find(|index| is_video(*index)))
+    }
+
+    /// The number that the container gives stream `index`, such as an MP4's track.
+    pub(crate) fn track_id(&self, index: usize) -> Option<u32> {
+        u32::try_from(self.context.stream(index)?.id()).ok()
+    }
+
+    /// Samples of stream `index` in the container's index.
+    pub(crate) fn index_length(&self, index: usize) -> usize {
+        ffi::index_length(&self.context, index)
+    }
+
+    /// A sample of stream `index` in the container's index.
+    pub(crate) fn index_sample(&self, index: usize, place: usize) -> Option<Indexed> {
+        ffi::index_sample(&self.context, index, place)
     }
 
     /// Reads only stream `kept` from here on.

@@ -13,6 +13,7 @@ pub mod encode;
 pub mod error;
 pub mod fault;
 pub mod frame;
+pub mod index;
 pub mod input;
 pub mod log;
 pub mod probe;

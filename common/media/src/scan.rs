@@ -6,7 +6,7 @@
 pub(crate) mod bits;
 mod decoded;
 pub(crate) mod headers;
-mod watch;
+pub(crate) mod watch;
 
 use std::sync::Arc;
 
@@ -18,6 +18,7 @@ use ffmpeg_next as libav;
 use crate::decode::run::Place;
 use crate::decode::start::head_end;
 use crate::error::MediaError;
+use crate::index::{self, IndexUse};
 use crate::input::Input;
 use crate::probe;
 use decoded::{Reading, decode_all, decode_head};
@@ -33,6 +34,8 @@ pub struct ScanOrder {
     /// Threads of the decoder where everything is decoded; one where damage is concealed, since what a
     /// decoder shows then depends on them.
     pub threads: u32,
+    /// When the container's own index is taken for the table.
+    pub index: IndexUse,
 }
 
 /// What intake learned.
@@ -61,19 +64,43 @@ pub fn scan(
     let description = probe::describe(&mut input)?;
     let stream = usize::try_from(description.video.stream).unwrap_or(usize::MAX);
     let extradata = input.facts(stream).map(|facts| facts.extradata).unwrap_or_default();
+    let mut notes = Vec::new();
+    if order.decode_all.is_none() && index::is_worth(&input, stream, order.index) {
+        match index::table(&mut input, source.as_ref(), &description, &extradata)? {
+            index::Found::Table(table) => {
+                progress(table.range().count());
+                return Ok(Scanned { description, table, notes });
+            }
+            index::Found::Doubt(why) => {
+                notes.push(format!("the source was read whole, since of its index: {why}"));
+            }
+        }
+    }
     drop(input);
     let place = Place { source, name_hint: name_hint.to_owned(), stream };
+    let (table, more) = by_reading(&place, &description, &extradata, order, progress)?;
+    notes.extend(more);
+    Ok(Scanned { description, table, notes })
+}
+
+/// Reads the whole source, by packets where they can be trusted.
+fn by_reading(
+    place: &Place,
+    description: &SourceDescription,
+    extradata: &[u8],
+    order: &ScanOrder,
+    progress: &mut dyn FnMut(u64),
+) -> Result<(FrameTable, Vec<String>), MediaError> {
     let codec = &description.video.codec;
     let reason = match &order.decode_all {
         Some(reason) => reason.clone(),
-        None => match by_packets(&place, &description, Watch::new(codec, &extradata), progress)? {
-            Answer::Table { table, notes } => return Ok(Scanned { description, table, notes }),
+        None => match by_packets(place, description, Watch::new(codec, extradata), progress)? {
+            Answer::Table { table, notes } => return Ok((table, notes)),
             Answer::Doubt(reason) => reason,
         },
     };
-    let watch = Watch::new(codec, &extradata);
-    let (table, notes) = by_decoding(&place, &description, watch, order, &reason, progress)?;
-    Ok(Scanned { description, table, notes })
+    let watch = Watch::new(codec, extradata);
+    by_decoding(place, description, watch, order, &reason, progress)
 }
 
 /// What the packets gave.

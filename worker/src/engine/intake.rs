@@ -29,6 +29,7 @@ pub(super) fn run(desk: &Desk, intake: &Intake) -> Result<Outcome, Failure> {
         decode_all: intake.decode_all.clone(),
         conceal: intake.conceal,
         threads: order.means.threads,
+        ..ScanOrder::default()
     };
     let scanned = scan(source, &order.name_hint, &how, &mut |frames| desk.progress(frames))
         .map_err(|error| error.failure(Stage::Intake))?;

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use cleanplate_types::access::ReadAt;
-use cleanplate_types::frames::Entry;
+use cleanplate_types::frames::{Entry, EntryKind};
 use ffmpeg_next as libav;
 use libav::codec::packet::side_data::Type::EncryptionInfo;
 
@@ -15,6 +15,7 @@ use super::ffi::{Card, Codec, Step, is_out_of_memory};
 use crate::error::{MediaError, Words};
 use crate::input::{Input, SeekTo};
 use crate::log;
+use crate::scan::headers::Headers;
 
 /// Errors in a row that a decoder may give while it is being emptied, before it counts as empty:
 /// more than any decoder holds pictures.
@@ -101,19 +102,8 @@ impl Run {
         means: Means,
     ) -> Result<Self, MediaError> {
         let mut run = Self::new(place.open()?, place.stream, means)?;
-        for to in places_to_seek(entry) {
-            match run.input.seek(place.stream, to) {
-                Ok(()) => {}
-                Err(MediaError::Read(error)) => return Err(MediaError::Read(error)),
-                Err(error) => {
-                    tracing::debug!(?to, %error, "seeking failed");
-                    continue;
-                }
-            }
-            if run.find(entry)? {
-                drop(log::take_errors(false));
-                return Ok(run);
-            }
+        if run.go_to(entry)? {
+            return Ok(run);
         }
         // No seek leads there: read from the start and leave out what is before.
         run = Self::new(place.open()?, place.stream, means)?;
@@ -122,6 +112,54 @@ impl Run {
         }
         let found = None;
         Err(MediaError::TableMismatch { index: entry.frame, expected: Some(entry.pts), found })
+    }
+
+    /// Starts at `unknown` where its packet turns out to be a free cut, else at `entry` (or, where there
+    /// is none, at the very start). Returns whether it is the former.
+    pub(crate) fn from_either(
+        place: &Place,
+        unknown: &Entry,
+        entry: Option<&Entry>,
+        means: Means,
+    ) -> Result<(Self, bool), MediaError> {
+        let mut run = Self::new(place.open()?, place.stream, means)?;
+        if run.go_to(unknown)? && run.begins_freely() {
+            return Ok((run, true));
+        }
+        // Nothing was decoded yet, so that the open source can go back.
+        match entry {
+            Some(entry) if run.go_to(entry)? => Ok((run, false)),
+            Some(entry) => Self::from_entry(place, entry, means).map(|run| (run, false)),
+            None => Self::from_start(place, means).map(|run| (run, false)),
+        }
+    }
+
+    /// Whether the packet at which the run begins is a picture that stands alone, and all after it.
+    fn begins_freely(&self) -> bool {
+        let Some(facts) = self.input.facts(self.stream) else { return false };
+        let mut headers = Headers::of(&facts.codec, &facts.extradata);
+        let look = headers.look(self.packet.data().unwrap_or_default(), self.packet.is_key());
+        look.entry == Some(EntryKind::Idr) && look.doubt.is_none()
+    }
+
+    /// Seeks to `entry`; false where no seek leads there.
+    fn go_to(&mut self, entry: &Entry) -> Result<bool, MediaError> {
+        for to in places_to_seek(entry) {
+            self.pending = false;
+            match self.input.seek(self.stream, to) {
+                Ok(()) => {}
+                Err(MediaError::Read(error)) => return Err(MediaError::Read(error)),
+                Err(error) => {
+                    tracing::debug!(?to, %error, "seeking failed");
+                    continue;
+                }
+            }
+            if self.find(entry)? {
+                drop(log::take_errors(false));
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn new(input: Input, stream: usize, means: Means) -> Result<Self, MediaError> {

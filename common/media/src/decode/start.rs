@@ -3,7 +3,7 @@
 //! Owns the rules of pre-roll. An entry that may be followed by leading pictures, or that only the
 //! container vouches for, is never the last one before a wanted frame.
 
-use cleanplate_types::frames::{Entry, EntryKind, FrameTable};
+use cleanplate_types::frames::{Entry, EntryKind, FrameTable, TableOrigin};
 
 /// Returns the entry at which to begin for `frame`, going back `more` entries beyond what the rules
 /// ask for; nothing where that is the very start of the source.
@@ -20,6 +20,17 @@ pub(crate) fn entry_for(table: &FrameTable, frame: u64, more: usize) -> Option<&
     };
     // The first entry is the start of the source: no need to look for it.
     safe.checked_sub(more).filter(|place| *place > 0).map(|place| &table.entries[place])
+}
+
+/// Returns the entry right before `frame` where it is not known how free a cut it is: who decodes looks
+/// at its packet, and begins there where that is an IDR. Nothing for a table whose packets were looked
+/// at already, nor for the very start.
+pub(crate) fn unknown_for(table: &FrameTable, frame: u64) -> Option<&Entry> {
+    let after = table.entries.partition_point(|entry| entry.frame <= frame);
+    let nearest = after.checked_sub(1).filter(|place| *place > 0)?;
+    let entry = table.entries.get(nearest)?;
+    let is_open = table.origin == TableOrigin::Index && entry.kind == EntryKind::Unknown;
+    is_open.then_some(entry)
 }
 
 /// The timestamp up to which errors of the decoder belong to a source that was cut in the middle of a
@@ -41,7 +52,6 @@ pub(crate) fn head_end(table: &FrameTable, codec: &str) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
-    use cleanplate_types::frames::TableOrigin;
     use cleanplate_types::time::{Pts, Timebase};
 
     use super::*;
@@ -84,6 +94,15 @@ mod tests {
         assert_eq!(start(&[Idr, Idr, Idr, Idr], 39, 3), None);
         assert_eq!(start(&[Idr, Idr], 5, 0), None);
         assert_eq!(start(&[Idr, Recovery], 15, 0), None);
+    }
+
+    #[test]
+    fn only_an_index_leaves_entries_to_be_looked_at() {
+        let mut table = table(&[Idr, Unknown, Idr, Unknown]);
+        assert_eq!(unknown_for(&table, 35), None);
+        table.origin = TableOrigin::Index;
+        let at = |frame| unknown_for(&table, frame).map(|entry| entry.frame);
+        assert_eq!([at(5), at(10), at(25), at(35)], [None, Some(10), None, Some(30)]);
     }
 
     #[test]

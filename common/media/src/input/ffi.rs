@@ -13,6 +13,8 @@ use libav::ffi;
 use libav::format::context::StreamIo;
 use libav::packet::Ref as _;
 
+use crate::index::Indexed;
+
 /// Bytes that are looked at to tell the container.
 const PROBE_BYTES: u32 = 1 << 20;
 
@@ -56,6 +58,8 @@ pub(crate) struct StreamFacts {
 pub(crate) enum SeekTo {
     /// To the last key frame at or before this timestamp, in ticks of the stream.
     Stamp(i64),
+    /// To the sample that is decoded at this time, key frame or not.
+    Sample(i64),
     /// To this byte.
     Byte(i64),
 }
@@ -167,6 +171,7 @@ pub(super) fn seek(
     let stream = c_int::try_from(stream).map_err(|_large| libav::Error::InvalidData)?;
     let (place, flags) = match to {
         SeekTo::Stamp(stamp) => (stamp, ffi::AVSEEK_FLAG_BACKWARD),
+        SeekTo::Sample(stamp) => (stamp, ffi::AVSEEK_FLAG_BACKWARD | ffi::AVSEEK_FLAG_ANY),
         SeekTo::Byte(byte) => (byte, ffi::AVSEEK_FLAG_BYTE),
     };
     // SAFETY: the pointer is used for the next call only.
@@ -290,6 +295,39 @@ fn tag_text(tag: u32) -> String {
 /// `encv` and `drmi`: sample entries whose samples are encrypted.
 fn is_encrypted(tag: u32) -> bool {
     [*b"encv", *b"drmi"].contains(&tag.to_le_bytes())
+}
+
+/// Number of samples in the container's index of a stream.
+pub(super) fn index_length(input: &libav::format::context::Input, index: usize) -> usize {
+    let Some(stream) = input.stream(index) else { return 0 };
+    // SAFETY: the pointer is used while `stream` borrows the context.
+    let raw = unsafe { stream.as_ptr() };
+    // SAFETY: the stream belongs to an open context and is only read.
+    let count = unsafe { ffi::avformat_index_get_entries_count(raw) };
+    usize::try_from(count).unwrap_or(0)
+}
+
+/// One sample of the container's index of a stream.
+pub(super) fn index_sample(
+    input: &libav::format::context::Input,
+    index: usize,
+    place: usize,
+) -> Option<Indexed> {
+    let stream = input.stream(index)?;
+    let place = c_int::try_from(place).ok()?;
+    // SAFETY: the pointer is used while `stream` borrows the context.
+    let raw = unsafe { stream.as_ptr() };
+    // SAFETY: the stream belongs to an open context; a place outside the index gives null.
+    let entry = unsafe { ffi::avformat_index_get_entry(raw.cast_mut(), place) };
+    // SAFETY: libav returns null or an entry that is valid until the next call.
+    let entry = unsafe { entry.as_ref() }?;
+    Some(Indexed {
+        byte: u64::try_from(entry.pos).ok()?,
+        bytes: u64::try_from(entry.size()).unwrap_or(0),
+        dts: entry.timestamp,
+        key: entry.flags() & ffi::AVINDEX_KEYFRAME != 0,
+        hidden: entry.flags() & ffi::AVINDEX_DISCARD_FRAME != 0,
+    })
 }
 
 /// Where the furthest packet of the container's index of a stream ends.

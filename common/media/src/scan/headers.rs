@@ -22,20 +22,20 @@ const INTRA_CODECS: &[&str] = &[
 
 /// What a packet is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Look {
+pub(crate) struct Look {
     /// Whether it shows a frame.
-    pub(super) shows: bool,
+    pub(crate) shows: bool,
     /// The kind of entry, where decoding can begin here.
-    pub(super) entry: Option<EntryKind>,
+    pub(crate) entry: Option<EntryKind>,
     /// Whether a decoder that begins here shows every frame that the headers announce.
-    pub(super) whole_start: bool,
+    pub(crate) whole_start: bool,
     /// Why packets of this stream are not displayed frames one to one.
-    pub(super) doubt: Option<&'static str>,
+    pub(crate) doubt: Option<&'static str>,
 }
 
 /// Reads the headers of one stream's packets, in decoding order.
 #[derive(Debug)]
-pub(super) enum Headers {
+pub(crate) enum Headers {
     Avc(avc::Avc),
     Hevc(hevc::Hevc),
     Mpeg2(mpeg2::Mpeg2),
@@ -78,7 +78,7 @@ const CLOSED_CODECS: &[&str] = &[
 
 impl Headers {
     /// For the codec that libav calls `codec`, configured by `extradata`.
-    pub(super) fn of(codec: &str, extradata: &[u8]) -> Self {
+    pub(crate) fn of(codec: &str, extradata: &[u8]) -> Self {
         match codec {
             "h264" => Self::Avc(avc::Avc::new(extradata)),
             "hevc" => Self::Hevc(hevc::Hevc::new(extradata)),
@@ -95,12 +95,12 @@ impl Headers {
     }
 
     /// Whether the packets of this codec can be told by their headers.
-    pub(super) const fn are_known(&self) -> bool {
+    pub(crate) const fn are_known(&self) -> bool {
         !matches!(self, Self::Unknown(_))
     }
 
     /// Looks at the next packet; `key` is the container's flag.
-    pub(super) fn look(&mut self, data: &[u8], key: bool) -> Look {
+    pub(crate) fn look(&mut self, data: &[u8], key: bool) -> Look {
         let flagged = |kind| Look {
             shows: true,
             entry: key.then_some(kind),

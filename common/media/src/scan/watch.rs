@@ -13,7 +13,7 @@ use crate::input::is_hidden;
 
 /// Packets from one entry to the next at least: where every picture is a key frame, one in so many is
 /// enough to begin at, and ten hours stay small.
-const ENTRY_SPACING: u64 = 12;
+pub(crate) const ENTRY_SPACING: u64 = 12;
 
 /// What the packets of one stream say, in decoding order.
 #[derive(Debug)]
@@ -116,31 +116,44 @@ impl Watch {
         timebase: Timebase,
         origin: TableOrigin,
     ) -> Result<FrameTable, MediaError> {
-        let (Some(first), Some(last)) = (pts.first().copied(), pts.last().copied()) else {
-            return Err(MediaError::NoFrames);
-        };
-        let step = pts.len().checked_sub(2).map(|before| last.0 - pts[before].0);
-        let told = self.last.map(|(_, duration)| duration).filter(|duration| *duration > 0);
-        let last_duration = match (told, step) {
-            // A packet that is one field of two tells the field's duration.
-            (Some(told), Some(step)) if told.saturating_mul(2) == step => step,
-            (told, step) => told.or(step).unwrap_or(1),
-        };
-        let mut entries = self.entries;
-        for entry in &mut entries {
-            if entry.pts.0 == i64::MIN {
-                entry.pts = first;
-            }
-            entry.frame = pts.partition_point(|one| *one < entry.pts) as u64;
-        }
-        entries.retain(|entry| entry.frame < pts.len() as u64);
-        if entries.is_empty() {
-            return Err(MediaError::Internal("no entry is before any frame".to_owned()));
-        }
-        let table = FrameTable { timebase, pts, last_duration, entries, origin };
-        table.check().map_err(|bad| MediaError::BadTimes { detail: bad.to_string() })?;
-        Ok(table)
+        table_of(pts, self.entries, self.last.map(|(_, duration)| duration), timebase, origin)
     }
+}
+
+/// The table of the frames at `pts`, which rise, with entries that do not know their frames yet; `told` is
+/// what the last frame's packet says of its duration.
+///
+/// # Errors
+/// [`MediaError::NoFrames`], [`MediaError::BadTimes`].
+pub(crate) fn table_of(
+    pts: Vec<Pts>,
+    mut entries: Vec<Entry>,
+    told: Option<i64>,
+    timebase: Timebase,
+    origin: TableOrigin,
+) -> Result<FrameTable, MediaError> {
+    let (Some(first), Some(last)) = (pts.first().copied(), pts.last().copied()) else {
+        return Err(MediaError::NoFrames);
+    };
+    let step = pts.len().checked_sub(2).map(|before| last.0 - pts[before].0);
+    let last_duration = match (told.filter(|duration| *duration > 0), step) {
+        // A packet that is one field of two tells the field's duration.
+        (Some(told), Some(step)) if told.saturating_mul(2) == step => step,
+        (told, step) => told.or(step).unwrap_or(1),
+    };
+    for entry in &mut entries {
+        if entry.pts.0 == i64::MIN {
+            entry.pts = first;
+        }
+        entry.frame = pts.partition_point(|one| *one < entry.pts) as u64;
+    }
+    entries.retain(|entry| entry.frame < pts.len() as u64);
+    if entries.is_empty() {
+        return Err(MediaError::Internal("no entry is before any frame".to_owned()));
+    }
+    let table = FrameTable { timebase, pts, last_duration, entries, origin };
+    table.check().map_err(|bad| MediaError::BadTimes { detail: bad.to_string() })?;
+    Ok(table)
 }
 
 /// What a packet itself says against being one displayed frame.

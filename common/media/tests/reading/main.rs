@@ -6,6 +6,7 @@
 )]
 
 mod clips;
+mod indexed;
 mod ranges;
 mod real;
 mod reference;

@@ -1,13 +1,15 @@
 //! What cannot be processed is refused with its reason, and damage is never taken for success.
 
 use cleanplate_media::error::MediaError;
+use cleanplate_media::index::IndexUse;
 use cleanplate_media::scan::ScanOrder;
 use cleanplate_types::frames::TableOrigin;
 
 use crate::clips::{Clips, scanned, scanned_by};
 use crate::reference::{assert_range, assert_table, decode, plain, shown};
 
-const CONCEAL: ScanOrder = ScanOrder { decode_all: None, conceal: true, threads: 2 };
+const CONCEAL: ScanOrder =
+    ScanOrder { decode_all: None, conceal: true, threads: 2, index: IndexUse::Large };
 
 #[test]
 fn sound_alone_is_refused_with_or_without_a_cover() {
@@ -89,7 +91,7 @@ fn damage_is_an_error_or_is_shown_as_ffmpeg_conceals_it() {
     let error = decode(&path, &trusted, plain(0, trusted.table.range().end)).err().unwrap();
     assert!(matches!(error, MediaError::Damaged { frame: Some(_), .. }), "{error}");
     let decode_all = Some("workers saw damage".to_owned());
-    let order = ScanOrder { decode_all: decode_all.clone(), conceal: false, threads: 1 };
+    let order = ScanOrder { decode_all: decode_all.clone(), threads: 1, ..ScanOrder::default() };
     let error = scanned_by(&path, &order).err().unwrap();
     assert!(matches!(error, MediaError::Damaged { .. }), "{error}");
     let concealed = scanned_by(&path, &ScanOrder { decode_all, ..CONCEAL }).unwrap();

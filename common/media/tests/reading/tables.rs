@@ -25,7 +25,7 @@ fn both_ways(path: &Path) -> Scanned {
     let first = scanned(path).unwrap();
     assert_table(&first, &shown, &what);
     let decode_all = Some("a test asks for it".to_owned());
-    let order = ScanOrder { decode_all, conceal: false, threads: 2 };
+    let order = ScanOrder { decode_all, threads: 2, ..ScanOrder::default() };
     let second = scanned_by(path, &order).unwrap();
     assert_table(&second, &shown, &what);
     assert!(
