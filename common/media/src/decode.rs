@@ -264,8 +264,9 @@ impl Decoder {
 
     fn open_run(&mut self) -> Result<Run, MediaError> {
         self.began_freely = false;
-        let unknown = start::unknown_for(&self.table, self.next);
-        if let Some(unknown) = unknown.filter(|_| self.looks && self.earlier == 0) {
+        let unknown = start::unknown_for(&self.table, self.first_wanted());
+        let looks = self.looks && self.earlier == 0 && self.order.pre_roll.doublings == 0;
+        if let Some(unknown) = unknown.filter(|_| looks) {
             let (run, freely) = Run::from_either(&self.place, unknown, self.entry(), self.means())?;
             self.began_freely = freely;
             return Ok(run);
@@ -421,10 +422,14 @@ impl Decoder {
 
     /// The entry at which a run for the frame that is due begins; nothing for the very start.
     fn entry(&self) -> Option<&Entry> {
-        let PreRoll { from, doublings } = self.order.pre_roll;
-        let doublings = self.earlier.saturating_add(doublings);
+        let doublings = self.earlier.saturating_add(self.order.pre_roll.doublings);
         let more = 1_usize.checked_shl(doublings).map_or(usize::MAX, |twice| twice - 1);
-        start::entry_for(&self.table, from.map_or(self.next, |from| from.min(self.next)), more)
+        start::entry_for(&self.table, self.first_wanted(), more)
+    }
+
+    /// The first frame that must come out right.
+    fn first_wanted(&self) -> u64 {
+        self.order.pre_roll.from.map_or(self.next, |from| from.min(self.next))
     }
 
     fn begin_earlier(&mut self) -> Result<(), MediaError> {

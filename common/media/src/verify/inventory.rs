@@ -13,6 +13,7 @@ use libav::format::stream::Disposition;
 
 use super::Media;
 use crate::error::MediaError;
+use crate::index::IndexUse;
 use crate::input::Input;
 use crate::scan::{ScanOrder, scan};
 
@@ -125,7 +126,8 @@ pub(super) fn read(
     threads: u32,
     progress: &dyn Fn(u64),
 ) -> Result<Inventory, MediaError> {
-    let order = ScanOrder { decode_all: None, conceal: true, threads };
+    let order =
+        ScanOrder { conceal: true, threads, index: IndexUse::Never, ..ScanOrder::default() };
     let scanned = scan(media.bytes.clone(), &media.name, &order, &mut |frames| progress(frames))?;
     let mut input = Input::open(media.bytes.clone(), &media.name)?;
     let video = usize::try_from(scanned.description.video.stream).unwrap_or(usize::MAX);

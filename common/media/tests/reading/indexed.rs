@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use cleanplate_media::decode::{DecodeOrder, Decoder};
+use cleanplate_media::decode::{DecodeOrder, Decoder, PreRoll};
 use cleanplate_media::index::IndexUse;
 use cleanplate_media::scan::{ScanOrder, Scanned, scan};
 use cleanplate_types::digest::Sha;
@@ -151,7 +151,8 @@ fn a_large_file_is_not_read_for_its_table() {
 
 /// Decodes `range` and returns the number of frames that this took, and the digests of those shown.
 fn decoded(path: &Path, scanned: &Scanned, range: FrameRange) -> (u64, Vec<(u64, i64, Sha)>) {
-    let order = DecodeOrder { range, threads: 1, card: None, conceal: false };
+    let order =
+        DecodeOrder { range, threads: 1, card: None, conceal: false, pre_roll: PreRoll::default() };
     let table = Arc::new(scanned.table.clone());
     let name = path.to_str().unwrap();
     let mut decoder =
