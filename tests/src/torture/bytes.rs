@@ -225,3 +225,28 @@ fn replaced(mut bytes: Vec<u8>, what: &[u8], by: &[u8]) -> Vec<u8> {
     }
     bytes
 }
+
+/// The clock of the first video track of an mp4 and that of the movie, in ticks a second.
+///
+/// # Panics
+/// Where the file has no such boxes.
+#[must_use]
+pub fn clocks(bytes: &[u8]) -> (u32, u32) {
+    let word =
+        |place: usize| u32::from_be_bytes(bytes[place..place + 4].try_into().expect("four bytes"));
+    // The clock stands behind two times, of 4 bytes each or of 8 in version 1.
+    let clock = |name: usize| word(name + if bytes[name + 4] == 0 { 16 } else { 24 });
+    let index = find(bytes, b"moov").expect("an mp4 has an index");
+    let after = |from: usize, name: &[u8]| {
+        from + find(&bytes[from..], name).expect("the box is in the index")
+    };
+    let movie = clock(after(index, b"mvhd"));
+    let mut media = index;
+    loop {
+        media = after(media + 4, b"mdhd");
+        let handler = after(media, b"hdlr");
+        if bytes[handler + 12..handler + 16] == *b"vide" {
+            return (clock(media), movie);
+        }
+    }
+}

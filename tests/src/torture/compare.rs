@@ -123,7 +123,8 @@ fn matches(pattern: &str, name: &str) -> bool {
 }
 
 /// What differs in streams beside the video, each with the name of the fact.
-fn streams(want: &Facts, have: &Facts) -> Vec<(String, String)> {
+#[must_use]
+pub fn streams(want: &Facts, have: &Facts) -> Vec<(String, String)> {
     let mut found = Vec::new();
     if want.streams.len() != have.streams.len() {
         let counts = (have.streams.len(), want.streams.len());

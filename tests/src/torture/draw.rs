@@ -2,7 +2,7 @@
 //!
 //! Owns the one source of chance: the same seed draws the same run on every machine.
 
-use super::kind::{Kind, Output};
+use super::kind::{Expect, Kind, Output};
 
 /// Numbers from a seed (`SplitMix64`).
 #[derive(Debug, Clone)]
@@ -89,6 +89,8 @@ pub struct Draw {
     pub workers: u64,
     /// The encoder, where not the one that is chosen.
     pub encoder: Option<&'static str>,
+    /// Whether the encode is bit-exact.
+    pub lossless: bool,
     /// Whether damage is concealed.
     pub conceal: bool,
     /// How it is done.
@@ -98,21 +100,76 @@ pub struct Draw {
 }
 
 impl Draw {
-    /// Draws a run among `kinds`.
+    /// Draws a run among `kinds`, with kills.
     #[must_use]
     pub fn from_seed(seed: u64, kinds: &[&'static Kind]) -> Self {
         let mut chance = Chance::new(seed);
         let kind = *chance.one_of(kinds);
         let output = *chance.one_of(kind.outputs);
+        let conceal = chance.once_in(2);
+        let mut draw = Self::cut(seed, kind, output, conceal, &mut chance);
+        draw.through = if chance.once_in(8) { Through::Run } else { Through::Cluster };
+        let kills = if chance.once_in(3) { chance.between(1, 2) } else { 0 };
+        draw.kills = (0..kills).map(|_| kill(&mut chance, draw.through)).collect();
+        draw
+    }
+
+    /// Draws one container of `kind` and how the job is cut, for a run without kills.
+    #[must_use]
+    pub fn of_kind(seed: u64, kind: &'static Kind) -> Self {
+        let mut chance = Chance::new(seed);
+        let output = *chance.one_of(kind.outputs);
+        let conceal = chance.once_in(2);
+        Self::cut(seed, kind, output, conceal, &mut chance)
+    }
+
+    /// Draws how the job is cut in every container of `kind`, damage taken both ways; without kills.
+    #[must_use]
+    pub fn all_of_kind(seed: u64, kind: &'static Kind) -> Vec<Self> {
+        let mut chance = Chance::new(seed);
+        let mut draws = Vec::new();
+        for output in kind.outputs {
+            let ways: &[bool] = match output.expect {
+                Expect::Exact | Expect::Refused { .. } => &[false],
+                Expect::Damaged { .. } => &[false, true],
+            };
+            for conceal in ways {
+                draws.push(Self::cut(0, kind, *output, *conceal, &mut chance));
+            }
+        }
+        draws
+    }
+
+    /// A run of `kind` into `container`, in cells of 16 frames, on one worker.
+    #[must_use]
+    pub const fn plain(kind: &'static Kind, container: &'static str, lossless: bool) -> Self {
+        Self {
+            seed: 0,
+            kind,
+            output: super::kind::exact(container),
+            cell_frames: 16,
+            segment_frames: 64,
+            workers: 1,
+            encoder: None,
+            lossless,
+            conceal: false,
+            through: Through::Cluster,
+            kills: Vec::new(),
+        }
+    }
+
+    fn cut(
+        seed: u64,
+        kind: &'static Kind,
+        output: Output,
+        conceal: bool,
+        chance: &mut Chance,
+    ) -> Self {
         let cell_frames = chance.between(2, 60);
         let segment_frames = cell_frames * chance.between(1, 6);
         let workers = chance.between(1, 3);
         let with_encoder = !kind.encoders.is_empty() && chance.once_in(2);
         let encoder = with_encoder.then(|| *chance.one_of(kind.encoders));
-        let conceal = chance.once_in(2);
-        let through = if chance.once_in(8) { Through::Run } else { Through::Cluster };
-        let kills = if chance.once_in(3) { chance.between(1, 2) } else { 0 };
-        let kills = (0..kills).map(|_| kill(&mut chance, through)).collect();
         Self {
             seed,
             kind,
@@ -121,9 +178,10 @@ impl Draw {
             segment_frames,
             workers,
             encoder,
+            lossless: true,
             conceal,
-            through,
-            kills,
+            through: Through::Cluster,
+            kills: Vec::new(),
         }
     }
 }

@@ -2,9 +2,8 @@
 //! kills whom the draw names; judges what came out.
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use cleanplate_types::failure::FailureKind;
 use serde_json::Value;
@@ -12,11 +11,9 @@ use serde_json::Value;
 use super::compare::{Truth, differences, frames};
 use super::draw::{Draw, Through, Victim};
 use super::kind::Expect;
-use crate::cluster::{Cluster, PATIENCE, lines_of, send};
+use super::story::{Story, has_ended};
+use crate::cluster::{Cluster, send};
 use crate::{binary, memory, reference};
-
-/// How long to look for somebody to kill before the next line of the job's story is read.
-const LOOK_AGAIN: Duration = Duration::from_millis(3);
 
 /// Jobs after which a cluster is given up for a fresh one, so that its folder stays small.
 const JOBS_MAX: u32 = 60;
@@ -30,6 +27,8 @@ pub struct Ended {
     pub message: String,
     /// The notes of the job.
     pub notes: String,
+    /// The encoder, where one was chosen.
+    pub encoder: String,
     /// How many were killed.
     pub kills: u32,
 }
@@ -66,13 +65,21 @@ impl Lane {
         let folder = self.folder.join(format!("out-{}", self.outputs));
         std::fs::create_dir_all(&folder).expect("the lane's folder can be written");
         let output = folder.join(format!("out.{}", draw.output.container));
-        let ended = match draw.through {
-            Through::Cluster => self.on_cluster(draw, source, &output),
-            Through::Run => by_run(draw, source, &output),
-        };
+        let ended = self.end_of(draw, source, &output);
         let wrong = judge(draw, truth, &output, &ended);
         std::fs::remove_dir_all(&folder).expect("the lane's folder can be written");
         (wrong, ended.kills)
+    }
+
+    /// Performs a run and judges nothing.
+    ///
+    /// # Panics
+    /// Where the job gets nowhere.
+    pub fn end_of(&mut self, draw: &Draw, source: &Path, output: &Path) -> Ended {
+        match draw.through {
+            Through::Cluster => self.on_cluster(draw, source, output),
+            Through::Run => by_run(draw, source, output),
+        }
     }
 
     /// The words of the cluster's processes, for the report of a run that hangs.
@@ -124,18 +131,30 @@ impl Fleet {
         if !asked.status.success() {
             let message = String::from_utf8_lossy(&asked.stderr).into_owned();
             let status = asked.status.code().unwrap_or(-1);
-            return Ended { status, message, notes: String::new(), kills: 0 };
+            return Ended {
+                status,
+                message,
+                notes: String::new(),
+                encoder: String::new(),
+                kills: 0,
+            };
         }
         let job = String::from_utf8_lossy(&asked.stdout).trim().to_owned();
-        let mut story = Story::of(self.cluster.client(&["watch", &job, "--json"]));
+        let mut story = Story::of(self.watch(&job));
         let kills = self.kill(draw, &mut story);
         let mut last = story.last_state();
         while !has_ended(&last) {
             // The coordinator was killed before the first answer.
-            let mut again = Story::of(self.cluster.client(&["watch", &job, "--json"]));
+            let mut again = Story::of(self.watch(&job));
             last = again.last_state();
         }
         ended(&last, kills)
+    }
+
+    fn watch(&self, job: &str) -> Command {
+        let mut client = self.cluster.client(&["watch", job, "--json"]);
+        client.stderr(Stdio::null());
+        client
     }
 
     /// Kills whom the draw names, each in its time; returns how many. Engines are killed while there
@@ -178,78 +197,6 @@ impl Fleet {
     }
 }
 
-/// The states of a job as a client prints them.
-struct Story {
-    child: Child,
-    lines: Receiver<String>,
-    started: Instant,
-    last: Value,
-}
-
-impl Story {
-    fn of(mut command: std::process::Command) -> Self {
-        let mut child = command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("the client starts");
-        let lines = lines_of(child.stdout.take().expect("stdout is piped"));
-        Self { child, lines, started: Instant::now(), last: Value::Null }
-    }
-
-    /// Reads states for at most `wait`; false at the end.
-    fn read(&mut self, wait: Duration) -> bool {
-        match self.lines.recv_timeout(wait) {
-            Ok(line) => {
-                if let Ok(state) = serde_json::from_str(&line) {
-                    self.last = state;
-                }
-                !has_ended(&self.last)
-            }
-            Err(RecvTimeoutError::Timeout) => true,
-            Err(RecvTimeoutError::Disconnected) => false,
-        }
-    }
-
-    fn wait_until(&mut self, after: Duration) {
-        while self.started.elapsed() < after {
-            if !self.read(after.saturating_sub(self.started.elapsed())) {
-                return;
-            }
-        }
-    }
-
-    /// Asks until there is an answer or the job has ended.
-    fn find<T>(&mut self, mut ask: impl FnMut() -> Option<T>) -> Option<T> {
-        loop {
-            if let Some(found) = ask() {
-                return Some(found);
-            }
-            if !self.read(LOOK_AGAIN) || self.started.elapsed() > PATIENCE {
-                return None;
-            }
-        }
-    }
-
-    fn last_state(&mut self) -> Value {
-        while self.read(PATIENCE.saturating_sub(self.started.elapsed())) {
-            assert!(self.started.elapsed() < PATIENCE, "the job gets nowhere: {}", self.last);
-        }
-        self.last.clone()
-    }
-}
-
-impl Drop for Story {
-    fn drop(&mut self) {
-        self.child.kill().ok();
-        self.child.wait().ok();
-    }
-}
-
-fn has_ended(state: &Value) -> bool {
-    !state["outcome"].is_null()
-}
-
 /// An engine among processes that does such work.
 fn engine(processes: &[u32], what: &str) -> Option<u32> {
     let wanted = format!("\0engine\0{what}\0");
@@ -273,7 +220,13 @@ fn ended(last: &Value, kills: u32) -> Ended {
         }
     };
     let message = if failure.is_null() { String::new() } else { failure.to_string() };
-    Ended { status, message, notes: last["notes"].to_string(), kills }
+    Ended {
+        status,
+        message,
+        notes: last["notes"].to_string(),
+        encoder: last["encoder"].as_str().unwrap_or_default().to_owned(),
+        kills,
+    }
 }
 
 fn by_run(draw: &Draw, source: &Path, output: &Path) -> Ended {
@@ -282,10 +235,9 @@ fn by_run(draw: &Draw, source: &Path, output: &Path) -> Ended {
     command.args(options(draw)).args(["--workers", &workers]);
     let log = output.with_extension("log");
     let file = std::fs::File::create(&log).expect("the lane's folder can be written");
-    let mut child = command.stdout(Stdio::piped()).stderr(file).spawn().expect("the binary starts");
-    let lines = lines_of(child.stdout.take().expect("stdout is piped"));
-    let id = child.id();
-    let mut story = Story { child, lines, started: Instant::now(), last: Value::Null };
+    command.stderr(file);
+    let mut story = Story::of(command);
+    let id = story.id();
     let mut kills = 0;
     for kill in &draw.kills {
         story.wait_until(Duration::from_millis(kill.after_ms));
@@ -295,17 +247,25 @@ fn by_run(draw: &Draw, source: &Path, output: &Path) -> Ended {
         }
     }
     let last = story.last_state();
-    let status = story.child.wait().expect("a child can be waited for").code().unwrap_or(-1);
+    let status = story.ended().code().unwrap_or(-1);
     let message = std::fs::read_to_string(&log).unwrap_or_default();
     std::fs::remove_file(&log).expect("the lane's folder can be written");
-    Ended { status, message, notes: last["notes"].to_string(), kills }
+    Ended {
+        status,
+        message,
+        notes: last["notes"].to_string(),
+        encoder: last["encoder"].as_str().unwrap_or_default().to_owned(),
+        kills,
+    }
 }
 
 fn options(draw: &Draw) -> Vec<String> {
-    let mut options = vec!["--detect".to_owned(), "none".to_owned(), "--lossless".to_owned()];
+    let mut options = vec!["--detect".to_owned(), "none".to_owned()];
+    if draw.lossless {
+        options.push("--lossless".to_owned());
+    }
     options.extend(["--cell-frames".to_owned(), draw.cell_frames.to_string()]);
     options.extend(["--segment-frames".to_owned(), draw.segment_frames.to_string()]);
-    options.extend(["--preset".to_owned(), "ultrafast".to_owned()]);
     if let Some(encoder) = draw.encoder {
         options.extend(["--encoder".to_owned(), encoder.to_owned()]);
     }
@@ -338,7 +298,10 @@ pub fn judge(draw: &Draw, truth: &Truth, output: &Path, ended: &Ended) -> Vec<St
     if ended.status != 0 && output.exists() {
         wrong.push("an output was published nevertheless".to_owned());
     }
-    wrong.extend(left_behind(output));
+    // What failed in the middle keeps its state for the next try.
+    if matches!(ended.status, 0 | 2 | 3) {
+        wrong.extend(left_behind(output));
+    }
     wrong
 }
 

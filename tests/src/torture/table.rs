@@ -1,0 +1,210 @@
+//! The table of containers, codecs and exactness: rows of sources, and the proof of each cell.
+//!
+//! Owns the sources and the words of a cell. What a cell says is what a run did: the frames of an output
+//! are compared with the source's before it is called exact.
+
+mod rows;
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::compare::{self, frames};
+use super::draw::Draw;
+use super::kind::Kind;
+use super::lane::{Ended, Lane};
+use super::{facts, workshop};
+use crate::reference;
+
+/// The containers that are asked for.
+const CONTAINERS: [&str; 6] = ["mp4", "mov", "mkv", "webm", "ts", "m2ts"];
+
+/// A row of a table: the words of its head, and the source.
+#[derive(Debug)]
+pub struct Row {
+    /// What the source is.
+    pub head: &'static str,
+    /// The source.
+    pub kind: Kind,
+}
+
+/// What a table shows in its cells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shows {
+    /// Whether times come back, on which clocks.
+    Clocks,
+    /// Whether pictures come back, by which encoder.
+    Encoder,
+    /// Whether the stream beside the video is kept.
+    Beside,
+}
+
+/// A column: container and quality.
+#[derive(Debug, Clone, Copy)]
+struct Column {
+    head: &'static str,
+    container: &'static str,
+    lossless: bool,
+}
+
+/// All tables, each with its title and what it shows, as Markdown.
+///
+/// # Panics
+/// Where an output is not what its cell would say.
+#[must_use]
+pub fn all() -> String {
+    let exactly = CONTAINERS.map(|container| Column { head: container, container, lossless: true });
+    let encoders = [
+        Column { head: "`--lossless`", container: "mp4", lossless: true },
+        Column { head: "default quality", container: "mp4", lossless: false },
+        Column { head: "`--lossless` in webm", container: "webm", lossless: true },
+    ];
+    let tables = [
+        (rows::TIMES_SAY, rows::TIMES, Shows::Clocks, &exactly[..]),
+        (rows::CODECS_SAY, rows::CODECS, Shows::Encoder, &exactly[..]),
+        (rows::SAMPLES_SAY, rows::SAMPLES, Shows::Encoder, &encoders[..]),
+        (rows::BESIDE_SAY, rows::BESIDE, Shows::Beside, &exactly[..]),
+    ];
+    let jobs: Vec<_> = tables
+        .iter()
+        .flat_map(|(_, rows, shows, columns)| {
+            rows.iter().flat_map(move |row| columns.iter().map(move |column| (row, column, *shows)))
+        })
+        .collect();
+    let mut cells = prove(&jobs).into_iter();
+    let mut text = String::new();
+    for (says, rows, _, columns) in tables {
+        let heads: Vec<&str> = columns.iter().map(|column| column.head).collect();
+        let lines = "---|".repeat(columns.len() + 1);
+        writeln!(text, "{says}\n\n| source | {} |\n|{lines}", heads.join(" | ")).expect("a string");
+        for row in rows {
+            let own: Vec<String> = cells.by_ref().take(columns.len()).collect();
+            writeln!(text, "| {} | {} |", row.head, own.join(" | ")).expect("a string");
+        }
+        text.push('\n');
+    }
+    text.truncate(text.trim_end().len());
+    text.push('\n');
+    text
+}
+
+/// Runs every cell, two side by side; returns their words in order.
+fn prove(jobs: &[(&'static Row, &Column, Shows)]) -> Vec<String> {
+    let next = AtomicUsize::new(0);
+    let cells = Mutex::new(vec![String::new(); jobs.len()]);
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    std::thread::scope(|scope| {
+        for lane in 0..super::series::LANES {
+            let (next, cells) = (&next, &cells);
+            let folder = folder.path().join(format!("lane-{lane}"));
+            let work = move || {
+                let mut lane = Lane::new(folder.clone());
+                while let Some((row, column, shows)) =
+                    jobs.get(next.fetch_add(1, Ordering::Relaxed))
+                {
+                    let place = jobs
+                        .iter()
+                        .position(|job| std::ptr::eq(job.0, *row) && std::ptr::eq(job.1, *column));
+                    let words = cell(&mut lane, &folder, row, column, *shows);
+                    let place = place.expect("the job is in the list");
+                    cells.lock().expect("the table is whole")[place] = words;
+                }
+            };
+            std::thread::Builder::new()
+                .name(format!("table-{lane}"))
+                .spawn_scoped(scope, work)
+                .expect("a thread starts");
+        }
+    });
+    cells.into_inner().expect("the table is whole")
+}
+
+/// Runs one cell and says what came of it.
+fn cell(
+    lane: &mut Lane,
+    folder: &Path,
+    row: &'static Row,
+    column: &Column,
+    shows: Shows,
+) -> String {
+    let source = workshop::clip(&row.kind);
+    std::fs::create_dir_all(folder).expect("the lane's folder can be written");
+    let output = folder.join(format!("cell.{}", column.container));
+    let draw = Draw::plain(&row.kind, column.container, column.lossless);
+    let ended = lane.end_of(&draw, &source, &output);
+    let what = format!("{} in {}", row.head, column.container);
+    if ended.status != 0 {
+        assert!(matches!(ended.status, 2 | 3), "{what}: {} {}", ended.status, ended.message);
+        return format!("refused: {}", reason(&ended.message));
+    }
+    let (want, have) = (reference::frames(&source), reference::frames(&output));
+    let differences = frames(&want, &have, column.lossless);
+    assert!(differences.is_empty(), "{what}: {differences:?}");
+    let words = match shows {
+        Shows::Clocks => clocks(&output, column.container),
+        Shows::Encoder => encoder(&source, &output, &ended, &what),
+        Shows::Beside => beside(&source, &output, column.container, &what),
+    };
+    std::fs::remove_file(&output).expect("the lane's folder can be written");
+    words
+}
+
+/// A refusal in few words; the whole sentence where it is not one of those that are known.
+fn reason(message: &str) -> String {
+    const SHORT: [(&str, &str); 12] = [
+        ("whole milliseconds", "milliseconds only"),
+        ("before zero", "before zero"),
+        ("ticks of 90 kHz", "outside its clock"),
+        ("takes no H.264", "no H.264 or HEVC"),
+        ("it does not know this codec", "not this codec"),
+        ("only supported", "not this codec"),
+        ("planar YUV", "not planar YUV"),
+        ("no encoder takes", "no encoder"),
+        ("keeps no data streams", "no data"),
+        ("no clock of", "no such clock"),
+        ("must be even", "odd size"),
+        ("webm", "not in webm"),
+    ];
+    let known = SHORT.iter().find(|(words, _)| message.contains(words));
+    known.map_or_else(|| message.replace('|', "/"), |(_, short)| (*short).to_owned())
+}
+
+/// "exact", and the clocks of the video and of the movie in ticks a second.
+fn clocks(output: &Path, container: &str) -> String {
+    match container {
+        "mp4" | "mov" => {
+            let bytes = std::fs::read(output).expect("the output is there");
+            let (media, movie) = super::bytes::clocks(&bytes);
+            format!("exact: {media}, movie {movie}")
+        }
+        "mkv" | "webm" => "exact: 1000".to_owned(),
+        _ => "exact: 90000".to_owned(),
+    }
+}
+
+/// The encoder; the depth and chroma of the samples must have come back.
+fn encoder(source: &Path, output: &Path, ended: &Ended, what: &str) -> String {
+    let samples = |path: &Path| {
+        let arguments = ["-select_streams", "v:0", "-show_entries", "stream=pix_fmt"];
+        // Full range has names of its own among the samples of 8 bits.
+        reference::probe(path, &arguments).trim().replace("yuvj", "yuv")
+    };
+    let (want, have) = (samples(source), samples(output));
+    if want == have {
+        return ended.encoder.clone();
+    }
+    println!("{what}: samples of {want} came back as {have}");
+    format!("{}, as {have}", ended.encoder)
+}
+
+/// "kept": the bytes of the stream beside the video are equal, but for the headers of AAC.
+fn beside(source: &Path, output: &Path, container: &str, what: &str) -> String {
+    let (want, have) = (facts::of(source), facts::of(output));
+    let headers = matches!(container, "ts" | "m2ts")
+        && want.named.get("stream0.codec").is_some_and(|codec| codec == "audio aac");
+    let differences = compare::streams(&want, &have);
+    let wrong = differences.iter().find(|(name, _)| name == "streams" || name.ends_with("bytes"));
+    assert!(headers || wrong.is_none(), "{what}: {wrong:?}");
+    "kept".to_owned()
+}
