@@ -38,6 +38,7 @@ pub(crate) async fn run(
         encoder_default: settings.encoder_default,
         program: program::own()?,
         engine_silent: Duration::from_millis(settings.worker.engine_silent_ms),
+        movies_max: settings.movies_max,
     })
     .await
     .map_err(|error| Refusal::failed(error.to_string()))?;

@@ -73,6 +73,8 @@ pub(crate) struct Settings {
     pub(crate) state: String,
     /// The store's root, a URL or a path, where one is given.
     store: Option<String>,
+    /// Movies that the coordinator writes at a time.
+    pub(crate) movies_max: u32,
     /// The encoder of jobs that ask for `auto`.
     pub(crate) encoder_default: EncoderChoice,
     /// What the scheduler goes by.
@@ -163,6 +165,7 @@ impl Settings {
             listen: coordinator.listen.unwrap_or_else(|| LISTEN.to_owned()),
             state: coordinator.state.unwrap_or_else(|| STATE.to_owned()),
             store: coordinator.store,
+            movies_max: positive("coordinator.movies_max", coordinator.movies_max.unwrap_or(2))?,
             encoder_default: encoder
                 .default
                 .map_or(Ok(EncoderChoice::Auto), |text| parse_encoder("encoder.default", &text))?,

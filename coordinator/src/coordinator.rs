@@ -39,6 +39,8 @@ pub struct CoordinatorOptions {
     /// A child that says nothing for so long, though nothing that it asked for is outstanding, is
     /// taken for hung.
     pub engine_silent: Duration,
+    /// Movies that are written at a time, each by a child; the others wait. At least 1.
+    pub movies_max: u32,
 }
 
 /// Why a coordinator does not run.
@@ -131,6 +133,7 @@ impl Coordinator {
             scheduler,
             encoder_default,
             engine_silent,
+            movies_max,
             program: _,
         } = options;
         scheduler.check()?;
@@ -159,7 +162,7 @@ impl Coordinator {
         for job in unswept(&scheduler, latest) {
             objects.sweep(job);
         }
-        let finisher = Finisher::new(store, orders.clone(), program, engine_silent);
+        let finisher = Finisher::new(store, orders.clone(), program, (engine_silent, movies_max));
         let performer = Performer::new(Arc::clone(&sessions), objects, finisher);
         let dispatch = Dispatch::new(scheduler, clock, Arc::clone(&journal), book, performer);
 

@@ -1,8 +1,9 @@
 //! The stitch and the copy, one child process for each job that has got so far.
 //!
 //! Owns what fences them: a movie gets its final name in this process, after the child has ended well,
-//! and only where its lease is still the job's latest. A stitch that a crash cuts off leaves nothing
-//! and starts again from its first part. Refuses to parse a byte of a part or of the source.
+//! and only where its lease is still the job's latest. A stitch that a crash cuts off starts again from
+//! its first part; what a bucket has acknowledged of it is not sent again, and on a disk nothing is
+//! left of it. Only so many run at a time. Refuses to parse a byte of a part or of the source.
 
 mod child;
 mod host;
@@ -10,7 +11,9 @@ mod speech;
 mod work;
 
 use std::collections::BTreeMap;
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use cleanplate_child::{ChildProgram, Limits};
@@ -20,7 +23,7 @@ use cleanplate_store::Store;
 use cleanplate_types::ids::{CellIndex, JobId, LeaseId};
 use cleanplate_types::part::PartSummary;
 use cleanplate_types::source::SourceRef;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::dispatch::Orders;
@@ -94,6 +97,10 @@ pub(crate) struct Finisher {
     orders: Orders,
     program: StitchProgram,
     limits: Limits,
+    /// Turns to write a movie.
+    turns: Arc<Semaphore>,
+    /// This process, by a name that no other has.
+    process: String,
     running: BTreeMap<JobId, Running>,
     tasks: JoinSet<()>,
 }
@@ -103,10 +110,20 @@ impl Finisher {
         store: Store,
         orders: Orders,
         program: StitchProgram,
-        engine_silent: Duration,
+        (engine_silent, movies_max): (Duration, u32),
     ) -> Self {
-        let limits = Limits { silent: engine_silent };
-        Self { store, orders, program, limits, running: BTreeMap::new(), tasks: JoinSet::new() }
+        // Each `RandomState` is seeded anew.
+        let seed = RandomState::new().build_hasher().finish();
+        Self {
+            store,
+            orders,
+            program,
+            limits: Limits { silent: engine_silent },
+            turns: Arc::new(Semaphore::new(movies_max.max(1) as usize)),
+            process: format!("{}-{seed:016x}", std::process::id()),
+            running: BTreeMap::new(),
+            tasks: JoinSet::new(),
+        }
     }
 
     /// Starts a stitch; an older one of the job ends.
@@ -167,6 +184,8 @@ impl Finisher {
             orders: self.orders.clone(),
             program: self.program.0.clone(),
             limits: self.limits,
+            turns: Arc::clone(&self.turns),
+            process: self.process.clone(),
             fence: Fence(fence),
         };
         self.tasks.spawn(task.run(work));

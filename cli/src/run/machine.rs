@@ -69,6 +69,7 @@ impl Machine {
             encoder_default: settings.encoder_default,
             program: program.clone(),
             engine_silent,
+            movies_max: settings.movies_max,
         })
         .await
         .map_err(|error| Refusal::failed(error.to_string()))?;

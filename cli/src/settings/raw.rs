@@ -44,6 +44,7 @@ pub(super) struct RawCoordinator {
     pub(super) listen: Option<String>,
     pub(super) state: Option<String>,
     pub(super) store: Option<String>,
+    pub(super) movies_max: Option<u32>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -116,6 +117,7 @@ impl RawSettings {
             })?);
             Ok(())
         };
+        number(&mut self.coordinator.movies_max, "CLEANPLATE_COORDINATOR_MOVIES_MAX")?;
         number(&mut self.scheduler.attempts_max, "CLEANPLATE_SCHEDULER_ATTEMPTS_MAX")?;
         number(&mut self.worker.slots, "CLEANPLATE_WORKER_SLOTS")
     }

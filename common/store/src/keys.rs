@@ -60,6 +60,27 @@ pub fn manifest(job: &JobId, cell: CellIndex, lease: LeaseId) -> String {
     format!("jobs/{job}/parts/{:06}.{lease}.manifest", cell.0)
 }
 
+/// The prefix of all that stitches of `job` keep of their uploads, with its closing slash.
+#[must_use]
+pub fn stitch(job: &JobId) -> String {
+    format!("jobs/{job}/stitch/")
+}
+
+/// How the key of an upload that was begun ends.
+pub(crate) const STITCH_UPLOAD: &str = ".upload";
+
+/// The upload that the stitch under `lease` began.
+#[must_use]
+pub fn stitch_upload(job: &JobId, lease: LeaseId) -> String {
+    format!("jobs/{job}/stitch/{lease}{STITCH_UPLOAD}")
+}
+
+/// A piece of the movie that the stitch under `lease` has sent.
+#[must_use]
+pub fn stitch_piece(job: &JobId, lease: LeaseId, index: u64) -> String {
+    format!("jobs/{job}/stitch/{lease}.{index:05}.piece")
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -77,6 +98,9 @@ mod tests {
             finding(&id, lease),
             evidence(&id, 0, lease),
             evidence(&id, u32::MAX, lease),
+            stitch_upload(&id, lease),
+            stitch_piece(&id, lease, 0),
+            stitch_piece(&id, lease, 9_999),
         ];
         keys.extend(cells.map(|cell| part(&id, cell, lease)));
         keys.extend(cells.map(|cell| manifest(&id, cell, lease)));

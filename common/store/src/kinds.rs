@@ -17,3 +17,6 @@ pub const BRIEF: &str = "brief";
 
 /// A `PartManifest`.
 pub const MANIFEST: &str = "manifest";
+
+/// What a bucket has acknowledged of a movie.
+pub const UPLOAD: &str = "upload";

@@ -18,10 +18,12 @@ mod blocks;
 mod movie_file;
 mod movie_parts;
 mod remote;
+mod upload_log;
 
 pub use error::{Side, StoreError};
 pub use location::Location;
 pub use objects::{ObjectError, decode_object, encode_object};
 pub use reading::{LocalFile, SourceMeta, SourceReader};
 pub use store::{Listed, Store};
+pub use upload_log::UploadLog;
 pub use writing::{MovieUpload, PartUpload};

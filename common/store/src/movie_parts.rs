@@ -1,8 +1,8 @@
 //! The movie in a bucket: a multipart upload whose first pieces are sent last.
 //!
 //! S3 takes pieces in any order, so the head waits in memory where it can be patched, and the rest
-//! streams. A movie that fits in the head and one piece is a single put. Refuses a head that grows
-//! after the first byte.
+//! streams. A movie that fits in the head and one piece is a single put. With an [`UploadLog`], pieces
+//! that a predecessor has sent are not sent again. Refuses a head that grows after the first byte.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use cleanplate_types::access::HEAD_BYTES;
+use cleanplate_types::digest::Sha;
 use object_store::multipart::PartId;
 use object_store::path::Path;
 use object_store::{MultipartId, ObjectStoreExt as _, PutPayload};
@@ -17,7 +18,8 @@ use tokio::task::JoinSet;
 
 use crate::error::{Side, StoreError};
 use crate::remote::Bucket;
-use crate::writing::{give_up, settle};
+use crate::upload_log::{Known, UploadLog};
+use crate::writing::give_up;
 
 /// Pieces under way at once: with the head and the piece being filled 32 MiB, and at most 200 MiB
 /// for a movie of more than 140 GB.
@@ -55,8 +57,13 @@ pub(crate) struct MovieParts {
     upload: Option<MultipartId>,
     /// The index of the next piece; the head has the first ones.
     next: usize,
-    pieces: JoinSet<object_store::Result<(usize, PartId)>>,
+    pieces: JoinSet<Result<(usize, PartId), StoreError>>,
     done: BTreeMap<usize, PartId>,
+    log: Option<UploadLog>,
+    /// What a predecessor has sent.
+    known: Known,
+    /// Bytes that were not sent again.
+    kept: u64,
 }
 
 impl MovieParts {
@@ -72,7 +79,38 @@ impl MovieParts {
             next: 1,
             pieces: JoinSet::new(),
             done: BTreeMap::new(),
+            log: None,
+            known: Known::default(),
+            kept: 0,
         }
+    }
+
+    /// Keeps a log, and takes up what it finds there.
+    pub(crate) async fn resume(&mut self, log: UploadLog) -> Result<(), StoreError> {
+        let mut known = log.find(&self.what).await?;
+        if let Some(upload) = known.upload.take() {
+            // A bucket that has forgotten the upload says so here, not after hours: a byte in the place
+            // of the head's first piece, which is sent last and over it.
+            let probe = PutPayload::from_static(b"?");
+            match self.bucket.put_part(&self.path, &upload, 0, probe).await {
+                Ok(_replaced) => {
+                    log.begun(&upload, &self.what).await?;
+                    self.upload = Some(upload);
+                }
+                Err(error) => {
+                    let what = &self.what;
+                    tracing::warn!(what, %error, "an upload cannot be taken up again");
+                    known = Known::default();
+                }
+            }
+        }
+        (self.log, self.known) = (Some(log), known);
+        Ok(())
+    }
+
+    /// Bytes that a predecessor had sent and that were not sent again.
+    pub(crate) const fn kept(&self) -> u64 {
+        self.kept
     }
 
     /// Makes the head at least `bytes` long; nothing is written yet.
@@ -86,7 +124,11 @@ impl MovieParts {
     pub(crate) async fn begin(&mut self) -> Result<(), StoreError> {
         if self.upload.is_none() {
             let upload = self.bucket.create_multipart(&self.path).await;
-            self.upload = Some(upload.map_err(|error| self.failed(&error))?);
+            let upload = upload.map_err(|error| self.failed(&error))?;
+            if let Some(log) = &self.log {
+                log.begun(&upload, &self.what).await?;
+            }
+            self.upload = Some(upload);
         }
         Ok(())
     }
@@ -124,21 +166,35 @@ impl MovieParts {
 
     fn spawn(&mut self, index: usize, piece: Bytes) {
         let Some(upload) = self.upload.clone() else { return };
-        let (bucket, path) = (Arc::clone(&self.bucket), self.path.clone());
+        let bytes = piece.len() as u64;
+        let log = self.log.clone().map(|log| (log, Sha::of(&piece)));
+        if let Some((_, sha)) = &log
+            && let Some(id) = self.known.piece(index, bytes, *sha)
+        {
+            self.kept += bytes;
+            self.done.insert(index, id);
+            return;
+        }
+        let (bucket, path, what) = (Arc::clone(&self.bucket), self.path.clone(), self.what.clone());
         self.pieces.spawn(async move {
             let payload = PutPayload::from_bytes(piece);
-            let id = bucket.put_part(&path, &upload, index, payload).await?;
+            let id = bucket.put_part(&path, &upload, index, payload).await;
+            let id = id.map_err(|error| StoreError::of_object(Side::Output, &what, &error))?;
+            if let Some((log, sha)) = log {
+                log.acknowledged(&upload, index, (bytes, sha), &id).await?;
+            }
             Ok((index, id))
         });
     }
 
     async fn settle(&mut self, left: usize) -> Result<(), StoreError> {
-        let done = &mut self.done;
-        let settled = settle(&mut self.pieces, left, |(index, id)| {
-            done.insert(index, id);
-        })
-        .await;
-        settled.map_err(|error| self.failed(&error))
+        while self.pieces.len() > left {
+            let Some(piece) = self.pieces.join_next().await else { break };
+            let piece = piece.map_err(|error| self.failed(&error.into()))?;
+            let (index, id) = piece?;
+            self.done.insert(index, id);
+        }
+        Ok(())
     }
 
     pub(crate) async fn finish(mut self) -> Result<(), StoreError> {
@@ -162,12 +218,21 @@ impl MovieParts {
         let completed = self.bucket.complete_multipart(&self.path, &upload, ids).await;
         completed.map_err(|error| self.failed(&error))?;
         self.upload = None;
-        Ok(())
+        self.forget().await
+    }
+
+    async fn forget(&self) -> Result<(), StoreError> {
+        match &self.log {
+            Some(log) => log.forget().await,
+            None => Ok(()),
+        }
     }
 
     pub(crate) async fn abort(mut self) -> Result<(), StoreError> {
         self.pieces.shutdown().await;
         let Some(upload) = self.upload.take() else { return Ok(()) };
+        // Its record first: what nobody finds, nobody takes up.
+        self.forget().await?;
         let aborted = self.bucket.abort_multipart(&self.path, &upload).await;
         aborted.map_err(|error| self.failed(&error))
     }
@@ -182,8 +247,14 @@ impl Drop for MovieParts {
         let Some(upload) = self.upload.take() else { return };
         let mut pieces = std::mem::take(&mut self.pieces);
         let (bucket, path) = (Arc::clone(&self.bucket), self.path.clone());
-        give_up(std::mem::take(&mut self.what), async move {
+        let (what, log) = (std::mem::take(&mut self.what), self.log.take());
+        give_up(what.clone(), async move {
             pieces.shutdown().await;
+            if let Some(log) = log
+                && let Err(error) = log.forget().await
+            {
+                tracing::warn!(what, %error, "the record of an upload that was given up stays");
+            }
             bucket.abort_multipart(&path, &upload).await
         });
     }

@@ -2,8 +2,10 @@
 //!
 //! A [`PartUpload`] is written from front to back and hashed on the way. A [`MovieUpload`] may be
 //! patched in its head ([`HEAD_BYTES`], or what it was told to keep), where muxers write what they
-//! learn last, and is not hashed. Neither needs rename or append of its store. A process that is killed in the middle of
-//! a multipart upload leaves pieces that no listing shows; a bucket's lifecycle rule removes them.
+//! learn last, and is not hashed. Neither needs rename or append of its store. A process that is
+//! killed in the middle of a multipart upload leaves pieces that no listing shows: a successor that
+//! has its [`UploadLog`] takes them up, and those of a job that nobody goes on with are removed by a
+//! bucket's lifecycle rule.
 
 use std::fmt;
 use std::sync::Arc;
@@ -22,6 +24,7 @@ use crate::location::Location;
 use crate::movie_file::MovieFile;
 use crate::movie_parts::MovieParts;
 use crate::remote::{Patience, checked_path, open_bucket};
+use crate::upload_log::UploadLog;
 
 /// Size of a piece of a part's upload in bytes: above S3's least of 5 MiB, and above nearly every
 /// part, which so becomes one request.
@@ -129,7 +132,7 @@ impl PartUpload {
         if !rest.is_empty() {
             self.send(rest).await?;
         }
-        settle(&mut self.pieces, 0, |()| ()).await?;
+        settle(&mut self.pieces, 0).await?;
         if let Some(upload) = &mut self.upload {
             upload.complete().await?;
         }
@@ -140,7 +143,7 @@ impl PartUpload {
         if self.upload.is_none() {
             self.upload = Some(self.objects.put_multipart(&self.path).await?);
         }
-        settle(&mut self.pieces, PIECES_IN_FLIGHT_MAX - 1, |()| ()).await?;
+        settle(&mut self.pieces, PIECES_IN_FLIGHT_MAX - 1).await?;
         if let Some(upload) = &mut self.upload {
             self.pieces.spawn(upload.put_part(PutPayload::from_bytes(piece)));
         }
@@ -190,7 +193,7 @@ pub struct MovieUpload {
 #[derive(Debug)]
 enum Place {
     File(MovieFile),
-    Parts(MovieParts),
+    Parts(Box<MovieParts>),
 }
 
 impl MovieUpload {
@@ -209,7 +212,7 @@ impl MovieUpload {
                     reason: error.to_string(),
                 })?;
                 let bucket = open_bucket(bucket, Patience::Work)?;
-                Place::Parts(MovieParts::new(bucket, path, what.clone()))
+                Place::Parts(Box::new(MovieParts::new(bucket, path, what.clone())))
             }
         };
         Ok(Self { what, end: 0, head: HEAD_BYTES, place })
@@ -218,7 +221,7 @@ impl MovieUpload {
     #[cfg(test)]
     pub(crate) fn in_bucket(bucket: Arc<dyn crate::remote::Bucket>, key: &str) -> Self {
         let path = Path::from(key);
-        let place = Place::Parts(MovieParts::new(bucket, path, key.to_owned()));
+        let place = Place::Parts(Box::new(MovieParts::new(bucket, path, key.to_owned())));
         Self { what: key.to_owned(), end: 0, head: HEAD_BYTES, place }
     }
 
@@ -239,6 +242,37 @@ impl MovieUpload {
     #[must_use]
     pub const fn bytes(&self) -> u64 {
         self.end
+    }
+
+    /// As [`MovieUpload::start`], and keeps a log of what a bucket acknowledges: what another process
+    /// that was killed had sent of the same bytes is not sent again. On a disk nothing outlives the
+    /// process, and nothing is kept.
+    ///
+    /// # Errors
+    /// As [`MovieUpload::start`], and what kept the log from being read.
+    pub async fn start_with(location: &Location, log: UploadLog) -> Result<Self, StoreError> {
+        let mut movie = Self::start(location).await?;
+        if let Place::Parts(parts) = &mut movie.place {
+            parts.resume(log).await?;
+        }
+        Ok(movie)
+    }
+
+    /// Bytes that had been sent before by another process, and were not sent again.
+    #[must_use]
+    pub const fn kept(&self) -> u64 {
+        match &self.place {
+            Place::File(_) => 0,
+            Place::Parts(parts) => parts.kept(),
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) async fn resume(&mut self, log: UploadLog) -> Result<(), StoreError> {
+        match &mut self.place {
+            Place::File(_) => Ok(()),
+            Place::Parts(parts) => parts.resume(log).await,
+        }
     }
 
     /// Keeps the first `bytes` open for patches until the end, before anything is written; in a
@@ -308,15 +342,14 @@ impl MovieUpload {
     }
 }
 
-/// Waits until at most `left` of `pieces` are under way, and hands on what they gave.
-pub(crate) async fn settle<T: 'static>(
-    pieces: &mut JoinSet<object_store::Result<T>>,
+/// Waits until at most `left` of `pieces` are under way.
+async fn settle(
+    pieces: &mut JoinSet<object_store::Result<()>>,
     left: usize,
-    mut done: impl FnMut(T),
 ) -> object_store::Result<()> {
     while pieces.len() > left {
         match pieces.join_next().await {
-            Some(piece) => done(piece??),
+            Some(piece) => piece??,
             None => break,
         }
     }

@@ -9,7 +9,7 @@ use cleanplate_core::effect::StitchOrder;
 use cleanplate_core::input::Input;
 use cleanplate_core::outcome::{CopyReason, Published};
 use cleanplate_store::{
-    Location, MovieUpload, SourceReader, Store, StoreError, decode_object, kinds,
+    Location, MovieUpload, SourceReader, Store, StoreError, UploadLog, decode_object, kinds,
 };
 use cleanplate_types::brief::JobBrief;
 use cleanplate_types::failure::{Failure, FailureKind, Stage};
@@ -17,7 +17,7 @@ use cleanplate_types::frames::FrameRange;
 use cleanplate_types::ids::{CellIndex, JobId, LeaseId};
 use cleanplate_types::part::PartSummary;
 use cleanplate_types::trail::{TrailEntry, TrailEvent};
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc};
 
 use crate::dispatch::{Order, Orders};
 use crate::finish::host::{Fault, Queue, StitchHost};
@@ -42,6 +42,8 @@ pub(super) struct Task {
     pub(super) orders: Orders,
     pub(super) program: ChildProgram,
     pub(super) limits: Limits,
+    pub(super) turns: Arc<Semaphore>,
+    pub(super) process: String,
     pub(super) fence: Fence,
 }
 
@@ -76,12 +78,13 @@ impl Task {
 
     /// Nothing where the work was ended.
     async fn finish(&self, work: Work, began: Instant) -> Option<Result<Published, Fault>> {
-        let prepared = tokio::select! {
+        let (_turn, prepared) = tokio::select! {
             biased;
             () = self.fence.closed() => return None,
-            prepared = self.prepare(work) => match prepared {
-                Ok(prepared) => prepared,
-                Err(fault) => return Some(Err(fault)),
+            prepared = async { (self.turn(began).await, self.prepare(work).await) } => match prepared {
+                (Some(turn), Ok(prepared)) => (turn, prepared),
+                (Some(_turn), Err(fault)) => return Some(Err(fault)),
+                (None, _) => return None,
             },
         };
         let what = match &prepared.request {
@@ -100,10 +103,14 @@ impl Task {
             Some(Ok((bytes, notes))) => {
                 let words = (notes.join("; "), Some(bytes));
                 self.trail(began, Stage::Stitch, TrailEvent::Finished, words).await;
+                let kept = movie.kept();
                 if let Err(fault) = self.publish(movie, bytes).await? {
                     return Some(Err(fault));
                 }
-                let words = (prepared.output.shown(), Some(bytes));
+                let mut words = (prepared.output.shown(), Some(bytes));
+                if kept > 0 {
+                    words.0 += &format!(", {kept} bytes were there from before a restart");
+                }
                 self.trail(began, Stage::Publish, TrailEvent::Finished, words).await;
                 Some(Ok(Published { bytes, notes }))
             }
@@ -118,6 +125,16 @@ impl Task {
                 None
             }
         }
+    }
+
+    /// Waits for the turn to write a movie, and says so; nothing where the coordinator has ended.
+    async fn turn(&self, began: Instant) -> Option<OwnedSemaphorePermit> {
+        if let Ok(turn) = Arc::clone(&self.turns).try_acquire_owned() {
+            return Some(turn);
+        }
+        let words = "waits for its turn: as many movies are being written as `coordinator.movies_max` allows";
+        self.trail(began, Stage::Stitch, TrailEvent::Started, (words.to_owned(), None)).await;
+        Arc::clone(&self.turns).acquire_owned().await.ok()
     }
 
     async fn give_up(&self, movie: MovieUpload) {
@@ -167,7 +184,9 @@ impl Task {
                 (Request::Copy { source_name, output_name, why }, None)
             }
         };
-        let movie = MovieUpload::start(&output).await.map_err(failed)?;
+        let (store, job) = (self.store.clone(), self.job.clone());
+        let log = UploadLog::new(store, job, self.lease, self.process.clone());
+        let movie = MovieUpload::start_with(&output, log).await.map_err(failed)?;
         let movie = Arc::new(Mutex::new(Some(movie)));
         let host = Arc::new(StitchHost::new(reader, objects, queue, Arc::clone(&movie)));
         Ok(Prepared { request, host, movie, output, cells })

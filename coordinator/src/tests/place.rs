@@ -100,6 +100,7 @@ impl Place {
             encoder_default: EncoderChoice::Auto,
             program: std::env::current_exe().unwrap(),
             engine_silent: PATIENCE,
+            movies_max: 2,
         };
         Running::of(Coordinator::start_with(options, self.program()).await.unwrap()).await
     }

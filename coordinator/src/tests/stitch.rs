@@ -75,7 +75,7 @@ async fn prepare(place: &Place) -> Prepared {
 fn finisher(place: &Place) -> (Finisher, mpsc::Receiver<Order>) {
     let (sender, orders) = mpsc::channel(64);
     let orders_of = Orders::new(sender);
-    (Finisher::new(place.store.clone(), orders_of, place.program(), PATIENCE), orders)
+    (Finisher::new(place.store.clone(), orders_of, place.program(), (PATIENCE, 2)), orders)
 }
 
 /// Hands `lease` every part.
@@ -175,4 +175,44 @@ async fn a_copy_is_a_movie_with_the_remark_why_nothing_was_removed() {
     assert_eq!(movie.get(4..8), Some(&b"ftyp"[..]));
     let least = head.bytes * 9 / 10;
     assert!(published.bytes > least, "{} of {} bytes", published.bytes, head.bytes);
+}
+
+/// The first line of a stitch's trail; nothing is published before.
+async fn first_line(orders: &mut mpsc::Receiver<Order>, stitch: LeaseId) -> String {
+    loop {
+        let order = tokio::time::timeout(PATIENCE, orders.recv()).await.unwrap().unwrap();
+        assert!(!matches!(order, Order::Tell { .. }), "nothing is written yet: {order:?}");
+        if let Order::Trail { lease, entries, .. } = order
+            && lease == stitch
+        {
+            return entries[0].detail.clone();
+        }
+    }
+}
+
+#[tokio::test]
+async fn beyond_the_limit_a_movie_waits_for_its_turn_and_its_trail_says_so() {
+    let place = Place::new();
+    let prepared = prepare(&place).await;
+    let (sender, mut orders) = mpsc::channel(64);
+    let one = (PATIENCE, 1);
+    let mut finisher =
+        Finisher::new(place.store.clone(), Orders::new(sender), place.program(), one);
+    let other = JobId::parse("k").unwrap();
+    finisher.stitch(prepared.job.clone(), LeaseId(8), prepared.order.clone());
+    // The first has its turn before the second is there.
+    let begun = first_line(&mut orders, LeaseId(8)).await;
+    assert!(begun.starts_with("3 cells"), "{begun}");
+    finisher.stitch(other.clone(), LeaseId(9), prepared.order.clone());
+    for part in &prepared.parts {
+        finisher.part(&other, LeaseId(9), part.cell, part.clone());
+    }
+    let waits = first_line(&mut orders, LeaseId(9)).await;
+    assert!(waits.contains("waits for its turn"), "{waits}");
+    feed(&finisher, &prepared, LeaseId(8));
+    for expected in [LeaseId(8), LeaseId(9)] {
+        let input = told(&mut orders).await.unwrap();
+        assert!(matches!(input, Input::Published { lease, .. } if lease == expected), "{input:?}");
+    }
+    finisher.stop().await;
 }

@@ -1,7 +1,9 @@
+use cleanplate_types::ids::{JobId, LeaseId};
 use object_store::memory::InMemory;
 
 use super::*;
 use crate::reading::SourceReader;
+use crate::store::Store;
 
 const MIB: usize = 1 << 20;
 
@@ -126,4 +128,106 @@ async fn what_is_no_file_is_not_replaced() {
         let error = MovieUpload::start(&Location::File(path)).await.unwrap_err();
         assert!(error.to_string().contains(found), "{error}");
     }
+}
+
+/// The log of a stitch in `process`.
+fn log(store: &Store, lease: u64, process: &str) -> UploadLog {
+    let job = JobId::parse("j").unwrap();
+    UploadLog::new(store.clone(), job, LeaseId(lease), process.to_owned())
+}
+
+/// A movie of 50 MiB that is written as far as `end` by a process that is killed then.
+fn killed(bucket: &Arc<InMemory>, store: &Store, (movie, end): (&[u8], usize), lease: u64) {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let upload = runtime.block_on(async {
+        let mut upload = MovieUpload::in_bucket(Arc::clone(bucket) as _, "movie.mp4");
+        upload.resume(log(store, lease, &format!("process {lease}"))).await.unwrap();
+        write(&mut upload, &movie[..end]).await;
+        upload
+    });
+    // Outside a runtime nothing is given up, as by a process that is no more.
+    drop(runtime);
+    drop(upload);
+}
+
+async fn write(upload: &mut MovieUpload, movie: &[u8]) {
+    for (index, piece) in movie.chunks(MIB + 1).enumerate() {
+        let offset = (index * (MIB + 1)) as u64;
+        upload.write_at(offset, Bytes::copy_from_slice(piece)).await.unwrap();
+    }
+}
+
+/// Goes on under `lease`, and returns what was not sent again.
+async fn goes_on(bucket: &Arc<InMemory>, store: &Store, movie: &[u8], lease: u64) -> u64 {
+    let mut upload = MovieUpload::in_bucket(Arc::clone(bucket) as _, "movie.mp4");
+    upload.resume(log(store, lease, "the last process")).await.unwrap();
+    write(&mut upload, movie).await;
+    let kept = upload.kept();
+    upload.finish().await.unwrap();
+    kept
+}
+
+#[test]
+fn after_a_kill_what_was_acknowledged_is_not_sent_again() {
+    let (bucket, store) = (bucket(), Store::in_memory());
+    let movie: Vec<u8> = (0..251).cycle().take(50 * MIB + 5).collect();
+    killed(&bucket, &store, (&movie, 30 * MIB), 3);
+    // The second gets further, and is killed as well.
+    killed(&bucket, &store, (&movie, 40 * MIB), 4);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        // Of 40 MiB the head was still in memory, and two pieces may have been under way.
+        let kept = goes_on(&bucket, &store, &movie, 5).await;
+        assert!((16 * MIB as u64..=32 * MIB as u64).contains(&kept), "{kept}");
+        assert!(read(&bucket, "movie.mp4").await.unwrap() == movie);
+        assert!(store.list("jobs/j/stitch/").await.unwrap().is_empty(), "the records are gone");
+    });
+}
+
+#[test]
+fn a_piece_that_is_another_now_is_sent_again() {
+    let (bucket, store) = (bucket(), Store::in_memory());
+    let mut movie: Vec<u8> = (0..251).cycle().take(50 * MIB).collect();
+    killed(&bucket, &store, (&movie, 50 * MIB), 3);
+    movie[20 * MIB] ^= 1;
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        let kept = goes_on(&bucket, &store, &movie, 4).await;
+        assert!((8 * MIB as u64..=24 * MIB as u64).contains(&kept), "{kept}");
+        assert!(read(&bucket, "movie.mp4").await.unwrap() == movie);
+    });
+}
+
+#[test]
+fn an_upload_that_the_bucket_has_forgotten_is_begun_anew() {
+    let store = Store::in_memory();
+    let movie: Vec<u8> = (0..251).cycle().take(50 * MIB).collect();
+    killed(&bucket(), &store, (&movie, 50 * MIB), 3);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        let other = bucket();
+        assert_eq!(goes_on(&other, &store, &movie, 4).await, 0);
+        assert!(read(&other, "movie.mp4").await.unwrap() == movie);
+    });
+}
+
+#[tokio::test]
+async fn an_upload_that_its_own_process_gives_up_is_not_taken_up() {
+    let (bucket, store) = (bucket(), Store::in_memory());
+    let movie: Vec<u8> = (0..251).cycle().take(50 * MIB).collect();
+    let mut first = MovieUpload::in_bucket(Arc::clone(&bucket) as _, "movie.mp4");
+    first.resume(log(&store, 3, "the last process")).await.unwrap();
+    write(&mut first, &movie).await;
+    let mut second = MovieUpload::in_bucket(Arc::clone(&bucket) as _, "movie.mp4");
+    second.resume(log(&store, 4, "the last process")).await.unwrap();
+    write(&mut second, &movie[..30 * MIB]).await;
+    first.abort().await.unwrap();
+    let left = store.list("jobs/j/stitch/").await.unwrap();
+    assert!(left.iter().all(|one| one.key.starts_with("jobs/j/stitch/4")), "{left:?}");
+    assert!(!left.is_empty());
+    let more = &movie[30 * MIB..];
+    second.write_at(30 * MIB as u64, Bytes::copy_from_slice(more)).await.unwrap();
+    assert_eq!(second.kept(), 0);
+    second.finish().await.unwrap();
+    assert!(read(&bucket, "movie.mp4").await.unwrap() == movie);
 }
