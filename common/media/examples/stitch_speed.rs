@@ -279,8 +279,27 @@ fn encode(job: &Job) -> (PartManifest, Vec<u8>) {
     }
     encoder.finish(&mut take).unwrap();
     let part = ObjectRef { key: String::new(), bytes: bytes.len() as u64, sha: Sha::of(&bytes) };
-    let (cell, lease, spec) = (CellIndex(0), LeaseId(1), spec.fingerprint());
-    (PartManifest { cell, lease, spec, extradata, packets, part }, bytes)
+    (manifest(spec, extradata, packets, part), bytes)
+}
+
+fn manifest(
+    spec: &EncodeSpec,
+    extradata: Vec<u8>,
+    packets: Vec<PacketRow>,
+    part: ObjectRef,
+) -> PartManifest {
+    PartManifest {
+        cell: CellIndex(0),
+        lease: LeaseId(1),
+        spec: spec.fingerprint(),
+        timebase: spec.timebase,
+        coded: None,
+        extradata,
+        packets,
+        part,
+        decoded: Vec::new(),
+        before: None,
+    }
 }
 
 /// The first part again and again, each time at its own place.
@@ -318,14 +337,9 @@ fn join(shape: Shape, folder: &Path, output: &str) {
         PacketRow { pts, bytes, key: word() == "true" }
     };
     let bytes = std::fs::read(folder.join("0.part")).unwrap();
-    let first = PartManifest {
-        cell: CellIndex(0),
-        lease: LeaseId(1),
-        spec: job.brief.spec.fingerprint(),
-        extradata: std::fs::read(folder.join("extradata")).unwrap(),
-        packets: rows.lines().map(row).collect(),
-        part: ObjectRef { key: String::new(), bytes: bytes.len() as u64, sha: Sha::of(&bytes) },
-    };
+    let part = ObjectRef { key: String::new(), bytes: bytes.len() as u64, sha: Sha::of(&bytes) };
+    let extradata = std::fs::read(folder.join("extradata")).unwrap();
+    let first = manifest(&job.brief.spec, extradata, rows.lines().map(row).collect(), part);
     let mut parts = Same { folder: folder.to_owned(), shape, next: 0, first };
     let sink = ToDisk::create(Path::new(output));
     let stitched = stitch(order(&job, &source, output), &mut parts, sink, &mut |_| ()).unwrap();
