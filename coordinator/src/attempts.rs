@@ -77,7 +77,8 @@ impl Fate {
             | FailureKind::Cancelled
             | FailureKind::Internal
             | FailureKind::SeamMismatch
-            | FailureKind::AuditMismatch => Self::Failed(failure),
+            | FailureKind::AuditMismatch
+            | FailureKind::OutputWrong => Self::Failed(failure),
         }
     }
 }

@@ -19,6 +19,7 @@ use std::time::Duration;
 use cleanplate_child::{ChildProgram, Limits};
 use cleanplate_core::effect::StitchOrder;
 use cleanplate_core::outcome::CopyReason;
+use cleanplate_media::fault::VARIABLE as FAULTS;
 use cleanplate_store::Store;
 use cleanplate_types::ids::{CellIndex, JobId, LeaseId};
 use cleanplate_types::part::PartSummary;
@@ -44,7 +45,10 @@ impl StitchProgram {
     /// `PROGRAM engine stitch`.
     pub(crate) fn of(executable: PathBuf) -> Self {
         let arguments = ["engine", "stitch"].map(str::to_owned).to_vec();
-        Self(ChildProgram { executable, arguments, environment: Vec::new() })
+        // The fault switches, which children obey in debug builds.
+        let faults = cfg!(debug_assertions).then(|| std::env::var(FAULTS).ok()).flatten();
+        let environment = faults.map(|faults| (FAULTS.to_owned(), faults)).into_iter().collect();
+        Self(ChildProgram { executable, arguments, environment })
     }
 
     /// Another program that plays the stitch.

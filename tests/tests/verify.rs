@@ -242,6 +242,35 @@ fn a_run_changes_nothing_outside_its_region_and_what_it_changes_on_purpose_is_no
 }
 
 #[test]
+fn a_movie_that_is_muxed_wrongly_is_refused_by_its_frame_and_never_published() {
+    let folder = tempfile::tempdir().unwrap();
+    let moving = clips::moving("320x180", "25");
+    for name in ["boxes.mp4", "boxes.mov", "matroska.mkv", "stream.ts"] {
+        let source = folder.path().join(name);
+        let input = ["-f", "lavfi", "-i", &moving, "-f", "lavfi", "-i", "sine"];
+        let codecs = ["-t", "2", "-c:v", "libx264", "-preset", "ultrafast", "-c:a", "aac"];
+        ffmpeg(&[&input[..], &codecs, &["-pix_fmt", "yuv420p", text(&source)]].concat());
+        let output = folder.path().join(format!("out-{name}"));
+        let run = ["run", text(&source), "-o", text(&output), "--region", "8,8,32,16", "-vv"];
+        let spoilt = binary::command(run).env("CLEANPLATE_FAULTS", "spoil@30").output().unwrap();
+        let said = String::from_utf8_lossy(&spoilt.stderr);
+        assert_eq!(spoilt.status.code(), Some(1), "{name}: {said}");
+        let last = said.lines().last().unwrap();
+        assert!(last.contains("stitch: the movie does not read back"), "{name}: {last}");
+        assert!(
+            last.contains("frames 3") && last.contains("packet 30 of the video"),
+            "{name}: {last}"
+        );
+        assert!(!output.exists(), "{name}");
+        // The parts are there: without the fault the same command ends well, and says what it read back.
+        let ended = binary::run(run);
+        let said = String::from_utf8_lossy(&ended.stderr);
+        assert!(ended.status.success() && output.exists(), "{name}: {said}");
+        assert!(said.contains("read back before publishing: 50 pictures"), "{name}: {said}");
+    }
+}
+
+#[test]
 fn quality_is_what_ffmpeg_measures() {
     let folder = tempfile::tempdir().unwrap();
     let cases = [

@@ -218,6 +218,14 @@ pub enum MediaError {
         /// libav's words.
         words: Words,
     },
+    /// A movie that does not read back as it was written.
+    #[error("the movie does not read back as it was written: {detail}; nothing is published")]
+    MovieWrong {
+        /// Which stream and packet, and what is wrong with it.
+        detail: String,
+        /// Index of the frame that is not shown when it should be, where it is one.
+        frame: Option<u64>,
+    },
     /// libav could not get memory.
     #[error("out of memory while {doing}")]
     OutOfMemory {
@@ -265,6 +273,7 @@ impl MediaError {
             Self::Encode { .. } | Self::Unproved { .. } => FailureKind::EncoderFailed,
             Self::PartRefused { .. } => FailureKind::PartRefused,
             Self::ContainerCannotHold { .. } => FailureKind::BadRequest,
+            Self::MovieWrong { .. } => FailureKind::OutputWrong,
             Self::Decode { .. }
             | Self::Mux { .. }
             | Self::OutsideTable { .. }
@@ -276,7 +285,7 @@ impl MediaError {
     #[must_use]
     pub fn failure(&self, stage: Stage) -> Failure {
         let failure = Failure::new(self.kind(), stage, self.to_string());
-        let frame = if let Self::Damaged { frame, .. } = self {
+        let frame = if let Self::Damaged { frame, .. } | Self::MovieWrong { frame, .. } = self {
             *frame
         } else if let Self::TableMismatch { index, .. } = self {
             Some(*index)

@@ -19,6 +19,8 @@ pub struct Faults {
     pub nvenc_at: Option<FaultAt>,
     /// `crash@N` or `crash@N:FILE`: the engine aborts when it decodes frame N of the job.
     pub crash_at: Option<FaultAt>,
+    /// `spoil@N`: packet N of the movie's video gets another timestamp when it is written.
+    pub spoil_at: Option<u64>,
     /// `hang@N` or `hang@N:FILE`: the engine loops without a word when it decodes frame N of the job.
     pub hang_at: Option<FaultAt>,
     /// What the decoder of a segment does wrong.
@@ -187,6 +189,7 @@ fn parse(text: &str) -> Faults {
             ("blind", None) if switch == "blind" => faults.blind = true,
             ("echo", None) if switch == "echo" => faults.echo = true,
             ("nvdec", Some(at)) if at.file.is_none() => faults.nvdec_at = Some(at.frame),
+            ("spoil", Some(at)) if at.file.is_none() => faults.spoil_at = Some(at.frame),
             ("nvenc", Some(at)) => {
                 faults.nvenc_stand_in = true;
                 faults.nvenc_at = Some(at);
@@ -231,7 +234,8 @@ mod tests {
 
     #[test]
     fn every_switch_is_understood_and_nonsense_is_left_out() {
-        let faults = parse("nvdec@1000, nvenc@7:/x/y, crash@3,hang@4:/z,nonsense,nvdec@,crash@x");
+        let faults =
+            parse("nvdec@1000, nvenc@7:/x/y, crash@3,hang@4:/z,nonsense,nvdec@,crash@x,spoil@9");
         let at = |frame, file: Option<&str>| FaultAt { frame, file: file.map(PathBuf::from) };
         assert_eq!(
             faults,
@@ -241,6 +245,7 @@ mod tests {
                 nvenc_at: Some(at(7, Some("/x/y"))),
                 crash_at: Some(at(3, None)),
                 hang_at: Some(at(4, Some("/z"))),
+                spoil_at: Some(9),
                 ..Faults::default()
             }
         );

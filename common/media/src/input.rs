@@ -17,7 +17,7 @@ use crate::error::{MediaError, Words};
 use crate::index::Indexed;
 use crate::log;
 
-pub(crate) use ffi::{SeekTo, StreamFacts, is_hidden};
+pub(crate) use ffi::{SeekTo, StreamFacts, is_hidden, kind_of, refuse_to_open};
 
 /// Bytes that libav asks for at a time: large enough that a read over a socket is worth its trip,
 /// small enough that a seek wastes little. One such buffer per open source.

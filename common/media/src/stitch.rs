@@ -30,6 +30,7 @@ use crate::container::{self, Container};
 use crate::error::MediaError;
 use crate::input::Input;
 use crate::log;
+use crate::verify::Checked;
 use clock::Clock;
 use index::Frames;
 use join::OpenPart;
@@ -75,6 +76,8 @@ pub struct Stitched {
     pub bytes: u64,
     /// What is different from the source beside the video, in words.
     pub notes: Vec<String>,
+    /// What was read back of it.
+    pub checked: Checked,
 }
 
 /// Why there is no movie.
@@ -243,15 +246,18 @@ impl<'a> Writing<'a> {
                 detail: format!("its clock of {timebase} seconds is too fine"),
             })
         };
+        let clock = (signed(timebase.num())?, signed(timebase.den())?);
+        let movie = Movie::begin(plan, sink)?;
+        movie.must_show(&job.table.pts, clock);
         Ok(Self {
             table: job.table,
             clock: Clock::new(job.table, job.brief.spec.reorder_frames),
-            movie: Movie::begin(plan, sink)?,
+            movie,
             rest: Rest::default(),
             written: 0,
             ahead: 0,
             turn: None,
-            timebase: (signed(timebase.num())?, signed(timebase.den())?),
+            timebase: clock,
         })
     }
 
@@ -287,10 +293,11 @@ impl<'a> Writing<'a> {
 
     fn finish(mut self, input: &mut Input) -> Result<Stitched, MediaError> {
         self.rest.copy_until(input, &mut self.movie, None)?;
-        let Finished { bytes, notes, index, written } = self.movie.finish()?;
+        let Finished { bytes, notes, index, written, checked } = self.movie.finish()?;
         let index_bytes = index.map(|index| index.len());
-        tracing::debug!(bytes, index_bytes, ?written, "the movie is complete");
-        Ok(Stitched { bytes, notes })
+        let check_us = checked.spent_micros;
+        tracing::debug!(bytes, index_bytes, check_us, ?written, "the movie is complete");
+        Ok(Stitched { bytes, notes, checked })
     }
 }
 
@@ -377,6 +384,6 @@ pub fn copy_through(
     let mut rest = Rest::default();
     rest.prepare(&mut input, &movie)?;
     rest.copy_until(&mut input, &mut movie, None)?;
-    let Finished { bytes, notes, .. } = movie.finish()?;
-    Ok(Stitched { bytes, notes })
+    let Finished { bytes, notes, checked, .. } = movie.finish()?;
+    Ok(Stitched { bytes, notes, checked })
 }

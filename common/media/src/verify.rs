@@ -13,6 +13,7 @@ pub mod report;
 mod streams;
 mod tags;
 mod video;
+pub(crate) mod witness;
 
 use std::sync::Arc;
 
@@ -23,6 +24,7 @@ use crate::error::MediaError;
 use inventory::Inventory;
 use pairs::{Common, Tables};
 use report::{Aspect, Report, Status};
+pub use witness::Checked;
 
 /// A file to compare.
 #[derive(Clone)]

@@ -126,6 +126,8 @@ pub enum FailureKind {
     SeamMismatch,
     /// Another decoding of a part's frames gives other pictures.
     AuditMismatch,
+    /// The movie does not read back as it was written.
+    OutputWrong,
 }
 
 /// What to do after a failure.
@@ -143,7 +145,7 @@ pub enum Verdict {
 
 impl FailureKind {
     /// Every kind.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::BadInput,
         Self::BadRequest,
         Self::SourceUnavailable,
@@ -161,6 +163,7 @@ impl FailureKind {
         Self::Internal,
         Self::SeamMismatch,
         Self::AuditMismatch,
+        Self::OutputWrong,
     ];
 
     /// Its name in logs, on the wire and in `--json`.
@@ -184,6 +187,7 @@ impl FailureKind {
             Self::Internal => "internal",
             Self::SeamMismatch => "seam_mismatch",
             Self::AuditMismatch => "audit_mismatch",
+            Self::OutputWrong => "output_wrong",
         }
     }
 
@@ -203,7 +207,8 @@ impl FailureKind {
             | Self::OutputUnwritable
             | Self::Cancelled
             | Self::Internal
-            | Self::SeamMismatch => Verdict::FailJob,
+            | Self::SeamMismatch
+            | Self::OutputWrong => Verdict::FailJob,
             Self::TableMismatch => Verdict::Retable,
             Self::SourceUnavailable
             | Self::StoreUnavailable
@@ -235,7 +240,8 @@ impl FailureKind {
             | Self::OutputUnwritable
             | Self::Internal
             | Self::SeamMismatch
-            | Self::AuditMismatch => 1,
+            | Self::AuditMismatch
+            | Self::OutputWrong => 1,
         }
     }
 }

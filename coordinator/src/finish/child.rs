@@ -66,7 +66,7 @@ fn work(link: &Link, request: &[u8], join: Join) -> Result<Ended, StitchError> {
     let request: Request = speech::decode(request).map_err(internal)?;
     let source: Arc<dyn ReadAt> = Arc::new(link.open(speech::SOURCE).map_err(unread)?);
     let sink = Box::new(link.create(speech::MOVIE).map_err(unwritten)?);
-    let Stitched { bytes, notes } = match request {
+    let Stitched { bytes, notes, checked } = match request {
         Request::Stitch { output_name, allow_metadata_loss } => {
             let brief: JobBrief = object(link, speech::BRIEF, kinds::BRIEF).map_err(unread)?;
             let table: FrameTable = object(link, speech::TABLE, kinds::TABLE).map_err(unread)?;
@@ -86,7 +86,7 @@ fn work(link: &Link, request: &[u8], join: Join) -> Result<Ended, StitchError> {
                 .map_err(|error| StitchError { cell: None, error })?
         }
     };
-    Ok(Ended::Done { bytes, notes })
+    Ok(Ended::Done { bytes, notes, checked: checked.to_string() })
 }
 
 /// Tells the parent now and then that there is progress.

@@ -64,6 +64,8 @@ pub(super) enum Ended {
         bytes: u64,
         /// Remarks for the user.
         notes: Vec<String>,
+        /// What was read back of it, in words.
+        checked: String,
     },
     /// It cannot be written.
     Failed {

@@ -57,6 +57,14 @@ struct Prepared {
     cells: Vec<FrameRange>,
 }
 
+/// A movie that the child has written.
+struct Written {
+    bytes: u64,
+    notes: Vec<String>,
+    /// What was read back of it.
+    checked: String,
+}
+
 impl Task {
     /// Does the work and answers by an input, after the trail; one that was ended answers nothing.
     pub(super) async fn run(self, work: Work) {
@@ -100,8 +108,10 @@ impl Task {
         };
         let movie = prepared.movie.lock().await.take()?;
         match written {
-            Some(Ok((bytes, notes))) => {
-                let words = (notes.join("; "), Some(bytes));
+            Some(Ok(Written { bytes, notes, checked })) => {
+                self.log_written(bytes, &checked);
+                let said = std::iter::once(&checked).chain(&notes).cloned().collect::<Vec<_>>();
+                let words = (said.join("; "), Some(bytes));
                 self.trail(began, Stage::Stitch, TrailEvent::Finished, words).await;
                 let kept = movie.kept();
                 if let Err(fault) = self.publish(movie, bytes).await? {
@@ -135,6 +145,10 @@ impl Task {
         let words = "waits for its turn: as many movies are being written as `coordinator.movies_max` allows";
         self.trail(began, Stage::Stitch, TrailEvent::Started, (words.to_owned(), None)).await;
         Arc::clone(&self.turns).acquire_owned().await.ok()
+    }
+
+    fn log_written(&self, bytes: u64, checked: &str) {
+        tracing::info!(job = %self.job, bytes, "stitch finished: {checked}");
     }
 
     async fn give_up(&self, movie: MovieUpload) {
@@ -192,8 +206,8 @@ impl Task {
         Ok(Prepared { request, host, movie, output, cells })
     }
 
-    /// Has the child write the movie; returns its size and remarks.
-    async fn write(&self, prepared: &Prepared) -> Result<(u64, Vec<String>), Fault> {
+    /// Has the child write the movie.
+    async fn write(&self, prepared: &Prepared) -> Result<Written, Fault> {
         let request =
             speech::encode(&prepared.request).map_err(|error| internal(error.to_string()))?;
         let host = Arc::clone(&prepared.host);
@@ -205,7 +219,7 @@ impl Task {
             Err(end) => Ended::Failed { cell: None, failure: failure_of(end) },
         };
         match ended {
-            Ended::Done { bytes, notes } => Ok((bytes, notes)),
+            Ended::Done { bytes, notes, checked } => Ok(Written { bytes, notes, checked }),
             Ended::Failed { cell, failure } => {
                 let noted = prepared.host.faults().take();
                 Err(noted.unwrap_or(Fault { cell, failure }))

@@ -62,6 +62,7 @@ fn refusal(error: StoreError) -> Status {
         | FailureKind::Cancelled
         | FailureKind::Internal
         | FailureKind::SeamMismatch
-        | FailureKind::AuditMismatch => Status::failed_precondition(error.to_string()),
+        | FailureKind::AuditMismatch
+        | FailureKind::OutputWrong => Status::failed_precondition(error.to_string()),
     }
 }

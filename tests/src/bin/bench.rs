@@ -14,6 +14,9 @@ use cleanplate_tests::memory::{Used, watch};
 use cleanplate_tests::{binary, clips, reference};
 use sha2::{Digest as _, Sha256};
 
+#[path = "bench/readback.rs"]
+mod readback;
+
 /// Where the logo would be: the region that is removed in the timed runs.
 const REGION: &str = "1500,60,300,120";
 /// The same, in a picture of 640x360.
@@ -34,10 +37,13 @@ fn main() -> std::process::ExitCode {
     if wanted("fleet") {
         good &= fleet(folder.path());
     }
-    if wanted("wall") || wanted("memory") {
+    if wanted("wall") || wanted("memory") || wanted("verify") {
         let clip = minute(folder.path());
         if wanted("wall") {
             wall(folder.path(), &clip);
+        }
+        if wanted("verify") {
+            readback::share(folder.path(), &clip);
         }
         if wanted("memory") {
             memory(folder.path(), &clip);

@@ -64,7 +64,8 @@ pub(crate) enum SeekTo {
     Byte(i64),
 }
 
-unsafe extern "C" fn refuse_to_open(
+/// Answers every request of a demuxer for another file with a refusal.
+pub(crate) unsafe extern "C" fn refuse_to_open(
     _context: *mut ffi::AVFormatContext,
     _io: *mut *mut ffi::AVIOContext,
     _url: *const c_char,
@@ -264,7 +265,8 @@ pub(super) fn facts(input: &libav::format::context::Input, index: usize) -> Opti
     })
 }
 
-fn kind_of(kind: ffi::AVMediaType) -> StreamKind {
+/// Our name of a kind of stream.
+pub(crate) fn kind_of(kind: ffi::AVMediaType) -> StreamKind {
     match kind {
         ffi::AVMediaType::AVMEDIA_TYPE_VIDEO => StreamKind::Video,
         ffi::AVMediaType::AVMEDIA_TYPE_AUDIO => StreamKind::Audio,

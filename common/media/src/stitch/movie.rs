@@ -6,6 +6,8 @@
 use std::sync::Arc;
 
 use cleanplate_types::access::{PartSink, ReadAt};
+use cleanplate_types::source::StreamKind;
+use cleanplate_types::time::Pts;
 use ffmpeg_next as libav;
 use libav::format::context::StreamIo;
 
@@ -18,7 +20,10 @@ use super::stream;
 use super::tags;
 use crate::container::{self, Container, Fate, fate, refuse_or_note};
 use crate::error::{MediaError, Words};
+use crate::fault;
 use crate::input::Input;
+use crate::verify::Checked;
+use crate::verify::witness::{Mismatch, Track, Witness};
 
 /// Bytes that are collected before the sink is called: one such buffer per stitch.
 const BUFFER_BYTES: usize = 1 << 20;
@@ -69,6 +74,8 @@ pub(super) struct Movie {
     video: (usize, Clock),
     /// By stream of the movie.
     written: Vec<Written>,
+    /// Reads back what is written.
+    witness: Witness,
     /// Boxes that are added behind the movie.
     carried: Vec<Vec<u8>>,
     notes: Vec<String>,
@@ -90,12 +97,15 @@ pub(super) struct Finished {
     pub(super) index: Option<Vec<u8>>,
     /// By stream of the movie.
     pub(super) written: Vec<Written>,
+    /// What was read back.
+    pub(super) checked: Checked,
 }
 
 impl Movie {
     /// Opens the output and writes its header.
     pub(super) fn begin(plan: Plan<'_>, sink: Box<dyn PartSink>) -> Result<Self, MediaError> {
         let container = plan.container;
+        let (witness, sink) = Witness::watch(container, sink)?;
         let sink = Shared::new(sink, container.is_matroska());
         let io = StreamIo::from_write_seek_with_capacity(sink.clone(), BUFFER_BYTES);
         let io = io.map_err(|_full| MediaError::OutOfMemory { doing: "opening the output" })?;
@@ -124,10 +134,11 @@ impl Movie {
             Lane::open(plan.input, index, (place, muxer.timebase(place)), container)
         };
         let lanes: Vec<_> = places.iter().enumerate().map(lane).collect();
+        witness.begin(tracks(&plan, &places, &mut muxer, &lanes));
         let copied = |index: usize| lanes.get(index).is_some_and(Option::is_some);
         plan.input.keep(&copied);
         let written = vec![Written::default(); places.iter().flatten().count()];
-        Ok(Self { muxer, sink, lanes, video: (place, clock), written, carried, notes })
+        Ok(Self { muxer, sink, lanes, video: (place, clock), written, witness, carried, notes })
     }
 
     /// Whether any stream is copied as packets.
@@ -181,6 +192,8 @@ impl Movie {
         stamps: Stamps,
         doing: &'static str,
     ) -> Result<(), MediaError> {
+        self.witness.expect(place, packet, (stamps.pts, stamps.dts));
+        let stamps = if place == self.video.0 { self.spoilt(stamps) } else { stamps };
         if let Some(written) = self.written.get_mut(place) {
             written.packets += 1;
             written.bytes += packet.size() as u64;
@@ -189,9 +202,24 @@ impl Movie {
         self.told(result, doing)
     }
 
+    /// What a fault switch makes of the stamps of the next packet of the video.
+    fn spoilt(&self, stamps: Stamps) -> Stamps {
+        let number = self.written.get(self.video.0).map(|written| written.packets);
+        if number.is_some() && number == fault::faults().spoil_at {
+            return Stamps { pts: stamps.pts.map(|pts| pts + 1), ..stamps };
+        }
+        stamps
+    }
+
+    /// Says which frames the movie must show: those of `pts`, on `clock`, which the container holds exactly.
+    pub(super) fn must_show(&self, pts: &[Pts], clock: Clock) {
+        let on_movie = |pts: &Pts| rescale_exact(pts.0, clock, self.video.1);
+        self.witness.frames(pts.iter().filter_map(on_movie).collect());
+    }
+
     /// Writes the trailer and ends the output.
     pub(super) fn finish(self) -> Result<Finished, MediaError> {
-        let Self { muxer, sink, lanes, written, carried, mut notes, .. } = self;
+        let Self { muxer, sink, lanes, written, witness, carried, mut notes, .. } = self;
         sink.catch_index();
         let ended = muxer.finish();
         if let Some(error) = sink.taken_error() {
@@ -222,8 +250,12 @@ impl Movie {
                 notes.push(format!("{moved} packets of stream {index} came out of order; their decoding times were moved"));
             }
         }
-        let stored = sink.finish().map_err(MediaError::Write)?;
-        Ok(Finished { bytes: stored.bytes, notes, index, written })
+        let stored = sink.finish().map_err(|error| match witness.mismatch() {
+            Some(Mismatch { detail, frame }) => MediaError::MovieWrong { detail, frame },
+            None => MediaError::Write(error),
+        })?;
+        let checked = witness.checked();
+        Ok(Finished { bytes: stored.bytes, notes, index, written, checked })
     }
 
     /// The sink's own error, where there is one, or libav's.
@@ -239,6 +271,34 @@ impl Movie {
     }
 }
 
+/// The streams of the movie that carry packets, in its order.
+fn tracks(
+    plan: &Plan<'_>,
+    places: &[Option<usize>],
+    muxer: &mut Muxer,
+    lanes: &[Option<Lane>],
+) -> Vec<Track> {
+    let replaced = matches!(plan.stream, VideoStream::Replaced(_)).then_some(plan.video);
+    let mut tracks = Vec::new();
+    for (index, place) in places.iter().enumerate() {
+        let (Some(place), Some(facts)) = (*place, plan.input.facts(index)) else { continue };
+        let is_video = replaced == Some(index);
+        let has_packets = is_video || lanes.get(index).is_some_and(Option::is_some);
+        if has_packets && !facts.is_still && facts.kind != StreamKind::Attachment {
+            tracks.push(Track {
+                place,
+                clock: muxer.timebase(place),
+                is_video,
+                codec: facts.codec,
+                has_configuration: !facts.extradata.is_empty(),
+                delay: lanes.get(index).and_then(Option::as_ref).map_or(0, |lane| lane.delay),
+            });
+        }
+    }
+    tracks.sort_by_key(|track| track.place);
+    tracks
+}
+
 /// A movie before its header.
 struct Setup {
     muxer: Muxer,
@@ -252,9 +312,6 @@ impl Setup {
     fn add_streams(&mut self, plan: &Plan<'_>) -> Result<(), MediaError> {
         let mut lost = lost_beside(plan);
         for index in 0..plan.input.context().streams().len() {
-            let unsaid =
-                tags::unsaid(plan.container, &plan.input.tags(Some(index)), &plan.input.tags(None));
-            self.notes.extend(unsaid.map(|unsaid| format!("stream {index}: {unsaid}")));
             let place = if index == plan.video {
                 Some(self.add_video(plan)?)
             } else {
@@ -262,10 +319,7 @@ impl Setup {
             };
             self.places.push(place);
         }
-        // Intake has refused it, with advice, where it knew of it.
-        refuse_or_note(plan.container, lost, plan.allow_metadata_loss, &mut self.notes).map_err(
-            |lost| plan.container.cannot(format!("{lost}; --allow-metadata-loss leaves that out")),
-        )
+        refuse_or_note(plan.container, lost, plan.allow_metadata_loss, &mut self.notes)
     }
 
     fn add_video(&mut self, plan: &Plan<'_>) -> Result<usize, MediaError> {
@@ -359,11 +413,7 @@ impl Setup {
         room: Option<u64>,
     ) -> Result<Vec<(String, String)>, MediaError> {
         let source = plan.input.tags(None);
-        let mut tags = tags::of_movie(plan.container, &source, &plan.record, self.has_cover);
-        if matches!(plan.container, Container::Ts { .. }) && plan.input.container() != "mpegts" {
-            // A source that is one has a provider of its own.
-            tags.before.push(("service_provider".to_owned(), plan.record.clone()));
-        }
+        let tags = tags::of_movie(plan.container, &source, &plan.record, self.has_cover);
         for (name, value) in &tags.before {
             self.muxer.set_tag(On::Movie, name, value).map_err(mux("setting a tag"))?;
         }
