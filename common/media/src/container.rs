@@ -105,25 +105,45 @@ pub fn check(
 ) -> Result<Vec<String>, MediaError> {
     let container = chosen(description, output_name)?;
     refuse_codec(container, codec.as_str(), codec.for_people())?;
-    let mut lost = Vec::new();
-    let mut notes = Vec::new();
-    for stream in &description.streams {
-        if stream.index == description.video.stream {
-            continue;
-        }
-        match fate(container, stream.kind, &stream.codec, stream.attached_picture) {
-            Fate::Kept | Fate::Attached | Fate::Told => {}
-            Fate::Lost(_) if is_chapter_track(description, stream) => {}
-            Fate::Lost(why) => lost.push(format!("{} ({why})", named(stream))),
-        }
-    }
+    let mut notes: Vec<String> = rounded(container, description).into_iter().collect();
+    let lost = losses(container, description, codec);
+    refuse_or_note(container, lost, allow_metadata_loss, &mut notes)
+        .map_err(|words| container.cannot(format!("{words}; {}", advice(description, codec))))?;
+    Ok(notes)
+}
+
+/// What the container cannot hold of the source, in words.
+fn losses(container: Container, description: &SourceDescription, codec: VideoCodec) -> Vec<String> {
+    let others = description.streams.iter().filter(|one| one.index != description.video.stream);
+    let of_stream = |stream: &StreamDescription| match fate(
+        container,
+        stream.kind,
+        &stream.codec,
+        stream.attached_picture,
+    ) {
+        Fate::Kept | Fate::Attached | Fate::Told => None,
+        Fate::Lost(_) if is_chapter_track(description, stream) => None,
+        Fate::Lost(why) => Some(format!("{} ({why})", named(stream))),
+    };
+    let mut lost: Vec<_> = others.filter_map(of_stream).collect();
     lost.extend(lost_beside(container, description.video.rotation != 0, description.chapters));
     if is_interlaced(description.video.field_order) && !says_fields(container, codec) {
         lost.push(format!("the field order ({} has none of its own)", codec.for_people()));
     }
-    notes.extend(rounded(container, description));
-    refuse_or_note(container, lost, allow_metadata_loss, &mut notes)?;
-    Ok(notes)
+    lost
+}
+
+/// What to do where something would be lost: the container that holds all of it, where there is one.
+fn advice(description: &SourceDescription, codec: VideoCodec) -> String {
+    const LEAVE_OUT: &str = "leave that out with --allow-metadata-loss";
+    let holds_all = |container: &Container| {
+        holds_video(*container, codec.as_str()) && losses(*container, description, codec).is_empty()
+    };
+    let found = [Container::Mkv, Container::Mp4, Container::Mov].into_iter().find(holds_all);
+    found.map_or_else(
+        || format!("no container holds all of it: {LEAVE_OUT}"),
+        |container| format!("name the output .{}, or {LEAVE_OUT}", container.name()),
+    )
 }
 
 /// Checks that the container holds each timestamp of `table` exactly.
@@ -227,6 +247,9 @@ const fn says_fields(container: Container, codec: VideoCodec) -> bool {
 }
 
 /// Checks that every timestamp has a place in the container's own clock.
+///
+/// MP4 and MOV have no place before tick 0: their edit lists begin there, and players (and libav, but for
+/// sources without a key frame ahead of the edit) hide what comes before.
 pub(crate) fn times_fit(container: Container, table: &FrameTable) -> Result<(), MediaError> {
     match container {
         Container::Mkv | Container::Webm => fit(container, table, (1, 1000), "whole milliseconds"),
@@ -329,20 +352,19 @@ fn named(stream: &StreamDescription) -> String {
     format!("stream {}: {kind} in {}", stream.index, stream.codec)
 }
 
-/// Refuses what would be lost, or notes it where that is allowed.
+/// Notes what would be lost, where that is allowed.
+///
+/// # Errors
+/// The list of it, in words, where it is not.
 pub(crate) fn refuse_or_note(
     container: Container,
     lost: Vec<String>,
     allowed: bool,
     notes: &mut Vec<String>,
-) -> Result<(), MediaError> {
+) -> Result<(), String> {
     let name = container.name();
     if !lost.is_empty() && !allowed {
-        let list = lost.join(", ");
-        let other = if container == Container::Mkv { ".mp4" } else { ".mkv" };
-        return Err(container.cannot(format!(
-            "{list}; name the output {other}, or leave that out with --allow-metadata-loss"
-        )));
+        return Err(lost.join(", "));
     }
     notes.extend(
         lost.into_iter().map(|one| format!("{name} cannot hold it and it is left out: {one}")),

@@ -129,7 +129,13 @@ impl CellEncoder {
     /// Frames so far whose closed captions the codec has no place for.
     #[must_use]
     pub const fn captions_left_out(&self) -> u64 {
-        self.messages.left_out()
+        self.messages.captions_left_out()
+    }
+
+    /// Frames so far that had HDR metadata of their own, which a new encode does not carry.
+    #[must_use]
+    pub const fn dynamic_hdr_left_out(&self) -> u64 {
+        self.messages.dynamic_left_out()
     }
 
     /// Ends the cell and hands out the packets that are left.

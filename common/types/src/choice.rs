@@ -90,10 +90,8 @@ pub fn takes(encoder: EncoderName, layout: &PixelLayout) -> bool {
     let halved = layout.planes == 3 && chroma == (1, 1);
     let colour = layout.planes == 3 && matches!(chroma, (1, 1) | (1, 0) | (0, 0));
     match encoder {
-        // Its grey of 10 bits decodes as 4:2:0.
-        EncoderName::Libx264 => {
-            (grey && layout.depth == 8) || (colour && matches!(layout.depth, 8 | 10))
-        }
+        // Its grey decodes as 4:2:0.
+        EncoderName::Libx264 => colour && matches!(layout.depth, 8 | 10),
         EncoderName::Libx265 | EncoderName::LibaomAv1 => {
             (grey || colour) && matches!(layout.depth, 8 | 10 | 12)
         }

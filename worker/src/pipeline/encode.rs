@@ -81,7 +81,11 @@ pub(super) fn run(
             return Ok(());
         }
     }
-    let Done { frames, captions_left_out } = done;
+    let Done { frames, captions_left_out, dynamic_hdr_left_out } = done;
+    if dynamic_hdr_left_out > 0 {
+        let text = format!("the HDR metadata of {dynamic_hdr_left_out} single frames are left out");
+        desk.trail(Stage::Encode, TrailEvent::Fallback, text, Some(dynamic_hdr_left_out));
+    }
     if captions_left_out > 0 {
         let codec = spec.encoder.name.codec().for_people();
         let text = format!(
@@ -100,6 +104,8 @@ struct Done {
     frames: u64,
     /// Frames whose closed captions the codec has no place for.
     captions_left_out: u64,
+    /// Frames whose own HDR metadata are left out.
+    dynamic_hdr_left_out: u64,
 }
 
 /// A cell and who encodes it.
@@ -140,6 +146,7 @@ fn encode_cell(
         segment.desk.progress(done.frames);
     }
     done.captions_left_out += encoder.captions_left_out();
+    done.dynamic_hdr_left_out += encoder.dynamic_hdr_left_out();
     encoder.finish(&mut |packet| outlet.take(&packet)).map_err(|error| of_cell(&error, cell))?;
     Ok(outlet.flush().is_ok() && outlet.bundles.send(Bundle::End { decoded, before }).is_ok())
 }

@@ -20,7 +20,7 @@ pub enum PlanError {
     },
     /// No encoder that the product knows can take these samples.
     #[error(
-        "no encoder takes {layout}: libx264 takes 8 and 10 bits, the others 8, 10 and 12, in 4:2:0, 4:2:2, 4:4:4 or (not libvpx-vp9) grey"
+        "no encoder takes {layout}: libx264 takes 8 and 10 bits, the others 8, 10 and 12, in 4:2:0, 4:2:2, 4:4:4 or (libx265 and libaom-av1) grey"
     )]
     NoEncoder {
         /// libav's name of the pixel format.

@@ -15,6 +15,10 @@ const REGISTERED_USER_DATA: u8 = 4;
 const MASTERING_DISPLAY: u8 = 137;
 const CONTENT_LIGHT_LEVEL: u8 = 144;
 
+/// HDR metadata of single frames.
+const DYNAMIC_HDR: [OfFrame; 3] =
+    [OfFrame::DYNAMIC_HDR_PLUS, OfFrame::DOVI_METADATA, OfFrame::DYNAMIC_HDR_VIVID];
+
 /// The United States, ATSC.
 const ATSC: [u8; 3] = [0xb5, 0x00, 0x31];
 
@@ -31,15 +35,17 @@ pub(super) struct Messages {
     of_keys: Vec<u8>,
     /// The NAL unit of each frame of the cell, until its packet comes; empty for most.
     of_frames: Vec<Vec<u8>>,
-    /// Frames whose messages the codec has no place for.
-    left_out: u64,
+    /// Frames whose captions or active format the codec has no place for.
+    captions_left_out: u64,
+    /// Frames whose own HDR metadata no new encode carries.
+    dynamic_left_out: u64,
 }
 
 impl Messages {
     pub(super) fn new(spec: &EncodeSpec) -> Self {
         let codec = spec.encoder.name.codec();
         let of_keys = unit(codec, &hdr(spec));
-        Self { codec, of_keys, of_frames: Vec::new(), left_out: 0 }
+        Self { codec, of_keys, of_frames: Vec::new(), captions_left_out: 0, dynamic_left_out: 0 }
     }
 
     /// Takes the messages of the next frame off it, so that no encoder writes them a second time.
@@ -52,13 +58,21 @@ impl Messages {
         let mut messages: Vec<_> =
             captions.chunks(CAPTIONS_MAX * CAPTION_BYTES).filter_map(captions_message).collect();
         messages.extend(format.map(format_message));
-        self.left_out += u64::from(!messages.is_empty() && !self.codec.has_messages());
+        let has_place = messages.is_empty() || self.codec.has_messages();
+        self.captions_left_out += u64::from(!has_place);
+        let is_dynamic = DYNAMIC_HDR.iter().any(|kind| frame.side_data(*kind).is_some());
+        self.dynamic_left_out += u64::from(is_dynamic);
         self.of_frames.push(unit(self.codec, &messages));
     }
 
     /// Frames so far whose captions or active format the codec has no place for.
-    pub(super) const fn left_out(&self) -> u64 {
-        self.left_out
+    pub(super) const fn captions_left_out(&self) -> u64 {
+        self.captions_left_out
+    }
+
+    /// Frames so far whose own HDR metadata are left out.
+    pub(super) const fn dynamic_left_out(&self) -> u64 {
+        self.dynamic_left_out
     }
 
     /// The packet of frame `number` of the cell with its messages; nothing where it has none.

@@ -164,9 +164,16 @@ pub(super) fn movie_clock(plan: &Plan<'_>) -> u32 {
         if start == i64::MIN || start <= 0 || den <= 0 {
             continue;
         }
-        // The start in seconds is `start * num / den`: its reduced denominator must divide the clock.
-        let over = start.unsigned_abs().saturating_mul(num.unsigned_abs());
-        let under = den.unsigned_abs() / gcd(over, den.unsigned_abs());
+        let rate = ffi::timing(plan.input.context(), index).map_or(0, |timing| timing.sample_rate);
+        // The start in seconds is `over / all`: its reduced denominator must divide the clock. Sound is
+        // counted in samples in the movie.
+        let (over, all) = if rate > 0 {
+            let clock = (base.numerator(), base.denominator());
+            (ffi::rescale(start, clock, (1, rate)).unsigned_abs(), u64::from(rate.unsigned_abs()))
+        } else {
+            (start.unsigned_abs().saturating_mul(num.unsigned_abs()), den.unsigned_abs())
+        };
+        let under = all / gcd(over, all);
         let common = ticks / gcd(ticks, under) * under;
         if u32::try_from(common).is_ok_and(|common| i32::try_from(common).is_ok()) {
             ticks = common;

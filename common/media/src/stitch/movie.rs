@@ -312,6 +312,9 @@ impl Setup {
     fn add_streams(&mut self, plan: &Plan<'_>) -> Result<(), MediaError> {
         let mut lost = lost_beside(plan);
         for index in 0..plan.input.context().streams().len() {
+            let unsaid =
+                tags::unsaid(plan.container, &plan.input.tags(Some(index)), &plan.input.tags(None));
+            self.notes.extend(unsaid.map(|unsaid| format!("stream {index}: {unsaid}")));
             let place = if index == plan.video {
                 Some(self.add_video(plan)?)
             } else {
@@ -319,7 +322,10 @@ impl Setup {
             };
             self.places.push(place);
         }
-        refuse_or_note(plan.container, lost, plan.allow_metadata_loss, &mut self.notes)
+        // Intake has refused it, with advice, where it knew of it.
+        refuse_or_note(plan.container, lost, plan.allow_metadata_loss, &mut self.notes).map_err(
+            |lost| plan.container.cannot(format!("{lost}; --allow-metadata-loss leaves that out")),
+        )
     }
 
     fn add_video(&mut self, plan: &Plan<'_>) -> Result<usize, MediaError> {
@@ -413,7 +419,11 @@ impl Setup {
         room: Option<u64>,
     ) -> Result<Vec<(String, String)>, MediaError> {
         let source = plan.input.tags(None);
-        let tags = tags::of_movie(plan.container, &source, &plan.record, self.has_cover);
+        let mut tags = tags::of_movie(plan.container, &source, &plan.record, self.has_cover);
+        if matches!(plan.container, Container::Ts { .. }) && plan.input.container() != "mpegts" {
+            // A source that is one has a provider of its own.
+            tags.before.push(("service_provider".to_owned(), plan.record.clone()));
+        }
         for (name, value) in &tags.before {
             self.muxer.set_tag(On::Movie, name, value).map_err(mux("setting a tag"))?;
         }

@@ -143,6 +143,30 @@ fn by_name(
     false
 }
 
+/// What the container does not say again of a stream's tags, in words.
+///
+/// Matroska has one creation time for all, a transport stream has languages alone.
+pub(super) fn unsaid(
+    container: Container,
+    stream: &[(String, String)],
+    movie: &[(String, String)],
+) -> Option<String> {
+    let of = |tags: &[(String, String)], wanted: &str| {
+        tags.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.clone())
+    };
+    match container {
+        Container::Mp4 | Container::Mov => None,
+        Container::Mkv | Container::Webm => {
+            let time = of(stream, "creation_time")?;
+            (of(movie, "creation_time").as_ref() != Some(&time))
+                .then(|| format!("its creation time {time} has no place in {}", container.name()))
+        }
+        Container::Ts { .. } => {
+            of(stream, "title").map(|title| format!("its title `{title}` has no place in ts"))
+        }
+    }
+}
+
 /// Whether a tag of the video stream is still true after it was encoded anew.
 pub(super) fn outlives_encoding(name: &str) -> bool {
     let name = name.to_lowercase();
@@ -183,6 +207,18 @@ mod tests {
         assert!(!tags.by_name);
         assert_eq!(tags.before[0].0, "title");
         assert_eq!(tags.notes.len(), 1);
+    }
+
+    #[test]
+    fn tags_of_a_stream_without_a_place_are_told() {
+        let stream = pairs(&[("creation_time", "2020-01-02"), ("title", "Son")]);
+        let told = |container, movie: &str| {
+            unsaid(container, &stream, &pairs(&[("creation_time", movie)])).unwrap_or_default()
+        };
+        assert!(told(Container::Mkv, "2021-01-02").contains("2020-01-02"));
+        assert_eq!(told(Container::Mkv, "2020-01-02"), "", "the movie says it");
+        assert_eq!(told(Container::Mp4, "2021-01-02"), "");
+        assert!(told(Container::Ts { timed: false }, "2020-01-02").contains("`Son`"));
     }
 
     #[test]

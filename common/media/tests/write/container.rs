@@ -62,3 +62,29 @@ fn a_codec_that_the_container_has_no_place_for_is_refused() {
         assert_eq!(refusal(&description, name, codec, false), None, "{name}");
     }
 }
+
+#[test]
+fn advice_never_leads_to_another_refusal() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("f.ttf"), "not really a font ".repeat(100)).unwrap();
+    let recipe = "-f lavfi -i testsrc2=s=160x96:r=25:d=1 -attach {}/f.ttf \
+        -metadata:s:t mimetype=application/x-truetype-font -c:v libx264 -preset ultrafast";
+    let clip = make(folder.path(), "a.mkv", recipe);
+    let mut description = plan(&clip, 24, |_| {}).brief.description;
+    let refusal = |description: &_, name: &str| {
+        let checked = check(description, name, VideoCodec::H264, false);
+        checked.err().map(|error| error.to_string()).unwrap_or_default()
+    };
+    assert!(refusal(&description, "x.mp4").contains("name the output .mkv, or leave that out"));
+    description.video.rotation = 90;
+    for name in ["x.mp4", "x.mkv", "x.mov", "x.ts"] {
+        let words = refusal(&description, name);
+        assert!(words.contains("no container holds all of it: leave that out with"), "{words}");
+        assert!(words.contains("--allow-metadata-loss"), "{words}");
+        let named = if name == "x.mkv" { "the rotation" } else { "attachment" };
+        assert!(words.contains(named), "{words}");
+        assert!(check(&description, name, VideoCodec::H264, true).is_ok(), "{name}");
+    }
+    description.streams.truncate(1);
+    assert!(refusal(&description, "x.mkv").contains("name the output .mp4"));
+}

@@ -1,6 +1,10 @@
 //! The raw side of streams: parameters, side data, tags, from one context to another.
 //!
 //! Owns nothing: streams belong to their contexts, which the callers hold.
+//!
+//! Side data of streams is read by `side_data_of` and written by `put_side_data` alone. Here it belongs to the
+//! stream (`AVStream.side_data`, which FFmpeg 6.1 deprecates and FFmpeg 8 no longer has); with 6.1 and newer
+//! the same list is `codecpar->coded_side_data`, and these two are what changes.
 #![expect(unsafe_code, reason = "libav's streams are C")]
 
 use std::ffi::{CString, c_int};
@@ -26,16 +30,9 @@ pub(in crate::stitch) fn source_stream(input: &Input, index: usize) -> Option<&f
 pub(in crate::stitch) fn is_turned(input: &Input, index: usize) -> bool {
     const UPRIGHT: [i32; 9] = [1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30];
     let Some(stream) = source_stream(input, index) else { return false };
-    let mut size = 0;
-    // SAFETY: the stream lives; null where there is no such side data.
-    let matrix = unsafe {
-        ffi::av_stream_get_side_data(
-            stream,
-            ffi::AVPacketSideDataType::AV_PKT_DATA_DISPLAYMATRIX,
-            &raw mut size,
-        )
-    };
-    let matrix = bytes(matrix, c_int::try_from(size).unwrap_or(0));
+    let wanted = ffi::AVPacketSideDataType::AV_PKT_DATA_DISPLAYMATRIX;
+    let found = side_data_of(stream).find(|(kind, _)| *kind == wanted);
+    let matrix = found.map_or(&[][..], |(_, matrix)| matrix);
     !matrix.is_empty() && matrix != UPRIGHT.map(i32::to_ne_bytes).concat()
 }
 
@@ -78,18 +75,23 @@ pub(in crate::stitch) fn copy_side_data(
     from: &ffi::AVStream,
     wanted: impl Fn(ffi::AVPacketSideDataType) -> bool,
 ) -> Result<(), libav::Error> {
-    for place in 0..usize::try_from(from.nb_side_data).unwrap_or(0) {
-        // SAFETY: the place is inside the list.
-        let one = unsafe { from.side_data.add(place) };
-        // SAFETY: the list belongs to the source's stream.
-        let one = unsafe { &*one };
-        if !wanted(one.type_) {
-            continue;
-        }
-        let content = bytes(one.data, c_int::try_from(one.size).unwrap_or(0));
-        put_side_data(to, one.type_, content)?;
+    for (kind, content) in side_data_of(from).filter(|(kind, _)| wanted(*kind)) {
+        put_side_data(to, kind, content)?;
     }
     Ok(())
+}
+
+/// The side data of a stream: kind and content.
+fn side_data_of(
+    stream: &ffi::AVStream,
+) -> impl Iterator<Item = (ffi::AVPacketSideDataType, &[u8])> {
+    (0..usize::try_from(stream.nb_side_data).unwrap_or(0)).map(|place| {
+        // SAFETY: the place is inside the list.
+        let one = unsafe { stream.side_data.add(place) };
+        // SAFETY: the list belongs to the stream.
+        let one = unsafe { &*one };
+        (one.type_, bytes(one.data, c_int::try_from(one.size).unwrap_or(0)))
+    })
 }
 
 fn put_side_data(
