@@ -98,6 +98,7 @@ pub(crate) fn attempts(records: &[Record]) -> Vec<Attempt> {
 struct Log {
     attempts: Vec<Attempt>,
     windows: Vec<FrameRange>,
+    cells: Vec<FrameRange>,
     frames: Option<FrameRange>,
     stitches: u32,
 }
@@ -119,10 +120,15 @@ impl Log {
                 self.frames = Some(FrameRange::new(0, intake.frames));
                 self.end(*lease, Fate::Done);
             }
-            Event::WindowDone { lease, .. } | Event::Reduced { lease, .. } => {
+            Event::WindowDone { lease, .. }
+            | Event::Reduced { lease, .. }
+            | Event::AuditDone { lease, .. } => {
                 self.end(*lease, Fate::Done);
             }
-            Event::Surveyed(survey) => self.windows.clone_from(&survey.windows),
+            Event::Surveyed(survey) => {
+                self.windows.clone_from(&survey.windows);
+                self.cells = survey.cells.iter().map(|cell| cell.frames).collect();
+            }
             Event::Retabled { failure } | Event::EncoderLost { failure } => {
                 self.end_all(Some(failure), &Fate::Revoked);
             }
@@ -136,6 +142,8 @@ impl Log {
             | Event::Briefed { .. }
             | Event::CellCommitted { .. }
             | Event::PartDiscarded { .. }
+            | Event::SeamBroken { .. }
+            | Event::AuditsDrawn { .. }
             | Event::Retried
             | Event::Forgotten => {}
         }
@@ -147,6 +155,7 @@ impl Log {
             Piece::Window(index) => ("analyse", self.windows.get(index as usize).copied()),
             Piece::Reduce => ("reduce", self.frames),
             Piece::Segment(segment) => ("segment", Some(segment.frames)),
+            Piece::Audit(cell) => ("audit", self.cells.get(cell.0 as usize).copied()),
         };
         let worker = Some(worker.clone());
         self.attempts.push(Attempt { lease, work, worker, frames, attempt, fate: Fate::Running });

@@ -84,6 +84,9 @@ impl Book {
             | Event::Retabled { .. }
             | Event::EncoderLost { .. }
             | Event::StitchFailed { .. }
+            | Event::SeamBroken { .. }
+            | Event::AuditsDrawn { .. }
+            | Event::AuditDone { .. }
             | Event::Retried => {}
         }
     }

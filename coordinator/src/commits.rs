@@ -55,7 +55,10 @@ impl Commits {
                 let held: Vec<LeaseId> = of_job.map(|(lease, _)| *lease).collect();
                 held.into_iter().flat_map(|lease| self.end(lease, record.at, None)).collect()
             }
-            Event::Leased { piece: Piece::Intake | Piece::Window(_) | Piece::Reduce, .. }
+            Event::Leased {
+                piece: Piece::Intake | Piece::Window(_) | Piece::Reduce | Piece::Audit(_),
+                ..
+            }
             | Event::Submitted { .. }
             | Event::IntakeDone { .. }
             | Event::Surveyed(_)
@@ -69,6 +72,9 @@ impl Commits {
             | Event::StitchStarted { .. }
             | Event::StitchFailed { .. }
             | Event::Retried
+            | Event::SeamBroken { .. }
+            | Event::AuditsDrawn { .. }
+            | Event::AuditDone { .. }
             | Event::Forgotten => Vec::new(),
         }
     }

@@ -29,6 +29,7 @@ pub(crate) fn tell(record: &Record) {
                 info!(%job, %lease, %worker, window, attempt, "window granted");
             }
             Piece::Reduce => info!(%job, %lease, %worker, attempt, "reduce granted"),
+            Piece::Audit(cell) => info!(%job, %lease, %worker, %cell, attempt, "audit granted"),
         },
         Event::LeaseEnded { lease, end } => lease_ended(job, *lease, end),
         Event::IntakeDone { lease, intake } => {
@@ -70,6 +71,11 @@ pub(crate) fn tell(record: &Record) {
         Event::Ended(outcome) => ended(job, outcome),
         Event::Retried => info!(%job, "job is tried again"),
         Event::Forgotten => info!(%job, "job forgotten"),
+        Event::SeamBroken { cell, failure } => {
+            warn!(%job, %cell, %failure, "neighbours decoded one frame differently");
+        }
+        Event::AuditsDrawn { cells, .. } => info!(%job, cells = cells.len(), "audits drawn"),
+        Event::AuditDone { lease, cell } => info!(%job, %lease, %cell, "part found right"),
     }
 }
 

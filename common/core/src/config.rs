@@ -31,6 +31,8 @@ pub struct SchedulerConfig {
     pub rest_ms: u64,
     /// How much work a segment should be for the worker that takes it.
     pub segment_ms: u64,
+    /// Cells of each job that another worker decodes again, where the job does not say how many.
+    pub audit_cells: u32,
 }
 
 impl Default for SchedulerConfig {
@@ -47,6 +49,7 @@ impl Default for SchedulerConfig {
             set_aside_ms: 60_000,
             rest_ms: 2_000,
             segment_ms: 30_000,
+            audit_cells: 1,
         }
     }
 }
@@ -83,6 +86,7 @@ impl SchedulerConfig {
             restore_grace_ms: 0,
             set_aside_ms: 1_000,
             rest_ms: 200,
+            audit_cells: 0,
             ..self
         }
     }

@@ -204,6 +204,17 @@ pub enum Work {
         /// How early decoding begins.
         pre_roll: PreRoll,
     },
+    /// Decode the frames of a part again, in software, and compare them with its manifest.
+    Audit {
+        /// The `JobBrief` object.
+        brief: ObjectRef,
+        /// The cell.
+        cell: CellIndex,
+        /// The `PartManifest` object.
+        manifest: ObjectRef,
+        /// What to do where the source is damaged.
+        on_damage: OnDamage,
+    },
 }
 
 /// How early the decoding of a segment begins, beyond what a worker's own rules ask for.

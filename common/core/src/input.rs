@@ -218,4 +218,6 @@ pub struct Survey {
     pub windows: Vec<cleanplate_types::frames::FrameRange>,
     /// Remarks for the user, such as a cell length that was raised.
     pub notes: Vec<String>,
+    /// How the job may be cut.
+    pub cutting: crate::planning::cutting::Cutting,
 }

@@ -2,7 +2,9 @@
 //! records, live and at restore alike, so that a restart cannot think differently.
 
 pub(crate) mod apply;
+pub(crate) mod audits;
 pub(crate) mod blame;
+pub(crate) mod border;
 pub(crate) mod frontier;
 pub(crate) mod job;
 pub(crate) mod tries;

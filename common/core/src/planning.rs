@@ -1,6 +1,8 @@
 //! Planning: from a source's description and frame table to cells, windows, plan and encode spec.
 
+pub mod audit;
 pub mod cells;
+pub mod cutting;
 pub mod encoder;
 pub mod given;
 pub mod settle;

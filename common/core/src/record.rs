@@ -130,6 +130,28 @@ pub enum Event {
     Retried,
     /// It is no longer listed.
     Forgotten,
+    /// Two neighbours decoded the frame at their border differently: the part after it is void, or
+    /// both, or the job ends.
+    SeamBroken {
+        /// The cell after the border.
+        cell: CellIndex,
+        /// Who decoded what.
+        failure: Box<Failure>,
+    },
+    /// These cells are audited.
+    AuditsDrawn {
+        /// Which, in order.
+        cells: Vec<CellIndex>,
+        /// What it buys, in words.
+        note: String,
+    },
+    /// An audit found a part right; ends its lease.
+    AuditDone {
+        /// The lease.
+        lease: LeaseId,
+        /// The cell.
+        cell: CellIndex,
+    },
 }
 
 /// A piece of work, as leased.
@@ -143,6 +165,8 @@ pub enum Piece {
     Reduce,
     /// Clean and encode these cells.
     Segment(Segment),
+    /// Decode the part of this cell again.
+    Audit(CellIndex),
 }
 
 /// How a lease ended where it brought no result that ended it.

@@ -32,7 +32,7 @@ pub(crate) fn request() -> JobRequest {
         allow_unchanged: false,
         allow_metadata_loss: false,
         restart_on_encoder_loss: false,
-        audit: None,
+        audit: Some(0),
     }
 }
 

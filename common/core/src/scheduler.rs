@@ -8,6 +8,7 @@ mod advance;
 mod attend;
 mod fleet;
 mod granting;
+mod judging;
 mod meter;
 mod objects;
 mod reports;

@@ -51,6 +51,12 @@ pub(crate) fn grant_to_wire(lease: LeaseId, grant: Grant) -> pb::Grant {
             decode_from: pre_roll.from,
             earlier: pre_roll.doublings,
         }),
+        Work::Audit { brief, cell, manifest, on_damage } => Wire::Audit(pb::Audit {
+            brief: Some(brief.into()),
+            cell: cell.0,
+            manifest: Some(manifest.into()),
+            on_damage: damage_name(on_damage).to_owned(),
+        }),
     };
     pb::Grant { lease: lease.0, job: job.as_str().to_owned(), attempt, renew_ms, work: Some(work) }
 }

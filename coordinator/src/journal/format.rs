@@ -45,6 +45,9 @@ pub(super) const fn kind(event: &Event) -> &'static str {
         Event::Ended(_) => "ended",
         Event::Retried => "retried",
         Event::Forgotten => "forgotten",
+        Event::SeamBroken { .. } => "seam_broken",
+        Event::AuditsDrawn { .. } => "audits_drawn",
+        Event::AuditDone { .. } => "audit_done",
     }
 }
 

@@ -6,6 +6,8 @@ use cleanplate_types::failure::{Failure, FailureKind, Verdict};
 use cleanplate_types::ids::{CellIndex, JobId, LeaseId};
 
 use crate::input::Survey;
+use crate::ledger::audits::Audit;
+use crate::ledger::border::BREAKS_MAX;
 use crate::ledger::job::{Encoding, Job, Part, Phase, place};
 use crate::ledger::tries::Blamed;
 use crate::ledger::{Lease, Ledger, Limits};
@@ -52,6 +54,7 @@ impl Ledger {
             | Event::EncoderChosen(_)
             | Event::Briefed { .. }
             | Event::StitchFailed { .. }
+            | Event::AuditsDrawn { .. }
             | Event::Retried => self.apply_to_job(record),
             Event::CellCommitted { lease, summary } => {
                 let worker = self.leases.get(lease).map(|lease| lease.worker.clone());
@@ -59,6 +62,16 @@ impl Ledger {
                     job.committed(Part { summary: (**summary).clone(), worker });
                 }
             }
+            Event::AuditDone { lease, cell } => {
+                if let Some(encoding) = self.jobs.get_mut(id).and_then(Job::encoding_mut) {
+                    encoding.settle_audit(*cell);
+                }
+                self.drop_lease(*lease);
+                if let Some(job) = self.jobs.get_mut(id) {
+                    job.tries.remove(&Blamed::Audit(*cell));
+                }
+            }
+            Event::SeamBroken { cell, failure } => self.seam_broken(id, *cell, failure),
             Event::PartDiscarded { cell, failure } => {
                 let (leased, limits) = (self.lease_of(id, *cell).is_some(), self.limits);
                 if let Some(job) = self.jobs.get_mut(id) {
@@ -73,7 +86,7 @@ impl Ledger {
         let mut leases = self.jobs.get(job)?.leases.iter();
         let covers = |lease: &Lease| match lease.piece {
             Piece::Segment(segment) => segment.holds(cell),
-            Piece::Intake | Piece::Window(_) | Piece::Reduce => false,
+            Piece::Intake | Piece::Window(_) | Piece::Reduce | Piece::Audit(_) => false,
         };
         leases.find(|id| self.leases.get(id).is_some_and(covers)).copied()
     }
@@ -99,8 +112,8 @@ impl Ledger {
             Event::CopySettled(why) => job.phase = Phase::Copy { why: why.clone() },
             Event::EncoderChosen(spec) => job.phase = Phase::Brief { spec: spec.clone() },
             Event::Briefed { brief } => {
-                if let Phase::Brief { spec } = &job.phase {
-                    let encoding = Encoding::new((**spec).clone(), brief.clone(), job.cells());
+                if let (Phase::Brief { spec }, Some(survey)) = (&job.phase, &job.survey) {
+                    let encoding = Encoding::new((**spec).clone(), brief.clone(), survey);
                     job.phase = Phase::Encode(Box::new(encoding));
                 }
             }
@@ -122,13 +135,41 @@ impl Ledger {
                 job.ended = Some(record.at);
             }
             Event::Retried => job.retried(),
+            Event::AuditsDrawn { cells, note } => {
+                job.note(note.clone());
+                if let Some(encoding) = job.encoding_mut() {
+                    encoding.audits = cells.iter().map(|cell| (*cell, Audit::Open)).collect();
+                }
+            }
             Event::Submitted { .. }
             | Event::Leased { .. }
             | Event::LeaseEnded { .. }
             | Event::CellCommitted { .. }
             | Event::PartDiscarded { .. }
+            | Event::SeamBroken { .. }
+            | Event::AuditDone { .. }
             | Event::StitchStarted { .. }
             | Event::Forgotten => {}
+        }
+    }
+
+    /// The border before `cell` does not hold: the cells that this makes void are free again.
+    fn seam_broken(&mut self, id: &JobId, cell: CellIndex, failure: &Failure) {
+        let Some(job) = self.jobs.get_mut(id) else { return };
+        job.remember(failure);
+        let Some(encoding) = job.encoding_mut() else { return };
+        let void = encoding.borders.broke(cell);
+        if encoding.borders.breaks(cell) >= BREAKS_MAX {
+            job.doomed = Some(Box::new(failure.clone()));
+        }
+        for cell in void {
+            let leased = self.lease_of(id, cell).is_some();
+            let Some(job) = self.jobs.get_mut(id) else { return };
+            if let Some(part) = job.void(cell, leased) {
+                let tries = job.tries.entry(Blamed::Cell(cell)).or_default();
+                tries.breaks += 1;
+                tries.workers.insert(part.worker);
+            }
         }
     }
 
@@ -226,8 +267,16 @@ impl Job {
                     }
                 }
             }
+            (Piece::Audit(cell), Phase::Encode(encoding)) => encoding.hold_audit(cell),
             // Intake and reduction are free while the job has no lease.
-            (Piece::Intake | Piece::Reduce | Piece::Window(_) | Piece::Segment(_), _) => {}
+            (
+                Piece::Intake
+                | Piece::Reduce
+                | Piece::Window(_)
+                | Piece::Segment(_)
+                | Piece::Audit(_),
+                _,
+            ) => {}
         }
     }
 
@@ -246,7 +295,15 @@ impl Job {
                     }
                 }
             }
-            (Piece::Intake | Piece::Reduce | Piece::Window(_) | Piece::Segment(_), _) => {}
+            (Piece::Audit(cell), Phase::Encode(encoding)) => encoding.release_audit(cell),
+            (
+                Piece::Intake
+                | Piece::Reduce
+                | Piece::Window(_)
+                | Piece::Segment(_)
+                | Piece::Audit(_),
+                _,
+            ) => {}
         }
     }
 
@@ -266,33 +323,44 @@ impl Job {
             encoding.frames_committed += part.summary.frames;
             encoding.extradata.get_or_insert(part.summary.extradata);
             *place = Some(Box::new(part));
+            encoding.settle();
         }
     }
 
     /// The part of `cell` is void. Where the cell is `leased`, the lease's end gives it back.
     fn discarded(&mut self, cell: CellIndex, leased: bool, failure: &Failure, limits: Limits) {
         self.remember(failure);
-        let Phase::Encode(encoding) = &mut self.phase else {
+        let Some(part) = self.void(cell, leased) else {
             return;
         };
-        let Some(part) = encoding.parts.get_mut(place(cell)).and_then(Option::take) else {
-            return;
-        };
-        let Part { summary, worker } = *part;
+        let tries = self.tries.entry(Blamed::Cell(cell)).or_default();
+        tries.discards += 1;
+        tries.workers.insert(part.worker);
+        if failure.kind == FailureKind::AuditMismatch {
+            // One of both is wrong: a third is asked before either is asked again.
+            tries.workers.extend(failure.worker.clone());
+        }
+        if tries.is_hopeless(limits) {
+            self.doomed = Some(Box::new(failure.clone()));
+        }
+    }
+
+    /// Takes the part of `cell` away; returns it.
+    fn void(&mut self, cell: CellIndex, leased: bool) -> Option<Part> {
+        let encoding = self.encoding_mut()?;
+        let part = encoding.parts.get_mut(place(cell)).and_then(Option::take)?;
+        let frames = part.summary.frames;
         encoding.cells_committed -= 1;
-        encoding.frames_committed -= summary.frames;
+        encoding.frames_committed -= frames;
         if encoding.cells_committed == 0 {
             encoding.extradata = None;
         }
         if !leased && encoding.frontier.give(cell) {
-            encoding.frames_free += summary.frames;
+            encoding.frames_free += frames;
         }
-        let tries = self.tries.entry(Blamed::Cell(cell)).or_default();
-        tries.discards += 1;
-        tries.workers.insert(worker);
-        if tries.is_hopeless(limits) {
-            self.doomed = Some(Box::new(failure.clone()));
-        }
+        encoding.borders.unsettle(cell);
+        encoding.reopen_audit(cell);
+        Some(*part)
     }
 
     fn retried(&mut self) {
@@ -317,6 +385,9 @@ impl Job {
             self.start_anew();
         }
         self.tries.clear();
+        if let Some(encoding) = self.encoding_mut() {
+            encoding.borders.forgive();
+        }
         self.stitch_failures = 0;
         self.doomed = None;
         self.retable = None;

@@ -39,6 +39,7 @@ impl Job {
         self.remember(failure);
         match failure.kind.verdict() {
             Verdict::FailJob => self.doomed = Some(Box::new(failure.clone())),
+            Verdict::Retable if self.is_first_mismatch(piece, worker, failure) => {}
             Verdict::Retable if self.decode_all.is_some() => {
                 self.doomed = Some(Box::new(failure.clone()));
             }
@@ -51,6 +52,18 @@ impl Job {
         }
     }
 
+    /// Whether `failure` is the first to say that a cell's frames are not those of the table. The
+    /// decoder of one worker may be what is wrong: another one is asked first.
+    fn is_first_mismatch(&mut self, piece: Piece, worker: &WorkerId, failure: &Failure) -> bool {
+        let Some(blamed @ Blamed::Cell(_)) = self.to_blame(piece, failure) else {
+            return false;
+        };
+        let tries = self.tries.entry(blamed).or_default();
+        tries.mismatches += 1;
+        tries.workers.insert(worker.clone());
+        tries.mismatches == 1
+    }
+
     /// Which piece of work a failure is about: of a segment, the first cell that is not done and
     /// that the failure names, else the first that is not done (cells are made in order).
     pub(crate) fn to_blame(&self, piece: Piece, failure: &Failure) -> Option<Blamed> {
@@ -59,6 +72,9 @@ impl Job {
             Piece::Window(index) => Some(Blamed::Window(index)),
             Piece::Reduce => Some(Blamed::Reduce),
             Piece::Segment(segment) => self.cell_to_blame(segment, failure).map(Blamed::Cell),
+            // What an audit finds is held against the part.
+            Piece::Audit(_) if failure.kind == FailureKind::AuditMismatch => None,
+            Piece::Audit(cell) => Some(Blamed::Audit(cell)),
         }
     }
 

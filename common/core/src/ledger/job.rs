@@ -14,6 +14,8 @@ use cleanplate_types::request::JobRequest;
 use cleanplate_types::time::Tick;
 
 use crate::input::{IntakeResult, Survey};
+use crate::ledger::audits::Audit;
+use crate::ledger::border::Borders;
 use crate::ledger::frontier::Frontier;
 use crate::ledger::tries::{Blamed, Tries};
 use crate::outcome::{CopyReason, JobOutcome};
@@ -90,6 +92,9 @@ pub(crate) struct Encoding {
     pub(crate) frames_committed: u64,
     /// The extradata of the first accepted part.
     pub(crate) extradata: Option<Sha>,
+    pub(crate) borders: Borders,
+    /// The cells that are audited.
+    pub(crate) audits: BTreeMap<CellIndex, Audit>,
 }
 
 /// An accepted part.
@@ -135,7 +140,9 @@ impl Job {
         match &self.phase {
             Phase::Intake | Phase::Reduce { .. } => self.leases.is_empty(),
             Phase::Analyse { free, .. } => !free.is_empty(),
-            Phase::Encode(encoding) => !encoding.frontier.is_empty(),
+            Phase::Encode(encoding) => {
+                !encoding.frontier.is_empty() || encoding.audits_free().next().is_some()
+            }
             Phase::Survey
             | Phase::Finding { .. }
             | Phase::Encoder
@@ -157,6 +164,10 @@ impl Job {
             | Phase::Brief { .. }
             | Phase::Copy { .. } => None,
         }
+    }
+
+    pub(crate) fn encoding_mut(&mut self) -> Option<&mut Encoding> {
+        if let Phase::Encode(encoding) = &mut self.phase { Some(encoding) } else { None }
     }
 
     /// Whether it matters to the job which encoders are attached: it waits for one, or its cells
@@ -181,7 +192,8 @@ impl Job {
 }
 
 impl Encoding {
-    pub(crate) fn new(spec: EncodeSpec, brief: ObjectRef, cells: &[Cell]) -> Self {
+    pub(crate) fn new(spec: EncodeSpec, brief: ObjectRef, survey: &Survey) -> Self {
+        let cells = &survey.cells;
         Self {
             fingerprint: spec.fingerprint(),
             spec,
@@ -192,6 +204,8 @@ impl Encoding {
             cells_committed: 0,
             frames_committed: 0,
             extradata: None,
+            borders: Borders::new(survey.cutting, cells),
+            audits: BTreeMap::new(),
         }
     }
 

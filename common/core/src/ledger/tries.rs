@@ -13,6 +13,7 @@ pub(crate) enum Blamed {
     Window(u32),
     Reduce,
     Cell(CellIndex),
+    Audit(CellIndex),
 }
 
 /// The failures of one piece of work.
@@ -24,13 +25,17 @@ pub(crate) struct Tries {
     pub(crate) lapses: u32,
     /// Times that its accepted part turned out to be unusable.
     pub(crate) discards: u32,
+    /// Times that its decoder showed other frames than the table says: one may be a decoder's fault.
+    pub(crate) mismatches: u32,
+    /// Times that its part did not fit its neighbour.
+    pub(crate) breaks: u32,
     /// Those that failed at it; at most `attempts_max + lapses_max`.
     pub(crate) workers: BTreeSet<WorkerId>,
 }
 
 impl Tries {
     pub(crate) const fn total(&self) -> u32 {
-        self.failures + self.lapses + self.discards
+        self.failures + self.lapses + self.discards + self.mismatches + self.breaks
     }
 
     /// It was done after all. What stays is that its result was unusable before: a worker that hands
@@ -41,6 +46,7 @@ impl Tries {
         }
         self.failures = 0;
         self.lapses = 0;
+        self.mismatches = 0;
     }
 
     pub(crate) const fn is_hopeless(&self, limits: Limits) -> bool {

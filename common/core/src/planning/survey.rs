@@ -9,6 +9,7 @@ use cleanplate_types::time::Timebase;
 
 use crate::input::Survey;
 use crate::planning::cells::{clamped, cut_cells};
+use crate::planning::cutting::cutting;
 use crate::planning::encoder::{PlanError, check_request};
 use crate::planning::given::{GivenError, given_plan};
 use crate::planning::windows::analyse_windows;
@@ -78,7 +79,9 @@ pub fn survey(
     let given = given_plan(request, video, table)?;
     let windows = if request.detect.is_empty() { Vec::new() } else { analyse_windows(table) };
     let cells = cut_cells(table, request.cell_frames);
-    Ok(Survey { cells, given, windows, notes: notes(request), description })
+    let (cutting, why) = cutting(request, &description, table);
+    let notes = notes(request).into_iter().chain(why).collect();
+    Ok(Survey { cells, given, windows, notes, cutting, description })
 }
 
 fn notes(request: &JobRequest) -> Vec<String> {

@@ -1,9 +1,11 @@
 //! Matching idle workers with free pieces of work.
 
-use cleanplate_types::encode::EncoderProof;
-use cleanplate_types::ids::{JobId, WorkerId};
+use std::collections::BTreeSet;
 
-use crate::effect::{Effect, Grant, PreRoll, Work};
+use cleanplate_types::encode::EncoderProof;
+use cleanplate_types::ids::{CellIndex, JobId, WorkerId};
+
+use crate::effect::{Effect, Grant, Work};
 use crate::ledger::job::{Encoding, Job, Phase};
 use crate::ledger::tries::Blamed;
 use crate::record::{Event, Piece};
@@ -50,7 +52,9 @@ impl Scheduler {
                 free.iter().find(|index| may(Blamed::Window(**index))).copied().map(Piece::Window)
             }
             Phase::Reduce { .. } => may(Blamed::Reduce).then_some(Piece::Reduce),
-            Phase::Encode(encoding) => self.segment_for(id, worker, job, encoding),
+            Phase::Encode(encoding) => self
+                .segment_for(id, worker, job, encoding)
+                .or_else(|| self.audit_for(id, job, encoding).map(Piece::Audit)),
             Phase::Survey
             | Phase::Finding { .. }
             | Phase::Encoder
@@ -70,6 +74,7 @@ impl Scheduler {
         if !worker.encoders.contains(encoder) {
             return None;
         }
+        let whole = encoding.borders.is_whole();
         let target = segments::target_frames(Sizing {
             measured: worker.speed,
             speed: worker.slot_speed(),
@@ -79,6 +84,7 @@ impl Scheduler {
             frames_free: encoding.frames_free,
             segment_ms: self.config.segment_ms,
         });
+        let target = if whole { u64::MAX } else { target };
         let stance = |cell| {
             let blamed = Blamed::Cell(cell);
             if !job.tries.contains_key(&blamed) {
@@ -90,6 +96,18 @@ impl Scheduler {
             }
         };
         segments::cut(encoding.frontier.runs(), job.cells(), target, stance).map(Piece::Segment)
+    }
+
+    /// A part that `id` may decode again: not one of its own, nor one at which it failed, where there
+    /// is another worker of whom neither is true.
+    fn audit_for(&self, id: &WorkerId, job: &Job, encoding: &Encoding) -> Option<CellIndex> {
+        encoding.audits_free().find(|cell| {
+            let failed = job.tries.get(&Blamed::Audit(*cell)).map(|tries| &tries.workers);
+            let mut passed: BTreeSet<&WorkerId> = failed.into_iter().flatten().collect();
+            passed.extend(encoding.part(*cell).map(|part| &part.worker));
+            let taking = |id: &&&WorkerId| self.fleet.worker(id).is_some_and(Worker::takes_work);
+            !passed.contains(id) || self.fleet.able(None) <= passed.iter().filter(taking).count()
+        })
     }
 
     /// Whether `id` may take a piece of work: not where it failed at it and another worker, that did
@@ -144,6 +162,7 @@ fn attempt_at(job: &Job, piece: Piece) -> u32 {
         Piece::Window(index) => Blamed::Window(index),
         Piece::Reduce => Blamed::Reduce,
         Piece::Segment(segment) => Blamed::Cell(segment.first),
+        Piece::Audit(cell) => Blamed::Audit(cell),
     };
     job.tries.get(&blamed).map_or(0, crate::ledger::tries::Tries::total) + 1
 }
@@ -178,9 +197,18 @@ fn work_of(job: &Job, piece: Piece) -> Option<Work> {
         }),
         (Piece::Segment(segment), Phase::Encode(encoding)) => {
             let on_damage = job.request.on_damage;
-            let pre_roll = PreRoll::default();
+            let pre_roll = encoding.borders.pre_roll(segment.first, job.cells());
             Some(Work::Segment { brief: encoding.brief.clone(), segment, on_damage, pre_roll })
         }
-        (Piece::Intake | Piece::Window(_) | Piece::Reduce | Piece::Segment(_), _) => None,
+        (Piece::Audit(cell), Phase::Encode(encoding)) => Some(Work::Audit {
+            brief: encoding.brief.clone(),
+            cell,
+            manifest: encoding.part(cell)?.summary.manifest.clone(),
+            on_damage: job.request.on_damage,
+        }),
+        (
+            Piece::Intake | Piece::Window(_) | Piece::Reduce | Piece::Segment(_) | Piece::Audit(_),
+            _,
+        ) => None,
     }
 }

@@ -89,6 +89,7 @@ impl Scheduler {
         let writes = |phase: &Phase| matches!(phase, Phase::Brief { .. });
         if self.answered(id, "a brief", writes, effects).is_some() {
             self.record(id, Event::Briefed { brief }, effects);
+            self.draw_audits(id, effects);
             self.advance(id, effects);
         }
     }

@@ -2,7 +2,7 @@
 
 use cleanplate_types::failure::{Failure, FailureKind, Stage, Verdict};
 use cleanplate_types::frames::FrameRange;
-use cleanplate_types::ids::{JobId, LeaseId, WorkerId};
+use cleanplate_types::ids::{CellIndex, JobId, LeaseId, WorkerId};
 use cleanplate_types::part::PartSummary;
 
 use crate::effect::{Effect, Ignored};
@@ -46,6 +46,9 @@ impl Scheduler {
                 self.cell_done(&job, lease, summary, effects);
             }
             (Report::SegmentDone, Piece::Segment(_)) => self.segment_done(lease, effects),
+            (Report::AuditDone { .. }, Piece::Audit(cell)) => {
+                self.piece_done(lease, Event::AuditDone { lease, cell }, effects);
+            }
             (
                 Report::IntakeDone(_)
                 | Report::WindowDone { .. }
@@ -91,9 +94,9 @@ impl Scheduler {
             watch.frames = Some(frames);
             watch.alive = now;
         }
-        let encoding = self.ledger.jobs.get(job).is_some_and(|job| job.encoding().is_some());
+        let makes = matches!(piece, Piece::Segment(_));
         if more > 0
-            && encoding
+            && makes
             && let Some(tending) = self.tended.get_mut(job)
         {
             tending.meter.add(now, more);
@@ -155,6 +158,7 @@ impl Scheduler {
         self.record(id, Event::CellCommitted { lease, summary }, effects);
         self.note_commit(id, lease, frames);
         self.rested(id);
+        self.judge(id, effects);
         self.tend_stitch(id, effects);
     }
 
@@ -190,7 +194,7 @@ impl Scheduler {
         let encoding = self.ledger.jobs.get(job)?.encoding()?;
         match piece {
             Piece::Segment(segment) => Some(encoding.missing(*segment).count()),
-            Piece::Intake | Piece::Window(_) | Piece::Reduce => None,
+            Piece::Intake | Piece::Window(_) | Piece::Reduce | Piece::Audit(_) => None,
         }
     }
 
@@ -250,10 +254,15 @@ impl Scheduler {
         let job = self.ledger.jobs.get(&lease.job);
         failure.attempt = job.map_or(lease.attempt, |job| attempt_blamed(job, &lease, &failure));
         failure.frames = failure.frames.or_else(|| job.and_then(|job| frames_of(job, lease.piece)));
+        let disputed = job.and_then(|job| disputed(job, &lease, &failure));
+        let disputed = disputed.map(|cell| (cell, failure.clone()));
         let end = LeaseEnd::Failed(Box::new(failure));
         self.record(&lease.job, Event::LeaseEnded { lease: id, end }, effects);
         self.release(&lease.worker, id);
         self.revoke(&lease.worker, id, effects);
+        if let Some((cell, failure)) = disputed {
+            self.dispute(&lease.job, cell, failure, effects);
+        }
         match (kind.verdict(), kind) {
             (_, FailureKind::SourceUnavailable | FailureKind::StoreUnavailable) => {
                 self.rest(&lease.job);
@@ -277,5 +286,16 @@ fn frames_of(job: &Job, piece: Piece) -> Option<FrameRange> {
         Piece::Intake | Piece::Reduce => None,
         Piece::Window(index) => job.survey.as_ref()?.windows.get(index as usize).copied(),
         Piece::Segment(segment) => Some(segment.frames),
+        Piece::Audit(cell) => job.cells().get(place(cell)).map(|cell| cell.frames),
+    }
+}
+
+/// The cell whose part an audit found to be wrong, where it is still that part.
+fn disputed(job: &Job, lease: &Lease, failure: &Failure) -> Option<CellIndex> {
+    match (lease.piece, failure.kind) {
+        (Piece::Audit(cell), FailureKind::AuditMismatch) => {
+            job.encoding()?.is_audit_current(cell).then_some(cell)
+        }
+        _ => None,
     }
 }

@@ -131,15 +131,20 @@ impl Scheduler {
     }
 
     /// The accepted part of `cell` is unusable: whoever made it did not do what it said.
-    fn note_discard(&mut self, id: &JobId, cell: CellIndex) {
-        let lease = self.ledger.lease_of(id, cell);
-        if let Some(watch) = lease.and_then(|lease| self.watches.get_mut(&lease)) {
-            watch.discarded += 1;
-        }
+    pub(super) fn note_discard(&mut self, id: &JobId, cell: CellIndex) {
+        self.note_void(id, cell);
         let encoding = self.open_job(id).and_then(Job::encoding);
         let maker = encoding.and_then(|it| it.part(cell)).map(|part| part.worker.clone());
         if let Some(maker) = maker {
             self.worker_failed(&maker);
+        }
+    }
+
+    /// The part of `cell` is void; whoever still holds the cell has handed it in and does not know.
+    pub(super) fn note_void(&mut self, id: &JobId, cell: CellIndex) {
+        let lease = self.ledger.lease_of(id, cell);
+        if let Some(watch) = lease.and_then(|lease| self.watches.get_mut(&lease)) {
+            watch.discarded += 1;
         }
     }
 
@@ -165,9 +170,12 @@ fn stitch_order(job: &Job) -> Option<StitchOrder> {
     })
 }
 
-/// Hands on every cell that is next in order.
+/// Hands on every cell that is next in order and firm.
 fn feed(id: &JobId, encoding: &Encoding, stitch: &mut Stitching, effects: &mut Vec<Effect>) {
-    while let Some(part) = encoding.part(CellIndex(stitch.cells)) {
+    let firm = encoding.cells_firm();
+    while stitch.cells < firm
+        && let Some(part) = encoding.part(CellIndex(stitch.cells))
+    {
         effects.push(Effect::StitchPart {
             job: id.clone(),
             lease: stitch.lease,

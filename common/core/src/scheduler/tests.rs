@@ -1,3 +1,5 @@
+mod judging;
+
 use cleanplate_types::encode::{EncoderName, EncoderProof};
 use cleanplate_types::ids::CellIndex;
 use cleanplate_types::part::PartSummary;
@@ -460,15 +462,39 @@ fn a_table_that_proves_wrong_is_made_again_by_decoding_once() {
     let mut rig = Rig::encoding(SchedulerConfig::default(), cells_of_30(), &["a"]);
     let (lease, _, _) = rig.grants().remove(0);
     rig.fail("a", lease, FailureKind::TableMismatch);
+    let (lease, _, grant) = rig.grants().remove(0);
+    assert_eq!(segment_of(&grant), (0, 1), "the cell is tried once more first");
+    rig.fail("a", lease, FailureKind::TableMismatch);
     let (_, _, grant) = rig.grants().remove(0);
     let Work::Intake { decode_all: Some(why), .. } = grant.work else { panic!("intake again") };
     assert!(why.contains("it broke"), "{why}");
     rig.take_in(FRAMES);
     assert!(rig.view().notes[0].contains("it broke"), "people are told");
     rig.tell(Input::BriefWritten { job: job(), brief: object("brief") });
-    let (lease, _, _) = rig.grants().remove(0);
-    rig.fail("a", lease, FailureKind::TableMismatch);
+    for _ in 0..2 {
+        let (lease, _, _) = rig.grants().remove(0);
+        rig.fail("a", lease, FailureKind::TableMismatch);
+    }
     assert_eq!(rig.failure().kind, FailureKind::TableMismatch);
+}
+
+#[test]
+fn a_decoder_that_shows_other_frames_than_the_table_is_replaced_by_another_workers_first() {
+    let mut rig = Rig::encoding(SchedulerConfig::default(), cells_of_30(), &["a", "b"]);
+    let (lease, holder, _) = rig.grants().remove(0);
+    let other = if holder == worker("a") { "b" } else { "a" };
+    let (others, _, grant) = rig.grants().remove(1);
+    rig.fail(holder.as_str(), lease, FailureKind::TableMismatch);
+    assert!(rig.grants().iter().all(|(_, to, grant)| segment_of(grant).0 != 0 || *to != holder));
+    let (first, cells) = segment_of(&grant);
+    for cell in first..first + cells {
+        rig.hand_in(other, others, cell);
+    }
+    rig.report(other, others, Report::SegmentDone);
+    let (lease, to, grant) = rig.grants().remove(0);
+    assert_eq!((to.as_str(), segment_of(&grant)), (other, (0, 1)));
+    rig.hand_in(other, lease, 0);
+    assert!(!rig.journal.iter().any(|record| matches!(record.event, Event::Retabled { .. })));
 }
 
 #[test]

@@ -128,6 +128,7 @@ impl Scheduler {
         match self.ledger.leases.get(&lease).map(|lease| lease.piece) {
             Some(Piece::Intake) => Stage::Intake,
             Some(Piece::Window(_) | Piece::Reduce) => Stage::Analyse,
+            Some(Piece::Audit(_)) => Stage::Decode,
             Some(Piece::Segment(_)) | None => Stage::Encode,
         }
     }

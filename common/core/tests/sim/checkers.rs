@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use cleanplate_core::outcome::JobOutcome;
 use cleanplate_core::record::{Event, LeaseEnd, Piece, Record};
 use cleanplate_types::cell::Cell;
-use cleanplate_types::frames::FrameTable;
+use cleanplate_types::frames::{EntryKind, FrameTable};
 use cleanplate_types::ids::{CellIndex, JobId, LeaseId, WorkerId};
 use cleanplate_types::part::PartSummary;
 
@@ -20,6 +20,12 @@ struct Job {
     accepted: Vec<Option<PartSummary>>,
     outcome: Option<JobOutcome>,
     briefs: u64,
+    /// How often the border before a cell broke.
+    breaks: BTreeMap<CellIndex, u32>,
+    /// The cells that are audited, and the manifest that was found right.
+    audits: BTreeMap<CellIndex, Option<String>>,
+    /// Whether neighbours are compared.
+    compared: bool,
 }
 
 /// See the top of the file.
@@ -74,11 +80,34 @@ impl Checkers {
             Event::StitchStarted { lease } => {
                 assert!(self.known.insert(*lease), "lease {lease} is used once");
             }
-            Event::Surveyed(survey) => self.job(id).cells.clone_from(&survey.cells),
+            Event::Surveyed(survey) => {
+                let job = self.job(id);
+                job.cells.clone_from(&survey.cells);
+                job.compared = survey.cutting.compared_from.is_some();
+            }
+            Event::SeamBroken { cell, failure } => {
+                assert!(failure.worker.is_some() && failure.frames.is_some(), "{failure}");
+                self.seam_broken(id, *cell);
+            }
+            Event::AuditsDrawn { cells, note } => {
+                assert!(note.contains(" %"), "it says what it buys: {note}");
+                self.job(id).audits = cells.iter().map(|cell| (*cell, None)).collect();
+            }
+            Event::AuditDone { lease, cell } => {
+                self.check_speaker(*lease);
+                self.drop_lease(*lease);
+                let job = self.job(id);
+                let part = job.accepted[place(*cell)].as_ref();
+                let manifest = part.map(|part| part.manifest.key.clone());
+                let audit = job.audits.get_mut(cell).expect("only what was drawn is audited");
+                *audit = manifest;
+            }
             Event::Briefed { .. } => {
                 let job = self.job(id);
                 job.briefs += 1;
                 job.accepted = vec![None; job.cells.len()];
+                job.breaks.clear();
+                job.audits.clear();
             }
             Event::CellCommitted { lease, summary } => self.committed(id, *lease, summary),
             Event::PartDiscarded { cell, .. } => {
@@ -94,6 +123,7 @@ impl Checkers {
             }
             Event::Ended(outcome) => self.ended(id, outcome, truth),
             Event::Retried => {
+                self.job(id).breaks.clear();
                 let before = self.job(id).outcome.take();
                 assert!(before.is_some(), "a job that is tried again had ended");
             }
@@ -105,6 +135,24 @@ impl Checkers {
             | Event::CopySettled(_)
             | Event::EncoderChosen(_)
             | Event::StitchFailed { .. } => {}
+        }
+    }
+
+    /// The later cell is made again; from the second time on the earlier one too.
+    fn seam_broken(&mut self, id: &JobId, cell: CellIndex) {
+        let job = self.job(id);
+        let breaks = job.breaks.entry(cell).or_default();
+        *breaks += 1;
+        let both = *breaks > 1;
+        let void = if both { cell.0 - 1..=cell.0 } else { cell.0..=cell.0 };
+        if both {
+            // It is made with a longer pre-roll this time, which counts as one break.
+            let earlier = job.breaks.entry(CellIndex(cell.0 - 1)).or_default();
+            *earlier = (*earlier).max(1);
+        }
+        for cell in void {
+            let part = job.accepted[cell as usize].take();
+            assert!(part.is_some(), "both sides of a border were there");
         }
     }
 
@@ -196,7 +244,12 @@ impl Checkers {
     }
 
     /// A movie of these parts gets its final name.
-    pub(crate) fn published(&mut self, id: &JobId, parts: &[PartSummary]) {
+    pub(crate) fn published(
+        &mut self,
+        id: &JobId,
+        parts: &[PartSummary],
+        spoilt: &BTreeSet<String>,
+    ) {
         self.count("published");
         let job = self.job(id);
         let wanted: Vec<_> = job.accepted.iter().flatten().collect();
@@ -204,6 +257,16 @@ impl Checkers {
         assert_eq!(parts.len(), job.cells.len(), "the movie is complete");
         let order = parts.iter().zip(&job.cells).all(|(part, cell)| part.digest == cell.digest);
         assert!(order, "the parts are in order");
+        for ((left, right), cell) in parts.iter().zip(&parts[1..]).zip(&job.cells[1..]) {
+            let open = job.compared && cell.entry != Some(EntryKind::Idr);
+            let same = left.last == right.before;
+            assert!(!open || same, "the border before cell {} holds", cell.index);
+        }
+        for (cell, found_right) in &job.audits {
+            let part = &parts[place(*cell)].manifest.key;
+            assert_eq!(found_right.as_ref(), Some(part), "what is published was audited");
+            assert!(!spoilt.contains(part), "an audited part shows the right pictures");
+        }
     }
 }
 
@@ -243,5 +306,8 @@ pub(crate) const fn name(event: &Event) -> &'static str {
         Event::Ended(_) => "ended",
         Event::Retried => "retried",
         Event::Forgotten => "forgotten",
+        Event::SeamBroken { .. } => "seam_broken",
+        Event::AuditsDrawn { .. } => "audits_drawn",
+        Event::AuditDone { .. } => "audit_done",
     }
 }

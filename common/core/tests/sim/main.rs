@@ -110,10 +110,10 @@ mod tests {
     }
 
     /// Kinds of events that a record may tell of.
-    const EVENTS: usize = 20;
+    const EVENTS: usize = 23;
 
     /// What a world in which things go wrong must show.
-    const HAPPENS: [&str; 24] = [
+    const HAPPENS: [&str; 28] = [
         "done",
         "copied",
         "abstained",
@@ -138,5 +138,9 @@ mod tests {
         "message lost",
         "coordinator restarted",
         "restart checked",
+        "seam_broken",
+        "audits_drawn",
+        "audit_done",
+        "audit_mismatch",
     ];
 }

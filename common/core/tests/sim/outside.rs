@@ -147,7 +147,7 @@ impl World {
             Input::StitchFailed { job, lease, cell: None, failure }
         } else {
             if !stitch.copies {
-                self.checkers.published(&job, &stitch.parts);
+                self.checkers.published(&job, &stitch.parts, &self.spoilt);
             }
             Input::Published { job, lease, published: Published { bytes: 1, notes: Vec::new() } }
         };

@@ -104,6 +104,7 @@ fn request(random: &mut Random) -> JobRequest {
         request.segment_frames = u32::try_from(random.between(1, 400)).ok();
     }
     request.priority = i32::try_from(random.below(3)).expect("a small number fits");
+    request.audit = random.pick(&[None, None, Some(0), Some(1), Some(3)]);
     request.allow_unchanged = random.chance(500);
     request.restart_on_encoder_loss = random.chance(500);
     request

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use cleanplate_core::effect::{Grant, Work};
+use cleanplate_core::effect::{Grant, PreRoll, Work};
 use cleanplate_core::input::{Attachment, Input, IntakeResult, Report};
-use cleanplate_types::digest::Sha;
+use cleanplate_types::digest::{FrameHash, Sha};
 use cleanplate_types::encode::{EncoderName, EncoderProof};
 use cleanplate_types::failure::{Failure, FailureKind, Stage};
+use cleanplate_types::frames::EntryKind;
 use cleanplate_types::ids::{CellIndex, JobId, LeaseId, WorkerId};
 use cleanplate_types::part::PartSummary;
 use cleanplate_types::source::SourceRef;
@@ -67,6 +68,10 @@ pub(crate) struct Habits {
     /// Hands in parts whose bytes are not what it says.
     rubbish: u64,
     hangs: u64,
+    /// Its decoder gives wrong pictures where it begins too late, of its segments.
+    stale: u64,
+    /// Its decoder gives wrong pictures, of its cells; nothing but another decoder can tell.
+    spoils: u64,
 }
 
 /// A lease that a worker works on.
@@ -106,6 +111,8 @@ impl Worker {
             lies: bad(random, 40),
             rubbish: bad(random, 40),
             hangs: bad(random, 20),
+            stale: bad(random, 500),
+            spoils: bad(random, 100),
         };
         Self {
             id: WorkerId::parse(&format!("w{index}")).expect("a good name"),
@@ -210,12 +217,20 @@ impl World {
                 self.end(index, lease, Report::ReduceDone { finding });
             }
             Work::Segment { .. } => self.make_cell(index, lease),
+            Work::Audit { manifest, .. } => {
+                if self.spoilt.contains(&manifest.key) || self.random.chance(habits.lies) {
+                    self.fail(index, lease, FailureKind::AuditMismatch);
+                } else {
+                    self.end(index, lease, Report::AuditDone { frames: 1 });
+                }
+            }
         }
     }
 
     fn make_cell(&mut self, index: usize, lease: LeaseId) {
         let Some(task) = self.workers[index].work.get_mut(&lease) else { return };
-        let Work::Segment { brief, segment, .. } = &task.work else { return };
+        let Work::Segment { brief, segment, pre_roll, .. } = &task.work else { return };
+        let (pre_roll, begins) = (*pre_roll, task.cells_done == 0);
         if task.cells_done == segment.cells {
             self.end(index, lease, Report::SegmentDone);
             return;
@@ -228,14 +243,28 @@ impl World {
             return;
         }
         let manifest = format!("{}/part/{}/{lease}", task.job, cell.index);
-        let summary = samples::summary(cell, brief.spec.fingerprint(), &manifest);
+        let mut summary = samples::summary(cell, brief.spec.fingerprint(), &manifest);
+        if begins && cell.entry == Some(EntryKind::Idr) && pre_roll == PreRoll::default() {
+            summary.before = None;
+        }
+        let habits = self.workers[index].habits;
+        let late = begins && pre_roll.from.is_none() && summary.before.is_some();
+        // A longer pre-roll helps for the most part, a common beginning always.
+        let stale = if pre_roll.doublings > 0 { habits.stale / 2 } else { habits.stale };
+        if late && self.random.chance(stale) {
+            summary.before = Some(FrameHash(self.random.next()));
+        }
+        let task = self.workers[index].work.get_mut(&lease).expect("it works on it");
         task.cells_done += 1;
         task.frames_done += cell.frames.count();
         task.said.push(summary.clone());
         let frames = task.frames_done;
         let wait = cell.frames.count() * self.workers[index].frame_ms;
-        if self.random.chance(self.workers[index].habits.rubbish) {
-            self.rubbish.insert(manifest);
+        if self.random.chance(habits.rubbish) {
+            self.rubbish.insert(manifest.clone());
+        }
+        if self.random.chance(habits.spoils) {
+            self.spoilt.insert(manifest);
         }
         self.say(index, lease, Report::Progress { frames });
         self.say(index, lease, Report::CellDone { summary: Box::new(summary) });

@@ -97,6 +97,8 @@ pub(crate) struct World {
     pub(crate) truths: Truths,
     /// Manifests of parts whose bytes are not what they say.
     pub(crate) rubbish: BTreeSet<String>,
+    /// Manifests of parts that show wrong pictures.
+    pub(crate) spoilt: BTreeSet<String>,
     pub(crate) stitches: Stitches,
     pub(crate) checkers: Checkers,
     pub(crate) trace: Trace,
@@ -123,6 +125,7 @@ impl World {
             workers,
             truths: Truths::default(),
             rubbish: BTreeSet::new(),
+            spoilt: BTreeSet::new(),
             stitches: Stitches::default(),
             checkers: Checkers::default(),
             trace: Trace::default(),

@@ -1,0 +1,224 @@
+//! The part contract, shown by faults in the workers: what a decoder or a worker does wrong is caught,
+//! each by its right kind and words, and nothing of it reaches the movie.
+//!
+//! Each fault of a part is tried three times: the worker itself looks at what it made; it is blind, and
+//! the coordinator looks at what it tells; it echoes what the coordinator wants to hear, and the stitch
+//! looks at the part. Built without debug assertions the product has no fault switches.
+
+use std::path::{Path, PathBuf};
+
+use cleanplate_tests::cluster::Cluster;
+use cleanplate_tests::{binary, clips, reference};
+use serde_json::Value;
+
+/// Six cells of forty frames.
+const CUT: [&str; 8] =
+    ["--detect", "none", "--cell-frames", "40", "--encoder", "libx264", "--preset", "ultrafast"];
+const FRAMES: u32 = 240;
+
+fn clip() -> PathBuf {
+    clips::kept("320x180", FRAMES, &clips::X264_PLAIN)
+}
+
+/// One IDR, and recovery points with leading pictures: no cell but the first begins at an IDR.
+fn open_clip() -> PathBuf {
+    clips::kept("320x180", FRAMES, &clips::X264_OPEN)
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+fn has_no_switches() -> bool {
+    let release = !cfg!(debug_assertions);
+    if release {
+        println!("skipped: fault switches are in debug builds only");
+    }
+    release
+}
+
+/// How a `run` ended.
+struct Ran {
+    status: Option<i32>,
+    last: Value,
+    movie: Option<Vec<u8>>,
+}
+
+impl Ran {
+    fn failure(&self) -> &Value {
+        &self.last["outcome"]["failure"]
+    }
+}
+
+fn run(clip: &Path, faults: &str, options: &[&str]) -> Ran {
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().join("out.mp4");
+    let arguments = ["run", text(clip), "-o", text(&output), "--json"];
+    let ran = binary::command([&arguments[..], &CUT, options].concat())
+        .env("CLEANPLATE_FAULTS", faults)
+        .output()
+        .unwrap();
+    let stdout = String::from_utf8_lossy(&ran.stdout).into_owned();
+    let last = stdout.lines().last().and_then(|line| serde_json::from_str(line).ok());
+    let last = last.unwrap_or_else(|| panic!("{}", String::from_utf8_lossy(&ran.stderr)));
+    Ran { status: ran.status.code(), last, movie: std::fs::read(output).ok() }
+}
+
+/// Insists that the job fails by this kind, with these words, and that there is no movie.
+fn fails(clip: &Path, faults: &str, kind: &str, words: &str) {
+    let ran = run(clip, faults, &["--segment-frames", "40"]);
+    assert_ne!(ran.status, Some(0), "{faults}: {}", ran.last);
+    assert!(ran.movie.is_none(), "{faults}: nothing is published");
+    let failure = ran.failure();
+    assert_eq!(failure["kind"], kind, "{faults}: {failure}");
+    let message = failure["message"].as_str().unwrap();
+    assert!(message.contains(words), "{faults}: `{words}` is not in `{message}`");
+}
+
+/// Insists that the movie is that of a run without the fault, which struck once.
+fn heals(clip: &Path, fault: &str, more: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let struck = folder.path().join("struck");
+    let ran =
+        run(clip, &format!("{fault}:{}{more}", struck.display()), &["--segment-frames", "40"]);
+    assert_eq!(ran.status, Some(0), "{fault}: {}", ran.last);
+    assert!(struck.exists(), "{fault} struck");
+    assert!(ran.movie == run(clip, "", &[]).movie, "{fault}: the same bytes as without it");
+}
+
+#[test]
+fn a_decoder_that_drops_shifts_or_repeats_a_frame_is_caught_by_the_table() {
+    if has_no_switches() {
+        return;
+    }
+    for fault in ["drop@100", "shift@100", "repeat@100"] {
+        fails(&clip(), fault, "table_mismatch", "frame 100 should be at tick");
+        heals(&clip(), fault, "");
+    }
+}
+
+/// A fault of a part, and the words by which it is refused: by the worker, at commit, by the stitch.
+const PARTS: [(&str, Option<&str>, Option<&str>, &str); 7] = [
+    ("part_clock@3", Some("counts in"), Some("counts in"), "counts in"),
+    (
+        "part_size@3",
+        Some("say 304x180"),
+        Some("pictures of 304x180, the job's have 320x180"),
+        "say 304x180",
+    ),
+    ("part_pixels@3", Some("chroma 1x1"), Some("chroma 1x1"), "chroma 1x1"),
+    ("part_sps@3", None, Some("extradata"), "parameter sets are not those"),
+    (
+        "part_reorder@3",
+        Some("frames ahead"),
+        Some("reorders by"),
+        "frames ahead, the contract allows",
+    ),
+    ("part_cut@3", Some("its manifest says"), None, "its manifest says"),
+    ("part_hash@3", Some("another hash"), None, "not those that its manifest was made of"),
+];
+
+#[test]
+fn a_part_that_is_not_the_plans_is_refused_by_its_own_worker() {
+    if has_no_switches() {
+        return;
+    }
+    for (fault, words, ..) in PARTS {
+        let Some(words) = words else { continue };
+        let upload = fault.starts_with("part_cut") || fault.starts_with("part_hash");
+        let kind = if upload { "part_refused" } else { "encoder_failed" };
+        fails(&clip(), fault, kind, words);
+        heals(&clip(), fault, "");
+    }
+}
+
+#[test]
+fn a_part_of_a_blind_worker_is_refused_at_commit() {
+    if has_no_switches() {
+        return;
+    }
+    for (fault, _, words, _) in PARTS {
+        let Some(words) = words else { continue };
+        fails(&clip(), &format!("{fault},blind"), "part_refused", words);
+        heals(&clip(), fault, ",blind");
+    }
+}
+
+#[test]
+fn a_part_of_a_worker_that_lies_is_refused_by_the_stitch() {
+    if has_no_switches() {
+        return;
+    }
+    for (fault, _, at_commit, words) in PARTS {
+        // Other parameter sets are seen at commit by their hash, which cannot be echoed.
+        let words = if fault.starts_with("part_sps") { at_commit.unwrap() } else { words };
+        fails(&clip(), &format!("{fault},blind,echo"), "part_refused", words);
+        heals(&clip(), fault, ",blind,echo");
+    }
+}
+
+#[test]
+fn a_cell_handed_in_under_an_older_lease_does_not_count() {
+    if has_no_switches() {
+        return;
+    }
+    fails(&clip(), "part_lease@3", "part_refused", "without handing in all of its cells");
+    heals(&clip(), "part_lease@3", "");
+}
+
+#[test]
+fn pictures_that_are_wrong_after_a_cut_are_seen_at_the_border_and_come_right_with_pre_roll() {
+    if has_no_switches() {
+        return;
+    }
+    let faultless = run(&open_clip(), "", &["--segment-frames", "40"]);
+    assert_eq!(faultless.status, Some(0), "{}", faultless.last);
+    for frames in [60, 100_000] {
+        let ran = run(&open_clip(), &format!("stale@{frames}"), &["--segment-frames", "40"]);
+        assert_eq!(ran.status, Some(0), "{}", ran.last);
+        assert!(ran.movie == faultless.movie, "{frames}: every picture is right in the end");
+    }
+}
+
+#[test]
+fn a_picture_that_is_always_wrong_at_a_border_for_one_side_only_ends_the_job() {
+    if has_no_switches() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    // The last frame of cell 1, as its own worker decodes it once; afterwards it is right.
+    let swap = format!("swap@79:{}", folder.path().join("swapped").display());
+    let ran = run(&open_clip(), &swap, &["--segment-frames", "40"]);
+    assert_eq!(ran.status, Some(0), "made again as one, it is right: {}", ran.last);
+    let faultless = run(&open_clip(), "", &["--segment-frames", "40"]);
+    assert!(ran.movie == faultless.movie);
+}
+
+#[test]
+fn a_wrong_picture_under_the_right_time_is_found_by_another_workers_decoding() {
+    if has_no_switches() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let faultless = run(&clip(), "", &[]).movie.unwrap();
+    let mut cluster = Cluster::start(folder.path());
+    cluster.start_worker_with(1, &[], &[("CLEANPLATE_FAULTS", "swap@100".to_owned())]);
+    let output = folder.path().join("out.mp4");
+    let options = [&CUT[..], &["--segment-frames", "240", "--audit", "6"]].concat();
+    let job = cluster.submit(text(&clip()), text(&output), &options);
+    cluster.until("the bad worker has begun", |cluster| {
+        (!cluster.attempts(&job, "segment").is_empty()).then_some(())
+    });
+    cluster.start_worker(1);
+    cluster.start_worker(1);
+    cluster.done(&job);
+    assert!(std::fs::read(&output).unwrap() == faultless, "the wrong picture is not in the movie");
+    let shown = cluster.show(&job);
+    let notes = shown["state"]["notes"].to_string();
+    assert!(notes.contains("audit: 6 of 6 cells"), "{notes}");
+    let audits = cluster.attempts(&job, "audit");
+    let found = audits.iter().find(|audit| audit["failure"]["kind"] == "audit_mismatch");
+    let found = found.unwrap_or_else(|| panic!("no audit found it: {audits:#?}"));
+    assert_eq!(found["failure"]["frames"], serde_json::json!([100, 101]), "{found}");
+    assert_eq!(reference::frames(&output).len(), FRAMES as usize);
+}
