@@ -129,7 +129,7 @@ impl Settings {
     }
 
     fn resolve(raw: RawSettings) -> Result<Self, SettingsError> {
-        let RawSettings { client, coordinator, encoder, scheduler, worker, log } = raw;
+        let RawSettings { client, coordinator, encoder, scheduler, audit, worker, log } = raw;
         let defaults = SchedulerConfig::default();
         let span = |key, value: Option<String>, default| match value {
             Some(text) => millis(key, &text),
@@ -155,6 +155,7 @@ impl Settings {
             encoder_lost_ms: span("encoder.lost", encoder.lost, defaults.encoder_lost_ms)?,
             attempts_max: scheduler.attempts_max.unwrap_or(defaults.attempts_max),
             segment_ms: span("scheduler.segment", scheduler.segment, defaults.segment_ms)?,
+            audit_cells: audit.cells.unwrap_or(defaults.audit_cells),
             ..defaults
         };
         scheduler.check()?;

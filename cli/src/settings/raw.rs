@@ -11,7 +11,7 @@ pub(crate) type Lookup<'a> = dyn Fn(&str) -> Option<String> + 'a;
 
 /// Number of keys in all tables.
 #[cfg(test)]
-pub(super) const KEYS: usize = 20;
+pub(super) const KEYS: usize = 21;
 
 /// The file.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -21,6 +21,7 @@ pub(crate) struct RawSettings {
     pub(super) coordinator: RawCoordinator,
     pub(super) encoder: RawEncoder,
     pub(super) scheduler: RawScheduler,
+    pub(super) audit: RawAudit,
     pub(super) worker: RawWorker,
     pub(super) log: RawLog,
 }
@@ -63,6 +64,12 @@ pub(super) struct RawScheduler {
     pub(super) restore_grace: Option<String>,
     pub(super) attempts_max: Option<u32>,
     pub(super) segment: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawAudit {
+    pub(super) cells: Option<u32>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -119,6 +126,7 @@ impl RawSettings {
         };
         number(&mut self.coordinator.movies_max, "CLEANPLATE_COORDINATOR_MOVIES_MAX")?;
         number(&mut self.scheduler.attempts_max, "CLEANPLATE_SCHEDULER_ATTEMPTS_MAX")?;
+        number(&mut self.audit.cells, "CLEANPLATE_AUDIT_CELLS")?;
         number(&mut self.worker.slots, "CLEANPLATE_WORKER_SLOTS")
     }
 }

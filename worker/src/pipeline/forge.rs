@@ -99,6 +99,13 @@ pub(super) fn summary(summary: &mut PartSummary, cell: &Cell, spec: &EncodeSpec)
     summary.reorder_frames = summary.reorder_frames.min(spec.reorder_frames);
     summary.starts_with_key = true;
     summary.timebase = spec.timebase;
+    let fits = |coded: &CodedPicture| {
+        let ahead = coded.reorder_frames.is_some_and(|found| found > spec.reorder_frames);
+        coded.fits(spec) && !ahead
+    };
+    if summary.coded.as_ref().is_none_or(fits) {
+        return;
+    }
     summary.coded = summary.coded.map(|_| CodedPicture {
         width: spec.width,
         height: spec.height,
