@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use cleanplate_core::input::Survey;
 use cleanplate_core::outcome::JobOutcome;
 use cleanplate_core::record::{Event, LeaseEnd, Piece, Record};
 use cleanplate_types::cell::Cell;
@@ -80,11 +81,7 @@ impl Checkers {
             Event::StitchStarted { lease } => {
                 assert!(self.known.insert(*lease), "lease {lease} is used once");
             }
-            Event::Surveyed(survey) => {
-                let job = self.job(id);
-                job.cells.clone_from(&survey.cells);
-                job.compared = survey.cutting.compared_from.is_some();
-            }
+            Event::Surveyed(survey) => self.surveyed(id, survey),
             Event::SeamBroken { cell, failure } => {
                 assert!(failure.worker.is_some() && failure.frames.is_some(), "{failure}");
                 self.seam_broken(id, *cell);
@@ -93,15 +90,7 @@ impl Checkers {
                 assert!(note.contains(" %"), "it says what it buys: {note}");
                 self.job(id).audits = cells.iter().map(|cell| (*cell, None)).collect();
             }
-            Event::AuditDone { lease, cell } => {
-                self.check_speaker(*lease);
-                self.drop_lease(*lease);
-                let job = self.job(id);
-                let part = job.accepted[place(*cell)].as_ref();
-                let manifest = part.map(|part| part.manifest.key.clone());
-                let audit = job.audits.get_mut(cell).expect("only what was drawn is audited");
-                *audit = manifest;
-            }
+            Event::AuditDone { lease, cell } => self.audit_done(id, *lease, *cell),
             Event::Briefed { .. } => {
                 let job = self.job(id);
                 job.briefs += 1;
@@ -111,11 +100,8 @@ impl Checkers {
             }
             Event::CellCommitted { lease, summary } => self.committed(id, *lease, summary),
             Event::PartDiscarded { cell, .. } => {
-                let place = place(*cell);
-                assert!(
-                    self.job(id).accepted[place].take().is_some(),
-                    "there was a part to discard"
-                );
+                let part = self.job(id).accepted[place(*cell)].take();
+                assert!(part.is_some(), "there was a part to discard");
             }
             Event::Retabled { .. } | Event::EncoderLost { .. } => {
                 self.drop_leases(id);
@@ -136,6 +122,23 @@ impl Checkers {
             | Event::EncoderChosen(_)
             | Event::StitchFailed { .. } => {}
         }
+    }
+
+    fn surveyed(&mut self, id: &JobId, survey: &Survey) {
+        let job = self.job(id);
+        job.cells.clone_from(&survey.cells);
+        job.compared = survey.cutting.compared_from.is_some();
+    }
+
+    /// A part was found right by somebody who was asked.
+    fn audit_done(&mut self, id: &JobId, lease: LeaseId, cell: CellIndex) {
+        self.check_speaker(lease);
+        self.drop_lease(lease);
+        let job = self.job(id);
+        let part = job.accepted[place(cell)].as_ref();
+        let manifest = part.map(|part| part.manifest.key.clone());
+        let audit = job.audits.get_mut(&cell).expect("only what was drawn is audited");
+        *audit = manifest;
     }
 
     /// The later cell is made again; from the second time on the earlier one too.

@@ -20,9 +20,9 @@ impl Rig {
     }
 
     fn fed(&self) -> Vec<u32> {
-        let parts = self.effects.iter().filter_map(|effect| match effect {
-            Effect::StitchPart { cell, .. } => Some(cell.0),
-            _ => None,
+        let parts = self.effects.iter().filter_map(|effect| {
+            let Effect::StitchPart { cell, .. } = effect else { return None };
+            Some(cell.0)
         });
         parts.collect()
     }
@@ -129,9 +129,9 @@ fn a_part_that_another_worker_finds_wrong_is_made_again_by_a_third() {
     let (mut rig, lease, both) = audited(&["a", "b", "c"]);
     rig.fail(both[1].as_str(), lease, FailureKind::AuditMismatch);
     assert_eq!(rig.view().cells_committed, 0);
-    let discarded = |record: &Record| match &record.event {
-        Event::PartDiscarded { failure, .. } => failure.worker.as_ref() == Some(&both[1]),
-        _ => false,
+    let discarded = |record: &Record| {
+        let Event::PartDiscarded { failure, .. } = &record.event else { return false };
+        failure.worker.as_ref() == Some(&both[1])
     };
     assert!(rig.journal.iter().any(discarded), "it is said who found it");
     let (_, third, grant) = rig.grants().remove(0);
