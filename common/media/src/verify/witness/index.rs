@@ -162,9 +162,10 @@ fn check(skeleton: Skeleton, witness: &Witness) {
             found.enter(&mut witness.state().ledger);
         })
     };
+    // Chapters and the empty ends of texts have samples there that no packet shows.
     let wrong = match read() {
         Err(error) => Some(Mismatch::new(format!("it cannot be read back: {}", Words::of(error)))),
-        Ok(()) => tiles(places, media, witness.state().ledger.may_leave_gaps()),
+        Ok(()) => tiles(places, media, true),
     };
     let mut state = witness.state();
     if let Some(wrong) = wrong {

@@ -212,11 +212,6 @@ impl Ledger {
         });
     }
 
-    /// Whether there may be samples that no packet shows: muxers end texts with empty ones.
-    pub(super) fn may_leave_gaps(&self) -> bool {
-        self.lanes.iter().any(|lane| lane.track.codec == "mov_text")
-    }
-
     pub(super) fn refuse(&mut self, mismatch: Mismatch) {
         self.wrong.get_or_insert(mismatch);
     }
