@@ -44,13 +44,14 @@ pub(super) fn weight(input: &Input, index: usize) -> Option<Weight> {
     let tick = positive(i64::from(stream.time_base.num)).map(u128::from);
     let micros =
         ticks.zip(second).zip(tick).map(|((ticks, den), num)| ticks * 1_000_000 * num / den);
-    let bytes = i64::from(parameters.extradata_size) + i64::from(stream.attached_pic.size);
+    // Parameter sets are written in the muxer's form, which may be longer; a cover is written as it is.
+    let bytes = 2 * i64::from(parameters.extradata_size) + i64::from(stream.attached_pic.size);
     Some(Weight {
         counted,
         is_sound: parameters.codec_type == ffi::AVMediaType::AVMEDIA_TYPE_AUDIO,
         rate,
         micros: micros.and_then(|micros| u64::try_from(micros).ok()),
-        bytes: 2 * positive(bytes).unwrap_or(0),
+        bytes: positive(bytes).unwrap_or(0),
     })
 }
 
