@@ -12,6 +12,7 @@ pub mod kind;
 pub mod kinds;
 pub mod known;
 pub mod lane;
+pub mod real;
 pub mod series;
 mod story;
 pub mod table;

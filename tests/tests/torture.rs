@@ -1,9 +1,10 @@
 //! Every kind of the torture set once, in a container and with a cut that a fixed seed draws; and a slice
 //! of `make torture`, with kills.
 
-use cleanplate_tests::torture::draw::Draw;
-use cleanplate_tests::torture::kinds;
+use cleanplate_tests::torture::draw::{Chance, Draw};
+use cleanplate_tests::torture::lane::Lane;
 use cleanplate_tests::torture::series::{LANES, Report, perform};
+use cleanplate_tests::torture::{kinds, real};
 
 /// Of all that `make torture` could begin with.
 const SEED: u64 = 20_261_124;
@@ -34,6 +35,35 @@ fn a_slice_of_the_drawn_runs_survives_its_kills() {
     let report = perform(&draws, LANES, String::new());
     assert!(report.kills > 0, "somebody was killed");
     insist(&report);
+}
+
+#[test]
+fn real_files_that_break_tools_become_what_is_written_of_them() {
+    let from = real::folder();
+    if !from.is_dir() {
+        println!("skipped: {} is not there", from.display());
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut lane = Lane::new(folder.path().to_owned());
+    let mut chance = Chance::new(SEED);
+    let mut checked = 0;
+    let mut wrong = Vec::new();
+    for (name, container, outcome) in real::FILES {
+        let source = from.join(name);
+        if !source.is_file() {
+            println!("skipped: {name} is not there");
+            continue;
+        }
+        checked += 1;
+        let found = real::perform(&mut lane, &mut chance, &source, container, *outcome);
+        if !found.is_empty() {
+            wrong.push(format!("{name} -> {container}: {}", found.join("; ")));
+        }
+    }
+    println!("{checked} real files");
+    assert!(checked > 0, "{} has files", from.display());
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]
