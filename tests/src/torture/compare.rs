@@ -11,6 +11,7 @@ use crate::reference::{self, Shown};
 #[derive(Debug)]
 pub struct Truth {
     source: PathBuf,
+    threads: Option<u32>,
     frames: OnceLock<Vec<Shown>>,
     single: OnceLock<Vec<Shown>>,
     facts: OnceLock<Facts>,
@@ -21,8 +22,15 @@ impl Truth {
     /// Asks nothing yet.
     #[must_use]
     pub fn new(source: &Path) -> Self {
+        Self::by_threads(source, None)
+    }
+
+    /// The same, of a decoder with so many threads where that is given.
+    #[must_use]
+    pub fn by_threads(source: &Path, threads: Option<u32>) -> Self {
         Self {
             source: source.to_owned(),
+            threads,
             frames: OnceLock::new(),
             single: OnceLock::new(),
             facts: OnceLock::new(),
@@ -33,7 +41,7 @@ impl Truth {
     /// Every frame of a source, whatever ffmpeg says meanwhile (recordings that were joined late have
     /// errors at their start).
     pub fn frames(&self) -> &[Shown] {
-        self.frames.get_or_init(|| reference::frames_of_damaged(&self.source, None))
+        self.frames.get_or_init(|| reference::frames_of_damaged(&self.source, self.threads))
     }
 
     /// The same as one thread shows it: what a decoder makes of damage depends on its threads.

@@ -176,7 +176,7 @@ pub(super) const KINDS: &[Kind] = &[
             "-i base.nut -frames:v 50 -pix_fmt gray -c:v libx264 -preset veryfast clip.mkv",
         )],
         outputs: MOST,
-        encoders: &["libx264", "libx265"],
+        encoders: &["libx265"],
         ..PLAIN
     },
     Kind {
@@ -187,7 +187,7 @@ pub(super) const KINDS: &[Kind] = &[
             "-i base.nut -frames:v 50 -pix_fmt gray10le -c:v ffv1 -level 3 -g 1 clip.mkv",
         )],
         outputs: MOST,
-        encoders: &["libx264", "libx265"],
+        encoders: &["libx265"],
         ..PLAIN
     },
     Kind {
