@@ -187,6 +187,7 @@ struct Job {
 
 fn order<'a>(job: &'a Job, source: &Path, output_name: &'a str) -> StitchJob<'a> {
     StitchJob {
+        rest: None,
         brief: &job.brief,
         table: &job.table,
         source: Local::open(source),

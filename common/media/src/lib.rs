@@ -18,6 +18,7 @@ pub mod input;
 pub mod log;
 pub mod probe;
 pub mod prove;
+pub mod rest;
 pub mod sample;
 pub mod scan;
 pub mod sequence;

@@ -6,6 +6,7 @@
 pub(crate) mod bits;
 mod decoded;
 pub(crate) mod headers;
+pub(crate) mod keep;
 pub(crate) mod watch;
 
 use std::sync::Arc;
@@ -22,7 +23,10 @@ use crate::index::{self, IndexUse};
 use crate::input::Input;
 use crate::probe;
 use decoded::{Reading, decode_all, decode_head};
+use keep::Keep;
 use watch::Watch;
+
+pub use keep::BeginRest;
 
 /// How to scan.
 #[derive(Debug, Clone, Default)]
@@ -45,6 +49,8 @@ pub struct Scanned {
     pub description: SourceDescription,
     /// Its displayed frames.
     pub table: FrameTable,
+    /// Whether the packets of its other streams were kept.
+    pub has_rest: bool,
     /// What is worth telling a person.
     pub notes: Vec<String>,
 }
@@ -60,6 +66,21 @@ pub fn scan(
     order: &ScanOrder,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Scanned, MediaError> {
+    scan_keeping(source, name_hint, order, None, progress)
+}
+
+/// As [`scan`]; where the source has to be read whole, the packets of its other streams go into the
+/// object that `rest` begins ([`RestReader`](crate::rest::RestReader) reads it back).
+///
+/// # Errors
+/// As [`scan`], and [`MediaError::Write`] where the object is not taken.
+pub fn scan_keeping(
+    source: Arc<dyn ReadAt>,
+    name_hint: &str,
+    order: &ScanOrder,
+    rest: Option<BeginRest<'_>>,
+    progress: &mut dyn FnMut(u64),
+) -> Result<Scanned, MediaError> {
     let mut input = Input::open(Arc::clone(&source), name_hint)?;
     let description = probe::describe(&mut input)?;
     let stream = usize::try_from(description.video.stream).unwrap_or(usize::MAX);
@@ -69,7 +90,7 @@ pub fn scan(
         match index::table(&mut input, source.as_ref(), &description, &extradata)? {
             index::Found::Table(table) => {
                 progress(table.range().count());
-                return Ok(Scanned { description, table, notes });
+                return Ok(Scanned { description, table, has_rest: false, notes });
             }
             index::Found::Doubt(why) => {
                 notes.push(format!("the source was read whole, since of its index: {why}"));
@@ -78,29 +99,21 @@ pub fn scan(
     }
     drop(input);
     let place = Place { source, name_hint: name_hint.to_owned(), stream };
-    let (table, more) = by_reading(&place, &description, &extradata, order, progress)?;
+    let mut keep = Keep::new(rest, &description);
+    let whole = Whole { place: &place, description: &description, extradata: &extradata, order };
+    let (table, more) = whole.read(&mut keep, progress)?;
     notes.extend(more);
-    Ok(Scanned { description, table, notes })
+    let (has_rest, unfit) = keep.finish()?;
+    notes.extend(unfit);
+    Ok(Scanned { description, table, has_rest, notes })
 }
 
-/// Reads the whole source, by packets where they can be trusted.
-fn by_reading(
-    place: &Place,
-    description: &SourceDescription,
-    extradata: &[u8],
-    order: &ScanOrder,
-    progress: &mut dyn FnMut(u64),
-) -> Result<(FrameTable, Vec<String>), MediaError> {
-    let codec = &description.video.codec;
-    let reason = match &order.decode_all {
-        Some(reason) => reason.clone(),
-        None => match by_packets(place, description, Watch::new(codec, extradata), progress)? {
-            Answer::Table { table, notes } => return Ok((table, notes)),
-            Answer::Doubt(reason) => reason,
-        },
-    };
-    let watch = Watch::new(codec, extradata);
-    by_decoding(place, description, watch, order, &reason, progress)
+/// A source that is read whole.
+struct Whole<'a> {
+    place: &'a Place,
+    description: &'a SourceDescription,
+    extradata: &'a [u8],
+    order: &'a ScanOrder,
 }
 
 /// What the packets gave.
@@ -113,88 +126,122 @@ enum Answer {
     Doubt(String),
 }
 
-fn by_packets(
-    place: &Place,
-    description: &SourceDescription,
-    mut watch: Watch,
-    progress: &mut dyn FnMut(u64),
-) -> Result<Answer, MediaError> {
-    if let Some(doubt) = watch.doubt {
-        return Ok(Answer::Doubt(doubt));
+impl Whole<'_> {
+    fn watch(&self) -> Watch {
+        Watch::new(&self.description.video.codec, self.extradata)
     }
-    let mut input = place.open()?;
-    let mut packet = libav::Packet::empty();
-    loop {
-        match input.read(&mut packet) {
-            Ok(true) => {}
-            Ok(false) => break,
-            Err(MediaError::Damaged { words, .. }) => {
-                return Ok(Answer::Doubt(format!("the container is damaged: {words}")));
-            }
-            Err(error) => return Err(error),
-        }
-        if packet.stream() != place.stream || packet.size() == 0 {
-            continue;
-        }
-        watch.take(&packet);
+
+    /// By packets where they can be trusted.
+    fn read(
+        &self,
+        keep: &mut Keep<'_>,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<(FrameTable, Vec<String>), MediaError> {
+        let reason = match &self.order.decode_all {
+            Some(reason) => reason.clone(),
+            None => match self.by_packets(keep, progress)? {
+                Answer::Table { table, notes } => return Ok((table, notes)),
+                Answer::Doubt(reason) => reason,
+            },
+        };
+        self.by_decoding(&reason, keep, progress)
+    }
+
+    fn by_packets(
+        &self,
+        keep: &mut Keep<'_>,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<Answer, MediaError> {
+        let (place, mut watch) = (self.place, self.watch());
         if let Some(doubt) = watch.doubt {
             return Ok(Answer::Doubt(doubt));
         }
-        progress(watch.pts.len() as u64);
-    }
-    drop(input);
-    let mut pts = std::mem::take(&mut watch.pts);
-    pts.sort_unstable();
-    if let Some(pair) = pts.windows(2).find(|pair| pair[0] == pair[1]) {
-        return Ok(Answer::Doubt(format!("two packets have the timestamp {}", pair[0].0)));
-    }
-    let mut notes = Vec::new();
-    if !watch.whole_start {
-        let split = watch.second_entry();
-        let head = split.map(|split| decode_head(place, split, &pts)).transpose()?.flatten();
-        let (Some(split), Some(head)) = (split, head) else {
-            let doubt = "the stream does not begin at a picture that stands alone";
-            return Ok(Answer::Doubt(doubt.to_owned()));
-        };
-        let after = pts.partition_point(|one| *one < split);
-        let lost = after.saturating_sub(head.len());
-        if lost > 0 {
-            notes.push(format!(
-                "{lost} pictures at the start are not shown: they refer to what was before"
-            ));
+        let mut rest = keep.begin()?;
+        let mut input = if rest.is_some() { place.open_whole()? } else { place.open()? };
+        let mut packet = libav::Packet::empty();
+        loop {
+            match input.read(&mut packet) {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(MediaError::Damaged { words, .. }) => {
+                    return Ok(Answer::Doubt(format!("the container is damaged: {words}")));
+                }
+                Err(error) => return Err(error),
+            }
+            if packet.stream() != place.stream {
+                keep::aside(&mut rest, &packet)?;
+                continue;
+            }
+            if packet.size() == 0 {
+                continue;
+            }
+            watch.take(&packet);
+            if let Some(doubt) = watch.doubt {
+                return Ok(Answer::Doubt(doubt));
+            }
+            progress(watch.pts.len() as u64);
         }
-        pts.splice(..after, head);
+        drop(input);
+        keep.hold(rest);
+        self.table_of_packets(watch)
     }
-    let timebase = description.video.timebase;
-    let table = watch.into_table(pts, timebase, TableOrigin::Packets)?;
-    Ok(Answer::Table { table, notes })
-}
 
-#[expect(clippy::too_many_arguments, reason = "one call, whose parts are all needed")]
-fn by_decoding(
-    place: &Place,
-    description: &SourceDescription,
-    mut watch: Watch,
-    order: &ScanOrder,
-    reason: &str,
-    progress: &mut dyn FnMut(u64),
-) -> Result<(FrameTable, Vec<String>), MediaError> {
-    tracing::info!(reason, "the frame table is made by decoding");
-    let video = &description.video;
-    let threads = if order.conceal { 1 } else { order.threads };
-    let size = (video.width, video.height);
-    let reading = Reading { layout: &video.layout, size, threads, conceal: order.conceal };
-    let mut shown = decode_all(place, reading, &mut watch, progress)?;
-    let mut notes = vec![format!("every frame was decoded to be counted: {reason}")];
-    notes.extend(shown.notes());
-    let pts = std::mem::take(&mut shown.pts);
-    let origin = TableOrigin::Decoded { reason: reason.to_owned() };
-    let table = watch.into_table(pts, video.timebase, origin)?;
-    if !order.conceal {
-        let from = head_end(&table, &video.codec).unwrap_or(i64::MIN);
-        if let Some(error) = shown.damage_from(from, &table.pts) {
-            return Err(error);
+    /// The table of what went by, where each packet is one displayed frame.
+    fn table_of_packets(&self, mut watch: Watch) -> Result<Answer, MediaError> {
+        let place = self.place;
+        let mut pts = std::mem::take(&mut watch.pts);
+        pts.sort_unstable();
+        if let Some(pair) = pts.windows(2).find(|pair| pair[0] == pair[1]) {
+            return Ok(Answer::Doubt(format!("two packets have the timestamp {}", pair[0].0)));
         }
+        let mut notes = Vec::new();
+        if !watch.whole_start {
+            let split = watch.second_entry();
+            let head = split.map(|split| decode_head(place, split, &pts)).transpose()?.flatten();
+            let (Some(split), Some(head)) = (split, head) else {
+                let doubt = "the stream does not begin at a picture that stands alone";
+                return Ok(Answer::Doubt(doubt.to_owned()));
+            };
+            let after = pts.partition_point(|one| *one < split);
+            let lost = after.saturating_sub(head.len());
+            if lost > 0 {
+                notes.push(format!(
+                    "{lost} pictures at the start are not shown: they refer to what was before"
+                ));
+            }
+            pts.splice(..after, head);
+        }
+        let timebase = self.description.video.timebase;
+        let table = watch.into_table(pts, timebase, TableOrigin::Packets)?;
+        Ok(Answer::Table { table, notes })
     }
-    Ok((table, notes))
+
+    fn by_decoding(
+        &self,
+        reason: &str,
+        keep: &mut Keep<'_>,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<(FrameTable, Vec<String>), MediaError> {
+        tracing::info!(reason, "the frame table is made by decoding");
+        let Self { place, description, order, .. } = self;
+        let (video, mut watch) = (&description.video, self.watch());
+        let threads = if order.conceal { 1 } else { order.threads };
+        let size = (video.width, video.height);
+        let reading = Reading { layout: &video.layout, size, threads, conceal: order.conceal };
+        let mut rest = keep.begin()?;
+        let mut shown = decode_all(place, reading, &mut rest, &mut watch, progress)?;
+        keep.hold(rest);
+        let mut notes = vec![format!("every frame was decoded to be counted: {reason}")];
+        notes.extend(shown.notes());
+        let pts = std::mem::take(&mut shown.pts);
+        let origin = TableOrigin::Decoded { reason: reason.to_owned() };
+        let table = watch.into_table(pts, video.timebase, origin)?;
+        if !order.conceal {
+            let from = head_end(&table, &video.codec).unwrap_or(i64::MIN);
+            if let Some(error) = shown.damage_from(from, &table.pts) {
+                return Err(error);
+            }
+        }
+        Ok((table, notes))
+    }
 }

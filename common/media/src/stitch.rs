@@ -30,6 +30,7 @@ use crate::container::{self, Container};
 use crate::error::MediaError;
 use crate::input::Input;
 use crate::log;
+use crate::rest::RestReader;
 use crate::verify::Checked;
 use clock::Clock;
 use index::Frames;
@@ -44,6 +45,8 @@ pub struct StitchJob<'a> {
     pub table: &'a FrameTable,
     /// The source's bytes.
     pub source: Arc<dyn ReadAt>,
+    /// The packets of its other streams, where intake kept them: then they are read from here.
+    pub rest: Option<Arc<dyn ReadAt>>,
     /// The output's name: its extension chooses the container.
     pub output_name: &'a str,
     /// Whether what the container cannot hold may be left out.
@@ -253,7 +256,7 @@ impl<'a> Writing<'a> {
             table: job.table,
             clock: Clock::new(job.table, job.brief.spec.reorder_frames),
             movie,
-            rest: Rest::default(),
+            rest: Rest::of(job.rest.clone())?,
             written: 0,
             ahead: 0,
             turn: None,
@@ -306,9 +309,17 @@ impl<'a> Writing<'a> {
 struct Rest {
     waiting: Option<libav::Packet>,
     has_ended: bool,
+    /// Where they come from, where it is not the source itself.
+    kept: Option<RestReader>,
 }
 
 impl Rest {
+    /// The packets that intake kept, or those of the source.
+    fn of(kept: Option<Arc<dyn ReadAt>>) -> Result<Self, MediaError> {
+        let kept = kept.map(RestReader::open).transpose()?;
+        Ok(Self { waiting: None, has_ended: false, kept })
+    }
+
     /// Reads the first packet; nothing is read of a source that has the video alone.
     fn prepare(&mut self, input: &mut Input, movie: &Movie) -> Result<(), MediaError> {
         if movie.copies() {
@@ -320,7 +331,11 @@ impl Rest {
 
     fn read(&mut self, input: &mut Input) -> Result<(), MediaError> {
         let mut packet = libav::Packet::empty();
-        self.has_ended = !input.read(&mut packet)?;
+        let more = match &mut self.kept {
+            Some(kept) => kept.next(&mut packet)?,
+            None => input.read(&mut packet)?,
+        };
+        self.has_ended = !more;
         self.waiting = (!self.has_ended).then_some(packet);
         Ok(())
     }

@@ -70,10 +70,18 @@ fn work(link: &Link, request: &[u8], join: Join) -> Result<Ended, StitchError> {
         Request::Stitch { output_name, allow_metadata_loss } => {
             let brief: JobBrief = object(link, speech::BRIEF, kinds::BRIEF).map_err(unread)?;
             let table: FrameTable = object(link, speech::TABLE, kinds::TABLE).map_err(unread)?;
+            let rest = match &brief.rest {
+                Some(_) => {
+                    let kept = link.open(speech::REST).map_err(unread)?;
+                    Some(Arc::new(kept) as Arc<dyn ReadAt>)
+                }
+                None => None,
+            };
             let job = StitchJob {
                 brief: &brief,
                 table: &table,
                 source,
+                rest,
                 output_name: &output_name,
                 allow_metadata_loss,
                 version: VERSION,

@@ -106,6 +106,8 @@ struct Offered {
 #[derive(Debug)]
 pub(super) struct StitchHost {
     source: SourceReader,
+    /// The packets of the source's other streams, where intake kept them.
+    rest: Option<SourceReader>,
     /// Brief and table; a copy has neither.
     objects: BTreeMap<&'static str, Bytes>,
     /// A copy has none.
@@ -120,12 +122,14 @@ pub(super) struct StitchHost {
 impl StitchHost {
     pub(super) fn new(
         source: SourceReader,
+        rest: Option<SourceReader>,
         objects: BTreeMap<&'static str, Bytes>,
         queue: Option<Queue>,
         movie: Movie,
     ) -> Self {
         Self {
             source,
+            rest,
             objects,
             store: queue.as_ref().map(|queue| queue.store.clone()),
             queue: queue.map(tokio::sync::Mutex::new),
@@ -189,6 +193,10 @@ impl Host for StitchHost {
     async fn open(&self, name: &str) -> io::Result<Arc<dyn HostFile>> {
         if name == speech::SOURCE {
             let (reader, faults) = (self.source.clone(), Arc::clone(&self.faults));
+            return Ok(Arc::new(Remote { reader, cell: None, faults }));
+        }
+        if let Some(reader) = self.rest.clone().filter(|_| name == speech::REST) {
+            let faults = Arc::clone(&self.faults);
             return Ok(Arc::new(Remote { reader, cell: None, faults }));
         }
         if let Some(object) = self.objects.get(name) {

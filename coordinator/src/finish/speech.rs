@@ -1,6 +1,6 @@
 //! What the coordinator and its stitch child say to each other; both are the same program.
 //!
-//! The child knows names only: [`SOURCE`], [`BRIEF`], [`TABLE`], the manifest and the part of the cell
+//! The child knows names only: [`SOURCE`], [`BRIEF`], [`TABLE`], [`REST`], the manifest and the part of the cell
 //! that it was told of last, and [`MOVIE`], which it writes.
 
 use cleanplate_types::failure::Failure;
@@ -14,6 +14,8 @@ pub(super) const SOURCE: &str = "source";
 pub(super) const BRIEF: &str = "brief";
 /// The frame table object.
 pub(super) const TABLE: &str = "table";
+/// The packets of the source's other streams, where intake kept them.
+pub(super) const REST: &str = "rest";
 /// The movie, for writing.
 pub(super) const MOVIE: &str = "movie";
 

@@ -176,6 +176,7 @@ impl Task {
         let output_name = output.name_hint().to_owned();
         let mut objects = BTreeMap::new();
         let mut cells = Vec::new();
+        let mut rest = None;
         let (request, queue) = match work {
             Work::Stitch { order, parts } => {
                 let brief = self.store.get(&order.brief).await.map_err(failed)?;
@@ -183,6 +184,9 @@ impl Task {
                     .map_err(|error| internal(format!("{}: {error}", order.brief.key)))?;
                 let table = self.store.get(&decoded.table).await.map_err(failed)?;
                 objects.extend([(speech::BRIEF, brief), (speech::TABLE, table)]);
+                if let Some(kept) = &decoded.rest {
+                    rest = Some(self.store.reader(kept).await.map_err(failed)?);
+                }
                 cells.extend(decoded.cells.iter().map(|cell| cell.frames));
                 let allow_metadata_loss = order.allow_metadata_loss;
                 let store = self.store.clone();
@@ -202,7 +206,7 @@ impl Task {
         let log = UploadLog::new(store, job, self.lease, self.process.clone());
         let movie = MovieUpload::start_with(&output, log).await.map_err(failed)?;
         let movie = Arc::new(Mutex::new(Some(movie)));
-        let host = Arc::new(StitchHost::new(reader, objects, queue, Arc::clone(&movie)));
+        let host = Arc::new(StitchHost::new(reader, rest, objects, queue, Arc::clone(&movie)));
         Ok(Prepared { request, host, movie, output, cells })
     }
 

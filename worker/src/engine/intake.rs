@@ -1,8 +1,10 @@
 //! Intake: what the source is, and the table of its frames. Refuses, before any work, a source that
 //! the output could not carry.
 
+use std::io;
+
 use cleanplate_media::container;
-use cleanplate_media::scan::{ScanOrder, Scanned, scan};
+use cleanplate_media::scan::{ScanOrder, Scanned, scan_keeping};
 use cleanplate_store::kinds;
 use cleanplate_types::choice::software_encoder;
 use cleanplate_types::encode::{EncoderName, VideoCodec};
@@ -13,9 +15,9 @@ use cleanplate_types::source::{SourceDescription, VideoDescription};
 use cleanplate_types::trail::TrailEvent;
 
 use crate::engine::Desk;
-use crate::order::{DESCRIPTION, Intake, Outcome, TABLE};
+use crate::order::{DESCRIPTION, Intake, Outcome, REST, TABLE};
 
-/// Looks at the source, stores its description and its table.
+/// Looks at the source, stores its description, its table, and what it reads of its other streams.
 ///
 /// # Errors
 /// Why the source, or the output that is wanted of it, cannot be.
@@ -31,9 +33,12 @@ pub(super) fn run(desk: &Desk, intake: &Intake) -> Result<Outcome, Failure> {
         threads: order.means.threads,
         ..ScanOrder::default()
     };
-    let scanned = scan(source, &order.name_hint, &how, &mut |frames| desk.progress(frames))
+    // What the parent hears of a failed write is the store's own reason.
+    let mut keep = || desk.create(REST).map_err(|failure| io::Error::other(failure.message));
+    let mut progress = |frames| desk.progress(frames);
+    let scanned = scan_keeping(source, &order.name_hint, &how, Some(&mut keep), &mut progress)
         .map_err(|error| error.failure(Stage::Intake))?;
-    let Scanned { description, table, notes } = &scanned;
+    let Scanned { description, table, has_rest, notes } = &scanned;
     table.check().map_err(|error| refused(FailureKind::BadInput, error.to_string()))?;
     let mut remarks = vec![specification(description), origin(&table.origin)];
     remarks.extend(notes.iter().cloned());
@@ -47,7 +52,7 @@ pub(super) fn run(desk: &Desk, intake: &Intake) -> Result<Outcome, Failure> {
     desk.save(TABLE, kinds::TABLE, table)?;
     let frames = table.range().count();
     desk.trail(Stage::Intake, TrailEvent::Finished, remarks.join("; "), Some(frames));
-    Ok(Outcome::Intake { frames, has_rest: false })
+    Ok(Outcome::Intake { frames, has_rest: *has_rest })
 }
 
 fn refused(kind: FailureKind, text: String) -> Failure {

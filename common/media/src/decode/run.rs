@@ -15,7 +15,9 @@ use super::ffi::{Card, Codec, Step, is_out_of_memory};
 use crate::error::{MediaError, Words};
 use crate::input::{Input, SeekTo};
 use crate::log;
+use crate::rest::RestWriter;
 use crate::scan::headers::Headers;
+use crate::scan::keep;
 
 /// Errors in a row that a decoder may give while it is being emptied, before it counts as empty:
 /// more than any decoder holds pictures.
@@ -61,6 +63,11 @@ pub(crate) struct Place {
 }
 
 impl Place {
+    /// Opens the source, for reading all of it.
+    pub(crate) fn open_whole(&self) -> Result<Input, MediaError> {
+        Input::open(Arc::clone(&self.source), &self.name_hint)
+    }
+
     /// Opens the source, for reading the video stream only.
     pub(crate) fn open(&self) -> Result<Input, MediaError> {
         let mut input = Input::open(Arc::clone(&self.source), &self.name_hint)?;
@@ -87,12 +94,29 @@ pub(crate) struct Run {
     pass_over_before: Option<i64>,
     card_lines: Vec<String>,
     clock: Clock,
+    /// Where packets of other streams go.
+    aside: Option<RestWriter>,
 }
 
 impl Run {
     /// Starts at the very first packet of `place`.
     pub(crate) fn from_start(place: &Place, means: Means) -> Result<Self, MediaError> {
         Self::new(place.open()?, place.stream, means)
+    }
+
+    /// Starts at the very first packet of `place`; those of other streams go into `aside`.
+    pub(crate) fn from_start_aside(
+        place: &Place,
+        aside: Option<RestWriter>,
+        means: Means,
+    ) -> Result<Self, MediaError> {
+        let input = if aside.is_some() { place.open_whole()? } else { place.open()? };
+        Ok(Self { aside, ..Self::new(input, place.stream, means)? })
+    }
+
+    /// What went aside.
+    pub(crate) const fn take_aside(&mut self) -> Option<RestWriter> {
+        self.aside.take()
     }
 
     /// Starts at `entry`, wherever that takes the demuxer.
@@ -181,6 +205,7 @@ impl Run {
             pass_over_before: None,
             card_lines: Vec::new(),
             clock,
+            aside: None,
         })
     }
 
@@ -315,7 +340,9 @@ impl Run {
         }
         // An empty packet would tell the decoder that the stream has ended.
         while self.input.read(&mut self.packet)? {
-            if self.packet.stream() == self.stream && self.packet.size() > 0 {
+            if self.packet.stream() != self.stream {
+                keep::aside(&mut self.aside, &self.packet)?;
+            } else if self.packet.size() > 0 {
                 return Ok(true);
             }
         }

@@ -13,6 +13,7 @@ use super::watch::Watch;
 use crate::decode::run::{Damage, Event, Means, Place, Run};
 use crate::error::{MediaError, Words};
 use crate::frame;
+use crate::rest::RestWriter;
 
 /// Damaged frames of which a note is kept, by timestamp; more are only counted.
 const DAMAGES_NOTED: usize = 1000;
@@ -43,14 +44,16 @@ pub(super) struct Shown {
     misplaced: u64,
 }
 
-/// Decodes everything; `watch` sees the packets.
+/// Decodes everything; `watch` sees the packets, and those of other streams go into `rest`.
 pub(super) fn decode_all(
     place: &Place,
     reading: Reading<'_>,
+    rest: &mut Option<RestWriter>,
     watch: &mut Watch,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Shown, MediaError> {
-    let mut run = Run::from_start(place, Means { threads: reading.threads.max(1), card: None })?;
+    let means = Means { threads: reading.threads.max(1), card: None };
+    let mut run = Run::from_start_aside(place, rest.take(), means)?;
     let mut shown = Shown::default();
     loop {
         match run.next(&mut |packet| watch.take(packet))? {
@@ -64,6 +67,7 @@ pub(super) fn decode_all(
             Event::End => break,
         }
     }
+    *rest = run.take_aside();
     Ok(shown)
 }
 

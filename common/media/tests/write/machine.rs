@@ -277,6 +277,7 @@ pub(crate) fn join(
         brief: &job.brief,
         table: &job.table,
         source: OnDisk::open(&job.clip),
+        rest: None,
         output_name: output.to_str().unwrap(),
         allow_metadata_loss,
         version: "1.2.3",

@@ -9,5 +9,6 @@ mod encode;
 mod faults;
 mod machine;
 mod messages;
+mod rest;
 mod stitch;
 mod webm;

@@ -44,9 +44,9 @@ fn index_is_in_front(movie: &Path) {
     assert!(place("moov") < place("mdat"), "{names:?}");
 }
 
-const PICTURES: &str = "-f lavfi -i testsrc2=s=320x180:r=30000/1001:d=3";
-const SOUND: &str = "-f lavfi -i sine=440:r=48000:d=3";
-const X264: &str = "-pix_fmt yuv420p -c:v libx264 -preset veryfast -crf 30 -g 24";
+pub(crate) const PICTURES: &str = "-f lavfi -i testsrc2=s=320x180:r=30000/1001:d=3";
+pub(crate) const SOUND: &str = "-f lavfi -i sine=440:r=48000:d=3";
+pub(crate) const X264: &str = "-pix_fmt yuv420p -c:v libx264 -preset veryfast -crf 30 -g 24";
 
 #[test]
 fn mp4_with_sound_comes_back() {
@@ -319,6 +319,7 @@ fn a_full_disk_is_told_in_the_words_of_the_disk() {
             brief: &job.brief,
             table: &job.table,
             source: OnDisk::open(&clip),
+            rest: None,
             output_name: "out.mp4",
             allow_metadata_loss: false,
             version: "1.2.3",
