@@ -14,7 +14,7 @@ test:       ## Install what is missing, build, run every test.
 lint:       ## Format, clippy, docs, licences: warnings are errors.
 	@scripts/lint
 
-bench:      ## Print the promised figures, product and peer side by side (ONLY=golden,fleet,wall,memory,verify,scheduler,stitch).
+bench:      ## Print the promised figures, product and peer side by side (ONLY=golden,fleet,wall,memory,verify,table,scheduler,stitch).
 	@scripts/bench
 
 torture:    ## Runs drawn by seed over the torture set, with kills (RUNS=200 SEED=1 KIND=name; RUNS=0: each kind once).

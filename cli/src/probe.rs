@@ -5,6 +5,7 @@ mod show;
 
 use std::time::Duration;
 
+use cleanplate_types::frames::TableOrigin;
 use cleanplate_types::source::SourceDescription;
 use serde::{Deserialize, Serialize};
 
@@ -30,8 +31,8 @@ struct Answer {
     frames: u64,
     /// Presentation time of the first frame and of the end of the last one, in nanoseconds.
     shown_nanos: (i128, i128),
-    /// Why the source was decoded whole; `None` where packets told enough.
-    decoded: Option<String>,
+    /// How the frames were counted.
+    origin: TableOrigin,
     entries: Entries,
     cells: Cells,
     tiers: Vec<TierCut>,

@@ -21,7 +21,12 @@ pub struct Used {
 }
 
 /// Waits for `child` and watches its tree meanwhile.
-pub fn watch(mut child: Child) -> Used {
+pub fn watch(child: Child) -> Used {
+    watch_every(SAMPLE_EVERY, child)
+}
+
+/// As [`watch`], and looks as often as it is told: often for what lives less than a second.
+pub fn watch_every(pause: Duration, mut child: Child) -> Used {
     let start = Instant::now();
     let mut peak_kib = 0;
     loop {
@@ -29,7 +34,7 @@ pub fn watch(mut child: Child) -> Used {
             return Used { status, wall: start.elapsed(), peak_kib };
         }
         peak_kib = peak_kib.max(tree_kib(child.id()));
-        std::thread::sleep(SAMPLE_EVERY);
+        std::thread::sleep(pause);
     }
 }
 
@@ -57,7 +62,9 @@ pub fn tree(root: u32) -> Vec<u32> {
     found
 }
 
-fn tree_kib(root: u32) -> u64 {
+/// The sum of proportional set sizes of `root` and all its descendants now, in KiB.
+#[must_use]
+pub fn tree_kib(root: u32) -> u64 {
     let pss = |id: u32| {
         let text = fs::read_to_string(format!("/proc/{id}/smaps_rollup")).ok()?;
         let line = text.lines().find(|line| line.starts_with("Pss:"))?;

@@ -8,7 +8,7 @@ use cleanplate_core::segments::{Sizing, Stance, cut, target_frames};
 use cleanplate_media::scan::{ScanOrder, scan};
 use cleanplate_types::cell::Cell;
 use cleanplate_types::failure::{Failure, FailureKind, Stage};
-use cleanplate_types::frames::{EntryKind, FrameTable, TableOrigin};
+use cleanplate_types::frames::{EntryKind, FrameTable};
 use cleanplate_types::tier::{TIERS, Tier};
 
 use super::{Answer, Ask, Cells, Entries, TierCut};
@@ -61,10 +61,7 @@ fn answer(link: &Link, request: &[u8]) -> Result<Vec<u8>, Failure> {
     let answer = Answer {
         frames: table.range().count(),
         shown_nanos: shown_nanos(table),
-        decoded: match &table.origin {
-            TableOrigin::Packets | TableOrigin::Index => None,
-            TableOrigin::Decoded { reason } => Some(reason.clone()),
-        },
+        origin: table.origin.clone(),
         entries: entries(table),
         cells: summary(&cells),
         tiers: TIERS.iter().map(|tier| tier_cut(tier, &cells)).collect(),
@@ -142,7 +139,7 @@ fn tier_cut(tier: &Tier, cells: &[Cell]) -> TierCut {
 
 #[cfg(test)]
 mod tests {
-    use cleanplate_types::frames::Entry;
+    use cleanplate_types::frames::{Entry, TableOrigin};
     use cleanplate_types::time::{Pts, Timebase};
 
     use super::*;

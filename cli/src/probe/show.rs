@@ -1,5 +1,6 @@
 //! What `probe` found, for people and as JSON.
 
+use cleanplate_types::frames::TableOrigin;
 use cleanplate_types::source::{
     SourceDescription, StreamDescription, StreamKind, VideoDescription,
 };
@@ -17,7 +18,7 @@ use crate::say;
 /// # Errors
 /// Where standard output cannot be written.
 pub(super) fn for_people(name: &str, answer: &Answer) -> Result<(), Refusal> {
-    let Answer { description, frames, shown_nanos, decoded, entries, cells, tiers, notes } = answer;
+    let Answer { description, frames, shown_nanos, origin, entries, cells, tiers, notes } = answer;
     let (from, to) = *shown_nanos;
     let SourceDescription { container, bytes, chapters, .. } = description;
     say::line(&format!("{name}: {container}, {}", size(*bytes)))?;
@@ -41,13 +42,7 @@ pub(super) fn for_people(name: &str, answer: &Answer) -> Result<(), Refusal> {
                  {gap_frames_max} frames apart"
             ),
         ),
-        (
-            "counted",
-            decoded.as_ref().map_or_else(
-                || "from packets".to_owned(),
-                |reason| format!("by decoding all of it: {reason}"),
-            ),
-        ),
+        ("counted", counted(origin)),
         (
             "cells",
             format!(
@@ -167,7 +162,7 @@ fn seconds(nanos: i128) -> String {
 
 /// The same as one object; names stay.
 pub(super) fn as_json(url: &str, answer: &Answer) -> Value {
-    let Answer { description, frames, shown_nanos, decoded, entries, cells, tiers, notes } = answer;
+    let Answer { description, frames, shown_nanos, origin, entries, cells, tiers, notes } = answer;
     let video = &description.video;
     let streams: Vec<Value> = description
         .streams
@@ -219,12 +214,28 @@ pub(super) fn as_json(url: &str, answer: &Answer) -> Value {
         },
         "frames": frames,
         "shown_ms": [millis(shown_nanos.0), millis(shown_nanos.1)],
-        "decoded_because": decoded,
+        "counted": counted(origin),
+        "decoded_because": decoded_because(origin),
         "keyframes": entries,
         "cells": cells,
         "tiers": tiers,
         "notes": notes,
     })
+}
+
+fn counted(origin: &TableOrigin) -> String {
+    match origin {
+        TableOrigin::Packets => "from packets".to_owned(),
+        TableOrigin::Index => "from the container's index".to_owned(),
+        TableOrigin::Decoded { reason } => format!("by decoding all of it: {reason}"),
+    }
+}
+
+fn decoded_because(origin: &TableOrigin) -> Option<&str> {
+    match origin {
+        TableOrigin::Packets | TableOrigin::Index => None,
+        TableOrigin::Decoded { reason } => Some(reason),
+    }
 }
 
 fn millis(nanos: i128) -> i64 {

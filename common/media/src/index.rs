@@ -5,7 +5,7 @@
 //! `mp4-atom` decodes one table at a time and growing as it reads; `mp4parse` reads a file from end to
 //! end to pass over its media, `re_mp4` expands each sample of every track to some hundred bytes. Both
 //! layouts must agree sample by sample, and a handful of packets must be what they say. Where anything
-//! is in doubt (fragments, edits that hide or repeat, field coding, a second sample description), the
+//! is in doubt (fragments, edits that hide or repeat, field coding, a second sample description, parameter sets in band), the
 //! answer is that doubt, and the packets are read instead.
 
 mod boxes;

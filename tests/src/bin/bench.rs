@@ -1,6 +1,6 @@
 //! The figures that are promised: product and peer in one run, on a clip made by a stated recipe.
 //!
-//! `make bench` runs all of it; `make bench ONLY=golden,fleet,wall,memory` some of it. Prints a
+//! `make bench` runs all of it; `make bench ONLY=golden,fleet,wall,memory,verify,table` some of it. Prints a
 //! table; exits with 1 where identity does not hold. Speed and size are printed, never asserted:
 //! machines are noisy.
 
@@ -16,6 +16,8 @@ use sha2::{Digest as _, Sha256};
 
 #[path = "bench/readback.rs"]
 mod readback;
+#[path = "bench/table.rs"]
+mod table;
 
 /// Where the logo would be: the region that is removed in the timed runs.
 const REGION: &str = "1500,60,300,120";
@@ -36,6 +38,9 @@ fn main() -> std::process::ExitCode {
     }
     if wanted("fleet") {
         good &= fleet(folder.path());
+    }
+    if wanted("table") {
+        good &= table::ten_hours(folder.path());
     }
     if wanted("wall") || wanted("memory") || wanted("verify") {
         let clip = minute(folder.path());

@@ -20,6 +20,9 @@ const SIBLINGS_MAX: usize = 10_000;
 /// 17 MB.
 const TABLE_BYTES_MAX: u64 = 128 << 20;
 
+/// Sample entries whose parameter sets may stand among the samples, and change there.
+const IN_BAND: &[&[u8; 4]] = &[b"avc3", b"avc4", b"dvav", b"hev1", b"hev2", b"dvhe"];
+
 /// A box: its name, all of its bytes, and those of its contents.
 struct Found {
     name: [u8; 4],
@@ -51,10 +54,7 @@ fn times_in(source: &dyn ReadAt, track: &[Found]) -> Result<Times, Stop> {
     let media = inside(source, one(track, *b"mdia")?.body.clone())?;
     let information = inside(source, one(&media, *b"minf")?.body.clone())?;
     let tables = inside(source, one(&information, *b"stbl")?.body.clone())?;
-    let descriptions = number(source, &one(&tables, *b"stsd")?.body)?;
-    if descriptions != 1 {
-        return doubt(format!("it has {descriptions} sample descriptions"));
-    }
+    check_description(source, &one(&tables, *b"stsd")?.body)?;
     let steps: Stts = table(source, one(&tables, *b"stts")?)?;
     let offsets = match tables.iter().filter(|found| &found.name == b"ctts").count() {
         0 => Vec::new(),
@@ -65,14 +65,22 @@ fn times_in(source: &dyn ReadAt, track: &[Found]) -> Result<Times, Stop> {
     Ok(times)
 }
 
-/// The number of entries at the head of a full box.
-fn number(source: &dyn ReadAt, body: &Range<u64>) -> Result<u32, Stop> {
-    match read(source, body.start, 8)?[..] {
-        [_, _, _, _, a, b, c, d] if body.end - body.start >= 8 => {
-            Ok(u32::from_be_bytes([a, b, c, d]))
-        }
-        _ => doubt("a table has no head"),
+/// Insists on one sample description, which holds what a decoder must know for all samples.
+fn check_description(source: &dyn ReadAt, body: &Range<u64>) -> Result<(), Stop> {
+    if body.end - body.start < 16 {
+        return doubt("it has no sample description");
     }
+    let [_, _, _, _, count @ ..] = head(source, body.start)?;
+    let count = u32::from_be_bytes(count);
+    if count != 1 {
+        return doubt(format!("it has {count} sample descriptions"));
+    }
+    let [_, _, _, _, name @ ..] = head(source, body.start + 8)?;
+    if IN_BAND.contains(&&name) {
+        let name = String::from_utf8_lossy(&name);
+        return doubt(format!("samples of {name} may change what they are decoded by"));
+    }
+    Ok(())
 }
 
 /// The only box of a name.

@@ -128,6 +128,13 @@ fn what_an_index_cannot_vouch_for_is_read_whole() {
     assert!(why.contains("fields"), "{why}");
     let why = doubted(&clips.make("asp.mp4", 30, &["-c:v", "mpeg4", "-bf", "2"]));
     assert!(why.contains("mpeg4"), "{why}");
+    for (name, options) in [
+        ("avc3", [&x264[..], &["-tag:v", "avc3"]].concat()),
+        ("hev1", [X265_OPEN, &["-tag:v", "hev1"]].concat()),
+    ] {
+        let why = doubted(&clips.make(&format!("{name}.mp4"), 30, &options));
+        assert!(why.contains(&format!("samples of {name} may change")), "{why}");
+    }
     let whole = clips.make("whole.mp4", 100, &["-c:v", "libx264", "-g", "48", "-bf", "2"]);
     let whole = whole.to_str().unwrap();
     let why = doubted(&clips.run("edited.mp4", &["-ss", "1.3", "-i", whole, "-c", "copy"]));
