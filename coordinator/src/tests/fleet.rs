@@ -10,6 +10,7 @@ use cleanplate_types::brief::JobBrief;
 use cleanplate_types::failure::{Failure, FailureKind, Stage};
 use cleanplate_types::ids::{CellIndex, JobId, LeaseId};
 use cleanplate_types::object::ObjectRef;
+use cleanplate_types::part::PartManifest;
 use cleanplate_types::source::SourceRef;
 use cleanplate_types::trail::{TrailEntry, TrailEvent};
 use pb::from_worker::Message as Up;
@@ -167,7 +168,7 @@ impl FakeWorker {
             pb::grant::Work::Analyse(_) | pb::grant::Work::Reduce(_) => {
                 panic!("nobody asked what there is to remove")
             }
-            pb::grant::Work::Audit(_) => panic!("nobody asked for an audit"),
+            pb::grant::Work::Audit(audit) => self.audit(place, lease, audit).await,
         }
     }
 
@@ -189,6 +190,18 @@ impl FakeWorker {
             frames: part::FRAMES,
         }))
         .await;
+    }
+
+    /// Finds everything as the manifest says, where it is there.
+    async fn audit(&self, place: &Place, lease: LeaseId, audit: pb::Audit) {
+        let manifest: ObjectRef = audit.manifest.unwrap().try_into().unwrap();
+        let read = place.store.get_value::<PartManifest>(&manifest, kinds::MANIFEST).await;
+        let manifest = match read {
+            Ok(manifest) => manifest,
+            Err(error) => return self.fail(lease, error.kind(), &error.to_string()).await,
+        };
+        let frames = manifest.decoded.len() as u64;
+        self.say(Up::AuditDone(pb::AuditDone { lease: lease.0, frames })).await;
     }
 
     async fn segment(&mut self, place: &Place, lease: LeaseId, job: &JobId, work: pb::Segment) {

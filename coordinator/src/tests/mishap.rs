@@ -49,7 +49,8 @@ async fn a_movie_that_was_published_when_the_coordinator_died_is_published_again
     let first = place.start_on(Arc::new(Refusing { journal, refuses })).await;
     let id = place.submit(&mut first.jobs(), Some("j")).await.unwrap();
     let mut worker = FakeWorker::attach(&first, "w1").await;
-    for _ in 0..4 {
+    // Intake, three segments, an audit.
+    for _ in 0..5 {
         let granted = worker.granted().await;
         worker.perform(&place, granted).await;
     }
