@@ -21,6 +21,8 @@ fn the_table_of_containers_says_what_runs_do() {
     if std::env::var_os("BLESS").is_some() {
         std::fs::write(&path, &found).unwrap();
     }
+    let wrong: Vec<&str> = found.lines().filter(|line| line.contains(table::WRONG)).collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     let written = std::fs::read_to_string(&path).unwrap_or_default();
     for (line, (have, want)) in written.lines().zip(found.lines()).enumerate() {
         assert_eq!(have, want, "docs/containers.md, line {}: BLESS=1 rewrites it", line + 1);

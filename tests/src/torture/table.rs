@@ -17,6 +17,9 @@ use super::lane::Lane;
 use super::{facts, known, workshop};
 use crate::reference;
 
+/// What a cell says whose output is not what it must be; a table with such a cell fails its test.
+pub const WRONG: &str = "**wrong**";
+
 /// The containers that are asked for.
 const CONTAINERS: [&str; 6] = ["mp4", "mov", "mkv", "webm", "ts", "m2ts"];
 
@@ -51,7 +54,7 @@ struct Column {
 /// All tables, each with its title and what it shows, as Markdown.
 ///
 /// # Panics
-/// Where an output is not what its cell would say.
+/// Where a run ends in a way that no cell has words for.
 #[must_use]
 pub fn all() -> String {
     let exactly = CONTAINERS.map(|container| Column { head: container, container, lossless: true });
@@ -146,7 +149,15 @@ fn cell(
     let is_alike = want == have;
     let pictures = column.lossless && is_alike;
     let differences = frames(&reference::frames(&source), &reference::frames(&output), pictures);
-    assert!(differences.is_empty(), "{what}: {differences:?}");
+    if !differences.is_empty() {
+        println!("{what}: {differences:?}");
+        let is_known =
+            |one: &String| known::explained(row.kind.name, column.container, one).is_some();
+        if differences.iter().all(is_known) {
+            return "**not exact** (known)".to_owned();
+        }
+        return format!("{WRONG}: {}", differences.join(", "));
+    }
     let words = match shows {
         Shows::Clocks => clocks(&output, column.container),
         Shows::Encoder if is_alike => ended.encoder,
@@ -193,7 +204,9 @@ fn clocks(output: &Path, container: &str) -> String {
 /// The layout of the samples; full range has names of its own among those of 8 bits.
 fn samples(path: &Path) -> String {
     let arguments = ["-select_streams", "v:0", "-show_entries", "stream=pix_fmt"];
-    reference::probe(path, &arguments).trim().replace("yuvj", "yuv")
+    // A stream of a program is told twice.
+    let told = reference::probe(path, &arguments);
+    told.lines().next().unwrap_or_default().trim().replace("yuvj", "yuv")
 }
 
 /// "kept": the bytes of the stream beside the video are equal, but for the headers of AAC.
