@@ -41,6 +41,9 @@ pub(super) struct Lane {
     has_decoding_times: bool,
     /// The decoding timestamp written last, in ticks of the movie's stream.
     last: Option<i64>,
+    /// Ticks from one decoding timestamp to the next at least: Matroska's clock is coarse, and several
+    /// packets may share one tick there.
+    least_step: i64,
     /// Ticks that are added to every stamp: Matroska counts its sound's time from the first sample, heard or
     /// not, and libav's muxer leaves that to others.
     pub(super) delay: i64,
@@ -75,6 +78,7 @@ impl Lane {
             is_sound: input.facts(index)?.kind == StreamKind::Audio,
             has_decoding_times: !input.container().contains("matroska"),
             last: None,
+            least_step: i64::from(!container.is_matroska()),
             sound: ffi::NO_STAMP,
             moved: 0,
             hidden: Hidden::in_container(container, has_place),
@@ -100,12 +104,13 @@ impl Lane {
             (_, _, shown) => shown.map(|shown| ffi::rescale(shown, from, self.to)),
         };
         if let (Some(last), Some(this)) = (self.last, dts)
-            && this <= last
+            && this < last + self.least_step
         {
             // A muxer takes rising times only.
             self.moved += 1;
-            dts = Some(last + 1);
-            pts = pts.map(|pts| pts.max(last + 1));
+            let next = last + self.least_step;
+            dts = Some(next);
+            pts = pts.map(|pts| pts.max(next));
         }
         self.last = dts.or(self.last);
         let late = |stamp: Option<i64>| stamp.map(|stamp| stamp + self.delay);

@@ -362,6 +362,16 @@ fn frames_that_an_edit_list_hides_stay_away() {
 }
 
 #[test]
+fn packets_that_share_a_tick_of_matroska_keep_their_times() {
+    let folder = tempfile::tempdir().unwrap();
+    let sound = format!("{PICTURES} {SOUND} {X264} -c:a truehd -strict -2 -ar 48000");
+    let clip = make(folder.path(), "a.mkv", &sound);
+    let (output, notes) = comes_back(&clip, "b.mkv", false);
+    assert_eq!(packets(&clip, "a"), packets(&output, "a"));
+    assert!(!notes.iter().any(|note| note.contains("out of order")), "{notes:?}");
+}
+
+#[test]
 fn a_copy_has_every_packet_and_says_why_it_is_one() {
     let folder = tempfile::tempdir().unwrap();
     for (name, output) in
