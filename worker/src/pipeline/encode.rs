@@ -89,7 +89,7 @@ pub(super) fn run(
     if captions_left_out > 0 {
         let codec = spec.encoder.name.codec().for_people();
         let text = format!(
-            "{codec} has no place for the closed captions of {captions_left_out} frames: they are left out"
+            "{codec} has no place for the closed captions, active format or 3D packing of {captions_left_out} frames: they are left out"
         );
         desk.trail(Stage::Encode, TrailEvent::Fallback, text, Some(captions_left_out));
     }

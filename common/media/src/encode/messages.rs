@@ -1,9 +1,10 @@
-//! Messages beside the pictures: closed captions and the active format of each frame, HDR metadata on every
-//! key picture.
+//! Messages beside the pictures: closed captions, the active format and the packing of two views of each
+//! frame, HDR metadata on every key picture.
 //!
 //! Owns their bytes (SEI, ITU-T H.274 and ATSC A/53) and their place in a packet. Encoders are not asked for
 //! them: libav's x265 drops captions without a word, x264 leaves HDR metadata out where its headers travel
-//! apart, and what each does differs from version to version. Refuses to understand captions: the bytes of a
+//! apart and loses its lossless mode where frames say how they pack two views, and what each does differs from
+//! version to version. Refuses to understand captions: the bytes of a
 //! frame go back to the frame.
 
 use cleanplate_types::encode::{EncodeSpec, VideoCodec};
@@ -14,6 +15,7 @@ use libav::util::frame::side_data::Type as OfFrame;
 const REGISTERED_USER_DATA: u8 = 4;
 const MASTERING_DISPLAY: u8 = 137;
 const CONTENT_LIGHT_LEVEL: u8 = 144;
+const FRAME_PACKING: u8 = 45;
 
 /// HDR metadata of single frames.
 const DYNAMIC_HDR: [OfFrame; 3] =
@@ -53,11 +55,14 @@ impl Messages {
         let bytes = |kind| frame.side_data(kind).map(|data| data.data().to_vec());
         let captions = bytes(OfFrame::A53CC).unwrap_or_default();
         let format = bytes(OfFrame::AFD).and_then(|format| format.first().copied());
-        frame.remove_side_data(OfFrame::A53CC);
-        frame.remove_side_data(OfFrame::AFD);
+        let packing = bytes(OfFrame::Stereo3D).and_then(|view| packing_message(self.codec, &view));
+        for kind in [OfFrame::A53CC, OfFrame::AFD, OfFrame::Stereo3D] {
+            frame.remove_side_data(kind);
+        }
         let mut messages: Vec<_> =
             captions.chunks(CAPTIONS_MAX * CAPTION_BYTES).filter_map(captions_message).collect();
         messages.extend(format.map(format_message));
+        messages.extend(packing);
         let has_place = messages.is_empty() || self.codec.has_messages();
         self.captions_left_out += u64::from(!has_place);
         let is_dynamic = DYNAMIC_HDR.iter().any(|kind| frame.side_data(*kind).is_some());
@@ -106,6 +111,62 @@ fn format_message(format: u8) -> Message {
     // The flag says that there is a format; four reserved ones go before it.
     let content = [&ATSC[..], b"DTG1", &[0x41, 0xf0 | (format & 0x0f)]].concat();
     (REGISTERED_USER_DATA, content)
+}
+
+/// How two views share the picture (H.264 D.1.26, HEVC D.2.16), from libav's `AVStereo3D`; nothing for a
+/// single view.
+fn packing_message(codec: VideoCodec, view: &[u8]) -> Option<Message> {
+    let word = |at: usize| view.get(at..at + 4)?.try_into().ok().map(u32::from_ne_bytes);
+    let (kind, inverted) = (word(0)?, word(4)? & 1 == 1);
+    let (arrangement, quincunx) = match kind {
+        1 => (3, false),
+        2 => (4, false),
+        3 => (5, false),
+        4 => (0, false),
+        5 => (3, true),
+        6 => (2, false),
+        7 => (1, false),
+        _ => return None,
+    };
+    let is_left = word(8).is_some_and(|shown| shown == 1);
+    let mut bits = Bits::default();
+    // Id 0 as an Exp-Golomb number, no cancelling.
+    bits.put(0b10, 2);
+    bits.put(arrangement, 7);
+    bits.put(u32::from(quincunx), 1);
+    // The first view is the left eye's, or the right one's.
+    bits.put(if inverted { 2 } else { 1 }, 6);
+    bits.put(u32::from(arrangement == 5 && is_left), 4);
+    bits.put(0, 2);
+    if !quincunx && arrangement != 5 {
+        bits.put(0, 16);
+    }
+    bits.put(0, 8);
+    // For this frame alone: a repetition period of 0 as an Exp-Golomb number, or no persistence; no more.
+    bits.put(if codec == VideoCodec::H264 { 0b10 } else { 0b00 }, 2);
+    Some((FRAME_PACKING, bits.aligned()))
+}
+
+/// Bits, the most significant first.
+#[derive(Default)]
+struct Bits(Vec<bool>);
+
+impl Bits {
+    fn put(&mut self, value: u32, count: u32) {
+        self.0.extend((0..count).rev().map(|bit| value >> bit & 1 == 1));
+    }
+
+    /// As bytes; a one and zeros fill the last.
+    fn aligned(mut self) -> Vec<u8> {
+        if !self.0.len().is_multiple_of(8) {
+            self.put(1, 1);
+        }
+        let byte = |bits: &[bool]| {
+            let value = bits.iter().fold(0, |value, bit| value << 1 | u8::from(*bit));
+            value << (8 - bits.len())
+        };
+        self.0.chunks(8).map(byte).collect()
+    }
 }
 
 /// The static HDR metadata of the contract.

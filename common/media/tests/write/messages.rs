@@ -9,7 +9,7 @@ use cleanplate_media::encode::CellEncoder;
 use cleanplate_media::frame::VideoFrame;
 use cleanplate_types::encode::{EncoderName, Quality};
 
-use crate::clips::{make, probe, run};
+use crate::clips::{make, probe, run, shown};
 use crate::machine::{Job, OnDisk, encode, encode_cell, join, plan};
 
 /// A clip of 50 frames with captions of its own beside each, and active format 10.
@@ -132,6 +132,51 @@ fn closed_captions_and_active_formats_come_back_frame_by_frame() {
         // The decoder of HEVC of older libraries does not read active formats.
         if encoder == EncoderName::Libx264 {
             assert_eq!(formats(&output), 50, "{name}");
+        }
+    }
+}
+
+/// How each frame says that it packs two views, as ffmpeg reads it.
+fn packing(path: &Path) -> Vec<String> {
+    let told = std::process::Command::new("ffmpeg")
+        .args(["-nostdin", "-hide_banner", "-i"])
+        .arg(path)
+        .args(["-map", "0:v", "-vf", "showinfo", "-f", "null", "-"])
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&told.stderr).into_owned();
+    let of_frames = told.lines().filter_map(|line| line.split_once("stereoscopic information:"));
+    of_frames.map(|(_, how)| how.to_owned()).collect()
+}
+
+#[test]
+fn two_views_in_a_picture_are_told_and_the_pictures_stay_bit_exact() {
+    let folder = tempfile::tempdir().unwrap();
+    for how in 0..=5 {
+        let recipe = format!(
+            "-f lavfi -i testsrc2=s=160x96:r=25:d=1 -c:v libx264 -x264-params frame-packing={how}"
+        );
+        let clip = make(folder.path(), &format!("{how}.mp4"), &recipe);
+        let expected = packing(&clip);
+        assert!(!expected.is_empty(), "{how}");
+        for encoder in [EncoderName::Libx264, EncoderName::Libx265] {
+            let output = folder.path().join(format!("{how}-{encoder}.mp4"));
+            let job = plan(&clip, 10, |spec| {
+                spec.encoder.name = encoder;
+                spec.quality = Quality::Lossless;
+                spec.preset = "veryfast".to_owned();
+            });
+            let mut frames = decoded(&job).into_iter();
+            let cells = job.brief.cells.iter();
+            let parts = cells.map(|cell| encode_cell(&job, cell, &mut frames)).collect();
+            join(&job, parts, &output, false).unwrap();
+            // libav's decoder of HEVC does not read the three ways below 3, and keeps what it read.
+            if encoder == EncoderName::Libx264 {
+                assert_eq!(packing(&output), expected, "{how} {encoder}");
+            } else if how >= 3 {
+                assert_eq!(packing(&output).first(), expected.first(), "{how} {encoder}");
+            }
+            assert_eq!(shown(&output), shown(&clip), "{how} {encoder}");
         }
     }
 }
