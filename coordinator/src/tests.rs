@@ -33,10 +33,16 @@ async fn a_job_goes_from_submission_to_its_movie_and_leaves_nothing_in_the_store
     let outcome = last.outcome.unwrap();
     assert_eq!((outcome.kind.as_str(), last.phase.as_str()), ("done", "done"), "{outcome:?}");
     assert_eq!((last.frames_done, last.frames_total), (30, 30));
-    let told = ["fallback in encode: nvenc -> libx264: no card (3 times)", "played"];
-    let (audit, others) = last.notes.split_first().unwrap();
-    assert!(audit.starts_with("audit: 1 of 3 cells (10 frames)"), "{audit}");
-    assert_eq!(others, told);
+    let told = [
+        part::INTAKE_NOTE,
+        "audit: 1 of 3 cells (10 frames)",
+        "fallback in encode: nvenc -> libx264: no card (3 times)",
+        "played",
+    ];
+    assert_eq!(last.notes.len(), told.len(), "{:?}", last.notes);
+    for (note, begins) in last.notes.iter().zip(told) {
+        assert!(note.starts_with(begins), "{:?}", last.notes);
+    }
     let movie = std::fs::read(place.output()).unwrap();
     assert_eq!(movie, part::movie(), "every part, in order, once");
     assert_eq!(outcome.output_bytes, movie.len() as u64);

@@ -93,6 +93,10 @@ fn examples() -> Vec<Example> {
             "intake_done_with_rest",
             from_worker(from_worker::Message::IntakeDone(with_rest())),
         ),
+        example(
+            "intake_done_with_notes",
+            from_worker(from_worker::Message::IntakeDone(with_notes())),
+        ),
         example("cell_done", from_worker(from_worker::Message::CellDone(cell_done()))),
         example(
             "cell_with_hashes_done",
@@ -159,11 +163,17 @@ fn intake_done() -> pb::IntakeDone {
         table: Some(object("jobs/j1/table.1")),
         rest: None,
         frames: 1_080_000,
+        notes: Vec::new(),
     }
 }
 
 fn with_rest() -> pb::IntakeDone {
     pb::IntakeDone { rest: Some(object("jobs/j1/rest.1")), ..intake_done() }
+}
+
+fn with_notes() -> pb::IntakeDone {
+    let notes = vec!["damage at frames 20..24, shown as the decoder conceals it".to_owned()];
+    pb::IntakeDone { notes, ..intake_done() }
 }
 
 fn cell_done() -> pb::CellDone {

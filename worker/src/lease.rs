@@ -172,7 +172,7 @@ fn message(grant: &Grant, outcome: &Outcome, kept: &Kept) -> Result<Message, Fai
         object.ok_or_else(|| internal(format!("the engine ended without writing `{name}`")))
     };
     match (outcome, &grant.work) {
-        (Outcome::Intake { frames, has_rest }, Granted::Intake(IntakeGrant { url, .. })) => {
+        (Outcome::Intake { frames, has_rest, notes }, Granted::Intake(IntakeGrant { url, .. })) => {
             let head =
                 kept.head().ok_or_else(|| internal("the source was not opened".to_owned()))?;
             let source = SourceRef { url: url.clone(), bytes: head.bytes, version: head.version };
@@ -183,6 +183,7 @@ fn message(grant: &Grant, outcome: &Outcome, kept: &Kept) -> Result<Message, Fai
                 table: Some(written(TABLE)?.into()),
                 rest: has_rest.then(|| written(REST)).transpose()?.map(Into::into),
                 frames: *frames,
+                notes: notes.clone(),
             }))
         }
         (Outcome::Analyse, Granted::Analyse(_)) => {

@@ -138,6 +138,8 @@ pub(crate) enum Outcome {
         frames: u64,
         /// Whether [`REST`] was written.
         has_rest: bool,
+        /// What people should know of it.
+        notes: Vec<String>,
     },
     /// The evidence is stored.
     Analyse,

@@ -158,6 +158,7 @@ impl Farm {
                 description: samples::object("description"),
                 table: samples::object("table"),
                 rest: None,
+                notes: Vec::new(),
                 frames: CELLS / JOBS * CELL_FRAMES,
             };
             self.tell("other", report(Report::IntakeDone(Box::new(result))));

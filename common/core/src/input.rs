@@ -198,9 +198,12 @@ pub struct IntakeResult {
     pub table: ObjectRef,
     /// Displayed frames.
     pub frames: u64,
-    /// The packets of the source's other streams, where intake kept them. Last, since a journal's first
-    /// format ends before it.
+    /// The packets of the source's other streams, where intake kept them. This and what follows is last,
+    /// since a journal's first format ends before it.
     pub rest: Option<ObjectRef>,
+    /// Remarks for the user: ranges of concealed damage, what the output cannot carry, why everything was
+    /// decoded.
+    pub notes: Vec<String>,
 }
 
 /// What planning made of description and table: all that is needed of them from then on.

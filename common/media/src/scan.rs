@@ -33,7 +33,8 @@ pub use keep::BeginRest;
 pub struct ScanOrder {
     /// Decode everything, for this reason, whatever the packets say.
     pub decode_all: Option<String>,
-    /// Take damaged pictures as the decoder shows them; otherwise damage is an error.
+    /// Take damaged pictures as the decoder shows them, and note which they are where everything is
+    /// decoded; otherwise damage is an error.
     pub conceal: bool,
     /// Threads of the decoder where everything is decoded; one where damage is concealed, since what a
     /// decoder shows then depends on them.
@@ -231,8 +232,11 @@ impl Whole<'_> {
         let mut rest = keep.begin()?;
         let mut shown = decode_all(place, reading, &mut rest, &mut watch, progress)?;
         keep.hold(rest);
-        let mut notes = vec![format!("every frame was decoded to be counted: {reason}")];
-        notes.extend(shown.notes());
+        let mut notes = shown.notes();
+        if order.decode_all.is_none() {
+            // Who asked for it knows why.
+            notes.insert(0, format!("every frame was decoded to be counted: {reason}"));
+        }
         let pts = std::mem::take(&mut shown.pts);
         let origin = TableOrigin::Decoded { reason: reason.to_owned() };
         let table = watch.into_table(pts, video.timebase, origin)?;

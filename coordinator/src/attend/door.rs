@@ -98,13 +98,14 @@ pub(super) fn message(
 }
 
 fn intake(done: pb::IntakeDone) -> Result<(u64, IntakeResult), WireError> {
-    let pb::IntakeDone { lease, source, description, table, frames, rest } = done;
+    let pb::IntakeDone { lease, source, description, table, frames, rest, notes } = done;
     let result = IntakeResult {
         source: source.ok_or(WireError::Missing("source"))?.try_into()?,
         description: object(description, "description")?,
         table: object(table, "table")?,
         rest: rest.map(TryInto::try_into).transpose()?,
         frames,
+        notes,
     };
     Ok((lease, result))
 }

@@ -18,8 +18,8 @@ pub(super) fn from_bytes(format: i64, bytes: &[u8]) -> Result<Record, postcard::
     if format > 1 {
         return postcard::from_bytes(bytes);
     }
-    // What the first format lacks is one field at the very end, which may be nothing: a zero.
-    postcard::from_bytes(&[bytes, &[0]].concat())
+    // What the first format lacks is two fields at the very end, which may be nothing: zeros.
+    postcard::from_bytes(&[bytes, &[0, 0]].concat())
 }
 
 /// The name of what happened, for people who look into the database.
@@ -90,11 +90,13 @@ mod tests {
         let object = |key: &str| ObjectRef { key: key.to_owned(), bytes: 1, sha: Sha::of(b"x") };
         let source = SourceRef { url: "file:///in.mkv".to_owned(), bytes: 1, version: None };
         let (description, table) = (object("description"), object("table"));
-        let intake = IntakeResult { source, description, table, frames: 300, rest: None };
+        let intake =
+            IntakeResult { source, description, table, frames: 300, rest: None, notes: vec![] };
         let event = Event::IntakeDone { lease: LeaseId(7), intake: Box::new(intake) };
         let record = Record { at: Tick(1000), job: JobId::parse("j1").unwrap(), event };
         let mut bytes = to_bytes(&record).unwrap();
-        assert_eq!(bytes.pop(), Some(0), "the field that the first format lacks is the last");
+        assert_eq!(bytes.pop(), Some(0), "the fields that the first format lacks are the last");
+        assert_eq!(bytes.pop(), Some(0), "there are two of them");
         assert_eq!(from_bytes(1, &bytes).unwrap(), record);
         assert!(from_bytes(2, &bytes).is_err(), "the second format has it");
     }

@@ -188,6 +188,7 @@ impl FakeWorker {
             table: Some(table.unwrap().into()),
             rest: None,
             frames: part::FRAMES,
+            notes: vec![part::INTAKE_NOTE.to_owned()],
         }))
         .await;
     }

@@ -29,6 +29,9 @@ pub(super) const MARKER: &str = "CLEANPLATE_TEST_MARKER";
 
 pub(super) const FRAMES: u64 = 30;
 
+/// What intake tells people.
+pub(super) const INTAKE_NOTE: &str = "damage at frames 3..5";
+
 /// How a part is spoilt after it was handed in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Spoilt {

@@ -49,24 +49,10 @@ pub const KNOWN: &[Shortfall] = &[
         sometimes: false,
     },
     Shortfall {
-        kind: "cut_off_ts",
-        container: "*",
-        words: "ended with 0 instead of 3",
-        bug: "damage of the last picture is not always heard",
-        sometimes: true,
-    },
-    Shortfall {
         kind: "creation_time",
         container: "mkv",
         words: "creation_time is nothing",
         bug: "creation times of streams are lost in mkv",
-        sometimes: false,
-    },
-    Shortfall {
-        kind: "*",
-        container: "*",
-        words: "the notes do not say `frames`",
-        bug: "the ranges of concealed damage are not in the job's notes",
         sometimes: false,
     },
     Shortfall {

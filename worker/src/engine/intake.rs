@@ -28,7 +28,7 @@ pub(super) fn run(desk: &Desk, intake: &Intake) -> Result<Outcome, Failure> {
     let reading = format!("reading {}", named(&order.name_hint));
     desk.trail(Stage::Intake, TrailEvent::Started, reading, Some(bytes));
     let how = ScanOrder {
-        decode_all: intake.decode_all.clone(),
+        decode_all: intake.decode_all.clone().or_else(|| to_find_damage(intake)),
         conceal: intake.conceal,
         threads: order.means.threads,
         ..ScanOrder::default()
@@ -40,19 +40,26 @@ pub(super) fn run(desk: &Desk, intake: &Intake) -> Result<Outcome, Failure> {
         .map_err(|error| error.failure(Stage::Intake))?;
     let Scanned { description, table, has_rest, notes } = &scanned;
     table.check().map_err(|error| refused(FailureKind::BadInput, error.to_string()))?;
-    let mut remarks = vec![specification(description), origin(&table.origin)];
-    remarks.extend(notes.iter().cloned());
-    remarks.extend(dynamic_hdr(description, intake.allow_metadata_loss)?);
+    let mut notes = notes.clone();
+    notes.extend(dynamic_hdr(description, intake.allow_metadata_loss)?);
     let codec = output_codec(&description.video, intake);
     let held = container::check(description, &intake.output, codec, intake.allow_metadata_loss);
-    remarks.extend(held.map_err(|error| error.failure(Stage::Intake))?);
+    notes.extend(held.map_err(|error| error.failure(Stage::Intake))?);
     container::check_times(description, &intake.output, table)
         .map_err(|error| error.failure(Stage::Intake))?;
     desk.save(DESCRIPTION, kinds::DESCRIPTION, description)?;
     desk.save(TABLE, kinds::TABLE, table)?;
     let frames = table.range().count();
+    let mut remarks = vec![specification(description), origin(&table.origin)];
+    remarks.extend(notes.iter().cloned());
     desk.trail(Stage::Intake, TrailEvent::Finished, remarks.join("; "), Some(frames));
-    Ok(Outcome::Intake { frames, has_rest: *has_rest })
+    Ok(Outcome::Intake { frames, has_rest: *has_rest, notes })
+}
+
+/// Why everything is decoded where damage is concealed: packets do not show which pictures are
+/// damaged, nor which of those a decoder leaves out.
+fn to_find_damage(intake: &Intake) -> Option<String> {
+    intake.conceal.then(|| "damage is concealed, and only decoding finds it".to_owned())
 }
 
 fn refused(kind: FailureKind, text: String) -> Failure {

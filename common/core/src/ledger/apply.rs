@@ -222,7 +222,11 @@ impl Job {
             let windows = u32::try_from(survey.windows.len()).unwrap_or(u32::MAX);
             Phase::Analyse { free: (0..windows).collect(), evidence: BTreeMap::new() }
         };
-        self.survey = Some(Box::new(survey.clone()));
+        let mut survey = Box::new(survey.clone());
+        if let Some(intake) = &self.intake {
+            survey.notes.splice(..0, intake.notes.iter().cloned());
+        }
+        self.survey = Some(survey);
         if let Some(why) = &self.decode_all {
             self.note(format!("the frame table was made again by decoding everything: {why}"));
         }

@@ -82,6 +82,7 @@ impl Rig {
             description: object("description"),
             table: object("table"),
             rest: None,
+            notes: Vec::new(),
             frames,
         };
         self.report(holder.as_str(), lease, Report::IntakeDone(Box::new(result)));

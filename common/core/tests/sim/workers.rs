@@ -204,6 +204,7 @@ impl World {
                     description: samples::object(&format!("{job}/description")),
                     table: samples::object(&format!("{job}/table/{kind}")),
                     rest: None,
+                    notes: Vec::new(),
                     frames,
                 };
                 self.end(index, lease, Report::IntakeDone(Box::new(result)));

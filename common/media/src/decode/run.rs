@@ -85,6 +85,8 @@ pub(crate) struct Run {
     packet: libav::Packet,
     /// Whether `packet` is the one that the run begins with, found but not decoded yet.
     pending: bool,
+    /// A frame that has come out, behind the damage that was told of first.
+    held: Option<(libav::frame::Video, Option<i64>)>,
     /// Timestamp of the packet that was given to the decoder last.
     last_pts: Option<i64>,
     draining: bool,
@@ -199,6 +201,7 @@ impl Run {
             means,
             packet: libav::Packet::empty(),
             pending: false,
+            held: None,
             last_pts: None,
             draining: false,
             drain_errors: 0,
@@ -249,14 +252,25 @@ impl Run {
         watch: &mut dyn FnMut(&libav::Packet),
     ) -> Result<Event, MediaError> {
         log::install();
+        if let Some((frame, time)) = self.held.take() {
+            return Ok(Event::Frame(frame, time));
+        }
         loop {
             match self.codec.receive() {
                 Ok(Step::Frame(frame)) => {
                     let (clock, draining) = (&mut self.clock, self.draining);
                     let time = frame.timestamp().or_else(|| clock.tell(draining));
-                    return Ok(Event::Frame(frame, time));
+                    // Whoever gets this frame may want no other, and would never hear what the
+                    // thread that made it has said.
+                    return Ok(match self.heard() {
+                        Some(damage) => {
+                            self.held = Some((frame, time));
+                            Event::Damage(damage)
+                        }
+                        None => Event::Frame(frame, time),
+                    });
                 }
-                Ok(Step::End) => return Ok(Event::End),
+                Ok(Step::End) => return Ok(self.heard().map_or(Event::End, Event::Damage)),
                 Ok(Step::Hungry) => {
                     if let Some(damage) = self.heard() {
                         return Ok(Event::Damage(damage));

@@ -18,7 +18,7 @@ use crate::rest::RestWriter;
 /// Damaged frames of which a note is kept, by timestamp; more are only counted.
 const DAMAGES_NOTED: usize = 1000;
 
-/// Ranges of damaged frames that notes tell one by one.
+/// Ranges of damaged frames that notes tell one by one, each with the decoder's words.
 const RANGES_TOLD: usize = 20;
 
 /// Frames after the head whose timestamps must be those of the packets.
@@ -166,16 +166,21 @@ impl Shown {
                 _ => ranges.push((frame, frame, words)),
             }
         }
-        let told = ranges.iter().take(RANGES_TOLD).map(|(first, last, words)| {
+        let (told, others) = ranges.split_at(ranges.len().min(RANGES_TOLD));
+        let told = told.iter().map(|(first, last, words)| {
             format!(
                 "damage at frames {first}..{}, shown as the decoder conceals it: {words}",
                 last + 1
             )
         });
         let mut notes: Vec<String> = told.collect();
-        let more = ranges.len().saturating_sub(RANGES_TOLD) as u64 + self.damages_left_out;
-        if more > 0 {
-            notes.push(format!("damage at {more} more places"));
+        if !others.is_empty() {
+            let others = others.iter().map(|(first, last, _)| format!("{first}..{}", last + 1));
+            let others: Vec<String> = others.collect();
+            notes.push(format!("damage also at frames {}", others.join(", ")));
+        }
+        if self.damages_left_out > 0 {
+            notes.push(format!("damage at {} more places", self.damages_left_out));
         }
         if self.misplaced > 0 {
             let count = self.misplaced;
@@ -207,5 +212,18 @@ mod tests {
         assert!(notes[1].contains("70..71"), "{notes:?}");
         assert!(shown.damage_from(231, &shown.pts).unwrap().to_string().starts_with("frame 70 "));
         assert!(shown.damage_from(701, &shown.pts).is_none());
+    }
+
+    #[test]
+    fn of_many_ranges_the_last_are_told_without_words_and_none_is_left_out() {
+        let mut shown = Shown { pts: (0..100).map(Pts).collect(), ..Shown::default() };
+        for pts in (0..100).step_by(3) {
+            let words = Words { code: 0, meaning: "bad".to_owned(), lines: Vec::new() };
+            shown.note(Damage { pts: Some(pts), words });
+        }
+        let notes = shown.notes();
+        assert_eq!(notes.len(), RANGES_TOLD + 1, "{notes:?}");
+        assert!(notes[RANGES_TOLD].starts_with("damage also at frames 60..61, 63..64,"));
+        assert!(notes[RANGES_TOLD].ends_with(" 99..100"), "{notes:?}");
     }
 }

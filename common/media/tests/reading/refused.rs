@@ -111,6 +111,25 @@ fn damage_is_an_error_or_is_shown_as_ffmpeg_conceals_it() {
 }
 
 #[test]
+fn damage_of_the_last_picture_is_heard_each_time_whatever_the_threads() {
+    let clips = Clips::new();
+    let options = ["-c:v", "libx264", "-preset", "veryfast", "-g", "20"];
+    let whole = clips.make("whole.ts", 60, &options);
+    let bytes = std::fs::metadata(&whole).unwrap().len();
+    let cut = clips.cut("cut.ts", &whole, usize::try_from(bytes * 3 / 5).unwrap());
+    let scanned = scanned(&cut).unwrap();
+    let end = scanned.table.range().end;
+    for threads in [1, 2, 3, 4].repeat(10) {
+        let order = cleanplate_media::decode::DecodeOrder { threads, ..plain(0, end) };
+        match decode(&cut, &scanned, order) {
+            Ok(frames) => panic!("{} frames, {threads} threads", frames.1.len()),
+            Err(MediaError::Damaged { .. }) => {}
+            Err(error) => panic!("{threads} threads: {error}"),
+        }
+    }
+}
+
+#[test]
 fn pictures_that_change_their_size_are_refused_with_both_sizes() {
     let clips = Clips::new();
     let first = clips.make("a.ts", 30, &["-c:v", "libx264"]);
