@@ -103,6 +103,7 @@ fn video_in_words(video: &VideoDescription) -> String {
         words.push(format!("shown rotated by {} degrees", video.rotation));
     }
     words.extend(video.dynamic_hdr.iter().cloned());
+    words.extend(video.alpha.then(|| "alpha".to_owned()));
     words.join(", ")
 }
 
@@ -211,6 +212,7 @@ pub(super) fn as_json(url: &str, answer: &Answer) -> Value {
             "sample_aspect": [video.sample_aspect.0, video.sample_aspect.1],
             "rotation": video.rotation,
             "dynamic_hdr": video.dynamic_hdr,
+            "alpha": video.alpha,
         },
         "frames": frames,
         "shown_ms": [millis(shown_nanos.0), millis(shown_nanos.1)],

@@ -66,6 +66,7 @@ pub(crate) fn description() -> SourceDescription {
             mastering: None,
             light_level: None,
             dynamic_hdr: Vec::new(),
+            alpha: false,
         },
         streams: Vec::new(),
         chapters: 0,

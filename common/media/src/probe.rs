@@ -13,7 +13,7 @@ use cleanplate_types::source::{
 use cleanplate_types::time::Timebase;
 use ffmpeg_next as libav;
 
-use crate::decode::run::first_frame;
+use crate::decode::run::{First, first_frame};
 use crate::error::{MediaError, Words};
 use crate::frame;
 use crate::input::{Input, StreamFacts};
@@ -47,14 +47,18 @@ pub fn describe(input: &mut Input) -> Result<SourceDescription, MediaError> {
     }
     let (tags, chapters) = (input.tags(None), input.context().nb_chapters());
     let first = first_frame(input, chosen, FIRST_FRAME_PACKETS)?;
-    let Some(first) = first else {
+    let Some(First { frame: first, has_alpha }) = first else {
         return Err(refused_without_frame(Words::logged("no frame can be decoded")));
     };
     Ok(SourceDescription {
         container: input.container(),
         bytes: input.size(),
         duration_micros: input.duration_micros(),
-        video: video(input, chosen, &facts, &first)?,
+        video: VideoDescription {
+            // A packet before the first frame shows it, or the container promises it.
+            alpha: has_alpha || promises_alpha(input, chosen, &facts),
+            ..video(input, chosen, &facts, &first)?
+        },
         streams,
         chapters,
         tags,
@@ -147,7 +151,16 @@ fn video(
         mastering: hdr.mastering,
         light_level: hdr.light_level,
         dynamic_hdr: hdr.dynamic,
+        alpha: false,
     })
+}
+
+/// Whether the container says that the video has alpha beside it.
+fn promises_alpha(input: &Input, chosen: usize, facts: &StreamFacts) -> bool {
+    let says = |(name, value): &(String, String)| {
+        name.eq_ignore_ascii_case("alpha_mode") && value.trim() == "1"
+    };
+    matches!(facts.codec.as_str(), "vp8" | "vp9") && input.tags(Some(chosen)).iter().any(says)
 }
 
 fn layout(first: &libav::frame::Video) -> Result<PixelLayout, MediaError> {

@@ -65,9 +65,10 @@ pub enum Inexact {
 pub fn inexact(encoder: EncoderName, video: &VideoDescription) -> Option<Inexact> {
     match encoder {
         EncoderName::Libx264 | EncoderName::Libx265 | EncoderName::LibvpxVp9 => None,
-        // Of 12 bits, 4:2:2 and 4:4:4 do not come back.
+        // Of 12 bits, 4:2:2 and 4:4:4 do not come back; of grey, only 8 bits do.
         EncoderName::LibaomAv1 => {
-            (video.layout.depth > 10).then_some(Inexact::Depth(video.layout.depth))
+            let exact_bits = if video.layout.planes == 1 { 8 } else { 10 };
+            (video.layout.depth > exact_bits).then_some(Inexact::Depth(video.layout.depth))
         }
         EncoderName::H264Nvenc | EncoderName::HevcNvenc => Some(Inexact::Always),
     }

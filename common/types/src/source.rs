@@ -103,6 +103,9 @@ pub struct VideoDescription {
     pub light_level: Option<(u32, u32)>,
     /// Kinds of dynamic HDR found (HDR10+, Dolby Vision), by name.
     pub dynamic_hdr: Vec<String>,
+    /// A second picture beside each one makes it see-through (VP8 and VP9 in Matroska): the layout does
+    /// not show it, and a new encode loses it.
+    pub alpha: bool,
 }
 
 /// Colour description in the code points of ITU-T H.273 (2 = unspecified).

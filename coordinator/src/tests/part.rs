@@ -169,6 +169,7 @@ pub(super) fn description() -> SourceDescription {
         mastering: None,
         light_level: None,
         dynamic_hdr: Vec::new(),
+        alpha: false,
     };
     let stream = StreamDescription {
         index: 0,

@@ -55,14 +55,6 @@ pub const KNOWN: &[Shortfall] = &[
         bug: "creation times of streams are lost in mkv",
         sometimes: false,
     },
-    Shortfall {
-        kind: "table_samples_gray10le",
-        container: "webm",
-        words: "1 pictures differ, frame 9 first",
-        bug: "lossless AV1 of grey in 10 bits changes a picture",
-        // Found by the table of containers alone.
-        sometimes: true,
-    },
 ];
 
 /// The shortfall that explains `difference`.

@@ -42,6 +42,7 @@ pub(super) fn run(desk: &Desk, intake: &Intake) -> Result<Outcome, Failure> {
     table.check().map_err(|error| refused(FailureKind::BadInput, error.to_string()))?;
     let mut notes = notes.clone();
     notes.extend(dynamic_hdr(description, intake.allow_metadata_loss)?);
+    notes.extend(alpha(description, intake.allow_metadata_loss)?);
     let codec = output_codec(&description.video, intake);
     let held = container::check(description, &intake.output, codec, intake.allow_metadata_loss);
     notes.extend(held.map_err(|error| error.failure(Stage::Intake))?);
@@ -85,6 +86,19 @@ fn dynamic_hdr(description: &SourceDescription, allowed: bool) -> Result<Option<
          --allow-metadata-loss accepts that"
     );
     Err(refused(FailureKind::BadRequest, text))
+}
+
+/// Alpha beside the pictures, which no encoder here takes: refused, or a note.
+fn alpha(description: &SourceDescription, allowed: bool) -> Result<Option<String>, Failure> {
+    if !description.video.alpha {
+        return Ok(None);
+    }
+    if allowed {
+        return Ok(Some("the alpha of the pictures is lost: they become opaque".to_owned()));
+    }
+    let text = "the source's pictures have alpha, which a new encode loses: they would become opaque; \
+                --allow-metadata-loss accepts that";
+    Err(refused(FailureKind::BadRequest, text.to_owned()))
 }
 
 /// The codec that the movie will have: planning, which knows the fleet, goes by the same rule.

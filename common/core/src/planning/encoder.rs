@@ -43,7 +43,8 @@ pub enum PlanError {
     },
     /// The encoder's lossless mode is not bit-exact for samples of so many bits.
     #[error(
-        "{encoder} is not bit-exact on {depth} bits; use --encoder auto or leave out --lossless"
+        "{encoder} is not bit-exact on {depth} bits of this layout; leave out --lossless, or use --encoder auto and \
+         an output named .mkv, .mp4 or .mov"
     )]
     LosslessDepth {
         /// The encoder.

@@ -123,6 +123,10 @@ mod tests {
         for codec in ["opus", "flac", "truehd"] {
             assert!(lost(Container::Mov, codec) && !lost(Container::Mkv, codec), "{codec}");
         }
+        assert!(lost(Container::Mkv, "s302m"), "it has no name there");
+        for codec in ["pcm_s16le", "adpcm_ms", "wmav2", "aac", "dts"] {
+            assert!(!lost(Container::Mkv, codec), "{codec}");
+        }
         assert!(!lost(Container::Mp4, "opus") && !lost(Container::Mp4, "flac"));
         assert!(lost(Container::Webm, "aac") && !lost(Container::Webm, "opus"));
         assert!(holds_video(Container::Mp4, "vp9") && !holds_video(Container::Mov, "vp9"));

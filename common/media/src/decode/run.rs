@@ -8,7 +8,7 @@ use std::sync::Arc;
 use cleanplate_types::access::ReadAt;
 use cleanplate_types::frames::{Entry, EntryKind};
 use ffmpeg_next as libav;
-use libav::codec::packet::side_data::Type::EncryptionInfo;
+use libav::codec::packet::side_data::Type::{EncryptionInfo, MatroskaBlockAdditional};
 
 use super::clock::Clock;
 use super::ffi::{Card, Codec, Step, is_out_of_memory};
@@ -374,19 +374,27 @@ impl Run {
     }
 }
 
+/// The first frame that a stream shows.
+pub(crate) struct First {
+    pub(crate) frame: libav::frame::Video,
+    /// Whether a packet up to it carries alpha beside its picture.
+    pub(crate) has_alpha: bool,
+}
+
 /// Decodes the first frame that the stream shows, without caring whether its beginning is whole.
 pub(crate) fn first_frame(
     input: &mut Input,
     stream: usize,
     packets_max: u32,
-) -> Result<Option<libav::frame::Video>, MediaError> {
+) -> Result<Option<First>, MediaError> {
     let means = Means { threads: 1, card: None };
     let mut codec = open_codec(input, stream, means)?;
     let mut packet = libav::Packet::empty();
     let mut left = packets_max;
+    let mut has_alpha = false;
     while left > 0 {
         match codec.receive() {
-            Ok(Step::Frame(frame)) => return Ok(Some(frame)),
+            Ok(Step::Frame(frame)) => return Ok(Some(First { frame, has_alpha })),
             Ok(Step::End) => return Ok(None),
             Ok(Step::Hungry) | Err(_) => {}
         }
@@ -396,6 +404,7 @@ pub(crate) fn first_frame(
             if packet.side_data().any(|data| data.kind() == EncryptionInfo) {
                 return Err(MediaError::Encrypted);
             }
+            has_alpha |= carries_alpha(&packet);
             left -= 1;
             codec.send(&packet).ok();
         }
@@ -403,12 +412,19 @@ pub(crate) fn first_frame(
     codec.finish().ok();
     for _ in 0..DRAIN_ERRORS_MAX {
         match codec.receive() {
-            Ok(Step::Frame(frame)) => return Ok(Some(frame)),
+            Ok(Step::Frame(frame)) => return Ok(Some(First { frame, has_alpha })),
             Ok(Step::End) => return Ok(None),
             Ok(Step::Hungry) | Err(_) => {}
         }
     }
     Ok(None)
+}
+
+/// Whether a packet carries the alpha of its picture: what Matroska adds to a block under the number 1.
+pub(crate) fn carries_alpha(packet: &libav::Packet) -> bool {
+    const ALPHA: [u8; 8] = 1_u64.to_be_bytes();
+    let mut added = packet.side_data().filter(|data| data.kind() == MatroskaBlockAdditional);
+    added.any(|data| data.data().starts_with(&ALPHA))
 }
 
 fn open_codec(input: &Input, stream: usize, means: Means) -> Result<Codec, MediaError> {

@@ -66,6 +66,7 @@ pub(super) struct Plan<'a> {
 
 /// A movie whose header is written.
 pub(super) struct Movie {
+    container: Container,
     muxer: Muxer,
     sink: Shared,
     /// By stream of the source; nothing where a stream is not copied as packets.
@@ -138,7 +139,8 @@ impl Movie {
         let copied = |index: usize| lanes.get(index).is_some_and(Option::is_some);
         plan.input.keep(&copied);
         let written = vec![Written::default(); places.iter().flatten().count()];
-        Ok(Self { muxer, sink, lanes, video: (place, clock), written, witness, carried, notes })
+        let video = (place, clock);
+        Ok(Self { container, muxer, sink, lanes, video, written, witness, carried, notes })
     }
 
     /// Whether any stream is copied as packets.
@@ -219,7 +221,7 @@ impl Movie {
 
     /// Writes the trailer and ends the output.
     pub(super) fn finish(self) -> Result<Finished, MediaError> {
-        let Self { muxer, sink, lanes, written, witness, carried, mut notes, .. } = self;
+        let Self { container, muxer, sink, lanes, written, witness, carried, mut notes, .. } = self;
         sink.catch_index();
         let ended = muxer.finish();
         if let Some(error) = sink.taken_error() {
@@ -245,6 +247,11 @@ impl Movie {
         for (index, lane) in lanes.iter().enumerate() {
             if let Some(uncovered) = lane.as_ref().and_then(Lane::uncovered) {
                 notes.push(format!("stream {index}: {uncovered}"));
+            }
+            let is_empty =
+                |lane: &Lane| written.get(lane.place).is_some_and(|one| one.packets == 0);
+            if container.is_boxed() && lane.as_ref().is_some_and(is_empty) {
+                notes.push(format!("stream {index} has no packets and is left out"));
             }
             if let Some(moved) = lane.as_ref().map(|lane| lane.moved).filter(|moved| *moved > 0) {
                 notes.push(format!("{moved} packets of stream {index} came out of order; their decoding times were moved"));

@@ -10,7 +10,7 @@ const OF_THE_FILE: &[&str] = &["major_brand", "minor_version", "compatible_brand
 
 /// Tags of a stream that describe its packets: wrong once they are encoded anew.
 const OF_THE_PACKETS: &[&str] =
-    &["encoder", "bps", "duration", "number_of_", "_statistics_", "source_id"];
+    &["encoder", "bps", "duration", "number_of_", "_statistics_", "source_id", "alpha_mode"];
 
 /// Tags that MP4 has places of its own for; others go into a list by name, which fewer programs read.
 const IN_MP4: &[&str] = &[
@@ -224,7 +224,9 @@ mod tests {
     #[test]
     fn what_counts_the_old_packets_does_not_outlive_encoding() {
         assert!(outlives_encoding("language") && outlives_encoding("handler_name"));
-        for name in ["encoder", "BPS-eng", "DURATION", "NUMBER_OF_FRAMES", "_STATISTICS_TAGS"] {
+        for name in
+            ["encoder", "BPS-eng", "DURATION", "NUMBER_OF_FRAMES", "_STATISTICS_TAGS", "ALPHA_MODE"]
+        {
             assert!(!outlives_encoding(name), "{name}");
         }
     }

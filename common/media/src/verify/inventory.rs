@@ -12,6 +12,7 @@ use libav::codec::discard::Discard;
 use libav::format::stream::Disposition;
 
 use super::Media;
+use crate::decode::run::carries_alpha;
 use crate::error::MediaError;
 use crate::index::IndexUse;
 use crate::input::Input;
@@ -50,6 +51,8 @@ pub(super) struct Inventory {
     pub(super) timecode: Option<String>,
     /// Packets of the video with closed captions.
     pub(super) captions: u64,
+    /// Packets of the video with alpha beside their picture.
+    pub(super) alpha: u64,
 }
 
 /// A chapter.
@@ -139,7 +142,7 @@ pub(super) fn read(
         count += 1;
         progress(count);
     }
-    let Reading { lanes, captions } = reading;
+    let Reading { lanes, captions, alpha } = reading;
     let timecode = timecode(&input, lanes.len());
     let streams = lanes.into_iter().flatten().map(Lane::finish).collect();
     Ok(Inventory {
@@ -150,6 +153,7 @@ pub(super) fn read(
         streams,
         timecode,
         captions,
+        alpha,
     })
 }
 
@@ -218,12 +222,14 @@ struct Reading {
     /// By index in the file.
     lanes: Vec<Option<Lane>>,
     captions: u64,
+    alpha: u64,
 }
 
 impl Reading {
     fn of(input: &Input, video: usize) -> Self {
         let count = input.context().streams().len();
-        Self { lanes: (0..count).map(|index| Lane::of(input, index, video)).collect(), captions: 0 }
+        let lanes = (0..count).map(|index| Lane::of(input, index, video)).collect();
+        Self { lanes, captions: 0, alpha: 0 }
     }
 
     fn take(&mut self, packet: &libav::Packet) {
@@ -233,6 +239,7 @@ impl Reading {
             let data = packet.data().unwrap_or_default();
             let has = CAPTIONS.iter().any(|sign| memchr::memmem::find(data, sign).is_some());
             self.captions += u64::from(has);
+            self.alpha += u64::from(carries_alpha(packet));
         }
     }
 }

@@ -52,6 +52,8 @@ pub enum Aspect {
     Hdr,
     /// HDR10+, Dolby Vision.
     DynamicHdr,
+    /// Alpha of VP8 and VP9, beside their pictures.
+    Alpha,
     /// Progressive, or which field comes first.
     FieldOrder,
     /// Closed captions inside the video.
@@ -96,6 +98,7 @@ impl Aspect {
             Self::Colour => "colour",
             Self::Hdr => "hdr",
             Self::DynamicHdr => "dynamic_hdr",
+            Self::Alpha => "alpha",
             Self::FieldOrder => "field_order",
             Self::Captions => "captions",
             Self::Timecode => "timecode",

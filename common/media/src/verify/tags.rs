@@ -22,7 +22,7 @@ const OF_THE_FILE: &[&str] = &[
 const OF_THE_PACKETS: &[&str] = &["bps", "duration", "number_of_", "_statistics_", "source_id"];
 
 /// Tags that are compared under a name of their own.
-const ELSEWHERE: &[&str] = &["language", "timecode", "rotate"];
+const ELSEWHERE: &[&str] = &["language", "timecode", "rotate", "alpha_mode"];
 
 type Tags = [(String, String)];
 

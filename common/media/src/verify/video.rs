@@ -50,6 +50,7 @@ pub(super) fn compare(source: &Inventory, output: &Inventory, report: &mut Repor
         output.timecode.as_deref().unwrap_or("none"),
     );
     captions(source, output, report);
+    alpha(source.alpha, output.alpha, report);
     if one.codec != other.codec {
         let detail = format!("{} became {}", one.codec, other.codec);
         report.add(Aspect::Codec, Status::OnPurpose, SUBJECT, detail);
@@ -177,6 +178,20 @@ fn captions(source: &Inventory, output: &Inventory, report: &mut Report) {
         }
     };
     report.add(Aspect::Captions, status, SUBJECT, detail);
+}
+
+/// Alpha beside the pictures, by the packets that carry it.
+fn alpha(before: u64, after: u64, report: &mut Report) {
+    let told = |count: u64| format!("on {count} packets");
+    let (status, detail) = match (before, after) {
+        (0, 0) => return,
+        (0, after) => (Status::Noted, format!("{}, none in the source", told(after))),
+        (before, after) if before == after => (Status::Survived, told(before)),
+        (before, after) => {
+            (Status::Lost, format!("{} of the source, {} of the output", told(before), told(after)))
+        }
+    };
+    report.add(Aspect::Alpha, status, SUBJECT, detail);
 }
 
 /// A fraction for people; square samples where nothing is said.

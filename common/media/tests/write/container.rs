@@ -88,3 +88,17 @@ fn advice_never_leads_to_another_refusal() {
     description.streams.truncate(1);
     assert!(refusal(&description, "x.mkv").contains("name the output .mp4"));
 }
+
+#[test]
+fn alpha_beside_the_pictures_is_seen_though_the_layout_does_not_show_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let alpha = |name: &str, format: &str| {
+        let recipe = format!(
+            "-f lavfi -i testsrc2=s=160x96:r=25:d=0.4,format={format} -c:v libvpx -auto-alt-ref 0"
+        );
+        let clip = make(folder.path(), name, &recipe);
+        plan(&clip, 24, |_| {}).brief.description.video.alpha
+    };
+    assert!(alpha("a.webm", "yuva420p"));
+    assert!(!alpha("b.webm", "yuv420p"));
+}

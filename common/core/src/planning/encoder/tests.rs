@@ -160,6 +160,12 @@ fn webm_gets_vp9_and_av1_stays_av1_where_it_is_exact() {
     let mut grey = video();
     grey.layout.planes = 1;
     assert_eq!(family(&webm, &grey), Ok(LibaomAv1), "libvpx has no grey");
+    assert_eq!(check_request(&lossless, &grey), Ok(()));
+    grey.layout.depth = 10;
+    let refusal = PlanError::LosslessDepth { encoder: LibaomAv1, depth: 10 };
+    assert_eq!(check_request(&lossless, &grey), Err(refusal), "its grey of 10 bits is not exact");
+    let elsewhere = JobRequest { lossless: true, ..request() };
+    assert_eq!(family(&elsewhere, &grey), Ok(Libx265));
     let named = JobRequest { lossless: true, ..named(LibaomAv1) };
     let refusal = PlanError::LosslessDepth { encoder: LibaomAv1, depth: 12 };
     assert_eq!(check_request(&named, &av1), Err(refusal));

@@ -94,6 +94,11 @@ pub(super) fn each_packet(
     }
 }
 
+/// Number of streams that may carry packets.
+pub(super) fn carrying(movie: &Input) -> usize {
+    (0..movie.streams().len()).filter(|index| carries_packets(movie, *index)).count()
+}
+
 fn carries_packets(movie: &Input, index: usize) -> bool {
     let Some(stream) = movie.stream(index) else { return false };
     // SAFETY: the pointer is used while `stream` borrows the context.

@@ -156,6 +156,7 @@ fn check(skeleton: Skeleton, witness: &Witness) {
         let reading = Reading { skeleton, position: 0 };
         let io = StreamIo::from_read_seek_with_capacity(reading, BUFFER_BYTES)?;
         let mut movie = ffi::open(io, "mov")?;
+        witness.state().ledger.settle(ffi::carrying(&movie));
         ffi::each_packet(&mut movie, |found| {
             places.extend(found.place());
             // The time is taken around all of it.

@@ -161,6 +161,14 @@ impl Ledger {
         }
     }
 
+    /// The movie has `count` streams that may carry packets. Muxers of boxes leave out a stream that got none:
+    /// the numbers of those behind it are lower then.
+    pub(super) fn settle(&mut self, count: usize) {
+        if self.container.is_boxed() && count < self.lanes.len() {
+            self.lanes.retain(|lane| lane.given > 0);
+        }
+    }
+
     /// All has been read.
     pub(super) fn end(&mut self) {
         let container = self.container;
@@ -364,6 +372,31 @@ mod tests {
         let mut other = ledger(Container::Mp4);
         other.find(0, (1, 1000), row(0, -3000, 10), false);
         assert!(other.mismatch().unwrap().detail.contains("clock"));
+    }
+
+    #[test]
+    fn a_stream_that_got_no_packet_may_be_left_out_of_boxes() {
+        let track = |place, den| Track {
+            place,
+            clock: (1, den),
+            is_video: place == 0,
+            codec: "h264".to_owned(),
+            has_configuration: true,
+            delay: 0,
+        };
+        let found = |count| {
+            let mut ledger = Ledger::new(Container::Mov);
+            ledger.begin(vec![track(0, 90_000), track(1, 1000), track(2, 48_000)]);
+            ledger.expect(0, row(0, 0, 10));
+            ledger.expect(2, row(0, 0, 7));
+            ledger.settle(count);
+            ledger.find(0, (1, 90_000), row(0, 0, 10), false);
+            ledger.find(count - 1, (1, 48_000), row(0, 0, 7), false);
+            ledger.end();
+            ledger.mismatch().cloned()
+        };
+        assert_eq!(found(3), None);
+        assert_eq!(found(2), None);
     }
 
     #[test]
