@@ -170,7 +170,7 @@ fn cell(
 
 /// A refusal in few words; the whole sentence where it is not one of those that are known.
 fn reason(message: &str) -> String {
-    const SHORT: [(&str, &str); 12] = [
+    const SHORT: [(&str, &str); 13] = [
         ("whole milliseconds", "milliseconds only"),
         ("before zero", "before zero"),
         ("ticks of 90 kHz", "outside its clock"),
@@ -182,6 +182,7 @@ fn reason(message: &str) -> String {
         ("keeps no data streams", "no data"),
         ("no clock of", "no such clock"),
         ("must be even", "odd size"),
+        ("is not bit-exact", "not bit-exact"),
         ("webm", "not in webm"),
     ];
     let known = SHORT.iter().find(|(words, _)| message.contains(words));
