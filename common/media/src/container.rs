@@ -286,10 +286,25 @@ fn fit(
     match (0_u64..).zip(&table.pts).find(|(_, pts)| moved(pts)) {
         None => Ok(()),
         Some((index, pts)) => Err(container.cannot(format!(
-            "it has {unit} only, and frame {index} is at tick {} of {} seconds; mp4 or mov holds it exactly",
-            pts.0, table.timebase
+            "it has {unit} only, and frame {index} is at tick {} of {} seconds{}",
+            pts.0,
+            table.timebase,
+            instead(table, &[Container::Mp4, Container::Mov])
         ))),
     }
+}
+
+/// Advice to take one of `others`, of those that hold every timestamp.
+fn instead(table: &FrameTable, others: &[Container]) -> String {
+    let holds = |one: &&Container| match one {
+        Container::Mp4 | Container::Mov => table.pts.first().is_none_or(|first| first.0 >= 0),
+        Container::Mkv | Container::Webm | Container::Ts { .. } => times_fit(**one, table).is_ok(),
+    };
+    let names: Vec<_> = others.iter().filter(holds).map(|one| format!(".{}", one.name())).collect();
+    if names.is_empty() {
+        return "; no container that is written here holds these times".to_owned();
+    }
+    format!("; name the output {}", names.join(" or "))
 }
 
 /// Ticks that a transport stream counts before it starts again.
@@ -306,9 +321,10 @@ fn refuse_outside_ts(container: Container, table: &FrameTable) -> Result<(), Med
     match (at(table.pts.first()), at(table.pts.last())) {
         (Some(first), Some(last)) if first.0 >= TS_LEAD && last.0 < TS_TICKS => Ok(()),
         (first, last) => Err(container.cannot(format!(
-            "its pictures must lie between {TS_LEAD} and {TS_TICKS} ticks of 90 kHz, and these go from {} to {}; mp4 or mkv holds them exactly",
+            "its pictures must lie between {TS_LEAD} and {TS_TICKS} ticks of 90 kHz, and these go from {} to {}{}",
             first.map_or(0, |pts| pts.0),
-            last.map_or(0, |pts| pts.0)
+            last.map_or(0, |pts| pts.0),
+            instead(table, &[Container::Mp4, Container::Mkv])
         ))),
     }
 }
@@ -370,4 +386,33 @@ pub(crate) fn refuse_or_note(
         lost.into_iter().map(|one| format!("{name} cannot hold it and it is left out: {one}")),
     );
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use cleanplate_types::frames::TableOrigin;
+
+    use super::*;
+
+    #[test]
+    fn times_that_no_container_holds_are_told_without_advice_that_leads_in_a_circle() {
+        let refusal = |container, first: i64| {
+            let table = FrameTable {
+                timebase: Timebase::new(1, 90_000).unwrap(),
+                pts: vec![Pts(first), Pts(first + 3003)],
+                last_duration: 3003,
+                entries: Vec::new(),
+                origin: TableOrigin::Packets,
+            };
+            times_fit(container, &table).unwrap_err().to_string()
+        };
+        for container in [Container::Mp4, Container::Mkv, Container::Ts { timed: false }] {
+            let words = refusal(container, -153_001);
+            assert!(!words.contains("name the output"), "{words}");
+        }
+        let words = refusal(Container::Mkv, 7200);
+        assert!(words.ends_with("name the output .mp4 or .mov"), "{words}");
+        let words = refusal(Container::Ts { timed: false }, 7200);
+        assert!(words.ends_with("name the output .mp4"), "{words}");
+    }
 }

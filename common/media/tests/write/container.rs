@@ -24,7 +24,7 @@ fn a_container_is_refused_by_name_with_what_to_do_instead() {
         ("s3://b/x.avi?v=1.mp4", "presentation timestamps"),
         ("x.flv", ".mp4"),
         ("x.mka", "sound"),
-        ("x.mkv", "mp4 or mov holds it exactly"),
+        ("x.mkv", "name the output .mp4 or .mov"),
         ("x.ts", "90 kHz"),
     ] {
         assert!(refusal(name).contains(words), "{name}: {}", refusal(name));
