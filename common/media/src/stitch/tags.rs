@@ -145,7 +145,8 @@ fn by_name(
 
 /// What the container does not say again of a stream's tags, in words.
 ///
-/// Matroska has one creation time for all, a transport stream has languages alone.
+/// Matroska has one creation time for all; a transport stream has languages alone, and of the titles that
+/// libav writes into mp4 and mov it reads none.
 pub(super) fn unsaid(
     container: Container,
     stream: &[(String, String)],
@@ -155,15 +156,13 @@ pub(super) fn unsaid(
         tags.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.clone())
     };
     match container {
-        Container::Mp4 | Container::Mov => None,
         Container::Mkv | Container::Webm => {
             let time = of(stream, "creation_time")?;
             (of(movie, "creation_time").as_ref() != Some(&time))
                 .then(|| format!("its creation time {time} has no place in {}", container.name()))
         }
-        Container::Ts { .. } => {
-            of(stream, "title").map(|title| format!("its title `{title}` has no place in ts"))
-        }
+        Container::Mp4 | Container::Mov | Container::Ts { .. } => of(stream, "title")
+            .map(|title| format!("its title `{title}` has no place in {}", container.name())),
     }
 }
 
@@ -217,7 +216,7 @@ mod tests {
         };
         assert!(told(Container::Mkv, "2021-01-02").contains("2020-01-02"));
         assert_eq!(told(Container::Mkv, "2020-01-02"), "", "the movie says it");
-        assert_eq!(told(Container::Mp4, "2021-01-02"), "");
+        assert!(told(Container::Mp4, "2021-01-02").contains("`Son` has no place in mp4"));
         assert!(told(Container::Ts { timed: false }, "2020-01-02").contains("`Son`"));
     }
 
