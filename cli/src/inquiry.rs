@@ -1,19 +1,20 @@
 //! Asks a child of this program about files, which it may read and nothing else.
 //!
-//! Owns the whole way: the child's rights, question and answer, and what its end means for the exit
+//! Owns the whole way, at both ends: the child's rights, question and answer, and what its end means for the exit
 //! status. Refuses to parse a byte of media in this process.
 
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cleanplate_child::{ChildEnd, ChildProgram, Host, HostFile, HostSink, Limits, run_child};
+use cleanplate_child::{ChildEnd, ChildProgram, Host, HostFile, HostSink, Limits, Link, run_child};
 use cleanplate_store::{Location, SourceReader};
+use cleanplate_types::failure::Failure;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::exit::{Refusal, Status};
-use crate::program;
+use crate::{program, say};
 
 /// Opens a file for a child to read.
 ///
@@ -23,6 +24,22 @@ pub(crate) async fn open(location: &Location) -> Result<SourceReader, Refusal> {
     SourceReader::open(location, None)
         .await
         .map_err(|error| Refusal::new(Status::of(error.kind()), error.to_string()))
+}
+
+/// The child's end: hears the question, gives the answer or the failure; returns the exit status.
+pub(crate) fn answer_parent(answer: impl FnOnce(&Link, &[u8]) -> Result<Vec<u8>, Failure>) -> u8 {
+    let (link, request) = match Link::from_stdin() {
+        Ok(begun) => begun,
+        Err(error) => {
+            say::note(&format!("error: {error}"));
+            return 2;
+        }
+    };
+    let told = match answer(&link, &request) {
+        Ok(answer) => link.done(answer),
+        Err(failure) => link.failed(failure),
+    };
+    u8::from(told.is_err())
 }
 
 /// Starts `engine WHOSE`, asks it, and waits for its answer; it may read `files` by their names, and may

@@ -12,7 +12,7 @@ use cleanplate_types::frames::{EntryKind, FrameTable};
 use cleanplate_types::tier::{TIERS, Tier};
 
 use super::{Answer, Ask, Cells, Entries, TierCut};
-use crate::say;
+use crate::inquiry;
 
 /// The name of what is probed.
 pub(super) const SOURCE: &str = "source";
@@ -22,18 +22,7 @@ const SEGMENT_MS: u64 = 30_000;
 /// Does what the parent asks; returns the process's exit status.
 #[must_use]
 pub(crate) fn main() -> u8 {
-    let (link, request) = match Link::from_stdin() {
-        Ok(begun) => begun,
-        Err(error) => {
-            say::note(&format!("error: {error}"));
-            return 2;
-        }
-    };
-    let told = match answer(&link, &request) {
-        Ok(answer) => link.done(answer),
-        Err(failure) => link.failed(failure),
-    };
-    u8::from(told.is_err())
+    inquiry::answer_parent(answer)
 }
 
 fn answer(link: &Link, request: &[u8]) -> Result<Vec<u8>, Failure> {

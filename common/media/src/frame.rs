@@ -124,23 +124,7 @@ impl VideoFrame {
     #[must_use]
     pub fn content_sha(&self) -> Sha {
         let mut writer = ShaWriter::default();
-        match self.planes() {
-            PlanesRef::Eight(planes) => {
-                for plane in planes {
-                    each_row(&plane, |row| writer.write(row));
-                }
-            }
-            PlanesRef::Sixteen(planes) => {
-                let mut bytes = Vec::new();
-                for plane in planes {
-                    each_row(&plane, |row| {
-                        bytes.clear();
-                        bytes.extend(row.iter().flat_map(|sample| sample.to_le_bytes()));
-                        writer.write(&bytes);
-                    });
-                }
-            }
-        }
+        self.each_bytes(|bytes| writer.write(bytes));
         writer.finish()
     }
 
@@ -149,10 +133,16 @@ impl VideoFrame {
     pub fn fast_hash(&self) -> FrameHash {
         use std::hash::Hasher as _;
         let mut hasher = twox_hash::xxhash3_64::Hasher::new();
+        self.each_bytes(|bytes| hasher.write(bytes));
+        FrameHash(hasher.finish())
+    }
+
+    /// Gives every row of its visible samples as bytes, plane by plane; 16-bit samples low byte first.
+    fn each_bytes(&self, mut take: impl FnMut(&[u8])) {
         match self.planes() {
             PlanesRef::Eight(planes) => {
                 for plane in planes {
-                    each_row(&plane, |row| hasher.write(row));
+                    each_row(&plane, &mut take);
                 }
             }
             PlanesRef::Sixteen(planes) => {
@@ -161,12 +151,11 @@ impl VideoFrame {
                     each_row(&plane, |row| {
                         bytes.clear();
                         bytes.extend(row.iter().flat_map(|sample| sample.to_le_bytes()));
-                        hasher.write(&bytes);
+                        take(&bytes);
                     });
                 }
             }
         }
-        FrameHash(hasher.finish())
     }
 
     /// libav's own frame, to set what an encoder reads from it; the samples stay as they are.

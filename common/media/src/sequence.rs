@@ -7,7 +7,7 @@ use cleanplate_types::encode::{EncodeSpec, EncoderName};
 use cleanplate_types::part::{CodedPicture, layout_text};
 
 use crate::scan::bits::{Bits, Framing, nal_units};
-use crate::scan::headers::{HIGH_PROFILES, skip_scaling_lists};
+use crate::scan::headers::{HIGH_PROFILES, skip_picture_order, skip_scaling_lists};
 
 /// The NAL unit types of a sequence parameter set.
 const AVC_SEQUENCE: u8 = 7;
@@ -165,23 +165,6 @@ fn avc(payload: &[u8]) -> CodedPicture {
         planes,
         chroma_shift: shift,
         reorder_frames: if bits.bit() { avc_reorder(&mut bits) } else { None },
-    }
-}
-
-/// How H.264 codes the order of pictures; nothing of it matters here.
-fn skip_picture_order(bits: &mut Bits<'_>) {
-    match bits.golomb() {
-        0 => {
-            bits.golomb();
-        }
-        1 => {
-            bits.skip(1);
-            let _offsets = (bits.golomb(), bits.golomb());
-            for _ in 0..bits.golomb().min(255) {
-                bits.golomb();
-            }
-        }
-        _ => {}
     }
 }
 

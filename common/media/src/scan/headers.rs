@@ -12,7 +12,7 @@ mod vpx;
 
 use cleanplate_types::frames::EntryKind;
 
-pub(crate) use avc::{HIGH_PROFILES, skip_scaling_lists};
+pub(crate) use avc::{HIGH_PROFILES, skip_picture_order, skip_scaling_lists};
 
 /// Codecs of which every packet is one whole picture that needs no other.
 const INTRA_CODECS: &[&str] = &[

@@ -165,6 +165,16 @@ fn sequence(payload: &[u8]) -> (u32, Sequence) {
         }
     }
     let frame_number_bits = bits.golomb() + 4;
+    skip_picture_order(&mut bits);
+    bits.golomb();
+    bits.skip(1);
+    let _size = (bits.golomb(), bits.golomb());
+    let frames_only = bits.bit();
+    (id, Sequence { separate_planes, frame_number_bits, frames_only })
+}
+
+/// How H.264 codes the order of pictures; passed over.
+pub(crate) fn skip_picture_order(bits: &mut Bits<'_>) {
     match bits.golomb() {
         0 => {
             bits.golomb();
@@ -178,11 +188,6 @@ fn sequence(payload: &[u8]) -> (u32, Sequence) {
         }
         _ => {}
     }
-    bits.golomb();
-    bits.skip(1);
-    let _size = (bits.golomb(), bits.golomb());
-    let frames_only = bits.bit();
-    (id, Sequence { separate_planes, frame_number_bits, frames_only })
 }
 
 /// Passes over the scaling lists of H.264.
