@@ -5,8 +5,8 @@
 //! `mp4-atom` decodes one table at a time and growing as it reads; `mp4parse` reads a file from end to
 //! end to pass over its media, `re_mp4` expands each sample of every track to some hundred bytes. Both
 //! layouts must agree sample by sample, and a handful of packets must be what they say. Where anything
-//! is in doubt (fragments, edits that hide or repeat, field coding, a second sample description, parameter sets in band), the
-//! answer is that doubt, and the packets are read instead.
+//! is in doubt (fragments, edits that hide or repeat, field coding, a second sample description, parameter sets in
+//! band alone, or other ones there), the answer is that doubt, and the packets are read instead.
 
 mod boxes;
 mod layout;
@@ -150,6 +150,10 @@ fn refuse_codec(headers: &Headers, codec: &str, order: FieldOrder) -> Result<(),
     match (headers, order) {
         (Headers::Avc(_) | Headers::Hevc(_), FieldOrder::TopFirst | FieldOrder::BottomFirst) => {
             doubt("its fields may be samples of their own")
+        }
+        // `avc3` and `hev1` may have more of them among the samples: key frames are looked at for that.
+        (Headers::Avc(_) | Headers::Hevc(_), _) if !headers.know_sequences() => {
+            doubt("its parameter sets are among its samples alone")
         }
         (Headers::Avc(_) | Headers::Hevc(_) | Headers::Vp9 | Headers::Av1(_), _)
         | (Headers::Intra | Headers::Flagged, _) => Ok(()),

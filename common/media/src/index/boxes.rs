@@ -20,8 +20,8 @@ const SIBLINGS_MAX: usize = 10_000;
 /// 17 MB.
 const TABLE_BYTES_MAX: u64 = 128 << 20;
 
-/// Sample entries whose parameter sets may stand among the samples, and change there.
-const IN_BAND: &[&[u8; 4]] = &[b"avc3", b"avc4", b"dvav", b"hev1", b"hev2", b"dvhe"];
+/// Sample entries whose samples may be put together from those of other tracks.
+const EXTRACTED: &[&[u8; 4]] = &[b"avc2", b"avc4", b"hvc2", b"hev2"];
 
 /// A box: its name, all of its bytes, and those of its contents.
 struct Found {
@@ -65,7 +65,7 @@ fn times_in(source: &dyn ReadAt, track: &[Found]) -> Result<Times, Stop> {
     Ok(times)
 }
 
-/// Insists on one sample description, which holds what a decoder must know for all samples.
+/// Insists on one sample description, of samples that are whole in themselves.
 fn check_description(source: &dyn ReadAt, body: &Range<u64>) -> Result<(), Stop> {
     if body.end - body.start < 16 {
         return doubt("it has no sample description");
@@ -76,9 +76,9 @@ fn check_description(source: &dyn ReadAt, body: &Range<u64>) -> Result<(), Stop>
         return doubt(format!("it has {count} sample descriptions"));
     }
     let [_, _, _, _, name @ ..] = head(source, body.start + 8)?;
-    if IN_BAND.contains(&&name) {
+    if EXTRACTED.contains(&&name) {
         let name = String::from_utf8_lossy(&name);
-        return doubt(format!("samples of {name} may change what they are decoded by"));
+        return doubt(format!("samples of {name} may be put together from other tracks"));
     }
     Ok(())
 }

@@ -99,6 +99,16 @@ impl Headers {
         !matches!(self, Self::Unknown(_))
     }
 
+    /// Whether sequence parameters are known: before the first packet, from the extradata alone.
+    pub(crate) const fn know_sequences(&self) -> bool {
+        match self {
+            Self::Avc(avc) => avc.knows_sequences(),
+            Self::Hevc(hevc) => hevc.knows_sequences(),
+            Self::Mpeg2(_) | Self::Vp8(_) | Self::Vp9 | Self::Av1(_) => false,
+            Self::Intra | Self::Flagged | Self::Unknown(_) => false,
+        }
+    }
+
     /// Looks at the next packet; `key` is the container's flag.
     pub(crate) fn look(&mut self, data: &[u8], key: bool) -> Look {
         let flagged = |kind| Look {

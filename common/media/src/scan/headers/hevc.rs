@@ -35,7 +35,49 @@ impl Hevc {
             Some(length) if is_configuration => Framing::Prefixed(usize::from(length & 3) + 1),
             _ => Framing::AnnexB,
         };
-        Self { framing, sets: ParameterSets::default(), starts: true, leaves_out: true }
+        let mut hevc =
+            Self { framing, sets: ParameterSets::default(), starts: true, leaves_out: true };
+        match framing {
+            Framing::AnnexB => {
+                nal_units(extradata, framing).for_each(|unit| {
+                    hevc.learn(unit);
+                });
+            }
+            Framing::Prefixed(_) => hevc.learn_configuration(extradata),
+        }
+        hevc
+    }
+
+    /// How its packets are framed.
+    pub(crate) const fn framing(&self) -> Framing {
+        self.framing
+    }
+
+    pub(super) const fn knows_sequences(&self) -> bool {
+        !self.sets.0.is_empty()
+    }
+
+    /// Reads the arrays of `hvcC`: a kind, a count, then length and unit.
+    fn learn_configuration(&mut self, extradata: &[u8]) {
+        let Some((arrays, mut rest)) = extradata.get(22..).and_then(<[u8]>::split_first) else {
+            return;
+        };
+        for _ in 0..*arrays {
+            let [_kind, high, low, after @ ..] = rest else { return };
+            rest = after;
+            for _ in 0..u16::from_be_bytes([*high, *low]) {
+                let Some(unit) = nal_units(rest, Framing::Prefixed(2)).next() else { return };
+                let taken = 2 + usize::from(u16::from_be_bytes([rest[0], rest[1]]));
+                self.learn(unit);
+                rest = rest.get(taken..).unwrap_or_default();
+            }
+        }
+    }
+
+    /// Takes sequence parameters of the layer that is shown; true where they change some that were there.
+    fn learn(&mut self, unit: &[u8]) -> bool {
+        let is_sequence = unit.len() > 2 && unit[0] >> 1 & 0x3f == SEQUENCE && is_base_layer(unit);
+        is_sequence && self.sets.replaces(SEQUENCE, sequence_id(unit), unit)
     }
 
     pub(super) fn look(&mut self, data: &[u8], key: bool) -> Look {
@@ -43,7 +85,7 @@ impl Hevc {
         let mut kind = None;
         for unit in nal_units(data, self.framing).filter(|unit| is_base_layer(unit)) {
             match unit[0] >> 1 & 0x3f {
-                SEQUENCE if self.sets.replaces(SEQUENCE, sequence_id(unit), unit) => {
+                SEQUENCE if self.learn(unit) => {
                     look.doubt = Some("the sequence parameters change in mid-stream");
                 }
                 picture if picture <= LAST_PICTURE => {
