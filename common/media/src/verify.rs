@@ -4,6 +4,8 @@
 //! both in step. Memory does not grow with the video but for its table of times and the prints of the
 //! other streams' packets. Refuses to guess: where pictures cannot be compared sample by sample it says so.
 
+mod beside;
+mod identity;
 mod inventory;
 mod kept;
 mod measure;
@@ -145,6 +147,7 @@ pub fn verify(
 
 fn by_packets(one: &Inventory, other: &Inventory, tables: &Tables<'_>, report: &mut Report) {
     video::compare(one, other, report);
+    beside::compare(one, other, tables, report);
     streams::compare(one, other, tables, report);
     tags::chapters(one, other, (tables.common, tables.shift), report);
     tags::of_files(&one.description.tags, &other.description.tags, report);

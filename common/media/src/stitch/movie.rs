@@ -286,6 +286,7 @@ fn tracks(
     lanes: &[Option<Lane>],
 ) -> Vec<Track> {
     let replaced = matches!(plan.stream, VideoStream::Replaced(_)).then_some(plan.video);
+    let starts_on = plan.container.is_boxed().then(|| movie_clock(plan));
     let mut tracks = Vec::new();
     for (index, place) in places.iter().enumerate() {
         let (Some(place), Some(facts)) = (*place, plan.input.facts(index)) else { continue };
@@ -299,6 +300,7 @@ fn tracks(
                 codec: facts.codec,
                 has_configuration: !facts.extradata.is_empty(),
                 delay: lanes.get(index).and_then(Option::as_ref).map_or(0, |lane| lane.delay),
+                starts_on,
             });
         }
     }

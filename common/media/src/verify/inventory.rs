@@ -1,6 +1,6 @@
 //! What is in a file: its displayed frames, its streams packet by packet, and all that is said of them.
 //!
-//! Owns the reading. Keeps sixteen bytes a packet of the streams beside the video and eight a frame, so
+//! Owns the reading. Keeps 24 bytes a packet of the streams beside the video and eight a frame, so
 //! that two files are compared by name of packet. Refuses to decode where packets tell the frames.
 
 use cleanplate_types::digest::{Sha, ShaWriter};
@@ -12,6 +12,7 @@ use libav::codec::discard::Discard;
 use libav::format::stream::Disposition;
 
 use super::Media;
+use super::beside::{Beside, Reader};
 use crate::decode::run::carries_alpha;
 use crate::error::MediaError;
 use crate::index::IndexUse;
@@ -35,9 +36,6 @@ const DISPOSITIONS: [(Disposition, &str); 13] = [
     (Disposition::METADATA, "metadata"),
 ];
 
-/// How closed captions (CEA-608 and 708) begin in SEI and metadata OBUs, and in MPEG-2 user data.
-const CAPTIONS: [&[u8]; 2] = [b"\xb5\x00\x31GA94\x03", b"\x00\x00\x01\xb2GA94\x03"];
-
 /// Everything that is compared of one file without looking at pictures.
 #[derive(Debug)]
 pub(super) struct Inventory {
@@ -49,8 +47,11 @@ pub(super) struct Inventory {
     pub(super) streams: Vec<Stream>,
     /// The start time code, wherever it is written.
     pub(super) timecode: Option<String>,
-    /// Packets of the video with closed captions.
-    pub(super) captions: u64,
+    /// Captions and views, from the packets of the video.
+    pub(super) beside: Beside,
+    /// The field order that the container tells, in libav's numbering: which one is coded first, then which is
+    /// shown first.
+    pub(super) fields_told: i32,
     /// Packets of the video with alpha beside their picture.
     pub(super) alpha: u64,
 }
@@ -63,10 +64,12 @@ pub(super) struct Chapter {
     pub(super) title: String,
 }
 
-/// A packet: when it is due in ticks of its stream, and the first half of half its hash.
+/// A packet: when it is due and how long it lasts in ticks of its stream, and the first half of half its hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Print {
     pub(super) at: i64,
+    /// How long it is shown, of texts and pictures over the video; 0 where that is not told.
+    pub(super) lasts: i64,
     pub(super) content: u64,
 }
 
@@ -142,7 +145,8 @@ pub(super) fn read(
         count += 1;
         progress(count);
     }
-    let Reading { lanes, captions, alpha } = reading;
+    let fields_told = input.facts(video).map_or(0, |facts| facts.field_order);
+    let Reading { lanes, beside, alpha } = reading;
     let timecode = timecode(&input, lanes.len());
     let streams = lanes.into_iter().flatten().map(Lane::finish).collect();
     Ok(Inventory {
@@ -152,7 +156,8 @@ pub(super) fn read(
         notes: scanned.notes,
         streams,
         timecode,
-        captions,
+        beside: beside.found,
+        fields_told,
         alpha,
     })
 }
@@ -209,7 +214,9 @@ impl Lane {
         if !self.stream.is_the_video {
             let at = packet.pts().or_else(|| packet.dts()).unwrap_or(i64::MIN);
             let content = sha.0.first_chunk().copied().map_or(0, u64::from_le_bytes);
-            self.stream.prints.push(Print { at, content });
+            let is_shown = self.stream.kind == StreamKind::Subtitle;
+            let lasts = if is_shown { packet.duration() } else { 0 };
+            self.stream.prints.push(Print { at, lasts, content });
         }
     }
 
@@ -221,7 +228,7 @@ impl Lane {
 struct Reading {
     /// By index in the file.
     lanes: Vec<Option<Lane>>,
-    captions: u64,
+    beside: Reader,
     alpha: u64,
 }
 
@@ -229,16 +236,22 @@ impl Reading {
     fn of(input: &Input, video: usize) -> Self {
         let count = input.context().streams().len();
         let lanes = (0..count).map(|index| Lane::of(input, index, video)).collect();
-        Self { lanes, captions: 0, alpha: 0 }
+        let facts = input.facts(video);
+        let mut beside = facts.map_or_else(
+            || Reader::of("", &[]),
+            |facts| Reader::of(&facts.codec, &facts.extradata),
+        );
+        if let Some(stream) = input.context().stream(video) {
+            beside.found.hear(&stream);
+        }
+        Self { lanes, beside, alpha: 0 }
     }
 
     fn take(&mut self, packet: &libav::Packet) {
         let Some(Some(lane)) = self.lanes.get_mut(packet.stream()) else { return };
         lane.take(packet);
         if lane.stream.is_the_video {
-            let data = packet.data().unwrap_or_default();
-            let has = CAPTIONS.iter().any(|sign| memchr::memmem::find(data, sign).is_some());
-            self.captions += u64::from(has);
+            self.beside.take(packet.data().unwrap_or_default(), packet.pts());
             self.alpha += u64::from(carries_alpha(packet));
         }
     }

@@ -96,6 +96,7 @@ fn both(one: &Stream, other: &Stream, tables: &Tables<'_>, report: &mut Report) 
     } else if !one.is_the_video {
         packets(one, other, identical, report);
         times(one, other, tables, report);
+        lengths(one, other, tables, report);
         offsets(one, other, tables, &mut pair, report);
     }
     tags::of_streams(one, other, report);
@@ -175,6 +176,36 @@ fn times(one: &Stream, other: &Stream, tables: &Tables<'_>, report: &mut Report)
         by.seconds
     );
     report.add(Aspect::PacketTimes, Status::Lost, name, detail);
+}
+
+/// How long the packets of texts and pictures over the video last, where both files tell.
+fn lengths(one: &Stream, other: &Stream, tables: &Tables<'_>, report: &mut Report) {
+    let allowed = tick(one, other, tables);
+    let longer = |(mine, others): (&Print, &Print)| {
+        let lasts = tables.common.at(others.lasts, other.clock);
+        (mine.lasts > 0).then(|| lasts - tables.common.at(mine.lasts, one.clock))
+    };
+    let wrong = || {
+        let pairs = one.prints.iter().zip(&other.prints).enumerate();
+        let known = pairs.filter_map(|(place, pair)| Some((place, longer(pair)?)));
+        known.filter(|(_, by)| by.abs() > allowed)
+    };
+    let (Some((first, by)), count) = (wrong().next(), wrong().count()) else { return };
+    // A transport stream has no place for it.
+    let tells = other.prints.iter().any(|print| print.lasts > 0);
+    let (status, detail) = if tells {
+        let by = tables.common.time(by);
+        let detail = format!(
+            "{count} of {} packets last otherwise; the first is packet {first}, longer by {} s ({:.6})",
+            one.prints.len(),
+            by.exact,
+            by.seconds
+        );
+        (Status::Lost, detail)
+    } else {
+        (Status::Noted, "the output does not tell how long they last".to_owned())
+    };
+    report.add(Aspect::PacketTimes, status, one.name(), detail);
 }
 
 fn offsets(

@@ -1,4 +1,4 @@
-//! What belongs to the video beside its pictures: frames and times, shape, colour, HDR, captions.
+//! What belongs to the video beside its pictures: frames and times, shape, colour, fields, HDR.
 //!
 //! Owns what counts as equal where one file says nothing: what the source does not say cannot be lost.
 
@@ -43,13 +43,15 @@ pub(super) fn compare(source: &Inventory, output: &Inventory, report: &mut Repor
     let dynamic = (!one.dynamic_hdr.is_empty()).then(|| one.dynamic_hdr.join(", "));
     let others = if other.dynamic_hdr.is_empty() { "none" } else { &other.dynamic_hdr.join(", ") };
     look.known(Aspect::DynamicHdr, dynamic, others);
-    look.field_order(one.field_order, other.field_order);
+    look.field_order(
+        (one.field_order, source.fields_told),
+        (other.field_order, output.fields_told),
+    );
     look.known(
         Aspect::Timecode,
         source.timecode.clone(),
         output.timecode.as_deref().unwrap_or("none"),
     );
-    captions(source, output, report);
     alpha(source.alpha, output.alpha, report);
     if one.codec != other.codec {
         let detail = format!("{} became {}", one.codec, other.codec);
@@ -146,38 +148,49 @@ impl Look<'_> {
         self.report.add(Aspect::Colour, status, SUBJECT, told.join(", "));
     }
 
-    fn field_order(&mut self, before: FieldOrder, after: FieldOrder) {
-        let name = |order| match order {
-            FieldOrder::Unknown => "unknown",
-            FieldOrder::Progressive => "progressive",
-            FieldOrder::TopFirst => "top field first",
-            FieldOrder::BottomFirst => "bottom field first",
-        };
+    /// Compares which field is shown first and, where a container tells that it is not the one that is coded
+    /// first, which one that is.
+    fn field_order(
+        &mut self,
+        (before, before_told): (FieldOrder, i32),
+        (after, after_told): (FieldOrder, i32),
+    ) {
         // A file that says nothing shows whole frames.
-        let before = (before != FieldOrder::Unknown).then_some(before);
+        if before == FieldOrder::Unknown {
+            return;
+        }
         let is_whole = |order| matches!(order, FieldOrder::Unknown | FieldOrder::Progressive);
-        let after =
-            if before.is_some_and(is_whole) && is_whole(after) { before } else { Some(after) };
-        let before = before.map(|order| name(order).to_owned());
-        self.known(Aspect::FieldOrder, before, after.map_or("unknown", name));
+        let after = if is_whole(before) && is_whole(after) { before } else { after };
+        let (one, other) = (order_name(before), order_name(after));
+        let stored = stored(before_told).zip(stored(after_told));
+        match stored.filter(|(one, other)| one != other) {
+            Some((before_stored, after_stored)) if one == other => {
+                let before = format!("{one} ({before_stored})");
+                self.known(Aspect::FieldOrder, Some(before), &format!("{other} ({after_stored})"));
+            }
+            _ => self.known(Aspect::FieldOrder, Some(one.to_owned()), other),
+        }
     }
 }
 
-fn captions(source: &Inventory, output: &Inventory, report: &mut Report) {
-    let (before, after) = (source.captions, output.captions);
-    let (status, detail) = match (before, after) {
-        (0, 0) => return,
-        (0, after) => (Status::Noted, format!("on {after} packets, none in the source")),
-        (before, 0) => (Status::Lost, format!("on {before} packets of the source, none are left")),
-        // Two packets may be the two fields of one frame.
-        (before, after) if after * 2 < before => {
-            (Status::Lost, format!("on {before} packets of the source, on {after} of the output"))
-        }
-        (before, after) => {
-            (Status::Survived, format!("on {before} packets, {after} in the output"))
-        }
-    };
-    report.add(Aspect::Captions, status, SUBJECT, detail);
+const fn order_name(order: FieldOrder) -> &'static str {
+    match order {
+        FieldOrder::Unknown => "unknown",
+        FieldOrder::Progressive => "progressive",
+        FieldOrder::TopFirst => "top field first",
+        FieldOrder::BottomFirst => "bottom field first",
+    }
+}
+
+/// How a container says that fields are stored, in libav's numbering (tt, bb, tb, bt). One that says no more
+/// than which is first may be wrong in that: the pictures themselves say it.
+const fn stored(told: i32) -> Option<&'static str> {
+    match told {
+        2 | 3 => Some("the first one coded first"),
+        4 => Some("the top one coded first, the bottom one shown first"),
+        5 => Some("the bottom one coded first, the top one shown first"),
+        _ => None,
+    }
 }
 
 /// Alpha beside the pictures, by the packets that carry it.

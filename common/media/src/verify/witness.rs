@@ -9,6 +9,7 @@ mod ffi;
 mod index;
 mod ledger;
 mod pipe;
+mod sound;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -94,11 +95,8 @@ impl Witness {
     ) {
         self.timed(|ledger| {
             let data = packet.data().unwrap_or_default();
-            let content = if ledger.wants_content(place) { crc32fast::hash(data) } else { 0 };
-            ledger.expect(
-                place,
-                Row { pts: stamps.0, dts: stamps.1, bytes: data.len() as u64, content },
-            );
+            let (bytes, content) = ledger.size_of_given(place, data);
+            ledger.expect(place, Row { pts: stamps.0, dts: stamps.1, bytes, content });
         });
     }
 

@@ -1,11 +1,13 @@
 //! What a movie must hold, and what was found in it.
 //!
 //! Owns the rules of what counts as equal in each container: video exact to the tick, other streams within
-//! a tick (of a millisecond where an edit list places them); content where the container does not rewrap it.
+//! a tick (of the movie's clock where an edit list places them between two of its ticks); content where the
+//! container does not rewrap it, and sound of transport streams whatever the groups are that it comes in.
 
 use std::collections::VecDeque;
 
 use super::Checked;
+use super::sound;
 use crate::container::Container;
 
 /// Ticks after which the clock of a transport stream begins anew.
@@ -26,6 +28,8 @@ pub(crate) struct Track {
     pub(crate) has_configuration: bool,
     /// Ticks that its packets are given late, which the container takes back when it is read.
     pub(crate) delay: i64,
+    /// Ticks a second of the clock on which the container writes late starts, where that is another one.
+    pub(crate) starts_on: Option<u32>,
 }
 
 /// A packet that was given to the muxer, or found in the movie.
@@ -34,8 +38,8 @@ pub(crate) struct Row {
     pub(crate) pts: Option<i64>,
     pub(crate) dts: Option<i64>,
     pub(crate) bytes: u64,
-    /// CRC of its content, 0 where it is not compared.
-    pub(crate) content: u32,
+    /// CRC of its content, nothing where it is not compared.
+    pub(crate) content: Option<u32>,
 }
 
 /// The first thing in which a movie is not what it should be.
@@ -64,6 +68,8 @@ struct Lane {
     found: u64,
     /// Bytes given less bytes found.
     bytes_left: i128,
+    /// Ticks by which a packet may be off.
+    allowed: i64,
     last_dts: Option<i64>,
 }
 
@@ -90,6 +96,7 @@ impl Ledger {
             given: 0,
             found: 0,
             bytes_left: 0,
+            allowed: 0,
             last_dts: None,
         };
         self.lanes = tracks.into_iter().map(lane).collect();
@@ -99,25 +106,40 @@ impl Ledger {
         self.frames = frames;
     }
 
-    /// Whether packets come out of the container as they went in, byte for byte.
-    pub(super) fn wants_content(&self, place: usize) -> bool {
+    /// Bytes and content of what is given for stream `place`, as far as they are compared.
+    pub(super) fn size_of_given(&self, place: usize, data: &[u8]) -> (u64, Option<u32>) {
         let lane = self.lanes.iter().find(|lane| lane.track.place == place);
-        self.container.is_matroska() && lane.is_some_and(|lane| is_kept_whole(&lane.track))
+        self.size_of(lane, data)
+    }
+
+    /// The same of what is found in the `number`th of the streams that carry packets.
+    pub(super) fn size_of_found(&self, number: usize, data: &[u8]) -> (u64, Option<u32>) {
+        self.size_of(self.lanes.get(number), data)
+    }
+
+    fn size_of(&self, lane: Option<&Lane>, data: &[u8]) -> (u64, Option<u32>) {
+        let whole = data.len() as u64;
+        match (self.container, lane) {
+            (Container::Mkv | Container::Webm, Some(lane)) if is_kept_whole(&lane.track) => {
+                (whole, Some(crc32fast::hash(data)))
+            }
+            (Container::Ts { .. }, Some(lane)) => sound::content(&lane.track.codec, data)
+                .map_or((whole, None), |content| (content.bytes, Some(content.crc))),
+            _ => (whole, None),
+        }
     }
 
     pub(super) fn expect(&mut self, place: usize, row: Row) {
         if let Some(lane) = self.lanes.iter_mut().find(|lane| lane.track.place == place) {
             let early = |stamp: Option<i64>| stamp.map(|stamp| stamp - lane.track.delay);
             let row = Row { pts: early(row.pts), dts: early(row.dts), ..row };
+            if lane.given == 0 {
+                lane.allowed = allowed(&lane.track, row.pts);
+            }
             lane.given += 1;
             lane.bytes_left += i128::from(row.bytes);
             lane.waiting.push_back(row);
         }
-    }
-
-    /// Whether the content of stream `number` is compared: its CRC is needed then.
-    pub(super) fn compares_content(&self, number: usize) -> bool {
-        self.lanes.get(number).is_some_and(|lane| self.wants_content(lane.track.place))
     }
 
     /// Takes a packet that was found in the `number`th of the streams that carry packets, whose clock is
@@ -148,17 +170,14 @@ impl Ledger {
             lane.last_dts = row.dts.or(lane.last_dts);
         }
         if is_regrouped(container, &lane.track) {
-            lane.waiting.clear();
+            lane.regrouped(container, row).into_iter().for_each(wrong);
             return;
         }
-        match lane.waiting.pop_front() {
-            None => wrong("was never given".to_owned()),
-            Some(given) => {
-                if let Some(what) = differ(container, &lane.track, given, row) {
-                    wrong(what);
-                }
-            }
-        }
+        let told = match lane.waiting.pop_front() {
+            None => Some("was never given".to_owned()),
+            Some(given) => differ(container, lane, given, row),
+        };
+        told.into_iter().for_each(wrong);
     }
 
     /// The movie has `count` streams that may carry packets. Muxers of boxes leave out a stream that got none:
@@ -242,6 +261,32 @@ impl Ledger {
     }
 }
 
+impl Lane {
+    /// What is wrong with `found`, which should be one or more of the packets that were given, whole and in
+    /// their order, under the time of the first.
+    fn regrouped(&mut self, container: Container, found: Row) -> Option<String> {
+        let known = |row: &Row| row.content.is_some();
+        if !known(&found) || !self.waiting.iter().all(known) {
+            self.waiting.clear();
+            return None;
+        }
+        let Some(first) = self.waiting.front().copied() else {
+            return Some("was never given".to_owned());
+        };
+        let (mut bytes, mut content) = (0, crc32fast::Hasher::new());
+        while let Some(row) =
+            self.waiting.front().filter(|row| bytes < found.bytes || row.bytes == 0)
+        {
+            let crc = row.content.unwrap_or(0);
+            content.combine(&crc32fast::Hasher::new_with_initial_len(crc, row.bytes));
+            bytes += row.bytes;
+            self.waiting.pop_front();
+        }
+        let whole = Row { bytes, content: Some(content.finalize()), dts: None, ..first };
+        differ(container, self, whole, found)
+    }
+}
+
 /// Codecs whose packets Matroska keeps as they are; others it rewraps.
 fn is_kept_whole(track: &Track) -> bool {
     const WHOLE: &[&str] =
@@ -263,7 +308,8 @@ fn is_regrouped(container: Container, track: &Track) -> bool {
 }
 
 /// In what a packet is not the one that was given.
-fn differ(container: Container, track: &Track, given: Row, found: Row) -> Option<String> {
+fn differ(container: Container, lane: &Lane, given: Row, found: Row) -> Option<String> {
+    let Lane { track, allowed, .. } = lane;
     let told =
         |stamp: Option<i64>| stamp.map_or_else(|| "none".to_owned(), |stamp| stamp.to_string());
     let apart = |one: i64, other: i64| match container {
@@ -273,9 +319,8 @@ fn differ(container: Container, track: &Track, given: Row, found: Row) -> Option
         }
         Container::Mp4 | Container::Mov | Container::Mkv | Container::Webm => (one - other).abs(),
     };
-    let allowed = if track.is_video { 0 } else { allowed(track.clock) };
     let is_off = |given: Option<i64>, found: Option<i64>| {
-        given.zip(found).is_some_and(|(given, found)| apart(given, found) > allowed)
+        given.zip(found).is_some_and(|(given, found)| apart(given, found) > *allowed)
     };
     // Before zero Matroska's demuxer gives no times.
     let may_have_none = container.is_matroska() && given.pts.is_some_and(|pts| pts < 0);
@@ -292,7 +337,7 @@ fn differ(container: Container, track: &Track, given: Row, found: Row) -> Option
         // Video is given with start codes and kept with lengths; that it fills the media is looked at.
         Container::Mp4 | Container::Mov => track.is_video || !is_kept_whole(track),
         Container::Mkv | Container::Webm => !is_kept_whole(track),
-        Container::Ts { .. } => true,
+        Container::Ts { .. } => found.content.is_none(),
     };
     if !is_rewrapped && given.bytes != found.bytes {
         return Some(format!("has {} bytes instead of {}", found.bytes, given.bytes));
@@ -300,11 +345,18 @@ fn differ(container: Container, track: &Track, given: Row, found: Row) -> Option
     (given.content != found.content).then(|| "has another content".to_owned())
 }
 
-/// Ticks by which a packet beside the video may be off: one, or a millisecond, which is what an edit
-/// list is counted in.
-fn allowed((num, den): (i32, i32)) -> i64 {
-    let millisecond = i64::from(den) / (i64::from(num).max(1) * 1000);
-    millisecond.saturating_add(1)
+/// Ticks by which a packet may be off whose stream starts at `start`: none of the video; of others one, or as
+/// many as lie in a tick of the clock of late starts, where it has none for this one.
+fn allowed(track: &Track, start: Option<i64>) -> i64 {
+    if track.is_video {
+        return 0;
+    }
+    let Some(per_second) = track.starts_on.map(i128::from) else { return 1 };
+    let (num, den) = (i128::from(track.clock.0), i128::from(track.clock.1));
+    let start = start.map_or(0, i128::from);
+    let is_between = start > 0 && den > 0 && (start * num * per_second) % den != 0;
+    let coarse = if is_between { den / (num * per_second).max(1) + 1 } else { 1 };
+    i64::try_from(coarse).unwrap_or(1)
 }
 
 #[cfg(test)]
@@ -319,6 +371,7 @@ mod tests {
             codec: codec.to_owned(),
             has_configuration: true,
             delay: 0,
+            starts_on: Some(1000),
         };
         let mut ledger = Ledger::new(container);
         ledger.begin(vec![track(0, true, "h264"), track(2, false, "aac")]);
@@ -331,7 +384,7 @@ mod tests {
     }
 
     fn row(pts: i64, dts: i64, bytes: u64) -> Row {
-        Row { pts: Some(pts), dts: Some(dts), bytes, content: 0 }
+        Row { pts: Some(pts), dts: Some(dts), bytes, content: None }
     }
 
     /// What is wrong where the movie holds `video` and `sound`.
@@ -348,8 +401,8 @@ mod tests {
     #[test]
     fn a_movie_that_holds_what_was_given_is_right_and_any_other_is_not() {
         let good: Vec<Row> = VIDEO.map(|(pts, dts)| row(pts, dts, 10)).into();
-        let sound = [row(40, 40, 7)];
-        assert_eq!(wrong(&good, &sound), None, "sound may be off by less than a millisecond");
+        let sound = [row(1, 1, 7)];
+        assert_eq!(wrong(&good, &sound), None, "sound may be off by a tick");
         let mut late = good.clone();
         late[1].pts = Some(6001);
         let told = wrong(&late, &sound).unwrap();
@@ -359,9 +412,64 @@ mod tests {
         assert_eq!(told.frame, Some(1), "{told}");
         assert!(wrong(&good, &[row(40, 40, 9)]).unwrap().detail.contains("9 bytes"));
         assert!(wrong(&good, &[]).unwrap().detail.contains("1 of 1 packets of aac"));
-        assert!(wrong(&good, &[row(200, 200, 7)]).is_some());
+        assert!(wrong(&good, &[row(2, 2, 7)]).is_some());
         let swapped = [good[1], good[0], good[2]];
         assert!(wrong(&swapped, &sound).is_some());
+    }
+
+    #[test]
+    fn a_late_start_between_two_ticks_of_the_movies_clock_may_be_off_by_one_of_them() {
+        let track = |starts_on| Track {
+            place: 0,
+            clock: (1, 48_000),
+            is_video: false,
+            codec: "aac".to_owned(),
+            has_configuration: true,
+            delay: 0,
+            starts_on,
+        };
+        let of = |starts_on, start| allowed(&track(starts_on), Some(start));
+        assert_eq!([of(Some(1000), 480), of(Some(1000), 481), of(Some(48_000), 481)], [1, 49, 1]);
+        assert_eq!([of(None, 481), of(Some(1000), -1024)], [1, 1]);
+    }
+
+    /// What is wrong where a transport stream holds `groups` of the sound that was given as `packets`.
+    fn heard(packets: &[(i64, &[u8])], groups: &[(i64, &[u8])]) -> Option<String> {
+        let mut ledger = Ledger::new(Container::Ts { timed: false });
+        ledger.begin(vec![Track {
+            place: 1,
+            clock: (1, 90_000),
+            is_video: false,
+            codec: "mp2".to_owned(),
+            has_configuration: false,
+            delay: 0,
+            starts_on: None,
+        }]);
+        let row = |(bytes, content), pts| Row { pts: Some(pts), dts: None, bytes, content };
+        for (pts, data) in packets {
+            ledger.expect(1, row(ledger.size_of_given(1, data), *pts));
+        }
+        for (pts, data) in groups {
+            ledger.find(0, (1, 90_000), row(ledger.size_of_found(0, data), *pts), false);
+        }
+        ledger.end();
+        ledger.mismatch().map(|mismatch| mismatch.detail.clone())
+    }
+
+    #[test]
+    fn sound_of_a_transport_stream_is_followed_through_its_groups() {
+        let given: [(i64, &[u8]); 4] = [(0, b"one"), (10, b"two"), (20, b"three"), (30, b"four")];
+        let good: [(i64, &[u8]); 3] = [(0, b"onetwo"), (20, b"three"), (30, b"four")];
+        assert_eq!(heard(&given, &good), None);
+        let says = |groups: &[(i64, &[u8])], words: &str| {
+            let told = heard(&given, groups).unwrap();
+            assert!(told.contains(words), "{told}");
+        };
+        says(&[(0, b"onetwo"), (22, b"three"), (30, b"four")], "tick 20");
+        says(&[(0, b"onetwo"), (20, b"thre!"), (30, b"four")], "another content");
+        says(&[(0, b"onetw"), (20, b"three"), (30, b"four")], "5 bytes instead of 6");
+        says(&good[..2], "1 of 4 packets");
+        says(&[&good[..], &[(40, b"five")]].concat(), "never given");
     }
 
     #[test]
@@ -383,6 +491,7 @@ mod tests {
             codec: "h264".to_owned(),
             has_configuration: true,
             delay: 0,
+            starts_on: Some(1000),
         };
         let found = |count| {
             let mut ledger = Ledger::new(Container::Mov);
