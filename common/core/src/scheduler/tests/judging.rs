@@ -51,6 +51,25 @@ fn a_border_that_holds_lets_the_cell_before_it_into_the_movie() {
 }
 
 #[test]
+fn a_part_that_keeps_back_the_frame_before_its_border_is_refused() {
+    let (mut rig, lease) = at_a_border();
+    let silent = |rig: &Rig, cell| PartSummary { before: None, ..rig.part(cell) };
+    let part = Box::new(silent(&rig, 3));
+    rig.report("a", lease, Report::CellDone { summary: part });
+    assert_eq!(rig.view().cells_committed, 3);
+    let failure = rig.view().failures[0].clone();
+    assert_eq!(failure.kind, FailureKind::PartRefused);
+    assert!(failure.message.contains("the frame before it"), "{failure}");
+    // Where a cell begins at an IDR there is nothing to compare.
+    let (lease, first, _) = rig.segment();
+    assert_eq!(first, 4);
+    rig.hand_in("a", lease, 4);
+    let part = Box::new(silent(&rig, 5));
+    rig.report("a", lease, Report::CellDone { summary: part });
+    assert_eq!(rig.view().cells_committed, 5);
+}
+
+#[test]
 fn a_border_that_breaks_costs_a_longer_pre_roll_then_a_common_beginning_then_the_job() {
     let (mut rig, lease) = at_a_border();
     rig.hand_in_broken("a", lease, 3);
@@ -122,6 +141,7 @@ fn a_part_that_another_worker_finds_right_goes_into_the_movie() {
     let (mut rig, lease, [_, auditor]) = audited(&["a", "b"]);
     rig.report(auditor.as_str(), lease, Report::AuditDone { frames: 300 });
     assert_eq!(rig.fed(), [0]);
+    assert!(!rig.view().notes.iter().any(|note| note.contains("which made it")));
 }
 
 #[test]
@@ -174,4 +194,7 @@ fn a_worker_that_is_alone_decodes_its_own_parts_again() {
         rig.report("a", lease, Report::SegmentDone);
     }
     assert_eq!((audits, rig.view().phase), (1, JobPhase::Stitch));
+    let notes = rig.view().notes;
+    let lone = notes.iter().filter(|note| note.contains("decoded again by a, which made it"));
+    assert_eq!(lone.count(), 1, "it is said that nobody else has looked: {notes:?}");
 }

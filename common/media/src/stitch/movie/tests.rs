@@ -1,3 +1,5 @@
+//! A movie whose index outgrows the room that was kept for it.
+
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;

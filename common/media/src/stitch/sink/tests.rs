@@ -1,3 +1,5 @@
+//! Where a muxer may write, and where an index stands in the end.
+
 use super::*;
 
 /// Keeps what is written.
