@@ -101,7 +101,7 @@ fn a_decoder_that_drops_shifts_or_repeats_a_frame_is_caught_by_the_table() {
 const NOT_COMMITTED: &str = "is not the manifest that was committed";
 
 /// A fault of a part, and the words by which it is refused: by the worker, at commit, by the stitch.
-const PARTS: [(&str, Option<&str>, Option<&str>, &str); 7] = [
+const PARTS: [(&str, Option<&str>, Option<&str>, &str); 9] = [
     ("part_clock@3", Some("counts in"), Some("at other times"), NOT_COMMITTED),
     (
         "part_size@3",
@@ -110,6 +110,18 @@ const PARTS: [(&str, Option<&str>, Option<&str>, &str); 7] = [
         "extradata",
     ),
     ("part_pixels@3", Some("chroma 1x1"), Some("chroma 1x1"), "extradata"),
+    (
+        "part_colour@3",
+        Some("say transfer 16 instead of"),
+        Some("says transfer 16 instead of"),
+        "extradata",
+    ),
+    (
+        "part_inband@3",
+        Some("packet 0 brings a sequence parameter set"),
+        None,
+        "packet 0 brings a sequence parameter set",
+    ),
     ("part_sps@3", None, Some("extradata"), "extradata"),
     ("part_reorder@3", Some("frames ahead"), Some("reorders by"), NOT_COMMITTED),
     ("part_cut@3", Some("its manifest says"), None, "expected"),
@@ -178,7 +190,7 @@ fn pictures_that_are_wrong_after_a_cut_are_seen_at_the_border_and_come_right_wit
 }
 
 #[test]
-fn a_picture_that_is_always_wrong_at_a_border_for_one_side_only_ends_the_job() {
+fn a_picture_that_is_wrong_once_at_a_border_for_one_side_comes_right_when_made_again() {
     if has_no_switches() {
         return;
     }

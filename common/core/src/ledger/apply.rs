@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cleanplate_types::failure::{Failure, FailureKind, Verdict};
-use cleanplate_types::ids::{CellIndex, JobId, LeaseId};
+use cleanplate_types::ids::{CellIndex, JobId, LeaseId, WorkerId};
 
 use crate::input::Survey;
 use crate::ledger::audits::Audit;
@@ -63,6 +63,10 @@ impl Ledger {
                 }
             }
             Event::AuditDone { lease, cell } => {
+                let auditor = self.leases.get(lease).map(|lease| lease.worker.clone());
+                if let (Some(job), Some(auditor)) = (self.jobs.get_mut(id), auditor) {
+                    job.note_lone_audit(*cell, &auditor);
+                }
                 if let Some(encoding) = self.jobs.get_mut(id).and_then(Job::encoding_mut) {
                     encoding.settle_audit(*cell);
                 }
@@ -243,6 +247,19 @@ impl Job {
     fn note(&mut self, note: String) {
         if let Some(survey) = &mut self.survey {
             survey.notes.push(note);
+        }
+    }
+
+    /// An audit by the worker that made the part is no second opinion of another machine: whoever reads what
+    /// the audits were worth reads that too.
+    fn note_lone_audit(&mut self, cell: CellIndex, auditor: &WorkerId) {
+        let maker =
+            self.encoding().and_then(|encoding| encoding.part(cell)).map(|part| &part.worker);
+        if maker == Some(auditor) {
+            self.note(format!(
+                "audit: cell {cell} was decoded again by {auditor}, which made it, since no other worker \
+                 could: what goes wrong on that machine in both decodings is not found"
+            ));
         }
     }
 
