@@ -14,6 +14,8 @@ trap 'rm -rf "$work"' EXIT
 summary=$work/summary
 : >"$summary"
 seconds_max=540
+# Containers often have the driver's libraries here and nowhere else.
+driver_path=${LD_LIBRARY_PATH:-}
 SECONDS=0
 
 say() {
@@ -32,7 +34,7 @@ ours() {
     shift
     [ "$limit" -gt "$left" ] && limit=$((left > 1 ? left : 1))
     say "\$ cleanplate $*"
-    LD_LIBRARY_PATH=$here/lib timeout --kill-after=5 "$limit" "$here/bin/cleanplate" "$@" \
+    LD_LIBRARY_PATH=$here/lib${driver_path:+:$driver_path} timeout --kill-after=5 "$limit" "$here/bin/cleanplate" "$@" \
         >"$work/said" 2>&1
     status=$?
     tail -n 200 "$work/said" | cut -c 1-2000 >>"$report"
