@@ -239,6 +239,8 @@ pub struct StitchOrder {
     pub cells: u32,
     /// Accept that metadata which cannot be carried is lost.
     pub allow_metadata_loss: bool,
+    /// Leave damaged packets of the source's other streams out where the output cannot hold them.
+    pub conceal: bool,
 }
 
 /// An input that had no effect, and why.

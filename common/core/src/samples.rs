@@ -66,6 +66,8 @@ pub(crate) fn description() -> SourceDescription {
             mastering: None,
             light_level: None,
             dynamic_hdr: Vec::new(),
+            messages: Vec::new(),
+            stereo: None,
             alpha: false,
         },
         streams: Vec::new(),

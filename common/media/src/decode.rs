@@ -5,6 +5,7 @@
 
 mod clock;
 mod ffi;
+pub(crate) mod first;
 mod mishap;
 pub(crate) mod run;
 pub(crate) mod start;
@@ -294,7 +295,7 @@ impl Decoder {
         }
         let Some(host) = self.fetch(found)? else { return Ok(None) };
         if let Some(words) = frame::damage_of(&host) {
-            let began_anew = self.weigh(Damage { pts, words })?;
+            let began_anew = self.weigh(Damage::of_bits(pts, words))?;
             if began_anew {
                 return Ok(None);
             }
@@ -377,7 +378,13 @@ impl Decoder {
     /// Decides what damage means: nothing, another run (then it is true), or the end.
     fn weigh(&mut self, damage: Damage) -> Result<bool, MediaError> {
         let matters = damage.pts.map_or(self.arrived, |pts| pts >= self.blame_from);
-        if self.order.conceal || !matters {
+        if self.order.conceal {
+            return Ok(false);
+        }
+        if let Some(detail) = damage.cut_off {
+            return Err(MediaError::Truncated { detail });
+        }
+        if !matters {
             return Ok(false);
         }
         if let Way::Card(_) = self.way {

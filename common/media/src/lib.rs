@@ -6,6 +6,7 @@
 //! [`PartSink`](cleanplate_types::access::PartSink), so that it runs in a child process without
 //! network or keys.
 
+pub mod adts;
 pub mod capability;
 pub mod container;
 pub mod decode;

@@ -11,9 +11,11 @@ mod reader;
 use std::collections::BTreeMap;
 
 use cleanplate_types::access::PartSink;
+use cleanplate_types::time::{Pts, Timebase};
 use ffmpeg_next as libav;
 use serde::{Deserialize, Serialize};
 
+use crate::adts::{self, Spoilt};
 use crate::error::MediaError;
 
 pub use reader::RestReader;
@@ -26,6 +28,9 @@ const BUFFER_BYTES: usize = 1 << 20;
 
 /// The longest row, in bytes: side data of packets that are not video has some kilobytes at most.
 const ROW_BYTES_MAX: u32 = 16 << 20;
+
+/// Damaged packets of which each is told; more are only counted.
+const SPOILT_TOLD: usize = 20;
 
 /// What is kept of a packet beside its bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,6 +65,9 @@ pub struct RestWriter {
     counts: BTreeMap<u32, u64>,
     /// Why the packets cannot be kept, once one of them cannot.
     unfit: Option<String>,
+    /// Streams of AAC whose packets have headers of their own, and their clocks.
+    watched: BTreeMap<u32, Timebase>,
+    spoilt: Vec<Spoilt>,
 }
 
 impl std::fmt::Debug for RestWriter {
@@ -73,7 +81,28 @@ impl RestWriter {
     #[must_use]
     pub fn new(sink: Box<dyn PartSink>) -> Self {
         let (buffer, counts) = (MAGIC.to_vec(), BTreeMap::new());
-        Self { sink, buffer, written: 0, counts, unfit: None }
+        let (watched, spoilt) = (BTreeMap::new(), Vec::new());
+        Self { sink, buffer, written: 0, counts, unfit: None, watched, spoilt }
+    }
+
+    /// The same, looking at the headers that packets of the `watched` streams begin with.
+    pub(crate) fn watching(self, watched: BTreeMap<u32, Timebase>) -> Self {
+        Self { watched, ..self }
+    }
+
+    /// The first of the packets that are damaged, as far as that is looked at.
+    pub(crate) fn take_spoilt(&mut self) -> Vec<Spoilt> {
+        std::mem::take(&mut self.spoilt)
+    }
+
+    fn look(&mut self, packet: &libav::Packet) {
+        let Ok(stream) = u32::try_from(packet.stream()) else { return };
+        let Some(timebase) = self.watched.get(&stream).copied() else { return };
+        let fault = adts::fault_of(packet.data().unwrap_or_default());
+        if let Some(why) = fault.filter(|_| self.spoilt.len() < SPOILT_TOLD) {
+            let pts = packet.pts().or_else(|| packet.dts()).map(Pts);
+            self.spoilt.push(Spoilt { stream, pts, timebase, why });
+        }
     }
 
     /// Keeps a packet.
@@ -81,6 +110,7 @@ impl RestWriter {
     /// # Errors
     /// [`MediaError::Write`].
     pub(crate) fn take(&mut self, packet: &libav::Packet) -> Result<(), MediaError> {
+        self.look(packet);
         if self.unfit.is_some() {
             return Ok(());
         }

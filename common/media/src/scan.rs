@@ -5,6 +5,7 @@
 
 pub(crate) mod bits;
 mod decoded;
+mod gaps;
 pub(crate) mod headers;
 pub(crate) mod keep;
 pub(crate) mod watch;
@@ -16,6 +17,7 @@ use cleanplate_types::frames::{FrameTable, TableOrigin};
 use cleanplate_types::source::SourceDescription;
 use ffmpeg_next as libav;
 
+use crate::adts::Spoilt;
 use crate::decode::run::Place;
 use crate::decode::start::head_end;
 use crate::error::MediaError;
@@ -23,7 +25,7 @@ use crate::index::{self, IndexUse};
 use crate::input::Input;
 use crate::probe;
 use decoded::{Reading, decode_all, decode_head};
-use keep::Keep;
+use keep::{Keep, Kept};
 use watch::Watch;
 
 pub use keep::BeginRest;
@@ -52,6 +54,8 @@ pub struct Scanned {
     pub table: FrameTable,
     /// Whether the packets of its other streams were kept.
     pub has_rest: bool,
+    /// Packets of its other streams that were seen to be damaged: the first of them.
+    pub spoilt: Vec<Spoilt>,
     /// What is worth telling a person.
     pub notes: Vec<String>,
 }
@@ -83,7 +87,7 @@ pub fn scan_keeping(
     progress: &mut dyn FnMut(u64),
 ) -> Result<Scanned, MediaError> {
     let mut input = Input::open(Arc::clone(&source), name_hint)?;
-    let description = probe::describe(&mut input)?;
+    let mut description = probe::describe(&mut input)?;
     let stream = usize::try_from(description.video.stream).unwrap_or(usize::MAX);
     let extradata = input.facts(stream).map(|facts| facts.extradata).unwrap_or_default();
     let mut notes = Vec::new();
@@ -91,7 +95,8 @@ pub fn scan_keeping(
         match index::table(&mut input, source.as_ref(), &description, &extradata)? {
             index::Found::Table(table) => {
                 progress(table.range().count());
-                return Ok(Scanned { description, table, has_rest: false, notes });
+                let spoilt = Vec::new();
+                return Ok(Scanned { description, table, has_rest: false, spoilt, notes });
             }
             index::Found::Doubt(why) => {
                 notes.push(format!("the source was read whole, since of its index: {why}"));
@@ -102,11 +107,17 @@ pub fn scan_keeping(
     let place = Place { source, name_hint: name_hint.to_owned(), stream };
     let mut keep = Keep::new(rest, &description);
     let whole = Whole { place: &place, description: &description, extradata: &extradata, order };
-    let (table, more) = whole.read(&mut keep, progress)?;
+    let ReadWhole { table, notes: more, dynamic } = whole.read(&mut keep, progress)?;
     notes.extend(more);
-    let (has_rest, unfit) = keep.finish()?;
-    notes.extend(unfit);
-    Ok(Scanned { description, table, has_rest, notes })
+    // What begins after the first picture is metadata all the same.
+    for kind in dynamic {
+        if !description.video.dynamic_hdr.iter().any(|known| known == kind) {
+            description.video.dynamic_hdr.push(kind.to_owned());
+        }
+    }
+    let Kept { is_there: has_rest, note, spoilt } = keep.finish()?;
+    notes.extend(note);
+    Ok(Scanned { description, table, has_rest, spoilt, notes })
 }
 
 /// A source that is read whole.
@@ -117,12 +128,17 @@ struct Whole<'a> {
     order: &'a ScanOrder,
 }
 
+/// What reading a source whole gave.
+struct ReadWhole {
+    table: FrameTable,
+    notes: Vec<String>,
+    /// Kinds of HDR metadata of single pictures.
+    dynamic: Vec<&'static str>,
+}
+
 /// What the packets gave.
 enum Answer {
-    Table {
-        table: FrameTable,
-        notes: Vec<String>,
-    },
+    Table(ReadWhole),
     /// Why they are not displayed frames one to one.
     Doubt(String),
 }
@@ -137,11 +153,11 @@ impl Whole<'_> {
         &self,
         keep: &mut Keep<'_>,
         progress: &mut dyn FnMut(u64),
-    ) -> Result<(FrameTable, Vec<String>), MediaError> {
+    ) -> Result<ReadWhole, MediaError> {
         let reason = match &self.order.decode_all {
             Some(reason) => reason.clone(),
             None => match self.by_packets(keep, progress)? {
-                Answer::Table { table, notes } => return Ok((table, notes)),
+                Answer::Table(read) => return Ok(read),
                 Answer::Doubt(reason) => reason,
             },
         };
@@ -213,8 +229,9 @@ impl Whole<'_> {
             pts.splice(..after, head);
         }
         let timebase = self.description.video.timebase;
+        let dynamic = watch.dynamic.into_iter().collect();
         let table = watch.into_table(pts, timebase, TableOrigin::Packets)?;
-        Ok(Answer::Table { table, notes })
+        Ok(Answer::Table(ReadWhole { table, notes, dynamic }))
     }
 
     fn by_decoding(
@@ -222,7 +239,7 @@ impl Whole<'_> {
         reason: &str,
         keep: &mut Keep<'_>,
         progress: &mut dyn FnMut(u64),
-    ) -> Result<(FrameTable, Vec<String>), MediaError> {
+    ) -> Result<ReadWhole, MediaError> {
         tracing::info!(reason, "the frame table is made by decoding");
         let Self { place, description, order, .. } = self;
         let (video, mut watch) = (&description.video, self.watch());
@@ -232,12 +249,13 @@ impl Whole<'_> {
         let mut rest = keep.begin()?;
         let mut shown = decode_all(place, reading, &mut rest, &mut watch, progress)?;
         keep.hold(rest);
-        let mut notes = shown.notes();
+        let mut notes = shown.notes(video.timebase);
         if order.decode_all.is_none() {
             // Who asked for it knows why.
             notes.insert(0, format!("every frame was decoded to be counted: {reason}"));
         }
         let pts = std::mem::take(&mut shown.pts);
+        let dynamic = std::mem::take(&mut shown.dynamic).into_iter().collect();
         let origin = TableOrigin::Decoded { reason: reason.to_owned() };
         let table = watch.into_table(pts, video.timebase, origin)?;
         if !order.conceal {
@@ -246,6 +264,6 @@ impl Whole<'_> {
                 return Err(error);
             }
         }
-        Ok((table, notes))
+        Ok(ReadWhole { table, notes, dynamic })
     }
 }

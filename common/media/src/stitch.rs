@@ -10,6 +10,8 @@ mod index;
 mod join;
 mod lane;
 mod movie;
+mod roles;
+mod setup;
 mod sink;
 mod stream;
 mod tags;
@@ -51,6 +53,9 @@ pub struct StitchJob<'a> {
     pub output_name: &'a str,
     /// Whether what the container cannot hold may be left out.
     pub allow_metadata_loss: bool,
+    /// Whether damaged packets of the source's other streams are left out where the container cannot hold
+    /// them; otherwise they are an error.
+    pub conceal: bool,
     /// This program's version, for the movie's metadata.
     pub version: &'a str,
 }
@@ -151,13 +156,14 @@ pub fn stitch(
         input: &mut input,
         source: &job.source,
         allow_metadata_loss: job.allow_metadata_loss,
+        conceal: job.conceal,
         record: tags::record(job.version),
     };
     let mut writing = Writing::begin(&job, plan, sink)?;
     if container.is_boxed() {
         writing.take_turns();
     }
-    writing.rest.prepare(&mut input, &writing.movie)?;
+    writing.rest.prepare(&mut input, &mut writing.movie)?;
     loop {
         writing
             .copy_part(&mut input, &mut part, progress)
@@ -208,6 +214,13 @@ fn video_of<'a>(
         first_shown: job.table.pts.first().map(|pts| pts.0),
         extradata,
         sample_aspect: signed(spec.sample_aspect),
+        colour: spec.colour,
+        says_stereo: job
+            .brief
+            .description
+            .video
+            .stereo
+            .is_none_or(|stereo| container::says_stereo(container, stereo)),
         reorder_frames: spec.reorder_frames,
         field_order: match spec.field_order {
             FieldOrder::Unknown => stream::FieldOrder::Unknown,
@@ -321,19 +334,28 @@ impl Rest {
     }
 
     /// Reads the first packet; nothing is read of a source that has the video alone.
-    fn prepare(&mut self, input: &mut Input, movie: &Movie) -> Result<(), MediaError> {
+    fn prepare(&mut self, input: &mut Input, movie: &mut Movie) -> Result<(), MediaError> {
         if movie.copies() {
-            return self.read(input);
+            return self.read(input, movie);
         }
         self.has_ended = true;
         Ok(())
     }
 
-    fn read(&mut self, input: &mut Input) -> Result<(), MediaError> {
+    fn read(&mut self, input: &mut Input, movie: &mut Movie) -> Result<(), MediaError> {
         let mut packet = libav::Packet::empty();
-        let more = match &mut self.kept {
-            Some(kept) => kept.next(&mut packet)?,
-            None => input.read(&mut packet)?,
+        let read = match &mut self.kept {
+            Some(kept) => kept.next(&mut packet),
+            None => input.read(&mut packet),
+        };
+        let more = match read {
+            Err(error @ (MediaError::Truncated { .. } | MediaError::Damaged { .. }))
+                if movie.conceals() =>
+            {
+                movie.note(format!("the streams beside the video end early: {error}"));
+                false
+            }
+            read => read?,
         };
         self.has_ended = !more;
         self.waiting = (!self.has_ended).then_some(packet);
@@ -355,7 +377,7 @@ impl Rest {
                 return Ok(());
             }
             movie.copy(input, &mut packet)?;
-            self.read(input)?;
+            self.read(input, movie)?;
         }
         Ok(())
     }
@@ -382,7 +404,7 @@ pub fn copy_through(
     let container = container::by_name(output_name, &input.container(), brand)?;
     let video = input.best_video().ok_or(MediaError::NoVideo)?;
     if let Some(facts) = input.facts(video) {
-        container::refuse_codec(container, &facts.codec, &facts.codec)?;
+        container::refuse_codec(container, &facts.codec)?;
     }
     let plan = Plan {
         container,
@@ -393,11 +415,12 @@ pub fn copy_through(
         source: &source,
         // What is lost was refused or allowed at intake; here it is noted.
         allow_metadata_loss: true,
+        conceal: true,
         record: format!("{}, copied unchanged: {why}", tags::record(version)),
     };
     let mut movie = Movie::begin(plan, sink)?;
     let mut rest = Rest::default();
-    rest.prepare(&mut input, &movie)?;
+    rest.prepare(&mut input, &mut movie)?;
     rest.copy_until(&mut input, &mut movie, None)?;
     let Finished { bytes, notes, checked, .. } = movie.finish()?;
     Ok(Stitched { bytes, notes, checked })

@@ -67,7 +67,7 @@ fn work(link: &Link, request: &[u8], join: Join) -> Result<Ended, StitchError> {
     let source: Arc<dyn ReadAt> = Arc::new(link.open(speech::SOURCE).map_err(unread)?);
     let sink = Box::new(link.create(speech::MOVIE).map_err(unwritten)?);
     let Stitched { bytes, notes, checked } = match request {
-        Request::Stitch { output_name, allow_metadata_loss } => {
+        Request::Stitch { output_name, allow_metadata_loss, conceal } => {
             let brief: JobBrief = object(link, speech::BRIEF, kinds::BRIEF).map_err(unread)?;
             let table: FrameTable = object(link, speech::TABLE, kinds::TABLE).map_err(unread)?;
             let rest = match &brief.rest {
@@ -84,6 +84,7 @@ fn work(link: &Link, request: &[u8], join: Join) -> Result<Ended, StitchError> {
                 rest,
                 output_name: &output_name,
                 allow_metadata_loss,
+                conceal,
                 version: VERSION,
             };
             let mut parts = RemoteParts { link: link.clone() };

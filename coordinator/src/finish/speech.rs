@@ -38,6 +38,8 @@ pub(super) enum Request {
         output_name: String,
         /// Accept that metadata which cannot be carried is lost.
         allow_metadata_loss: bool,
+        /// Leave damaged packets out where the container cannot hold them.
+        conceal: bool,
     },
     /// Copy the source's streams.
     Copy {

@@ -188,10 +188,10 @@ impl Task {
                     rest = Some(self.store.reader(kept).await.map_err(failed)?);
                 }
                 cells.extend(decoded.cells.iter().map(|cell| cell.frames));
-                let allow_metadata_loss = order.allow_metadata_loss;
+                let StitchOrder { allow_metadata_loss, conceal, .. } = order;
                 let store = self.store.clone();
                 let queue = Queue { store, cells: order.cells, waiting: parts };
-                (Request::Stitch { output_name, allow_metadata_loss }, Some(queue))
+                (Request::Stitch { output_name, allow_metadata_loss, conceal }, Some(queue))
             }
             Work::Copy(CopyOrder { why, .. }) => {
                 let why = match why {

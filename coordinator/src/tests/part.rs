@@ -169,6 +169,8 @@ pub(super) fn description() -> SourceDescription {
         mastering: None,
         light_level: None,
         dynamic_hdr: Vec::new(),
+        messages: Vec::new(),
+        stereo: None,
         alpha: false,
     };
     let stream = StreamDescription {

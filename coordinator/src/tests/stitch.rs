@@ -49,6 +49,7 @@ async fn prepare(place: &Place) -> Prepared {
         table: table.unwrap(),
         rest: None,
         plan: OverlayPlan { width: 320, height: 180, overlays: Vec::new() },
+        allow_metadata_loss: false,
         spec,
         cells,
     };
@@ -68,6 +69,7 @@ async fn prepare(place: &Place) -> Prepared {
         output: Location::File(place.output()).url(),
         cells: 3,
         allow_metadata_loss: false,
+        conceal: false,
     };
     Prepared { job, order, parts }
 }

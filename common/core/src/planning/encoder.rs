@@ -4,6 +4,7 @@ use cleanplate_types::cell::Cell;
 use cleanplate_types::choice::{Inexact, inexact, software_encoder, takes, takes_size};
 use cleanplate_types::encode::{EncodeSpec, EncoderName, EncoderProof, Quality};
 use cleanplate_types::failure::FailureKind;
+use cleanplate_types::picture::PixelLayout;
 use cleanplate_types::request::{EncoderChoice, JobRequest};
 use cleanplate_types::source::VideoDescription;
 
@@ -20,11 +21,14 @@ pub enum PlanError {
     },
     /// No encoder that the product knows can take these samples.
     #[error(
-        "no encoder takes {layout}: libx264 takes 8 and 10 bits, the others 8, 10 and 12, in 4:2:0, 4:2:2, 4:4:4 or (libx265 and libaom-av1) grey"
+        "no encoder takes {layout}: libx264 takes 8 and 10 bits, the others 8, 10 and 12, in 4:2:0, 4:2:2, 4:4:4 or \
+         (libx265 and libaom-av1) grey; convert it first, such as with `ffmpeg -i INPUT -pix_fmt {instead}`"
     )]
     NoEncoder {
         /// libav's name of the pixel format.
         layout: String,
+        /// The nearest one that an encoder takes.
+        instead: &'static str,
     },
     /// Chroma samples would cover half a luma sample.
     #[error(
@@ -158,8 +162,35 @@ pub fn encoder_family(
     request: &JobRequest,
     video: &VideoDescription,
 ) -> Result<EncoderName, PlanError> {
-    software_encoder(video, &request.output, request.lossless)
-        .ok_or_else(|| PlanError::NoEncoder { layout: video.layout.name.clone() })
+    software_encoder(video, &request.output, request.lossless).ok_or_else(|| PlanError::NoEncoder {
+        layout: video.layout.name.clone(),
+        instead: nearest(&video.layout),
+    })
+}
+
+/// The pixel format nearest to `layout` that an encoder takes: as much chroma or more; as many bits or more, but at
+/// most 12.
+const fn nearest(layout: &PixelLayout) -> &'static str {
+    let is_deep = layout.depth > 10;
+    let is_eight = layout.depth <= 8;
+    match (layout.planes, layout.chroma_shift_x, layout.chroma_shift_y) {
+        (1, _, _) if is_deep => "gray12le",
+        (1, _, _) if is_eight => "gray",
+        (1, _, _) => "gray10le",
+        (_, 1, 1) if is_deep => "yuv420p12le",
+        (_, 1, 1) if is_eight => "yuv420p",
+        (_, 1, 1) => "yuv420p10le",
+        (_, 0, _) if is_deep => "yuv444p12le",
+        (_, 0, _) if is_eight => "yuv444p",
+        (_, 0, _) => "yuv444p10le",
+        // Chroma in quarters across, or in halves across alone.
+        (_, _, 0) if is_deep => "yuv422p12le",
+        (_, _, 0) if is_eight => "yuv422p",
+        (_, _, 0) => "yuv422p10le",
+        (_, _, _) if is_deep => "yuv420p12le",
+        (_, _, _) if is_eight => "yuv420p",
+        (_, _, _) => "yuv420p10le",
+    }
 }
 
 /// What the fleet's proofs make of a request.

@@ -2,6 +2,7 @@
 
 use cleanplate_types::failure::{Failure, Verdict};
 use cleanplate_types::ids::{CellIndex, JobId, LeaseId};
+use cleanplate_types::request::OnDamage;
 
 use crate::effect::{Effect, StitchOrder};
 use crate::ledger::job::{Encoding, Job, Phase};
@@ -167,6 +168,7 @@ fn stitch_order(job: &Job) -> Option<StitchOrder> {
         output: job.request.output.clone(),
         cells: u32::try_from(encoding.parts.len()).unwrap_or(u32::MAX),
         allow_metadata_loss: job.request.allow_metadata_loss,
+        conceal: job.request.on_damage == OnDamage::Conceal,
     })
 }
 

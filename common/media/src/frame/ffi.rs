@@ -49,6 +49,18 @@ fn raw_mut(frame: &mut Video) -> &mut ffi::AVFrame {
     unsafe { &mut *pointer }
 }
 
+/// Primaries, transfer, matrix, range, chroma location of a frame in libav's numbering.
+pub(crate) fn colour_of(frame: &Video) -> [i32; 5] {
+    let fields = raw(frame);
+    [
+        fields.color_primaries as i32,
+        fields.color_trc as i32,
+        fields.colorspace as i32,
+        fields.color_range as i32,
+        fields.chroma_location as i32,
+    ]
+}
+
 /// Finds the descriptor of format number `format`.
 fn descriptor(format: c_int) -> Option<&'static ffi::AVPixFmtDescriptor> {
     let mut found = std::ptr::null::<ffi::AVPixFmtDescriptor>();

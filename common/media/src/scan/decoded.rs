@@ -3,14 +3,15 @@
 //! Owns what damage means at intake. Refuses pictures that change their size, and times that do not
 //! rise.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use cleanplate_types::picture::PixelLayout;
-use cleanplate_types::time::Pts;
+use cleanplate_types::time::{Pts, Timebase};
 use ffmpeg_next as libav;
 
+use super::gaps;
 use super::watch::Watch;
-use crate::decode::run::{Damage, Event, Means, Place, Run};
+use crate::decode::run::{Damage, Event, Hole, Means, Place, Run};
 use crate::error::{MediaError, Words};
 use crate::frame;
 use crate::rest::RestWriter;
@@ -42,6 +43,12 @@ pub(super) struct Shown {
     damages_left_out: u64,
     /// Frames left out because their time does not come after the one before.
     misplaced: u64,
+    /// Where the container itself is damaged.
+    holes: Vec<Hole>,
+    /// How it is known that the file is cut off, where it is.
+    cut_off: Option<String>,
+    /// Kinds of HDR metadata that frames have of their own.
+    pub(super) dynamic: BTreeSet<&'static str>,
 }
 
 /// Decodes everything; `watch` sees the packets, and those of other streams go into `rest`.
@@ -58,6 +65,7 @@ pub(super) fn decode_all(
     loop {
         match run.next(&mut |packet| watch.take(packet))? {
             Event::Frame(found, time) => {
+                shown.dynamic.extend(frame::dynamic_hdr(&found));
                 if let Some(damage) = shown.take(&found, time, reading)? {
                     shown.weigh(damage, reading.conceal, watch)?;
                 }
@@ -68,6 +76,9 @@ pub(super) fn decode_all(
         }
     }
     *rest = run.take_aside();
+    if reading.conceal {
+        shown.holes = run.take_holes();
+    }
     Ok(shown)
 }
 
@@ -108,7 +119,7 @@ impl Shown {
         reading: Reading<'_>,
     ) -> Result<Option<Damage>, MediaError> {
         frame::check_shape(found, reading.layout, reading.size)?;
-        let damage = frame::damage_of(found).map(|words| Damage { pts, words });
+        let damage = frame::damage_of(found).map(|words| Damage::of_bits(pts, words));
         let last = self.pts.last().copied();
         match pts.map(Pts) {
             Some(pts) if last.is_none_or(|last| last < pts) => self.pts.push(pts),
@@ -134,10 +145,16 @@ impl Shown {
         let head_ends = watch.second_entry().map(|pts| pts.0);
         let in_head = !watch.whole_start
             && head_ends.is_none_or(|end| damage.pts.is_none_or(|pts| pts < end));
+        if let (Some(detail), false) = (&damage.cut_off, conceal) {
+            return Err(MediaError::Truncated { detail: detail.clone() });
+        }
         if !conceal && !in_head {
             return Err(damaged(damage.pts, &self.pts, damage.words));
         }
-        self.note(damage);
+        match damage.cut_off {
+            Some(detail) => self.cut_off = Some(detail),
+            None => self.note(damage),
+        }
         Ok(())
     }
 
@@ -157,7 +174,7 @@ impl Shown {
     }
 
     /// What there is to tell of damage, as ranges of frames.
-    pub(super) fn notes(&self) -> Vec<String> {
+    pub(super) fn notes(&self, timebase: Timebase) -> Vec<String> {
         let mut ranges: Vec<(usize, usize, &Words)> = Vec::new();
         for (pts, words) in &self.damages {
             let frame = self.pts.partition_point(|one| one.0 < *pts);
@@ -186,7 +203,32 @@ impl Shown {
             let count = self.misplaced;
             notes.push(format!("{count} frames left out whose time is not after the one before"));
         }
+        notes.extend(self.holes.iter().take(RANGES_TOLD).map(|hole| {
+            let after = hole.after.map_or(0, |pts| self.pts.partition_point(|one| one.0 <= pts));
+            let frame = after.saturating_sub(1);
+            format!("the container is damaged behind frame {frame}: {}", hole.line.trim_end())
+        }));
+        if let Some(more) = self.holes.len().checked_sub(RANGES_TOLD).filter(|more| *more > 0) {
+            notes.push(format!("the container is damaged at {more} more places"));
+        }
+        notes.extend(gaps::told(&self.pts, &self.suspects(), timebase));
+        if let (Some(detail), Some(last)) = (&self.cut_off, self.pts.last()) {
+            let frame = self.pts.len() - 1;
+            let when = gaps::seconds(last.0, timebase);
+            notes.push(format!(
+                "the file is cut off, and what came behind frame {frame} ({when}) is missing: {detail}"
+            ));
+        }
         notes
+    }
+
+    /// Spans of ticks in which something is damaged.
+    fn suspects(&self) -> Vec<(i64, i64)> {
+        let holes = self
+            .holes
+            .iter()
+            .map(|hole| (hole.after.unwrap_or(i64::MIN), hole.before.unwrap_or(i64::MAX)));
+        self.damages.keys().map(|pts| (*pts, *pts)).chain(holes).collect()
     }
 }
 
@@ -204,9 +246,9 @@ mod tests {
         let mut shown = Shown { pts: (0..100).map(|n| Pts(n * 10)).collect(), ..Shown::default() };
         for pts in [200, 210, 215, 230, 700] {
             let words = Words { code: 0, meaning: format!("at {pts}"), lines: Vec::new() };
-            shown.note(Damage { pts: Some(pts), words });
+            shown.note(Damage::of_bits(Some(pts), words));
         }
-        let notes = shown.notes();
+        let notes = shown.notes(Timebase::new(1, 1000).unwrap());
         assert_eq!(notes.len(), 2, "{notes:?}");
         assert!(notes[0].contains("20..24") && notes[0].contains("at 200"), "{notes:?}");
         assert!(notes[1].contains("70..71"), "{notes:?}");
@@ -219,9 +261,9 @@ mod tests {
         let mut shown = Shown { pts: (0..100).map(Pts).collect(), ..Shown::default() };
         for pts in (0..100).step_by(3) {
             let words = Words { code: 0, meaning: "bad".to_owned(), lines: Vec::new() };
-            shown.note(Damage { pts: Some(pts), words });
+            shown.note(Damage::of_bits(Some(pts), words));
         }
-        let notes = shown.notes();
+        let notes = shown.notes(Timebase::new(1, 1000).unwrap());
         assert_eq!(notes.len(), RANGES_TOLD + 1, "{notes:?}");
         assert!(notes[RANGES_TOLD].starts_with("damage also at frames 60..61, 63..64,"));
         assert!(notes[RANGES_TOLD].ends_with(" 99..100"), "{notes:?}");

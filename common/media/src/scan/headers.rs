@@ -31,6 +31,8 @@ pub(crate) struct Look {
     pub(crate) whole_start: bool,
     /// Why packets of this stream are not displayed frames one to one.
     pub(crate) doubt: Option<&'static str>,
+    /// The kind of HDR metadata that it carries for its picture alone, by name.
+    pub(crate) dynamic: Option<&'static str>,
 }
 
 /// Reads the headers of one stream's packets, in decoding order.
@@ -106,6 +108,7 @@ impl Headers {
             entry: key.then_some(kind),
             whole_start: key && kind == EntryKind::Idr,
             doubt: None,
+            dynamic: None,
         };
         match self {
             Self::Avc(avc) => avc.look(data, key),

@@ -25,6 +25,8 @@ pub(super) struct Watch {
     /// Number of packets, and the number of the one that the last entry is of.
     packets: u64,
     entered: u64,
+    /// HDR metadata of single pictures, by name.
+    pub(super) dynamic: Option<&'static str>,
     /// Why packets are not displayed frames one to one, once that is known.
     pub(super) doubt: Option<String>,
     /// Whether a decoder that begins at the first packet shows all that the headers announce.
@@ -46,6 +48,7 @@ impl Watch {
             entries: Vec::new(),
             packets: 0,
             entered: 0,
+            dynamic: None,
             doubt,
             whole_start: false,
             last: None,
@@ -60,6 +63,7 @@ impl Watch {
         if let (None, Some(doubt)) = (&self.doubt, doubt) {
             self.doubt = Some(doubt.to_owned());
         }
+        self.dynamic = self.dynamic.or(look.dynamic);
         if self.packets == 0 {
             self.whole_start = look.whole_start;
         }

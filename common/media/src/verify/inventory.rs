@@ -12,7 +12,7 @@ use libav::codec::discard::Discard;
 use libav::format::stream::Disposition;
 
 use super::Media;
-use crate::decode::run::carries_alpha;
+use crate::decode::first::carries_alpha;
 use crate::error::MediaError;
 use crate::index::IndexUse;
 use crate::input::Input;

@@ -102,6 +102,11 @@ impl Witness {
         });
     }
 
+    /// The packet of `bytes` that was taken down last for stream `place` was not taken by the muxer.
+    pub(crate) fn take_back(&self, place: usize, bytes: u64) {
+        self.timed(|ledger| ledger.take_back(place, bytes));
+    }
+
     /// What is wrong with the movie, once its sink has refused to end.
     pub(crate) fn mismatch(&self) -> Option<Mismatch> {
         self.state().ledger.mismatch().cloned()

@@ -44,6 +44,7 @@ fn joined(
         rest,
         output_name: output.to_str().unwrap(),
         allow_metadata_loss: true,
+        conceal: true,
         version: "1.2.3",
     };
     let mut parts = Ready(parts.into_iter());

@@ -322,6 +322,7 @@ fn a_full_disk_is_told_in_the_words_of_the_disk() {
             rest: None,
             output_name: "out.mp4",
             allow_metadata_loss: false,
+            conceal: false,
             version: "1.2.3",
         };
         let sink = ToDisk::create(&output, full_at);

@@ -189,3 +189,43 @@ fn webm_takes_odd_sizes_and_a_longer_scale_and_never_waits_for_a_card() {
     assert_eq!(choose(&webm, &video(), &all, PATIENT), Ok(Choice::Take(proof(LibvpxVp9))));
     assert_eq!(choose(&webm, &video(), &all[..2], PATIENT), Ok(Choice::Missing(LibvpxVp9)));
 }
+
+#[test]
+fn the_format_that_is_advised_is_one_that_an_encoder_takes() {
+    let layout = |name: &str| {
+        let depth = match name {
+            name if name.contains("12") => 12,
+            name if name.contains("10") => 10,
+            _ => 8,
+        };
+        let (planes, shifts) = match name {
+            name if name.starts_with("gray") => (1, (0, 0)),
+            name if name.contains("420") => (3, (1, 1)),
+            name if name.contains("422") => (3, (1, 0)),
+            _ => (3, (0, 0)),
+        };
+        PixelLayout {
+            name: name.to_owned(),
+            depth,
+            planes,
+            chroma_shift_x: shifts.0,
+            chroma_shift_y: shifts.1,
+            full_range: false,
+        }
+    };
+    for (planes, shifts) in
+        [(1, (0, 0)), (3, (1, 1)), (3, (1, 0)), (3, (0, 0)), (3, (2, 0)), (3, (0, 1))]
+    {
+        for depth in [8, 9, 10, 11, 12, 14, 16] {
+            let mut odd = video();
+            odd.layout = PixelLayout { depth, planes, ..odd.layout };
+            (odd.layout.chroma_shift_x, odd.layout.chroma_shift_y) = shifts;
+            let Err(PlanError::NoEncoder { instead, .. }) = encoder_family(&request(), &odd) else {
+                continue;
+            };
+            let advised = VideoDescription { layout: layout(instead), ..video() };
+            assert!(encoder_family(&request(), &advised).is_ok(), "{depth} {shifts:?}: {instead}");
+            assert!(advised.layout.depth >= depth.min(12), "{depth}: {instead}");
+        }
+    }
+}

@@ -13,6 +13,13 @@ const SEQUENCE: u8 = 33;
 const END_OF_SEQUENCE: u8 = 36;
 const END_OF_STREAM: u8 = 37;
 
+/// Messages ahead of a picture.
+const MESSAGE: u8 = 39;
+
+/// How HDR10+ begins as a message of a registered user: the United States, Samsung, its first kind of
+/// metadata, application 4.
+const HDR10_PLUS: [u8; 6] = [0xb5, 0x00, 0x3c, 0x00, 0x01, 0x04];
+
 /// Bits before the tiers and levels of the sequence parameters' sub-layers.
 const GENERAL_PROFILE_BITS: u32 = 96;
 
@@ -46,6 +53,7 @@ impl Hevc {
                 SEQUENCE if self.sets.replaces(SEQUENCE, sequence_id(unit), unit) => {
                     look.doubt = Some("the sequence parameters change in mid-stream");
                 }
+                MESSAGE if has_hdr10_plus(unit) => look.dynamic = Some("HDR10+"),
                 picture if picture <= LAST_PICTURE => {
                     kind = Some(picture);
                     break;
@@ -88,6 +96,11 @@ fn is_base_layer(unit: &[u8]) -> bool {
     unit[0] & 1 == 0 && unit.get(1).is_some_and(|second| second >> 3 == 0)
 }
 
+/// Whether a unit of messages holds HDR10+. Nothing in its first bytes needs an escape.
+fn has_hdr10_plus(unit: &[u8]) -> bool {
+    unit.windows(HDR10_PLUS.len()).any(|bytes| bytes == HDR10_PLUS)
+}
+
 /// The id of sequence parameters; their profiles come before it.
 fn sequence_id(unit: &[u8]) -> u32 {
     let mut bits = Bits::guarded(unit.get(2..).unwrap_or_default());
@@ -121,6 +134,18 @@ mod tests {
         assert!(hevc.look(&packet(1), false).shows);
         hevc.look(&packet(CRA), true);
         assert!(hevc.look(&packet(9), false).shows);
+    }
+
+    #[test]
+    fn metadata_of_single_pictures_is_seen_ahead_of_them() {
+        let message =
+            |content: &[u8]| [&[0, 0, 1, MESSAGE << 1, 1, 4, 40], content, &packet(1)[..]].concat();
+        let mut hevc = Hevc::new(&[]);
+        hevc.look(&packet(19), true);
+        assert_eq!(hevc.look(&message(&HDR10_PLUS), false).dynamic, Some("HDR10+"));
+        // Captions are registered messages too.
+        assert_eq!(hevc.look(&message(&[0xb5, 0, 0x31, 0x47]), false).dynamic, None);
+        assert_eq!(hevc.look(&packet(1), false).dynamic, None);
     }
 
     #[test]

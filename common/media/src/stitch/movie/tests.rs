@@ -57,6 +57,7 @@ fn copied(clip: &Path, output: &Path, frames: i64) -> Finished {
         input: &mut input,
         source: &source,
         allow_metadata_loss: false,
+        conceal: false,
         record: "a test".to_owned(),
     };
     let sink = Box::new(ToDisk(File::create(output).unwrap()));

@@ -115,6 +115,15 @@ impl Ledger {
         }
     }
 
+    /// The packet of `bytes` that came last for stream `place` is not in the movie after all.
+    pub(super) fn take_back(&mut self, place: usize, bytes: u64) {
+        if let Some(lane) = self.lanes.iter_mut().find(|lane| lane.track.place == place) {
+            lane.given -= 1;
+            lane.bytes_left -= i128::from(bytes);
+            lane.waiting.pop_back();
+        }
+    }
+
     /// Whether the content of stream `number` is compared: its CRC is needed then.
     pub(super) fn compares_content(&self, number: usize) -> bool {
         self.lanes.get(number).is_some_and(|lane| self.wants_content(lane.track.place))
