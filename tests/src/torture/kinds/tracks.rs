@@ -37,6 +37,15 @@ pub(super) const KINDS: &[Kind] = &[
         ..PLAIN
     },
     Kind {
+        name: "subtitles_forced",
+        trap: "text that is shown without being asked for: mov has no place for that, and the notes say so",
+        steps: &[Ffmpeg(
+            "-i base.nut -i subs.srt -map 0:v -map 1:s -t 3 -pix_fmt yuv420p -c:v libx264 -preset veryfast -g 25 -c:s mov_text -disposition:s:0 forced clip.mp4",
+        )],
+        outputs: &[exact("mp4"), exact_without("mov", &["stream0.disposition"])],
+        ..PLAIN
+    },
+    Kind {
         name: "subtitles_mkv",
         trap: "SubRip and styled subtitles with the font that they need",
         file: "clip.mkv",
