@@ -95,7 +95,6 @@ pub(super) const KINDS: &[Kind] = &[
             "-i base.nut -frames:v 60 -pix_fmt yuv420p -color_range tv -colorspace ycgco -c:v libx264 -preset veryfast -g 24 clip.mp4",
         )],
         outputs: &[exact("mp4"), exact("mkv"), refused("webm", 2, "ycgco")],
-        encoders: &["libx264", "libx265"],
         ..PLAIN
     },
     Kind {
