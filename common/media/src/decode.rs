@@ -6,6 +6,7 @@
 mod clock;
 mod ffi;
 mod mishap;
+pub(crate) mod place;
 pub(crate) mod run;
 pub(crate) mod start;
 mod way;
@@ -23,7 +24,8 @@ use ffmpeg_next as libav;
 use crate::error::MediaError;
 use crate::frame::{self, VideoFrame};
 use mishap::Mishap;
-use run::{Damage, Event, Means, Place, Run};
+use place::{Near, Place};
+use run::{Damage, Event, Means, Run};
 use way::Way;
 
 /// How often a run may begin earlier, each time twice as far back: beyond it a table made from packets
@@ -125,7 +127,12 @@ impl Decoder {
         let video = description.video.clone();
         let stream = usize::try_from(video.stream).unwrap_or(usize::MAX);
         let mut decoder = Self {
-            place: Place { source, name_hint: name_hint.to_owned(), stream },
+            place: Place {
+                source,
+                name_hint: name_hint.to_owned(),
+                stream,
+                near: Near::of(&table, order.range),
+            },
             layout: Arc::new(video.layout.clone()),
             way: Way::Software,
             run: None,

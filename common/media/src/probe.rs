@@ -78,8 +78,7 @@ fn refuse_truncated(input: &Input) -> Result<(), MediaError> {
     if input.container() != INDEXED_CONTAINER {
         return Ok(());
     }
-    let ends = (0..input.context().nb_streams() as usize).filter_map(|index| input.facts(index));
-    let end = ends.map(|facts| facts.index_end).max().unwrap_or(0);
+    let end = input.index_end();
     if end <= input.size() {
         return Ok(());
     }

@@ -16,9 +16,10 @@ use cleanplate_types::frames::{FrameTable, TableOrigin};
 use cleanplate_types::source::SourceDescription;
 use ffmpeg_next as libav;
 
-use crate::decode::run::Place;
+use crate::decode::place::Place;
 use crate::decode::start::head_end;
 use crate::error::MediaError;
+use crate::index::short::Needed;
 use crate::index::{self, IndexUse};
 use crate::input::Input;
 use crate::probe;
@@ -82,7 +83,7 @@ pub fn scan_keeping(
     rest: Option<BeginRest<'_>>,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Scanned, MediaError> {
-    let mut input = Input::open(Arc::clone(&source), name_hint)?;
+    let mut input = Input::open_for(&source, name_hint, Needed::Pictures)?;
     let description = probe::describe(&mut input)?;
     let stream = usize::try_from(description.video.stream).unwrap_or(usize::MAX);
     let extradata = input.facts(stream).map(|facts| facts.extradata).unwrap_or_default();
@@ -99,7 +100,7 @@ pub fn scan_keeping(
         }
     }
     drop(input);
-    let place = Place { source, name_hint: name_hint.to_owned(), stream };
+    let place = Place { source, name_hint: name_hint.to_owned(), stream, near: None };
     let mut keep = Keep::new(rest, &description);
     let whole = Whole { place: &place, description: &description, extradata: &extradata, order };
     let (table, more) = whole.read(&mut keep, progress)?;

@@ -3,15 +3,13 @@
 //! Owns the open source, the open decoder, and finding the packet at which a run begins. Says what
 //! was damaged and at which packet; refuses to judge whether that matters.
 
-use std::sync::Arc;
-
-use cleanplate_types::access::ReadAt;
 use cleanplate_types::frames::{Entry, EntryKind};
 use ffmpeg_next as libav;
 use libav::codec::packet::side_data::Type::{EncryptionInfo, MatroskaBlockAdditional};
 
 use super::clock::Clock;
 use super::ffi::{Card, Codec, Step, is_out_of_memory};
+use super::place::Place;
 use crate::error::{MediaError, Words};
 use crate::input::{Input, SeekTo};
 use crate::log;
@@ -52,28 +50,6 @@ pub(crate) enum Event {
     Damage(Damage),
     /// The source has ended and everything has come out.
     End,
-}
-
-/// A source and where it is.
-#[derive(Clone)]
-pub(crate) struct Place {
-    pub(crate) source: Arc<dyn ReadAt>,
-    pub(crate) name_hint: String,
-    pub(crate) stream: usize,
-}
-
-impl Place {
-    /// Opens the source, for reading all of it.
-    pub(crate) fn open_whole(&self) -> Result<Input, MediaError> {
-        Input::open(Arc::clone(&self.source), &self.name_hint)
-    }
-
-    /// Opens the source, for reading the video stream only.
-    pub(crate) fn open(&self) -> Result<Input, MediaError> {
-        let mut input = Input::open(Arc::clone(&self.source), &self.name_hint)?;
-        input.keep_only(self.stream);
-        Ok(input)
-    }
 }
 
 /// A decoder on its way through a source.
@@ -127,7 +103,7 @@ impl Run {
         entry: &Entry,
         means: Means,
     ) -> Result<Self, MediaError> {
-        let mut run = Self::new(place.open()?, place.stream, means)?;
+        let mut run = Self::new(place.open_from(entry)?, place.stream, means)?;
         if run.go_to(entry)? {
             return Ok(run);
         }
@@ -148,7 +124,11 @@ impl Run {
         entry: Option<&Entry>,
         means: Means,
     ) -> Result<(Self, bool), MediaError> {
-        let mut run = Self::new(place.open()?, place.stream, means)?;
+        let input = match entry {
+            Some(entry) => place.open_from(entry)?,
+            None => place.open()?,
+        };
+        let mut run = Self::new(input, place.stream, means)?;
         if run.go_to(unknown)? && run.begins_freely() {
             return Ok((run, true));
         }

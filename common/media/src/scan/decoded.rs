@@ -10,7 +10,8 @@ use cleanplate_types::time::Pts;
 use ffmpeg_next as libav;
 
 use super::watch::Watch;
-use crate::decode::run::{Damage, Event, Means, Place, Run};
+use crate::decode::place::Place;
+use crate::decode::run::{Damage, Event, Means, Run};
 use crate::error::{MediaError, Words};
 use crate::frame;
 use crate::rest::RestWriter;

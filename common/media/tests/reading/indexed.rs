@@ -207,3 +207,24 @@ fn every_cut_of_an_index_of_open_groups_shows_the_right_frames() {
         assert!(shown == whole[from..], "from frame {start}");
     }
 }
+
+#[test]
+fn ranges_of_a_long_film_are_decoded_by_an_index_of_their_own_and_are_the_same() {
+    let clips = Clips::new();
+    let film = ["-f", "lavfi", "-i", "testsrc2=s=64x48:r=25:d=800"];
+    let sound = ["-f", "lavfi", "-i", "sine=r=8000:d=800", "-c:a", "aac"];
+    let coded = ["-c:v", "libx264", "-preset", "ultrafast", "-bf", "2", "-g", "100"];
+    let open = ["-x264-params", "open-gop=1", "-b_strategy", "0"];
+    let path = clips.run("long.mp4", &[&film[..], &sound, &coded, &open].concat());
+    let packets = clips.run("long.mkv", &["-i", path.to_str().unwrap(), "-c", "copy", "-map", "0"]);
+    let (index, other) = (by(&path, IndexUse::Always), by(&packets, IndexUse::Never));
+    assert_eq!(index.table.origin, TableOrigin::Index, "{:?}", index.notes);
+    for start in [0, 99, 100, 9_000, 9_099, 18_990] {
+        let range = FrameRange::new(start, start + 10);
+        let content = |(_, shown): (u64, Vec<(u64, i64, Sha)>)| -> Vec<_> {
+            shown.into_iter().map(|(index, _, content)| (index, content)).collect()
+        };
+        let (own, theirs) = (decoded(&path, &index, range), decoded(&packets, &other, range));
+        assert_eq!(content(own), content(theirs), "from frame {start}");
+    }
+}
