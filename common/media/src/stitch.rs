@@ -28,6 +28,7 @@ use ffmpeg_next as libav;
 
 use crate::container::{self, Container};
 use crate::error::MediaError;
+use crate::index::short::Needed;
 use crate::input::Input;
 use crate::log;
 use crate::rest::RestReader;
@@ -136,7 +137,9 @@ pub fn stitch(
     log::install();
     let container = container::chosen(&job.brief.description, job.output_name)?;
     container::times_fit(container, job.table)?;
-    let mut input = Input::open(Arc::clone(&job.source), &job.brief.source.url)?;
+    let video = usize::try_from(job.brief.description.video.stream).unwrap_or(usize::MAX);
+    let needed = Needed::AllBut(video);
+    let mut input = Input::open_for(&job.source, &job.brief.source.url, needed)?;
     let mut cells = job.brief.cells.iter();
     let Some(cell) = cells.next() else {
         return Err(MediaError::Internal("the job has no cells".to_owned()).into());
@@ -145,7 +148,7 @@ pub fn stitch(
     let extradata = part.extradata().to_vec();
     let plan = Plan {
         container,
-        video: usize::try_from(job.brief.description.video.stream).unwrap_or(usize::MAX),
+        video,
         stream: VideoStream::Replaced(video_of(&job, container, &extradata)),
         frames: Some(Frames::of(job.table, job.brief.spec.reorder_frames, part.size())),
         input: &mut input,
@@ -167,7 +170,7 @@ pub fn stitch(
             None => break,
         }
     }
-    Ok(writing.finish(&mut input)?)
+    Ok(writing.finish(input)?)
 }
 
 /// Waits for the part of `cell` and checks it.
@@ -294,10 +297,11 @@ impl<'a> Writing<'a> {
         Ok(())
     }
 
-    fn finish(mut self, input: &mut Input) -> Result<Stitched, MediaError> {
-        self.rest.copy_until(input, &mut self.movie, None)?;
-        let Finished { bytes, notes, index, written, checked } = self.movie.finish()?;
-        let index_bytes = index.map(|index| index.len());
+    fn finish(mut self, mut input: Input) -> Result<Stitched, MediaError> {
+        self.rest.copy_until(&mut input, &mut self.movie, None)?;
+        // Its index is in memory, and the movie's comes now.
+        drop(input);
+        let Finished { bytes, notes, index_bytes, written, checked } = self.movie.finish()?;
         let check_us = checked.spent_micros;
         tracing::debug!(bytes, index_bytes, check_us, ?written, "the movie is complete");
         Ok(Stitched { bytes, notes, checked })
@@ -399,6 +403,7 @@ pub fn copy_through(
     let mut rest = Rest::default();
     rest.prepare(&mut input, &movie)?;
     rest.copy_until(&mut input, &mut movie, None)?;
+    drop(input);
     let Finished { bytes, notes, checked, .. } = movie.finish()?;
     Ok(Stitched { bytes, notes, checked })
 }

@@ -94,8 +94,8 @@ pub(super) struct Written {
 pub(super) struct Finished {
     pub(super) bytes: u64,
     pub(super) notes: Vec<String>,
-    /// The index of a container of boxes, as it was written.
-    pub(super) index: Option<Vec<u8>>,
+    /// The size of the index of a container of boxes.
+    pub(super) index_bytes: Option<usize>,
     /// By stream of the movie.
     pub(super) written: Vec<Written>,
     /// What was read back.
@@ -114,6 +114,7 @@ impl Movie {
         let room = plan.container.is_boxed().then(|| index::room(&plan)).flatten();
         if let Some(room) = room {
             sink.keep_head(room + index::BESIDE_BYTES).map_err(MediaError::Write)?;
+            witness.begins_within(room + index::BESIDE_BYTES);
         }
         let mut setup = Setup { muxer, places: Vec::new(), notes: Vec::new(), has_cover: false };
         setup.add_streams(&plan)?;
@@ -228,13 +229,12 @@ impl Movie {
             return Err(MediaError::Write(error));
         }
         // A muxer whose index does not fit into its room has written all of it, and says that it failed.
-        let index = match sink.place_index().map_err(MediaError::Write)? {
-            Some((placed, index)) => {
+        let index_bytes = match sink.place_index().map_err(MediaError::Write)? {
+            Some((placed, bytes)) => {
                 if placed == Placed::AtEnd {
-                    let bytes = index.len();
                     notes.push(format!("the index ({bytes} bytes) stands at the end: it is longer than the room that was kept for it in front"));
                 }
-                Some(index)
+                Some(bytes)
             }
             None => {
                 ended.map_err(mux("ending the output"))?;
@@ -262,7 +262,7 @@ impl Movie {
             None => MediaError::Write(error),
         })?;
         let checked = witness.checked();
-        Ok(Finished { bytes: stored.bytes, notes, index, written, checked })
+        Ok(Finished { bytes: stored.bytes, notes, index_bytes, written, checked })
     }
 
     /// The sink's own error, where there is one, or libav's.

@@ -3,9 +3,8 @@
 //! Owns the rules of what counts as equal in each container: video exact to the tick, other streams within
 //! a tick (of a millisecond where an edit list places them); content where the container does not rewrap it.
 
-use std::collections::VecDeque;
-
 use super::Checked;
+use super::queue::Queue;
 use crate::container::Container;
 
 /// Ticks after which the clock of a transport stream begins anew.
@@ -58,8 +57,8 @@ impl Mismatch {
 struct Lane {
     track: Track,
     /// Given and not found yet. In containers that are read as they are written this stays as short as
-    /// the muxer's own queue; an index is read in the end, at 40 bytes a packet.
-    waiting: VecDeque<Row>,
+    /// the muxer's own queue; an index is read in the end, at some 5 bytes a packet.
+    waiting: Queue,
     given: u64,
     found: u64,
     /// Bytes given less bytes found.
@@ -86,7 +85,7 @@ impl Ledger {
     pub(super) fn begin(&mut self, tracks: Vec<Track>) {
         let lane = |track| Lane {
             track,
-            waiting: VecDeque::new(),
+            waiting: Queue::default(),
             given: 0,
             found: 0,
             bytes_left: 0,
@@ -111,7 +110,7 @@ impl Ledger {
             let row = Row { pts: early(row.pts), dts: early(row.dts), ..row };
             lane.given += 1;
             lane.bytes_left += i128::from(row.bytes);
-            lane.waiting.push_back(row);
+            lane.waiting.push(row);
         }
     }
 
@@ -151,7 +150,7 @@ impl Ledger {
             lane.waiting.clear();
             return;
         }
-        match lane.waiting.pop_front() {
+        match lane.waiting.pop() {
             None => wrong("was never given".to_owned()),
             Some(given) => {
                 if let Some(what) = differ(container, &lane.track, given, row) {
