@@ -6,6 +6,7 @@
 //! looks at the part. Built without debug assertions the product has no fault switches.
 
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use cleanplate_tests::cluster::Cluster;
 use cleanplate_tests::{binary, clips};
@@ -75,15 +76,19 @@ fn fails(clip: &Path, faults: &str, kind: &str, words: &str) {
     assert!(message.contains(words), "{faults}: `{words}` is not in `{message}`");
 }
 
+/// The movie of [`clip`] without a fault, made once: how a job is cut never shows.
+static FAULTLESS: LazyLock<Option<Vec<u8>>> = LazyLock::new(|| run(&clip(), "", &[]).movie);
+
 /// Insists that the movie is that of a run without the fault, which struck once.
-fn heals(clip: &Path, fault: &str, more: &str) {
+fn heals(fault: &str, more: &str) {
     let folder = tempfile::tempdir().unwrap();
     let struck = folder.path().join("struck");
     let ran =
-        run(clip, &format!("{fault}:{}{more}", struck.display()), &["--segment-frames", "40"]);
+        run(&clip(), &format!("{fault}:{}{more}", struck.display()), &["--segment-frames", "40"]);
     assert_eq!(ran.status, Some(0), "{fault}: {}", ran.last);
     assert!(struck.exists(), "{fault} struck");
-    assert!(ran.movie == run(clip, "", &[]).movie, "{fault}: the same bytes as without it");
+    assert!(FAULTLESS.is_some(), "a run without a fault gives a movie");
+    assert!(ran.movie == *FAULTLESS, "{fault}: the same bytes as without it");
 }
 
 #[test]
@@ -93,7 +98,7 @@ fn a_decoder_that_drops_shifts_or_repeats_a_frame_is_caught_by_the_table() {
     }
     for fault in ["drop@100", "shift@100", "repeat@100"] {
         fails(&clip(), fault, "table_mismatch", "frame 100 should be at tick");
-        heals(&clip(), fault, "");
+        heals(fault, "");
     }
 }
 
@@ -126,7 +131,7 @@ fn a_part_that_is_not_the_plans_is_refused_by_its_own_worker() {
         let upload = fault.starts_with("part_cut") || fault.starts_with("part_hash");
         let kind = if upload { "part_refused" } else { "encoder_failed" };
         fails(&clip(), fault, kind, words);
-        heals(&clip(), fault, "");
+        heals(fault, "");
     }
 }
 
@@ -138,7 +143,7 @@ fn a_part_of_a_blind_worker_is_refused_at_commit() {
     for (fault, _, words, _) in PARTS {
         let Some(words) = words else { continue };
         fails(&clip(), &format!("{fault},blind"), "part_refused", words);
-        heals(&clip(), fault, ",blind");
+        heals(fault, ",blind");
     }
 }
 
@@ -150,7 +155,7 @@ fn a_part_of_a_worker_that_lies_is_refused_by_the_stitch() {
     // Other parameter sets are seen at commit by their hash, which nobody can echo.
     for (fault, _, _, words) in PARTS {
         fails(&clip(), &format!("{fault},blind,echo"), "part_refused", words);
-        heals(&clip(), fault, ",blind,echo");
+        heals(fault, ",blind,echo");
     }
 }
 
@@ -160,7 +165,7 @@ fn a_cell_handed_in_under_an_older_lease_does_not_count() {
         return;
     }
     fails(&clip(), "part_lease@3", "part_refused", "without handing in all of its cells");
-    heals(&clip(), "part_lease@3", "");
+    heals("part_lease@3", "");
 }
 
 #[test]
@@ -197,7 +202,7 @@ fn a_wrong_picture_under_the_right_time_is_found_by_another_workers_decoding() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let faultless = run(&clip(), "", &[]).movie.unwrap();
+    let faultless = FAULTLESS.as_ref().unwrap();
     let mut cluster = Cluster::start(folder.path());
     // A picture of every cell, so that whatever the bad worker makes or audits is wrong.
     let swaps = "swap@10,swap@50,swap@90,swap@130,swap@170,swap@210".to_owned();
@@ -213,7 +218,7 @@ fn a_wrong_picture_under_the_right_time_is_found_by_another_workers_decoding() {
     let status = cluster.wait(&job);
     let shown = cluster.show(&job);
     if status == 0 {
-        assert!(std::fs::read(&output).unwrap() == faultless, "no wrong picture is in the movie");
+        assert!(std::fs::read(&output).unwrap() == *faultless, "no wrong picture is in the movie");
     } else {
         let failure = &shown["state"]["outcome"]["failure"];
         assert_eq!(failure["kind"], "audit_mismatch", "{failure}");

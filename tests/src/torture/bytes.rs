@@ -2,6 +2,10 @@
 //!
 //! Owns just enough of boxes and NAL units for that. The same input gives the same output, always.
 
+pub mod fields;
+pub mod pulldown;
+pub mod telemetry;
+
 /// Raised where an edit changes what it does, so that kept clips are made anew.
 pub const VERSION: u32 = 1;
 

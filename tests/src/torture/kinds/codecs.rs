@@ -53,6 +53,36 @@ pub(super) const KINDS: &[Kind] = &[
         ..PLAIN
     },
     Kind {
+        name: "vp8_vorbis_webm",
+        trap: "WebM as it began: VP8 and Vorbis, whose headers are three packets",
+        file: "clip.webm",
+        steps: &[Ffmpeg(
+            "-i base.nut -i tone.wav -shortest -frames:v 60 -pix_fmt yuv420p -c:v libvpx -b:v 1M -deadline realtime -cpu-used 8 -g 20 -c:a libvorbis clip.webm",
+        )],
+        outputs: &[exact("webm"), exact("mkv")],
+        ..PLAIN
+    },
+    Kind {
+        name: "vp9_vorbis_webm",
+        trap: "the same with VP9, into the container that it came in",
+        file: "clip.webm",
+        steps: &[Ffmpeg(
+            "-i base.nut -i tone.wav -shortest -frames:v 50 -pix_fmt yuv420p -c:v libvpx-vp9 -b:v 1M -deadline realtime -cpu-used 8 -g 20 -c:a libvorbis clip.webm",
+        )],
+        outputs: &[exact("webm"), exact("mp4")],
+        ..PLAIN
+    },
+    Kind {
+        name: "av1_opus_webm",
+        trap: "AV1 in WebM, with the delay of Opus",
+        file: "clip.webm",
+        steps: &[Ffmpeg(
+            "-i base.nut -i tone.wav -shortest -frames:v 50 -pix_fmt yuv420p -c:v libsvtav1 -preset 12 -crf 40 -g 24 -c:a libopus clip.webm",
+        )],
+        outputs: &[exact("webm"), exact("mkv")],
+        ..PLAIN
+    },
+    Kind {
         name: "vp9_10bit",
         trap: "profile 2 in mp4",
         steps: &[Ffmpeg(

@@ -1,6 +1,6 @@
 //! What is beside the video: sounds, subtitles, chapters, attachments, data, captions, tags.
 
-use super::super::bytes;
+use super::super::bytes::{self, telemetry};
 use super::super::kind::{
     Kind, MOST, PLAIN,
     Step::{Edit, Ffmpeg},
@@ -112,6 +112,19 @@ pub(super) const KINDS: &[Kind] = &[
             "-i base.nut -i tone.wav -f data -i note.txt -map 0:v -map 1:a -map 2:d -t 3 -pix_fmt yuv420p -c:v libx264 -preset veryfast -g 25 -c:a mp2 -c:d copy -codec:d klv clip.ts",
         )],
         outputs: &[exact("mp4"), refused("ts", 2, "data"), refused("mkv", 2, "data")],
+        ..PLAIN
+    },
+    Kind {
+        name: "klv_ts",
+        trap: "telemetry of a drone (KLV), four messages a second, each with its time",
+        file: "clip.ts",
+        steps: &[
+            Edit("note.txt", telemetry::telemetry),
+            Ffmpeg(
+                "-i base.nut -i tone.wav -f mpegts -i note.txt -map 0:v -map 1:a -map 2:d -t 3 -pix_fmt yuv420p -c:v libx264 -preset veryfast -g 25 -c:a mp2 -c:d copy clip.ts",
+            ),
+        ],
+        outputs: &[exact("ts"), exact("m2ts"), exact("mp4"), refused("mkv", 2, "data")],
         ..PLAIN
     },
     Kind {
