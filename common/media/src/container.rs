@@ -139,7 +139,11 @@ fn advice(description: &SourceDescription, codec: VideoCodec) -> String {
     let holds_all = |container: &Container| {
         holds_video(*container, codec.as_str()) && losses(*container, description, codec).is_empty()
     };
-    let found = [Container::Mkv, Container::Mp4, Container::Mov].into_iter().find(holds_all);
+    // Times that come from a transport stream are on its clock; others may not be.
+    let from_ts = description.container == "mpegts";
+    let stream = from_ts.then_some(Container::Ts { timed: false });
+    let others = [Container::Mkv, Container::Mp4, Container::Mov].into_iter();
+    let found = others.chain(stream).find(holds_all);
     found.map_or_else(
         || format!("no container holds all of it: {LEAVE_OUT}"),
         |container| format!("name the output .{}, or {LEAVE_OUT}", container.name()),

@@ -35,6 +35,13 @@ pub const KNOWN: &[Shortfall] = &[
         sometimes: false,
     },
     Shortfall {
+        kind: "h264_paff",
+        container: "*",
+        words: "(18 frames differ in fields or captions)",
+        bug: "frames that are coded whole among fields come back as interlaced ones",
+        sometimes: false,
+    },
+    Shortfall {
         kind: "prores_interlaced",
         container: "*",
         words: "video.field_order is bb instead of bt",

@@ -124,7 +124,12 @@ pub(super) const KINDS: &[Kind] = &[
                 "-i base.nut -i tone.wav -f mpegts -i note.txt -map 0:v -map 1:a -map 2:d -t 3 -pix_fmt yuv420p -c:v libx264 -preset veryfast -g 25 -c:a mp2 -c:d copy clip.ts",
             ),
         ],
-        outputs: &[exact("ts"), exact("m2ts"), exact("mp4"), refused("mkv", 2, "data")],
+        outputs: &[
+            exact("ts"),
+            refused("mp4", 2, "name the output .ts"),
+            refused("m2ts", 2, "does not know this codec"),
+            refused("mkv", 2, "data"),
+        ],
         ..PLAIN
     },
     Kind {
