@@ -88,7 +88,7 @@ fn spec(name: EncoderName, quality: Quality) -> Result<EncodeSpec, MediaError> {
         EncoderName::Libx264 | EncoderName::Libx265 => "veryfast",
         EncoderName::H264Nvenc | EncoderName::HevcNvenc => "p5",
         EncoderName::LibvpxVp9 => "5",
-        EncoderName::LibaomAv1 => "8",
+        EncoderName::LibaomAv1 => "6",
     };
     let (width, height) = if name.is_hardware() { SIZE } else { SIZE_IN_SOFTWARE };
     let reorder_frames = match name {
