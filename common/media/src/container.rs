@@ -43,7 +43,8 @@ impl Container {
             Self::Mov => "mov",
             Self::Mkv => "mkv",
             Self::Webm => "webm",
-            Self::Ts { .. } => "ts",
+            Self::Ts { timed: false } => "ts",
+            Self::Ts { timed: true } => "m2ts",
         }
     }
 
