@@ -11,6 +11,7 @@ mod drain;
 mod engine;
 mod exit;
 mod follow;
+mod heap;
 mod inquiry;
 mod job_state;
 mod jobs;
@@ -46,6 +47,8 @@ const LAST_CALLS: Duration = Duration::from_millis(200);
 
 fn main() -> ExitCode {
     bug::end_in_words();
+    // Nothing depends on it but memory.
+    heap::settle();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {

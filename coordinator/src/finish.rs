@@ -67,6 +67,8 @@ pub(crate) struct CopyOrder {
     pub(crate) output: String,
     /// Why it is a copy.
     pub(crate) why: CopyReason,
+    /// Leave damaged packets out where the container cannot hold them; those of the video never are.
+    pub(crate) conceal: bool,
 }
 
 /// Whether a stitch may go on: as long as it is its job's latest, and its [`Running`] is there.

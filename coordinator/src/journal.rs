@@ -120,7 +120,7 @@ pub enum JournalError {
     },
     /// An earlier version of the product wrote it, whose records are not read any more.
     #[error(
-        "the journal {} was written by an older version of cleanplate (its format is {found}, this version reads {known}); finish its jobs with that version, or take another state",
+        "the journal {} was written by an older version of cleanplate (its format is {found}, this version reads {known}); finish its jobs with that version, then give this one a state of its own by `--state sqlite:PATH`",
         path.display()
     )]
     Older {

@@ -36,6 +36,7 @@ async fn a_job_goes_from_submission_to_its_movie_and_leaves_nothing_in_the_store
     let told = [
         part::INTAKE_NOTE,
         "audit: 1 of 3 cells (10 frames)",
+        "audit: 1 cell was decoded again by the worker that made it",
         "fallback in encode: nvenc -> libx264: no card (3 times)",
         "played",
     ];

@@ -139,7 +139,7 @@ async fn a_journal_of_a_newer_version_is_refused_in_words() {
     sqlx::query(old).execute(&pool).await.unwrap();
     let error = journal.load().await.unwrap_err();
     assert!(matches!(error, JournalError::Older { found: 1, .. }), "{error}");
-    sqlx::query("UPDATE record SET format = 2, body = x'ff'").execute(&pool).await.unwrap();
+    sqlx::query("UPDATE record SET format = 3, body = x'ff'").execute(&pool).await.unwrap();
     let error = journal.load().await.unwrap_err();
     assert!(matches!(error, JournalError::Damaged { seq: 1, .. }), "{error}");
 }

@@ -6,7 +6,7 @@ use cleanplate_types::failure::{Failure, FailureKind, Stage};
 use cleanplate_types::frames::FrameRange;
 use cleanplate_types::ids::{CellIndex, LeaseId, WorkerId};
 use cleanplate_types::object::ObjectRef;
-use cleanplate_types::part::{CodedPicture, PartSummary};
+use cleanplate_types::part::{CodedPicture, CodedSignal, PartSummary};
 use cleanplate_types::source::SourceRef;
 use cleanplate_types::tier::Card;
 use cleanplate_types::time::Timebase;
@@ -157,7 +157,8 @@ impl TryFrom<pb::PartSummary> for PartSummary {
 
 impl From<CodedPicture> for pb::CodedPicture {
     fn from(coded: CodedPicture) -> Self {
-        let CodedPicture { width, height, depth, planes, chroma_shift, reorder_frames } = coded;
+        let CodedPicture { width, height, depth, planes, chroma_shift, reorder_frames, signal } =
+            coded;
         let (chroma_shift_x, chroma_shift_y) = chroma_shift;
         Self {
             width,
@@ -167,6 +168,7 @@ impl From<CodedPicture> for pb::CodedPicture {
             chroma_shift_x: chroma_shift_x.into(),
             chroma_shift_y: chroma_shift_y.into(),
             reorder_frames: reorder_frames.map(u32::from),
+            signal: Some(signal.into()),
         }
     }
 }
@@ -183,6 +185,7 @@ impl TryFrom<pb::CodedPicture> for CodedPicture {
             chroma_shift_x,
             chroma_shift_y,
             reorder_frames,
+            signal,
         } = coded;
         let shift = |value| small(value, "chroma_shift");
         Ok(Self {
@@ -194,6 +197,44 @@ impl TryFrom<pb::CodedPicture> for CodedPicture {
             reorder_frames: reorder_frames
                 .map(|value| small(value, "reorder_frames"))
                 .transpose()?,
+            signal: signal.ok_or(WireError::Missing("signal"))?.try_into()?,
+        })
+    }
+}
+
+impl From<CodedSignal> for pb::CodedSignal {
+    fn from(signal: CodedSignal) -> Self {
+        let CodedSignal { full_range, colour, sample_aspect, frame_rate } = signal;
+        let [primaries, transfer, matrix] = colour.map(u32::from);
+        let (aspect_num, aspect_den) = sample_aspect;
+        let (rate_num, rate_den) = frame_rate.unwrap_or((0, 0));
+        Self { full_range, primaries, transfer, matrix, aspect_num, aspect_den, rate_num, rate_den }
+    }
+}
+
+impl TryFrom<pb::CodedSignal> for CodedSignal {
+    type Error = WireError;
+
+    fn try_from(signal: pb::CodedSignal) -> Result<Self, WireError> {
+        let pb::CodedSignal {
+            full_range,
+            primaries,
+            transfer,
+            matrix,
+            aspect_num,
+            aspect_den,
+            rate_num,
+            rate_den,
+        } = signal;
+        Ok(Self {
+            full_range,
+            colour: [
+                small(primaries, "primaries")?,
+                small(transfer, "transfer")?,
+                small(matrix, "matrix")?,
+            ],
+            sample_aspect: (aspect_num, aspect_den),
+            frame_rate: ((rate_num, rate_den) != (0, 0)).then_some((rate_num, rate_den)),
         })
     }
 }

@@ -1,6 +1,7 @@
 //! The cluster as people use it: real processes, told by the command line, killed without notice.
 
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use cleanplate_tests::cluster::{Cluster, said, send};
 use cleanplate_tests::{binary, clips, reference};
@@ -34,13 +35,15 @@ fn hash(path: &Path) -> Vec<u8> {
     Sha256::digest(std::fs::read(path).unwrap()).to_vec()
 }
 
-/// What the job is to give, made by `run` in one piece.
-fn expected(folder: &Path, clip: &Path, cut: &[&str]) -> Vec<u8> {
-    let output = folder.join("expected.mp4");
-    let arguments = ["run", text(clip), "-o", text(&output), "--workers", "1"];
-    binary::run_ok([&arguments[..], cut, &FAST].concat());
+/// What a job on [`clip`] is to give, made once by `run` in one piece.
+static EXPECTED: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().join("expected.mp4");
+    let clip = clip();
+    let arguments = ["run", text(&clip), "-o", text(&output), "--workers", "1"];
+    binary::run_ok([&arguments[..], &CUT, &FAST].concat());
     hash(&output)
-}
+});
 
 #[test]
 fn a_job_is_submitted_followed_listed_and_shown_with_its_trail() {
@@ -135,13 +138,12 @@ fn a_cancelled_job_ends_with_6_leaves_nothing_and_can_be_tried_again() {
 
     assert!(cluster.ask(&["retry", &job]).status.success());
     cluster.done(&job);
-    assert_eq!(hash(&output), expected(folder.path(), &clip(), &CUT));
+    assert_eq!(hash(&output), *EXPECTED);
 }
 
 #[test]
 fn a_killed_worker_loses_its_work_to_another_and_takes_its_engines_along() {
     let folder = tempfile::tempdir().unwrap();
-    let expected = expected(folder.path(), &clip(), &CUT);
     let mut cluster = Cluster::start(folder.path());
     cluster.start_worker(1);
     let output = folder.path().join("out.mp4");
@@ -154,7 +156,7 @@ fn a_killed_worker_loses_its_work_to_another_and_takes_its_engines_along() {
     cluster.kill_worker(0);
     cluster.start_worker(1);
     cluster.done(&job);
-    assert_eq!(hash(&output), expected);
+    assert_eq!(hash(&output), *EXPECTED);
     for id in processes {
         let path = format!("/proc/{id}");
         cluster.until("the killed worker's engines end", |_| {
@@ -187,7 +189,6 @@ fn every_frame_once(attempts: &[Value], frames: u64) {
 #[test]
 fn what_a_stopped_worker_brings_when_it_wakes_is_void() {
     let folder = tempfile::tempdir().unwrap();
-    let expected = expected(folder.path(), &clip(), &CUT);
     let silent = [("CLEANPLATE_SCHEDULER_WORKER_SILENT".to_owned(), "2s".to_owned())];
     let store = folder.path().join("store");
     let mut cluster = Cluster::start_with(folder.path(), text(&store), &silent);
@@ -216,7 +217,7 @@ fn what_a_stopped_worker_brings_when_it_wakes_is_void() {
     });
     send("CONT", &asleep);
     cluster.done(&job);
-    assert_eq!(hash(&output), expected, "one movie, whoever woke up");
+    assert_eq!(hash(&output), *EXPECTED, "one movie, whoever woke up");
     let attempts = cluster.attempts(&job, "segment");
     let late = attempts.iter().find(|attempt| attempt["lease"] == held["lease"]).unwrap();
     assert_ne!(late["outcome"], "done", "a void result is not accepted: {late:#}");
@@ -227,7 +228,6 @@ fn what_a_stopped_worker_brings_when_it_wakes_is_void() {
 #[test]
 fn a_killed_coordinator_goes_on_where_it_was_and_those_who_watch_wait_for_it() {
     let folder = tempfile::tempdir().unwrap();
-    let expected = expected(folder.path(), &clip(), &CUT);
     let mut cluster = Cluster::start(folder.path());
     cluster.start_worker(1);
     let output = folder.path().join("out.mp4");
@@ -240,7 +240,7 @@ fn a_killed_coordinator_goes_on_where_it_was_and_those_who_watch_wait_for_it() {
     cluster.start_coordinator();
     assert!(done(&cluster.ask_json(&["jobs"])[0]) >= before, "committed cells are not forgotten");
     cluster.done(&job);
-    assert_eq!(hash(&output), expected);
+    assert_eq!(hash(&output), *EXPECTED);
     assert_eq!(watching.wait().unwrap().code(), Some(0), "who watched saw the end");
 }
 

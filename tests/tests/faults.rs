@@ -4,6 +4,7 @@
 //! Built without debug assertions the product has no fault switches, and these tests say so.
 
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use cleanplate_tests::cluster::Cluster;
 use cleanplate_tests::{binary, clips, reference};
@@ -22,9 +23,13 @@ fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
+/// What is expected of the movie by [`SOFTWARE`]: the bytes that a run without faults gives.
+static FAULTLESS: LazyLock<Vec<u8>> = LazyLock::new(|| faultless(&SOFTWARE));
+
 /// What is expected of the movie: the bytes that a run without faults gives.
-fn faultless(folder: &Path, options: &[&str]) -> Vec<u8> {
-    let output = folder.join("faultless.mp4");
+fn faultless(options: &[&str]) -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().join("faultless.mp4");
     let clip = clip();
     binary::run_ok([&["run", text(&clip), "-o", text(&output)][..], &CUT, options].concat());
     std::fs::read(output).unwrap()
@@ -85,10 +90,12 @@ fn a_card_that_stops_decoding_at_frame_1000_is_replaced_by_software_at_exactly_t
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let expected = faultless(folder.path(), &SOFTWARE);
     let ran = submitted(folder.path(), "nvdec@1000", &SOFTWARE, &[]);
     ran.cluster.done(&ran.job);
-    assert!(std::fs::read(&ran.output).unwrap() == expected, "the same bytes as without the fault");
+    assert!(
+        std::fs::read(&ran.output).unwrap() == *FAULTLESS,
+        "the same bytes as without the fault"
+    );
     let fallbacks = ran.fallbacks();
     let hit = fallbacks.iter().find(|(frames, _)| holds(frames, AT));
     let (_, detail) = hit.unwrap_or_else(|| panic!("no fallback in the trail: {fallbacks:?}"));
@@ -116,7 +123,7 @@ fn an_encoder_lost_at_frame_1000_starts_the_cells_anew_in_software_where_that_is
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let expected = faultless(folder.path(), &["--encoder", "libx264"]);
+    let expected = faultless(&["--encoder", "libx264"]);
     let lost = folder.path().join("lost");
     let faults = format!("nvenc@1000:{}", lost.display());
     let options = ["--encoder", "h264_nvenc", "--restart-on-encoder-loss"];
@@ -150,11 +157,10 @@ fn an_engine_that_crashes_once_costs_an_attempt_and_nothing_else() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let expected = faultless(folder.path(), &SOFTWARE);
     let faults = format!("crash@1000:{}", folder.path().join("crashed").display());
     let ran = submitted(folder.path(), &faults, &SOFTWARE, &[]);
     ran.cluster.done(&ran.job);
-    assert!(std::fs::read(&ran.output).unwrap() == expected);
+    assert!(std::fs::read(&ran.output).unwrap() == *FAULTLESS);
     let attempts = ran.cluster.attempts(&ran.job, "segment");
     let crashed = attempts.iter().find(|one| one["failure"]["kind"] == "engine_crashed");
     let crashed = crashed.unwrap_or_else(|| panic!("no attempt crashed: {attempts:#?}"));
@@ -184,12 +190,11 @@ fn an_engine_that_hangs_is_ended_and_its_work_done_again() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let expected = faultless(folder.path(), &SOFTWARE);
     let faults = format!("hang@1000:{}", folder.path().join("hung").display());
     let settings = [("CLEANPLATE_WORKER_ENGINE_SILENT", "2s")];
     let ran = submitted(folder.path(), &faults, &SOFTWARE, &settings);
     ran.cluster.done(&ran.job);
-    assert!(std::fs::read(&ran.output).unwrap() == expected);
+    assert!(std::fs::read(&ran.output).unwrap() == *FAULTLESS);
     let attempts = ran.cluster.attempts(&ran.job, "segment");
     let hung = attempts.iter().find(|one| one["failure"]["kind"] == "engine_hung");
     let hung = hung.unwrap_or_else(|| panic!("no attempt hung: {attempts:#?}"));
@@ -203,7 +208,6 @@ fn run_falls_back_just_as_the_cluster_does() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let expected = faultless(folder.path(), &SOFTWARE);
     let output = folder.path().join("out.mp4");
     let clip = clip();
     let arguments = ["run", text(&clip), "-o", text(&output), "--json"];
@@ -212,7 +216,7 @@ fn run_falls_back_just_as_the_cluster_does() {
         .output()
         .unwrap();
     assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
-    assert!(std::fs::read(&output).unwrap() == expected);
+    assert!(std::fs::read(&output).unwrap() == *FAULTLESS);
     let last = String::from_utf8_lossy(&ran.stdout).lines().last().unwrap().to_owned();
     let last: Value = serde_json::from_str(&last).unwrap();
     assert!(last["notes"].to_string().contains("nvdec"), "{last}");

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use cleanplate_tests::binary::repository;
+use cleanplate_tests::torture::kinds;
 use serde_json::Value;
 
 /// Folders without code of ours.
@@ -191,6 +192,12 @@ fn every_setting_is_in_the_sample() {
         keys += 1;
     }
     assert!(keys >= 15, "the settings were found");
+}
+
+#[test]
+fn the_readme_counts_the_kinds_of_clips() {
+    let told = format!("`tests/tests/torture.rs`: {} kinds of clips", kinds::all().len());
+    assert!(read(&repository().join("README.md")).contains(&told), "README.md says: {told}");
 }
 
 #[test]

@@ -202,6 +202,7 @@ fn cell_with_hashes_done() -> pb::CellDone {
         chroma_shift_x: 1,
         chroma_shift_y: 1,
         reorder_frames: Some(2),
+        signal: None,
     };
     let part = part.map(|part| pb::PartSummary {
         timebase_num: 1,

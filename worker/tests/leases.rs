@@ -119,6 +119,7 @@ async fn brief(
         table: looked.table.clone(),
         rest: None,
         plan: OverlayPlan { width: video.width, height: video.height, overlays: vec![overlay] },
+        allow_metadata_loss: false,
         spec: EncodeSpec {
             encoder: build.clone(),
             preset: preset.to_owned(),

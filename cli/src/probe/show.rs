@@ -103,6 +103,8 @@ fn video_in_words(video: &VideoDescription) -> String {
         words.push(format!("shown rotated by {} degrees", video.rotation));
     }
     words.extend(video.dynamic_hdr.iter().cloned());
+    words.extend(video.messages.iter().cloned());
+    words.extend(video.stereo.map(|_packing| "two views in each picture".to_owned()));
     words.extend(video.alpha.then(|| "alpha".to_owned()));
     words.join(", ")
 }
@@ -212,6 +214,8 @@ pub(super) fn as_json(url: &str, answer: &Answer) -> Value {
             "sample_aspect": [video.sample_aspect.0, video.sample_aspect.1],
             "rotation": video.rotation,
             "dynamic_hdr": video.dynamic_hdr,
+            "messages": video.messages,
+            "two_views": video.stereo.is_some(),
             "alpha": video.alpha,
         },
         "frames": frames,

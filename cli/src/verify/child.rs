@@ -62,8 +62,31 @@ fn answer(link: &Link, request: &[u8]) -> Result<Vec<u8>, Failure> {
 fn failure(error: &VerifyError) -> Failure {
     let kind = match error {
         VerifyError::Unreadable { error, .. } => error.kind(),
+        VerifyError::Undecodable { .. } => FailureKind::BadInput,
         VerifyError::Mask(_) => FailureKind::BadRequest,
         VerifyError::NoThread(_) => FailureKind::WorkerLacks,
     };
     Failure::new(kind, Stage::Intake, error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use cleanplate_media::error::MediaError;
+    use cleanplate_media::verify::Side;
+    use cleanplate_types::time::Pts;
+
+    use super::*;
+    use crate::exit::Status;
+
+    #[test]
+    fn what_cannot_be_compared_ends_as_what_cannot_be_read_does() {
+        let error = MediaError::TableMismatch {
+            index: 50,
+            expected: Some(Pts(2023)),
+            found: Some(Pts(2743)),
+        };
+        let told = failure(&VerifyError::Undecodable { side: Side::Source, error });
+        assert_eq!(Status::of(told.kind), Status::BadInput);
+        assert!(told.message.contains("2743"), "{}", told.message);
+    }
 }

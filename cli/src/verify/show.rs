@@ -9,8 +9,9 @@ use crate::exit::Refusal;
 use crate::say;
 
 /// The sections of the table, in the order in which people need them.
-const SECTIONS: [(Status, &str); 4] = [
+const SECTIONS: [(Status, &str); 5] = [
     (Status::Lost, "LOST OR CHANGED THAT SHOULD HAVE SURVIVED"),
+    (Status::NoPlace, "HAS NO PLACE IN THE OUTPUT"),
     (Status::OnPurpose, "CHANGED ON PURPOSE"),
     (Status::Noted, "DIFFERENT, NOTHING LOST"),
     (Status::Survived, "SURVIVED"),

@@ -41,6 +41,24 @@ pub trait HostFile: Send + Sync {
     async fn read(&self, offset: u64, bytes: usize) -> io::Result<Vec<u8>>;
 }
 
+/// An object that the parent has in memory.
+#[derive(Debug)]
+pub struct Whole<B>(pub B);
+
+#[async_trait::async_trait]
+impl<B: AsRef<[u8]> + Send + Sync> HostFile for Whole<B> {
+    fn size(&self) -> u64 {
+        self.0.as_ref().len() as u64
+    }
+
+    async fn read(&self, offset: u64, bytes: usize) -> io::Result<Vec<u8>> {
+        let all = self.0.as_ref();
+        let start = usize::try_from(offset).unwrap_or(usize::MAX).min(all.len());
+        let end = start.saturating_add(bytes).min(all.len());
+        Ok(all.get(start..end).unwrap_or_default().to_vec())
+    }
+}
+
 /// Something being written. Dropped without `finish`, nothing of it stays.
 #[async_trait::async_trait]
 pub trait HostSink: Send {

@@ -13,6 +13,6 @@ mod link;
 mod parent;
 mod wire;
 
-pub use crate::host::{Host, HostFile, HostSink};
+pub use crate::host::{Host, HostFile, HostSink, Whole};
 pub use crate::link::{Link, LinkError, RemoteFile, RemoteSink};
 pub use crate::parent::{ChildEnd, ChildProgram, Limits, run_child};

@@ -114,6 +114,8 @@ pub enum Effect {
         output: String,
         /// Why it is a copy.
         why: CopyReason,
+        /// Leave damaged packets out where the container cannot hold them; those of the video never are.
+        conceal: bool,
     },
     /// The job ended: tell those who watch it.
     JobEnded {
@@ -239,6 +241,8 @@ pub struct StitchOrder {
     pub cells: u32,
     /// Accept that metadata which cannot be carried is lost.
     pub allow_metadata_loss: bool,
+    /// Leave damaged packets of the source's other streams out where the output cannot hold them.
+    pub conceal: bool,
 }
 
 /// An input that had no effect, and why.

@@ -5,7 +5,7 @@ use cleanplate_types::digest::{FrameHash, Sha};
 use cleanplate_types::encode::{EncoderName, EncoderProof};
 use cleanplate_types::frames::{Entry, EntryKind, FrameTable, TableOrigin};
 use cleanplate_types::object::ObjectRef;
-use cleanplate_types::part::{CodedPicture, PartSummary};
+use cleanplate_types::part::{CodedPicture, CodedSignal, PartSummary};
 use cleanplate_types::picture::PixelLayout;
 use cleanplate_types::request::{EncoderChoice, FillChoice, JobRequest, OnDamage};
 use cleanplate_types::source::{Colour, FieldOrder, SourceDescription, VideoDescription};
@@ -66,6 +66,8 @@ pub(crate) fn description() -> SourceDescription {
             mastering: None,
             light_level: None,
             dynamic_hdr: Vec::new(),
+            messages: Vec::new(),
+            stereo: None,
             alpha: false,
         },
         streams: Vec::new(),
@@ -127,6 +129,7 @@ pub(crate) fn coded() -> CodedPicture {
         planes: 3,
         chroma_shift: (1, 1),
         reorder_frames: Some(0),
+        signal: CodedSignal::default(),
     }
 }
 

@@ -110,6 +110,24 @@ pub enum SeamError {
         /// The part's, in words.
         found: String,
     },
+    /// Its samples are to be shown otherwise, by its own parameter sets.
+    #[error("the part of cell {cell} says {differs}")]
+    Signal {
+        /// Which cell.
+        cell: CellIndex,
+        /// What it says, and what the job does.
+        differs: String,
+    },
+    /// It keeps back what its neighbour is compared with.
+    #[error(
+        "the part of cell {cell} does not tell the hash of {which}, which its neighbour shares"
+    )]
+    Border {
+        /// Which cell.
+        cell: CellIndex,
+        /// Which frame.
+        which: &'static str,
+    },
     /// Its parameter sets are not those of the parts before it.
     #[error("the part of cell {cell} has extradata {found}, the job's other parts have {expected}")]
     Extradata {
@@ -139,6 +157,17 @@ pub struct Seam<'a> {
     pub fingerprint: Sha,
     /// The extradata of the first accepted part, where there is one.
     pub extradata: Option<Sha>,
+    /// Which borders it shares with parts that tell of the same frame.
+    pub shared: Shared,
+}
+
+/// The borders of a cell at which both neighbours must tell how they decoded the frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Shared {
+    /// The one before it, which its decoder must have seen: the cell does not begin at an IDR.
+    pub before: bool,
+    /// The one after it.
+    pub after: bool,
 }
 
 /// Checks that the part which `summary` tells of can be joined.
@@ -146,7 +175,7 @@ pub struct Seam<'a> {
 /// # Errors
 /// [`SeamError`] names the first thing that does not fit.
 pub fn check(seam: Seam<'_>, summary: &PartSummary) -> Result<(), SeamError> {
-    let Seam { cell, spec, fingerprint, extradata } = seam;
+    let Seam { cell, spec, fingerprint, extradata, shared } = seam;
     let index = cell.index;
     if summary.cell != index {
         return Err(SeamError::Cell { expected: index, found: summary.cell });
@@ -178,6 +207,18 @@ pub fn check(seam: Seam<'_>, summary: &PartSummary) -> Result<(), SeamError> {
     if summary.part_bytes == 0 {
         return Err(SeamError::Empty { cell: index });
     }
+    borders(shared, summary)
+}
+
+/// Checks that nothing is kept back that a neighbour is compared with.
+fn borders(shared: Shared, summary: &PartSummary) -> Result<(), SeamError> {
+    let cell = summary.cell;
+    if shared.before && summary.before.is_none() {
+        return Err(SeamError::Border { cell, which: "the frame before it" });
+    }
+    if shared.after && summary.last.is_none() {
+        return Err(SeamError::Border { cell, which: "its last frame" });
+    }
     Ok(())
 }
 
@@ -200,6 +241,9 @@ fn pictures(spec: &EncodeSpec, summary: &PartSummary) -> Result<(), SeamError> {
     if !coded.has_samples_of(&spec.layout) {
         let (expected, found) = (layout_text(&spec.layout), coded.samples_text());
         return Err(SeamError::Samples { cell, expected, found });
+    }
+    if let Some(differs) = coded.signal.differs(spec) {
+        return Err(SeamError::Signal { cell, differs });
     }
     match coded.reorder_frames.filter(|found| *found > spec.reorder_frames) {
         Some(found) => Err(SeamError::Reorder { cell, expected: spec.reorder_frames, found }),

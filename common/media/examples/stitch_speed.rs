@@ -193,6 +193,7 @@ fn order<'a>(job: &'a Job, source: &Path, output_name: &'a str) -> StitchJob<'a>
         source: Local::open(source),
         output_name,
         allow_metadata_loss: false,
+        conceal: false,
         version: "bench",
     }
 }
@@ -246,6 +247,7 @@ fn job_of(shape: Shape, source: &Path) -> Job {
         plan: OverlayPlan { width: video.width, height: video.height, overlays: Vec::new() },
         table: ObjectRef { key: "table".to_owned(), bytes: 0, sha: Sha::of(&[]) },
         rest: None,
+        allow_metadata_loss: false,
         spec,
         cells: cells.collect(),
         description,

@@ -4,18 +4,24 @@
 //! a container would round (timestamps) or lose (streams, chapters, rotation); what may be lost when a
 //! person allows it is named in the notes.
 
+mod advice;
 mod ffi;
 mod holds;
+pub(crate) mod language;
+mod picture;
+mod times;
 
-use cleanplate_types::choice::{extension, is_interlaced};
+use cleanplate_types::choice::extension;
 use cleanplate_types::encode::VideoCodec;
 use cleanplate_types::frames::FrameTable;
 use cleanplate_types::source::{SourceDescription, StreamDescription, StreamKind};
 use cleanplate_types::time::{Pts, Timebase};
 
+use crate::adts::{SpoiltStream, SpoiltStreams};
 use crate::error::MediaError;
 
 pub(crate) use holds::{Fate, fate, holds_video};
+pub(crate) use picture::{says_chroma_location, says_stereo};
 
 /// A container that is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +49,8 @@ impl Container {
             Self::Mov => "mov",
             Self::Mkv => "mkv",
             Self::Webm => "webm",
-            Self::Ts { .. } => "ts",
+            Self::Ts { timed: false } => "ts",
+            Self::Ts { timed: true } => "m2ts",
         }
     }
 
@@ -89,26 +96,37 @@ impl Container {
     }
 }
 
-/// Checks that the container that `output_name` asks for can hold the movie; returns what will be
-/// different, in words.
-///
-/// Timestamps are looked at by [`check_times`].
+/// Checks that the container that `output_name` asks for can hold the movie, each timestamp of `table` included;
+/// returns what will be different, in words.
 ///
 /// # Errors
-/// [`MediaError::ContainerCannotHold`] for containers that are not written, and for streams, chapters
-/// and the like that would be lost where that is not allowed.
+/// [`MediaError::ContainerCannotHold`] for containers that are not written, for timestamps that would be
+/// moved, and for streams, chapters and the like that would be lost where that is not allowed. It says which
+/// container holds all of it.
 pub fn check(
     description: &SourceDescription,
+    table: &FrameTable,
     output_name: &str,
     codec: VideoCodec,
     allow_metadata_loss: bool,
 ) -> Result<Vec<String>, MediaError> {
     let container = chosen(description, output_name)?;
-    refuse_codec(container, codec.as_str(), codec.for_people())?;
+    let wanted = advice::Wanted { description, table, codec };
+    if !holds_video(container, codec.as_str()) {
+        let advice = wanted.for_codec(container, allow_metadata_loss);
+        return Err(
+            container.cannot(format!("{}; {advice}", no_place(container, codec.for_people())))
+        );
+    }
+    if let Err(moved) = times::fit(container, table) {
+        let advice = wanted.for_times(allow_metadata_loss);
+        return Err(container.cannot(format!("{moved}; {advice}")));
+    }
     let mut notes: Vec<String> = rounded(container, description).into_iter().collect();
+    notes.extend(picture::unsaid(container, &description.video, codec));
     let lost = losses(container, description, codec);
     refuse_or_note(container, lost, allow_metadata_loss, &mut notes)
-        .map_err(|words| container.cannot(format!("{words}; {}", advice(description, codec))))?;
+        .map_err(|words| container.cannot(format!("{words}; {}", wanted.for_losses())))?;
     Ok(notes)
 }
 
@@ -127,36 +145,54 @@ fn losses(container: Container, description: &SourceDescription, codec: VideoCod
     };
     let mut lost: Vec<_> = others.filter_map(of_stream).collect();
     lost.extend(lost_beside(container, description.video.rotation != 0, description.chapters));
-    if is_interlaced(description.video.field_order) && !says_fields(container, codec) {
-        lost.push(format!("the field order ({} has none of its own)", codec.for_people()));
-    }
+    lost.extend(picture::lost(container, &description.video, codec));
     lost
 }
 
-/// What to do where something would be lost: the container that holds all of it, where there is one.
-fn advice(description: &SourceDescription, codec: VideoCodec) -> String {
-    const LEAVE_OUT: &str = "leave that out with --allow-metadata-loss";
-    let holds_all = |container: &Container| {
-        holds_video(*container, codec.as_str()) && losses(*container, description, codec).is_empty()
-    };
-    let found = [Container::Mkv, Container::Mp4, Container::Mov].into_iter().find(holds_all);
-    found.map_or_else(
-        || format!("no container holds all of it: {LEAVE_OUT}"),
-        |container| format!("name the output .{}, or {LEAVE_OUT}", container.name()),
-    )
-}
-
-/// Checks that the container holds each timestamp of `table` exactly.
+/// Checks that damaged packets beside the video have a place in the output: a transport stream takes them as
+/// they are, every other container takes their headers away and cannot. Streams that are left out as a whole
+/// are not looked at. Returns what is to be told of the packets.
 ///
 /// # Errors
-/// [`MediaError::ContainerCannotHold`], naming the first frame that would be moved, and which container
-/// holds it.
-pub fn check_times(
+/// [`MediaError::DamagedBeside`] where they would have to be left out and damage is not concealed;
+/// [`MediaError::ContainerCannotHold`] for containers that are not written.
+pub fn check_spoilt(
     description: &SourceDescription,
     output_name: &str,
-    table: &FrameTable,
-) -> Result<(), MediaError> {
-    times_fit(chosen(description, output_name)?, table)
+    spoilt: &SpoiltStreams,
+    conceal: bool,
+) -> Result<Vec<String>, MediaError> {
+    let container = chosen(description, output_name)?;
+    let is_kept = |stream: &&StreamDescription| {
+        let still = stream.attached_picture;
+        matches!(fate(container, stream.kind, &stream.codec, still), Fate::Kept)
+    };
+    let kept = description.streams.iter().filter(is_kept);
+    let mut spoilt = kept.filter_map(|stream| Some((stream.index, spoilt.of(stream.index)?)));
+    match container {
+        Container::Ts { .. } => Ok(spoilt.flat_map(carried_as_it_is).collect()),
+        // The stitch says what it leaves out.
+        Container::Mp4 | Container::Mov | Container::Mkv | Container::Webm if conceal => {
+            Ok(Vec::new())
+        }
+        Container::Mp4 | Container::Mov | Container::Mkv | Container::Webm => {
+            let first = spoilt.find_map(|(_, packets)| packets.first.first());
+            first.map_or_else(|| Ok(Vec::new()), |first| Err(first.refusal()))
+        }
+    }
+}
+
+/// What is told of the damaged packets of stream `index` where they are carried.
+fn carried_as_it_is((index, packets): (u32, &SpoiltStream)) -> Vec<String> {
+    let told = packets.first.iter().map(|one| format!("{one}; it is carried as it is"));
+    let mut told: Vec<String> = told.collect();
+    if packets.more > 0 {
+        told.push(format!(
+            "and {} more damaged packets of stream {index}; they are carried as they are",
+            packets.more
+        ));
+    }
+    told
 }
 
 /// The container that the output's name asks for; as the source's where the name has no extension.
@@ -218,114 +254,26 @@ fn as_source(source: &str, brand: Option<&str>) -> Result<Container, MediaError>
     }
 }
 
+/// Checks that every timestamp has a place in the container's own clock.
+pub(crate) fn times_fit(container: Container, table: &FrameTable) -> Result<(), MediaError> {
+    times::fit(container, table).map_err(|moved| container.cannot(moved))
+}
+
 /// Refuses a codec (libav's name) that the container has no place for.
-pub(crate) fn refuse_codec(
-    container: Container,
-    codec: &str,
-    for_people: &str,
-) -> Result<(), MediaError> {
+pub(crate) fn refuse_codec(container: Container, codec: &str) -> Result<(), MediaError> {
     if holds_video(container, codec) {
         return Ok(());
     }
-    Err(container.cannot(match container {
-        Container::Webm => {
-            format!("it takes VP9 and AV1, not {for_people}; name the output .mkv or .mp4, or use --encoder libvpx-vp9")
-        }
-        Container::Mp4 | Container::Mov | Container::Mkv | Container::Ts { .. } => {
-            format!("it does not know {for_people}; name the output .mkv")
-        }
-    }))
+    Err(container.cannot(no_place(container, codec)))
 }
 
-/// Whether the field order comes back: said by the codec's pictures, or by the container for the whole
-/// stream.
-const fn says_fields(container: Container, codec: VideoCodec) -> bool {
-    match (container, codec) {
-        (_, VideoCodec::H264) | (Container::Mp4 | Container::Mov | Container::Mkv, _) => true,
-        (Container::Webm | Container::Ts { .. }, _) => false,
-    }
-}
-
-/// Checks that every timestamp has a place in the container's own clock.
-///
-/// MP4 and MOV have no place before tick 0: their edit lists begin there, and players (and libav, but for
-/// sources without a key frame ahead of the edit) hide what comes before.
-pub(crate) fn times_fit(container: Container, table: &FrameTable) -> Result<(), MediaError> {
+/// Why a codec (by its name for people) does not go into a container.
+fn no_place(container: Container, codec: &str) -> String {
     match container {
-        Container::Mkv | Container::Webm => fit(container, table, (1, 1000), "whole milliseconds"),
-        Container::Ts { .. } => {
-            fit(container, table, (1, 90_000), "ticks of 90 kHz")?;
-            refuse_outside_ts(container, table)
+        Container::Webm => format!("it takes VP9 and AV1, not {codec}"),
+        Container::Mp4 | Container::Mov | Container::Mkv | Container::Ts { .. } => {
+            format!("it does not know {codec}")
         }
-        Container::Mp4 | Container::Mov => match table.pts.first() {
-            Some(first) if first.0 < 0 => {
-                let holds = times_fit(Container::Mkv, table).is_ok();
-                let instead = if holds { "; name the output .mkv" } else { "" };
-                Err(container.cannot(format!(
-                    "its first frame is shown at tick {} of {} seconds, before zero, where players \
-                     hide it{instead}",
-                    first.0, table.timebase
-                )))
-            }
-            Some(_) | None if table.timebase.den() > i32::MAX.unsigned_abs() => {
-                Err(container.cannot(format!("it has no clock of {} seconds", table.timebase)))
-            }
-            Some(_) | None => Ok(()),
-        },
-    }
-}
-
-fn fit(
-    container: Container,
-    table: &FrameTable,
-    (num, den): (u32, u32),
-    unit: &str,
-) -> Result<(), MediaError> {
-    let Some(clock) = Timebase::new(num, den) else { return Ok(()) };
-    let moved = |pts: &&Pts| table.timebase.rescale_exact(**pts, clock).is_none();
-    match (0_u64..).zip(&table.pts).find(|(_, pts)| moved(pts)) {
-        None => Ok(()),
-        Some((index, pts)) => Err(container.cannot(format!(
-            "it has {unit} only, and frame {index} is at tick {} of {} seconds{}",
-            pts.0,
-            table.timebase,
-            instead(table, &[Container::Mp4, Container::Mov])
-        ))),
-    }
-}
-
-/// Advice to take one of `others`, of those that hold every timestamp.
-fn instead(table: &FrameTable, others: &[Container]) -> String {
-    let holds = |one: &&Container| match one {
-        Container::Mp4 | Container::Mov => table.pts.first().is_none_or(|first| first.0 >= 0),
-        Container::Mkv | Container::Webm | Container::Ts { .. } => times_fit(**one, table).is_ok(),
-    };
-    let names: Vec<_> = others.iter().filter(holds).map(|one| format!(".{}", one.name())).collect();
-    if names.is_empty() {
-        return "; no container that is written here holds these times".to_owned();
-    }
-    format!("; name the output {}", names.join(" or "))
-}
-
-/// Ticks that a transport stream counts before it starts again.
-const TS_TICKS: i64 = 1 << 33;
-
-/// Ticks of 90 kHz that a transport stream's clock runs ahead of its pictures: what comes earlier would
-/// have to be sent before the stream's own time zero.
-pub(crate) const TS_LEAD: i64 = 63_000;
-
-/// Refuses pictures that a transport stream could show only by counting past its end.
-fn refuse_outside_ts(container: Container, table: &FrameTable) -> Result<(), MediaError> {
-    let Some(clock) = Timebase::new(1, 90_000) else { return Ok(()) };
-    let at = |pts: Option<&Pts>| pts.and_then(|pts| table.timebase.rescale_exact(*pts, clock));
-    match (at(table.pts.first()), at(table.pts.last())) {
-        (Some(first), Some(last)) if first.0 >= TS_LEAD && last.0 < TS_TICKS => Ok(()),
-        (first, last) => Err(container.cannot(format!(
-            "its pictures must lie between {TS_LEAD} and {TS_TICKS} ticks of 90 kHz, and these go from {} to {}{}",
-            first.map_or(0, |pts| pts.0),
-            last.map_or(0, |pts| pts.0),
-            instead(table, &[Container::Mp4, Container::Mkv])
-        ))),
     }
 }
 
@@ -389,30 +337,4 @@ pub(crate) fn refuse_or_note(
 }
 
 #[cfg(test)]
-mod tests {
-    use cleanplate_types::frames::TableOrigin;
-
-    use super::*;
-
-    #[test]
-    fn times_that_no_container_holds_are_told_without_advice_that_leads_in_a_circle() {
-        let refusal = |container, first: i64| {
-            let table = FrameTable {
-                timebase: Timebase::new(1, 90_000).unwrap(),
-                pts: vec![Pts(first), Pts(first + 3003)],
-                last_duration: 3003,
-                entries: Vec::new(),
-                origin: TableOrigin::Packets,
-            };
-            times_fit(container, &table).unwrap_err().to_string()
-        };
-        for container in [Container::Mp4, Container::Mkv, Container::Ts { timed: false }] {
-            let words = refusal(container, -153_001);
-            assert!(!words.contains("name the output"), "{words}");
-        }
-        let words = refusal(Container::Mkv, 7200);
-        assert!(words.ends_with("name the output .mp4 or .mov"), "{words}");
-        let words = refusal(Container::Ts { timed: false }, 7200);
-        assert!(words.ends_with("name the output .mp4"), "{words}");
-    }
-}
+mod tests;

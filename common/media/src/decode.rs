@@ -5,7 +5,9 @@
 
 mod clock;
 mod ffi;
+pub(crate) mod first;
 mod mishap;
+pub(crate) mod place;
 pub(crate) mod run;
 pub(crate) mod start;
 mod way;
@@ -23,7 +25,8 @@ use ffmpeg_next as libav;
 use crate::error::MediaError;
 use crate::frame::{self, VideoFrame};
 use mishap::Mishap;
-use run::{Damage, Event, Means, Place, Run};
+use place::{Near, Place};
+use run::{Damage, Event, Means, Run, What};
 use way::Way;
 
 /// How often a run may begin earlier, each time twice as far back: beyond it a table made from packets
@@ -125,7 +128,12 @@ impl Decoder {
         let video = description.video.clone();
         let stream = usize::try_from(video.stream).unwrap_or(usize::MAX);
         let mut decoder = Self {
-            place: Place { source, name_hint: name_hint.to_owned(), stream },
+            place: Place {
+                source,
+                name_hint: name_hint.to_owned(),
+                stream,
+                near: Near::of(&table, order.range),
+            },
             layout: Arc::new(video.layout.clone()),
             way: Way::Software,
             run: None,
@@ -294,7 +302,7 @@ impl Decoder {
         }
         let Some(host) = self.fetch(found)? else { return Ok(None) };
         if let Some(words) = frame::damage_of(&host) {
-            let began_anew = self.weigh(Damage { pts, words })?;
+            let began_anew = self.weigh(Damage::of_bits(pts, words))?;
             if began_anew {
                 return Ok(None);
             }
@@ -377,11 +385,18 @@ impl Decoder {
     /// Decides what damage means: nothing, another run (then it is true), or the end.
     fn weigh(&mut self, damage: Damage) -> Result<bool, MediaError> {
         let matters = damage.pts.map_or(self.arrived, |pts| pts >= self.blame_from);
-        if self.order.conceal || !matters {
+        if self.order.conceal {
+            return Ok(false);
+        }
+        let words = match damage.what {
+            What::CutOff(detail) => return Err(MediaError::Truncated { detail }),
+            What::Bits(words) => words,
+        };
+        if !matters {
             return Ok(false);
         }
         if let Way::Card(_) = self.way {
-            return self.leave_card(damage.words.to_string()).map(|()| true);
+            return self.leave_card(words.to_string()).map(|()| true);
         }
         // Where a run does not begin at an IDR, what is missing there may be felt for longer.
         let begins_whole =
@@ -393,7 +408,7 @@ impl Decoder {
         Err(MediaError::Damaged {
             frame: damage.pts.map(after).and_then(|count| count.checked_sub(1)),
             pts: damage.pts.map(Pts),
-            words: damage.words,
+            words,
         })
     }
 

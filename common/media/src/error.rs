@@ -10,6 +10,7 @@ use cleanplate_types::failure::{Failure, FailureKind, Stage};
 use cleanplate_types::frames::FrameRange;
 use cleanplate_types::time::Pts;
 
+use crate::adts::Spoilt;
 use crate::log;
 
 /// Log lines that an error's text repeats; the others are in the trace.
@@ -37,6 +38,12 @@ impl Words {
     #[must_use]
     pub fn logged(meaning: impl Into<String>) -> Self {
         Self { code: 0, meaning: meaning.into(), lines: log::take() }
+    }
+
+    /// Whether a muxer means the packet that it was given, and would take the next one.
+    pub(crate) fn are_about_a_packet(&self) -> bool {
+        use ffmpeg_next::Error::{InvalidData, PatchWelcome};
+        [InvalidData, PatchWelcome].into_iter().any(|error| self.code == i32::from(error))
     }
 
     /// Whether a log line contains `text`.
@@ -119,6 +126,12 @@ pub enum MediaError {
         pts: Option<Pts>,
         /// libav's words.
         words: Words,
+    },
+    /// A packet of another stream than the video that the output cannot carry as it is.
+    #[error("{spoilt}; --on-damage conceal leaves such packets out and says when")]
+    DamagedBeside {
+        /// The first such packet.
+        spoilt: Spoilt,
     },
     /// Pictures of another size or pixel format begin in the middle of the stream.
     #[error("the picture changes from {before} to {after} in mid-stream; split the file there")]
@@ -264,6 +277,7 @@ impl MediaError {
             | Self::Encrypted
             | Self::Truncated { .. }
             | Self::Damaged { .. }
+            | Self::DamagedBeside { .. }
             | Self::PictureChanges { .. }
             | Self::BadTimes { .. } => FailureKind::BadInput,
             Self::TableMismatch { .. } => FailureKind::TableMismatch,

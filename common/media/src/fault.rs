@@ -78,6 +78,10 @@ pub enum PartFaultKind {
     Pixels,
     /// `part_sps`: its parameter sets are others, for pictures of the same shape.
     ParameterSets,
+    /// `part_colour`: its pictures are to be shown with another transfer.
+    Colour,
+    /// `part_inband`: its first packet brings parameter sets of its own.
+    InBand,
     /// `part_reorder`: it is coded further ahead of display than the contract allows.
     Reorder,
     /// `part_cut`: its upload lacks the end.
@@ -99,11 +103,13 @@ impl DecoderFaultKind {
 }
 
 impl PartFaultKind {
-    const ALL: [(&'static str, Self); 8] = [
+    const ALL: [(&'static str, Self); 10] = [
         ("part_clock", Self::Clock),
         ("part_size", Self::Size),
         ("part_pixels", Self::Pixels),
         ("part_sps", Self::ParameterSets),
+        ("part_colour", Self::Colour),
+        ("part_inband", Self::InBand),
         ("part_reorder", Self::Reorder),
         ("part_cut", Self::Cut),
         ("part_hash", Self::Hash),

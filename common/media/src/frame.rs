@@ -11,10 +11,13 @@ use cleanplate_types::digest::{FrameHash, Sha, ShaWriter};
 use cleanplate_types::picture::{PixelLayout, PlaneRef, PlanesMut, PlanesRef};
 use cleanplate_types::time::Pts;
 use ffmpeg_next as libav;
+use libav::util::frame::side_data::Type as SideData;
 
 use crate::error::{MediaError, Words};
 
-pub(crate) use ffi::{convert_hardware, format_name, format_of, is_cuda, layout_of};
+pub(crate) use ffi::{
+    colour_of, convert_hardware, format_name, format_of, is_cuda, layout_of, repeats,
+};
 
 /// A frame in host memory. Its samples may be shared with the decoder until they are written to.
 pub struct VideoFrame {
@@ -170,6 +173,22 @@ fn each_row<S>(plane: &PlaneRef<'_, S>, mut look: impl FnMut(&[S])) {
     for row in plane.samples.chunks(plane.stride.max(1)).take(plane.height as usize) {
         look(&row[..width]);
     }
+}
+
+/// HDR metadata of single frames: its kinds in libav, and their names.
+const DYNAMIC_HDR: [(SideData, &str); 4] = [
+    (SideData::DYNAMIC_HDR_PLUS, "HDR10+"),
+    (SideData::DOVI_METADATA, "Dolby Vision"),
+    (SideData::DOVI_RPU_BUFFER, "Dolby Vision"),
+    (SideData::DYNAMIC_HDR_VIVID, "HDR Vivid"),
+];
+
+/// The kinds of HDR metadata that a frame has of its own, by name.
+pub(crate) fn dynamic_hdr(frame: &libav::frame::Video) -> impl Iterator<Item = &'static str> {
+    DYNAMIC_HDR
+        .into_iter()
+        .filter(|(kind, _)| frame.side_data(*kind).is_some())
+        .map(|(_, name)| name)
 }
 
 /// What a decoder made: its size and format in words.

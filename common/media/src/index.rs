@@ -1,15 +1,19 @@
 //! The frame table of an MP4 or MOV from its own index: no media is read but the heads of a few samples.
 //!
 //! libav lays out such an index when it opens the file (byte, decoding time, key flag of each sample, edit
-//! lists applied), but tells when a sample is *shown* only with its packet. That comes from the boxes, which
-//! `mp4-atom` decodes one table at a time and growing as it reads; `mp4parse` reads a file from end to
-//! end to pass over its media, `re_mp4` expands each sample of every track to some hundred bytes. Both
+//! lists applied), but tells when a sample is *shown* only with its packet. That comes from the boxes, whose
+//! tables are read in pieces (`flat`): `mp4-atom` decodes a table as a whole, `mp4parse` reads a file from
+//! end to end to pass over its media, `re_mp4` expands each sample of every track to some hundred bytes. Both
 //! layouts must agree sample by sample, and a handful of packets must be what they say. Where anything
-//! is in doubt (fragments, edits that hide or repeat, field coding, a second sample description, parameter sets in band), the
-//! answer is that doubt, and the packets are read instead.
+//! is in doubt (fragments, edits that hide or repeat, field coding, a second sample description, parameter sets in
+//! band alone, or other ones there), the answer is that doubt, and the packets are read instead.
 
 mod boxes;
+mod flat;
 mod layout;
+pub(crate) mod short;
+mod times;
+pub(crate) mod window;
 
 use cleanplate_types::access::ReadAt;
 use cleanplate_types::frames::{Entry, EntryKind, FrameTable, TableOrigin};
@@ -128,7 +132,9 @@ fn try_table(
         ));
     }
     let samples = (0..count).map_while(|place| input.index_sample(stream, place));
-    let laid = layout::lay(times.each(), samples).map_err(Stop::Doubt)?;
+    let laid = layout::lay(times.each(), samples);
+    times.whole()?;
+    let laid = laid.map_err(Stop::Doubt)?;
     if laid.pts.len() != count {
         return doubt("its index ends early");
     }
@@ -150,6 +156,10 @@ fn refuse_codec(headers: &Headers, codec: &str, order: FieldOrder) -> Result<(),
     match (headers, order) {
         (Headers::Avc(_) | Headers::Hevc(_), FieldOrder::TopFirst | FieldOrder::BottomFirst) => {
             doubt("its fields may be samples of their own")
+        }
+        // `avc3` and `hev1` may have more of them among the samples: key frames are looked at for that.
+        (Headers::Avc(_) | Headers::Hevc(_), _) if !headers.know_sequences() => {
+            doubt("its parameter sets are among its samples alone")
         }
         (Headers::Avc(_) | Headers::Hevc(_) | Headers::Vp9 | Headers::Av1(_), _)
         | (Headers::Intra | Headers::Flagged, _) => Ok(()),

@@ -4,6 +4,7 @@
 //! bytes did not arrive". Refuses to open a second file, whatever the first one asks for: playlists
 //! and external references have no way out of here.
 
+mod cut;
 mod ffi;
 
 use std::io::{self, Read, Seek, SeekFrom};
@@ -15,6 +16,8 @@ use ffmpeg_next as libav;
 
 use crate::error::{MediaError, Words};
 use crate::index::Indexed;
+use crate::index::short::{self, Needed};
+use crate::index::window::{self, Stretch};
 use crate::log;
 
 pub(crate) use ffi::{SeekTo, StreamFacts, is_hidden, kind_of, refuse_to_open};
@@ -107,6 +110,10 @@ pub struct Input {
     context: libav::format::context::Input,
     failed: FailedRead,
     size: u64,
+    /// For what the container says at its end.
+    source: Arc<dyn ReadAt>,
+    /// Where the furthest sample ends that libav's index does not have.
+    reach: u64,
 }
 
 impl std::fmt::Debug for Input {
@@ -124,19 +131,71 @@ impl Input {
     /// [`MediaError::NotMedia`], [`MediaError::ContainerRefused`], [`MediaError::AudioOnly`] for
     /// sound files, [`MediaError::Truncated`] where an MP4 has no index, and [`MediaError::Read`].
     pub fn open(source: Arc<dyn ReadAt>, name_hint: &str) -> Result<Self, MediaError> {
+        Self::open_for(&source, name_hint, Needed::All)
+    }
+
+    /// As [`open`](Self::open), for packets of what is `needed` alone: of other tracks of an MP4 only a
+    /// beginning is kept in memory.
+    pub(crate) fn open_for(
+        source: &Arc<dyn ReadAt>,
+        name_hint: &str,
+        needed: Needed,
+    ) -> Result<Self, MediaError> {
+        if begins_with_iso_box(source.as_ref()).map_err(MediaError::Read)?
+            && let Some(view) = short::view(source, needed)?
+            && let Some(input) = Self::open_view(view, name_hint)?
+        {
+            return Ok(input);
+        }
+        Self::open_whole(Arc::clone(source), name_hint)
+    }
+
+    /// As [`open`](Self::open), for the packets of a stretch of one stream of an MP4, with an index of those
+    /// alone; nothing where that saves nothing or is not possible.
+    pub(crate) fn open_near(
+        source: &Arc<dyn ReadAt>,
+        name_hint: &str,
+        stretch: Stretch,
+    ) -> Result<Option<Self>, MediaError> {
+        if !begins_with_iso_box(source.as_ref()).map_err(MediaError::Read)? {
+            return Ok(None);
+        }
+        let Some(view) = window::view(source, stretch)? else { return Ok(None) };
+        let view: Arc<dyn ReadAt> = Arc::new(view);
+        match Self::open_for(&view, name_hint, Needed::Only(stretch.stream)) {
+            Ok(input) => Ok(Some(input)),
+            Err(MediaError::Read(error)) => Err(MediaError::Read(error)),
+            Err(error) => {
+                tracing::debug!(%error, "the source is opened whole");
+                Ok(None)
+            }
+        }
+    }
+
+    /// Opens a view; nothing where libav has other streams than the view thought.
+    fn open_view(view: short::View, name_hint: &str) -> Result<Option<Self>, MediaError> {
+        let (reach, short) = (view.reach, view.short.clone());
+        let Ok(mut input) = Self::open_whole(Arc::new(view), name_hint) else { return Ok(None) };
+        input.reach = reach;
+        let is_there = |(stream, track): &(usize, u32)| input.track_id(*stream) == Some(*track);
+        Ok(short.iter().all(is_there).then_some(input))
+    }
+
+    fn open_whole(source: Arc<dyn ReadAt>, name_hint: &str) -> Result<Self, MediaError> {
         log::install();
         drop(log::take());
         let size = source.size();
         let is_iso = begins_with_iso_box(source.as_ref()).map_err(MediaError::Read)?;
         let failed = FailedRead::default();
-        let positioned = Positioned { source, position: 0, failed: Arc::clone(&failed) };
+        let positioned =
+            Positioned { source: Arc::clone(&source), position: 0, failed: Arc::clone(&failed) };
         let io = libav::format::context::StreamIo::from_read_seek_with_capacity(
             positioned,
             BUFFER_BYTES,
         )
         .map_err(|_full| MediaError::OutOfMemory { doing: "opening the source" })?;
         match ffi::open(io, &name_only(name_hint), DEMUXERS) {
-            Ok(context) => Ok(Self { context, failed, size }),
+            Ok(context) => Ok(Self { context, failed, size, source, reach: 0 }),
             Err(refusal) => {
                 Err(taken(&failed).map_or_else(|| refused(refusal, is_iso), MediaError::Read))
             }
@@ -153,6 +212,13 @@ impl Input {
     #[must_use]
     pub const fn size(&self) -> u64 {
         self.size
+    }
+
+    /// Where the furthest sample ends that the container's index speaks of, in bytes; 0 where it has none.
+    pub(crate) fn index_end(&self) -> u64 {
+        let ends =
+            (0..self.context.streams().len()).map(|index| ffi::index_end(&self.context, index));
+        ends.max().unwrap_or(0).max(self.reach)
     }
 
     /// The safe part of libav's own view.
@@ -174,6 +240,12 @@ impl Input {
     pub(crate) fn duration_micros(&self) -> Option<i64> {
         let duration = self.context.duration();
         (duration > 0).then_some(duration)
+    }
+
+    /// As [`duration_micros`](Self::duration_micros), where the container says it and libav has not made it from
+    /// packets or the bit rate.
+    pub(crate) fn duration_told(&self) -> Option<i64> {
+        self.duration_micros().filter(|_| ffi::tells_duration(&self.context))
     }
 
     /// The stream that libav thinks best among the video streams that are no cover pictures.
@@ -234,7 +306,12 @@ impl Input {
                     return Err(MediaError::Truncated { detail });
                 }
                 if error == libav::Error::Eof {
-                    return Ok(false);
+                    // Some demuxers end in silence wherever the bytes do.
+                    let missing = cut::missing(self.source.as_ref(), &self.container());
+                    return match missing.map_err(MediaError::Read)? {
+                        Some(detail) => Err(MediaError::Truncated { detail }),
+                        None => Ok(false),
+                    };
                 }
                 Err(MediaError::Damaged { frame: None, pts: None, words })
             }

@@ -6,7 +6,10 @@
 //! [`PartSink`](cleanplate_types::access::PartSink), so that it runs in a child process without
 //! network or keys.
 
+pub mod adts;
 pub mod capability;
+#[cfg(test)]
+mod clip;
 pub mod container;
 pub mod decode;
 pub mod encode;
@@ -24,3 +27,4 @@ pub mod scan;
 pub mod sequence;
 pub mod stitch;
 pub mod verify;
+mod when;

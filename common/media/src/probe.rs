@@ -4,6 +4,7 @@
 //! encryption, a file cut off. Decodes one frame, since a container does not know (or tells wrong) what
 //! the decoder will give; refuses to decode more.
 
+mod beside;
 mod hdr;
 
 use cleanplate_types::picture::PixelLayout;
@@ -13,14 +14,19 @@ use cleanplate_types::source::{
 use cleanplate_types::time::Timebase;
 use ffmpeg_next as libav;
 
-use crate::decode::run::{First, first_frame};
+use crate::decode::first::{First, first_frame};
 use crate::error::{MediaError, Words};
 use crate::frame;
 use crate::input::{Input, StreamFacts};
+use crate::scan::watch::PULLDOWN;
 
 /// Packets of the video stream that are tried for a first frame: 20 seconds of 60 frames, longer than
 /// the groups of pictures of any broadcast.
 const FIRST_FRAME_PACKETS: u32 = 1200;
+
+/// What is told of a source whose pictures are single fields.
+const SINGLE_FIELDS: &str = "its pictures are single fields, each a frame of its own; the output does not say which \
+                             of them are top and which are bottom fields: frames and times are the same";
 
 /// The container whose index tells where each packet ends before any is read.
 const INDEXED_CONTAINER: &str = "mov,mp4,m4a,3gp,3g2,mj2";
@@ -33,6 +39,17 @@ const INDEXED_CONTAINER: &str = "mov,mp4,m4a,3gp,3g2,mj2";
 /// [`MediaError::UnsupportedCodec`], [`MediaError::UnsupportedPixels`], [`MediaError::NoFrames`],
 /// [`MediaError::Truncated`], and [`MediaError::Read`].
 pub fn describe(input: &mut Input) -> Result<SourceDescription, MediaError> {
+    describe_noting(input, &mut Vec::new())
+}
+
+/// As [`describe`]; what an output will not say of the first frame goes into `notes`.
+///
+/// # Errors
+/// As [`describe`].
+pub(crate) fn describe_noting(
+    input: &mut Input,
+    notes: &mut Vec<String>,
+) -> Result<SourceDescription, MediaError> {
     let streams = streams(input);
     let Some(chosen) = input.best_video() else {
         let sound = streams.iter().any(|stream| stream.kind == StreamKind::Audio);
@@ -50,6 +67,14 @@ pub fn describe(input: &mut Input) -> Result<SourceDescription, MediaError> {
     let Some(First { frame: first, has_alpha }) = first else {
         return Err(refused_without_frame(Words::logged("no frame can be decoded")));
     };
+    // MPEG-2 says it in headers, which are read of every packet.
+    if facts.codec == "h264" && frame::repeats(&first) {
+        notes.push(PULLDOWN.to_owned());
+    }
+    // An interlaced frame of HEVC is one field, by the message ahead of it.
+    if facts.codec == "hevc" && first.is_interlaced() {
+        notes.push(SINGLE_FIELDS.to_owned());
+    }
     Ok(SourceDescription {
         container: input.container(),
         bytes: input.size(),
@@ -78,8 +103,7 @@ fn refuse_truncated(input: &Input) -> Result<(), MediaError> {
     if input.container() != INDEXED_CONTAINER {
         return Ok(());
     }
-    let ends = (0..input.context().nb_streams() as usize).filter_map(|index| input.facts(index));
-    let end = ends.map(|facts| facts.index_end).max().unwrap_or(0);
+    let end = input.index_end();
     if end <= input.size() {
         return Ok(());
     }
@@ -145,12 +169,14 @@ fn video(
         timebase,
         sample_aspect: if of_container.0 > 0 { of_container } else { of_codec },
         frame_rate: if rates[0].0 > 0 { rates[0] } else { rates[1] },
-        colour: colour(facts),
+        colour: colour(facts, frame::colour_of(first)),
         field_order: field_order(facts, first),
         rotation: hdr.rotation,
         mastering: hdr.mastering,
         light_level: hdr.light_level,
         dynamic_hdr: hdr.dynamic,
+        messages: beside::messages(first),
+        stereo: beside::stereo(&stream),
         alpha: false,
     })
 }
@@ -169,16 +195,20 @@ fn layout(first: &libav::frame::Video) -> Result<PixelLayout, MediaError> {
         .ok_or_else(|| MediaError::UnsupportedPixels { format: frame::format_name(format) })
 }
 
-fn colour(facts: &StreamFacts) -> Colour {
-    let [primaries, transfer, matrix, range, chroma_location] = facts.colour;
+/// What the container says; where it says nothing, what the decoder says of its `first` frame: some formats
+/// (VP8, Motion JPEG) mean one matrix and never write it down.
+fn colour(facts: &StreamFacts, first: [i32; 5]) -> Colour {
     // 2 is "unspecified" in H.273, 0 in libav's own two numberings.
-    let of = |value: i32, unknown: u8| u8::try_from(value).unwrap_or(unknown);
+    let of = |place: usize, unknown: u8| {
+        let told = |value: i32| u8::try_from(value).ok().filter(|value| *value != unknown);
+        told(facts.colour[place]).or_else(|| told(first[place])).unwrap_or(unknown)
+    };
     Colour {
-        primaries: of(primaries, 2),
-        transfer: of(transfer, 2),
-        matrix: of(matrix, 2),
-        range: of(range, 0),
-        chroma_location: of(chroma_location, 0),
+        primaries: of(0, 2),
+        transfer: of(1, 2),
+        matrix: of(2, 2),
+        range: of(3, 0),
+        chroma_location: of(4, 0),
     }
 }
 
@@ -187,11 +217,13 @@ fn field_order(facts: &StreamFacts, first: &libav::frame::Video) -> FieldOrder {
     if first.is_interlaced() {
         return if first.is_top_first() { FieldOrder::TopFirst } else { FieldOrder::BottomFirst };
     }
-    // libav's numbering: which field is coded first, then which is shown first.
+    // libav's numbering. 4 and 5 (`tb`, `bt`) are documented as coded and shown in different orders, but all who
+    // write them mean two fields in one frame, and by their first letter the one that is shown first: so
+    // ffmpeg writes them, and so libav's own decoders of raw samples read them.
     match facts.field_order {
         1 => FieldOrder::Progressive,
-        2 | 5 => FieldOrder::TopFirst,
-        3 | 4 => FieldOrder::BottomFirst,
+        2 | 4 => FieldOrder::TopFirst,
+        3 | 5 => FieldOrder::BottomFirst,
         _ => FieldOrder::Unknown,
     }
 }

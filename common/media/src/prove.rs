@@ -25,6 +25,9 @@ const PICTURES: u32 = 12;
 /// Size of the test pictures: above the smallest that NVENC takes (145 by 49).
 const SIZE: (u32, u32) = (256, 192);
 
+/// Size of those for software, which every `run` waits for: several blocks of any codec each way.
+const SIZE_IN_SOFTWARE: (u32, u32) = (160, 96);
+
 /// Distance of two test pictures in ticks; not 1, so that a count taken for a timestamp is found out.
 const STEP: i64 = 1001;
 
@@ -84,9 +87,10 @@ fn spec(name: EncoderName, quality: Quality) -> Result<EncodeSpec, MediaError> {
     let preset = match name {
         EncoderName::Libx264 | EncoderName::Libx265 => "veryfast",
         EncoderName::H264Nvenc | EncoderName::HevcNvenc => "p5",
-        EncoderName::LibvpxVp9 => "3",
+        EncoderName::LibvpxVp9 => "5",
         EncoderName::LibaomAv1 => "6",
     };
+    let (width, height) = if name.is_hardware() { SIZE } else { SIZE_IN_SOFTWARE };
     let reorder_frames = match name {
         EncoderName::Libx264 | EncoderName::Libx265 => 2,
         EncoderName::H264Nvenc
@@ -98,8 +102,8 @@ fn spec(name: EncoderName, quality: Quality) -> Result<EncodeSpec, MediaError> {
         encoder: EncoderProof { name, build: String::new() },
         preset: preset.to_owned(),
         quality,
-        width: SIZE.0,
-        height: SIZE.1,
+        width,
+        height,
         layout: PixelLayout {
             name: "yuv420p".to_owned(),
             depth: 8,

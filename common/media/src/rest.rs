@@ -11,9 +11,11 @@ mod reader;
 use std::collections::BTreeMap;
 
 use cleanplate_types::access::PartSink;
+use cleanplate_types::time::{Pts, Timebase};
 use ffmpeg_next as libav;
 use serde::{Deserialize, Serialize};
 
+use crate::adts::{self, Spoilt, SpoiltStreams};
 use crate::error::MediaError;
 
 pub use reader::RestReader;
@@ -60,6 +62,9 @@ pub struct RestWriter {
     counts: BTreeMap<u32, u64>,
     /// Why the packets cannot be kept, once one of them cannot.
     unfit: Option<String>,
+    /// Streams of AAC whose packets have headers of their own, and their clocks.
+    watched: BTreeMap<u32, Timebase>,
+    spoilt: SpoiltStreams,
 }
 
 impl std::fmt::Debug for RestWriter {
@@ -73,7 +78,27 @@ impl RestWriter {
     #[must_use]
     pub fn new(sink: Box<dyn PartSink>) -> Self {
         let (buffer, counts) = (MAGIC.to_vec(), BTreeMap::new());
-        Self { sink, buffer, written: 0, counts, unfit: None }
+        let (watched, spoilt) = (BTreeMap::new(), SpoiltStreams::default());
+        Self { sink, buffer, written: 0, counts, unfit: None, watched, spoilt }
+    }
+
+    /// The same, looking at the headers that packets of the `watched` streams begin with.
+    pub(crate) fn watching(self, watched: BTreeMap<u32, Timebase>) -> Self {
+        Self { watched, ..self }
+    }
+
+    /// The packets that are damaged, as far as that is looked at.
+    pub(crate) fn take_spoilt(&mut self) -> SpoiltStreams {
+        std::mem::take(&mut self.spoilt)
+    }
+
+    fn look(&mut self, packet: &libav::Packet) {
+        let Ok(stream) = u32::try_from(packet.stream()) else { return };
+        let Some(timebase) = self.watched.get(&stream).copied() else { return };
+        if let Some(why) = adts::fault_of(packet.data().unwrap_or_default()) {
+            let pts = packet.pts().or_else(|| packet.dts()).map(Pts);
+            self.spoilt.add(Spoilt { stream, pts, timebase, why });
+        }
     }
 
     /// Keeps a packet.
@@ -81,6 +106,7 @@ impl RestWriter {
     /// # Errors
     /// [`MediaError::Write`].
     pub(crate) fn take(&mut self, packet: &libav::Packet) -> Result<(), MediaError> {
+        self.look(packet);
         if self.unfit.is_some() {
             return Ok(());
         }

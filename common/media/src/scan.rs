@@ -5,6 +5,8 @@
 
 pub(crate) mod bits;
 mod decoded;
+mod ends;
+mod gaps;
 pub(crate) mod headers;
 pub(crate) mod keep;
 pub(crate) mod watch;
@@ -16,14 +18,16 @@ use cleanplate_types::frames::{FrameTable, TableOrigin};
 use cleanplate_types::source::SourceDescription;
 use ffmpeg_next as libav;
 
-use crate::decode::run::Place;
+use crate::adts::SpoiltStreams;
+use crate::decode::place::Place;
 use crate::decode::start::head_end;
 use crate::error::MediaError;
+use crate::index::short::Needed;
 use crate::index::{self, IndexUse};
 use crate::input::Input;
 use crate::probe;
 use decoded::{Reading, decode_all, decode_head};
-use keep::Keep;
+use keep::{Keep, Kept};
 use watch::Watch;
 
 pub use keep::BeginRest;
@@ -52,6 +56,8 @@ pub struct Scanned {
     pub table: FrameTable,
     /// Whether the packets of its other streams were kept.
     pub has_rest: bool,
+    /// Packets of its other streams that were seen to be damaged.
+    pub spoilt: SpoiltStreams,
     /// What is worth telling a person.
     pub notes: Vec<String>,
 }
@@ -82,16 +88,20 @@ pub fn scan_keeping(
     rest: Option<BeginRest<'_>>,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Scanned, MediaError> {
-    let mut input = Input::open(Arc::clone(&source), name_hint)?;
-    let description = probe::describe(&mut input)?;
+    let mut input = Input::open_for(&source, name_hint, Needed::Pictures)?;
+    let mut notes = Vec::new();
+    let mut description = probe::describe_noting(&mut input, &mut notes)?;
     let stream = usize::try_from(description.video.stream).unwrap_or(usize::MAX);
     let extradata = input.facts(stream).map(|facts| facts.extradata).unwrap_or_default();
-    let mut notes = Vec::new();
+    let place =
+        Place { source: Arc::clone(&source), name_hint: name_hint.to_owned(), stream, near: None };
     if order.decode_all.is_none() && index::is_worth(&input, stream, order.index) {
         match index::table(&mut input, source.as_ref(), &description, &extradata)? {
             index::Found::Table(table) => {
                 progress(table.range().count());
-                return Ok(Scanned { description, table, has_rest: false, notes });
+                notes.extend(ends::told(&place, &description, &table)?);
+                let spoilt = SpoiltStreams::default();
+                return Ok(Scanned { description, table, has_rest: false, spoilt, notes });
             }
             index::Found::Doubt(why) => {
                 notes.push(format!("the source was read whole, since of its index: {why}"));
@@ -99,14 +109,26 @@ pub fn scan_keeping(
         }
     }
     drop(input);
-    let place = Place { source, name_hint: name_hint.to_owned(), stream };
     let mut keep = Keep::new(rest, &description);
     let whole = Whole { place: &place, description: &description, extradata: &extradata, order };
-    let (table, more) = whole.read(&mut keep, progress)?;
-    notes.extend(more);
-    let (has_rest, unfit) = keep.finish()?;
-    notes.extend(unfit);
-    Ok(Scanned { description, table, has_rest, notes })
+    let ReadWhole { table, notes: more, dynamic, is_cut_off } = whole.read(&mut keep, progress)?;
+    for note in more {
+        if !notes.contains(&note) {
+            notes.push(note);
+        }
+    }
+    if !is_cut_off {
+        notes.extend(ends::told(&place, &description, &table)?);
+    }
+    // What begins after the first picture is metadata all the same.
+    for kind in dynamic {
+        if !description.video.dynamic_hdr.iter().any(|known| known == kind) {
+            description.video.dynamic_hdr.push(kind.to_owned());
+        }
+    }
+    let Kept { is_there: has_rest, note, spoilt } = keep.finish()?;
+    notes.extend(note);
+    Ok(Scanned { description, table, has_rest, spoilt, notes })
 }
 
 /// A source that is read whole.
@@ -117,12 +139,19 @@ struct Whole<'a> {
     order: &'a ScanOrder,
 }
 
+/// What reading a source whole gave.
+struct ReadWhole {
+    table: FrameTable,
+    notes: Vec<String>,
+    /// Kinds of HDR metadata of single pictures.
+    dynamic: Vec<&'static str>,
+    /// Whether the notes say that the file is cut off.
+    is_cut_off: bool,
+}
+
 /// What the packets gave.
 enum Answer {
-    Table {
-        table: FrameTable,
-        notes: Vec<String>,
-    },
+    Table(ReadWhole),
     /// Why they are not displayed frames one to one.
     Doubt(String),
 }
@@ -137,11 +166,11 @@ impl Whole<'_> {
         &self,
         keep: &mut Keep<'_>,
         progress: &mut dyn FnMut(u64),
-    ) -> Result<(FrameTable, Vec<String>), MediaError> {
+    ) -> Result<ReadWhole, MediaError> {
         let reason = match &self.order.decode_all {
             Some(reason) => reason.clone(),
             None => match self.by_packets(keep, progress)? {
-                Answer::Table { table, notes } => return Ok((table, notes)),
+                Answer::Table(read) => return Ok(read),
                 Answer::Doubt(reason) => reason,
             },
         };
@@ -166,6 +195,9 @@ impl Whole<'_> {
                 Ok(false) => break,
                 Err(MediaError::Damaged { words, .. }) => {
                     return Ok(Answer::Doubt(format!("the container is damaged: {words}")));
+                }
+                Err(MediaError::Truncated { detail }) if self.order.conceal => {
+                    return Ok(Answer::Doubt(format!("the source ends early: {detail}")));
                 }
                 Err(error) => return Err(error),
             }
@@ -212,9 +244,11 @@ impl Whole<'_> {
             }
             pts.splice(..after, head);
         }
+        notes.extend(watch.told());
         let timebase = self.description.video.timebase;
+        let dynamic = watch.dynamic.into_iter().collect();
         let table = watch.into_table(pts, timebase, TableOrigin::Packets)?;
-        Ok(Answer::Table { table, notes })
+        Ok(Answer::Table(ReadWhole { table, notes, dynamic, is_cut_off: false }))
     }
 
     fn by_decoding(
@@ -222,7 +256,7 @@ impl Whole<'_> {
         reason: &str,
         keep: &mut Keep<'_>,
         progress: &mut dyn FnMut(u64),
-    ) -> Result<(FrameTable, Vec<String>), MediaError> {
+    ) -> Result<ReadWhole, MediaError> {
         tracing::info!(reason, "the frame table is made by decoding");
         let Self { place, description, order, .. } = self;
         let (video, mut watch) = (&description.video, self.watch());
@@ -232,12 +266,15 @@ impl Whole<'_> {
         let mut rest = keep.begin()?;
         let mut shown = decode_all(place, reading, &mut rest, &mut watch, progress)?;
         keep.hold(rest);
-        let mut notes = shown.notes();
+        let mut notes = shown.notes(video.timebase, &watch.key_pictures());
+        notes.extend(watch.told());
         if order.decode_all.is_none() {
             // Who asked for it knows why.
             notes.insert(0, format!("every frame was decoded to be counted: {reason}"));
         }
+        let is_cut_off = shown.is_cut_off();
         let pts = std::mem::take(&mut shown.pts);
+        let dynamic = std::mem::take(&mut shown.dynamic).into_iter().collect();
         let origin = TableOrigin::Decoded { reason: reason.to_owned() };
         let table = watch.into_table(pts, video.timebase, origin)?;
         if !order.conceal {
@@ -246,6 +283,6 @@ impl Whole<'_> {
                 return Err(error);
             }
         }
-        Ok((table, notes))
+        Ok(ReadWhole { table, notes, dynamic, is_cut_off })
     }
 }

@@ -1,13 +1,18 @@
 //! What the parameter sets of H.264 and HEVC say of the pictures, read from their bits.
 //!
 //! Owns the part contract's look into extradata: a part is held to what its encoder really wrote, not
-//! to what is claimed of it. Refuses packets, and codecs that have no sequence parameter set.
+//! to what is claimed of it; and the look into its packets for parameter sets of their own. Refuses codecs
+//! that have no sequence parameter set.
+
+mod in_band;
+mod usability;
 
 use cleanplate_types::encode::{EncodeSpec, EncoderName};
-use cleanplate_types::part::{CodedPicture, layout_text};
+use cleanplate_types::part::{CodedPicture, CodedSignal, layout_text};
 
 use crate::scan::bits::{Bits, Framing, nal_units};
 use crate::scan::headers::{HIGH_PROFILES, skip_picture_order, skip_scaling_lists};
+pub use in_band::ParameterSets;
 
 /// The NAL unit types of a sequence parameter set.
 const AVC_SEQUENCE: u8 = 7;
@@ -15,9 +20,6 @@ const HEVC_SEQUENCE: u8 = 33;
 
 /// Bits of the general profile and level of HEVC.
 const GENERAL_PROFILE_BITS: u32 = 96;
-
-/// The sample aspect ratio that is written out.
-const EXTENDED_ASPECT: u32 = 255;
 
 /// Parameter sets that are not those of the contract.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -49,6 +51,20 @@ pub enum SequenceError {
         found: String,
         /// What the contract says.
         expected: String,
+    },
+    /// They say that samples are to be shown otherwise.
+    #[error("the parameter sets say {differs}")]
+    Signal {
+        /// What they say, and what the contract does.
+        differs: String,
+    },
+    /// A packet brings others.
+    #[error("packet {packet} brings a {what} that is not one of the part's")]
+    InBand {
+        /// Its place in coding order.
+        packet: usize,
+        /// Which kind of parameter set.
+        what: &'static str,
     },
     /// They allow more reordering than the movie's decoding times rest on.
     #[error("the parameter sets allow {found} reordered pictures, the encode spec {expected}")]
@@ -99,6 +115,9 @@ pub fn check(spec: &EncodeSpec, extradata: &[u8]) -> Result<Option<CodedPicture>
     if !picture.has_samples_of(&spec.layout) {
         let (found, expected) = (picture.samples_text(), layout_text(&spec.layout));
         return Err(SequenceError::Samples { found, expected });
+    }
+    if let Some(differs) = picture.signal.differs(spec) {
+        return Err(SequenceError::Signal { differs });
     }
     match picture.reorder_frames.filter(|reorder| *reorder > spec.reorder_frames) {
         Some(found) => Err(SequenceError::Reorder { found, expected: spec.reorder_frames }),
@@ -158,61 +177,17 @@ fn avc(payload: &[u8]) -> CodedPicture {
     let cut = |sides: u32, unit: u32| sides.saturating_mul(unit);
     let across = cut(left.saturating_add(right), 1 << shift.0);
     let down = cut(top.saturating_add(bottom), field << shift.1);
+    let (signal, reorder_frames) =
+        if bits.bit() { usability::avc(&mut bits) } else { (CodedSignal::default(), None) };
     CodedPicture {
         width: whole(columns).saturating_sub(across),
         height: whole(rows).saturating_mul(field).saturating_sub(down),
         depth: luma_depth,
         planes,
         chroma_shift: shift,
-        reorder_frames: if bits.bit() { avc_reorder(&mut bits) } else { None },
+        reorder_frames,
+        signal,
     }
-}
-
-/// Reads the usability information of H.264 as far as the number of reordered pictures.
-fn avc_reorder(bits: &mut Bits<'_>) -> Option<u8> {
-    if bits.bit() && bits.number(8) == EXTENDED_ASPECT {
-        bits.skip(32);
-    }
-    if bits.bit() {
-        bits.skip(1);
-    }
-    if bits.bit() {
-        bits.skip(4);
-        if bits.bit() {
-            bits.skip(24);
-        }
-    }
-    if bits.bit() {
-        let _places = (bits.golomb(), bits.golomb());
-    }
-    if bits.bit() {
-        bits.skip(65);
-    }
-    let buffers = [(); 2].map(|()| {
-        let there = bits.bit();
-        if there {
-            skip_buffer(bits);
-        }
-        there
-    });
-    bits.skip(if buffers.contains(&true) { 2 } else { 1 });
-    if !bits.bit() {
-        return None;
-    }
-    bits.skip(1);
-    let _limits = [(); 4].map(|()| bits.golomb());
-    Some(u8::try_from(bits.golomb()).unwrap_or(u8::MAX))
-}
-
-/// Passes over the parameters of a hypothetical decoder's buffer.
-fn skip_buffer(bits: &mut Bits<'_>) {
-    let count = bits.golomb().min(31) + 1;
-    bits.skip(8);
-    for _ in 0..count {
-        let _rate = (bits.golomb(), bits.golomb());
-        bits.skip(1);
-    }
-    bits.skip(20);
 }
 
 fn hevc(payload: &[u8]) -> CodedPicture {
@@ -235,7 +210,7 @@ fn hevc(payload: &[u8]) -> CodedPicture {
     let [left, right, top, bottom] = crop(&mut bits);
     let luma_depth = depth(bits.golomb());
     bits.golomb();
-    bits.golomb();
+    let order_bits = bits.golomb().min(12) + 4;
     let each = bits.bit();
     let mut reorder = 0;
     for _ in 0..if each { layers + 1 } else { 1 } {
@@ -253,6 +228,7 @@ fn hevc(payload: &[u8]) -> CodedPicture {
         planes,
         chroma_shift: shift,
         reorder_frames: Some(u8::try_from(reorder).unwrap_or(u8::MAX)),
+        signal: usability::hevc(&mut bits, order_bits),
     }
 }
 
@@ -273,6 +249,8 @@ mod tests {
         assert_eq!((read.width, read.height, read.depth), (320, 180, 8));
         assert_eq!((read.planes, read.chroma_shift), (3, (1, 1)));
         assert_eq!(read.reorder_frames, Some(2));
+        assert_eq!(read.signal.frame_rate, Some((60, 2)));
+        assert_eq!((read.signal.full_range, read.signal.colour), (false, [2; 3]));
         assert_eq!(read.samples_text(), "3 planes of 8 bits, chroma 2x2");
     }
 

@@ -10,9 +10,11 @@ mod index;
 mod join;
 mod lane;
 mod movie;
+pub(crate) mod roles;
+mod setup;
 mod sink;
 mod stream;
-mod tags;
+pub(crate) mod tags;
 
 use std::sync::Arc;
 
@@ -28,6 +30,7 @@ use ffmpeg_next as libav;
 
 use crate::container::{self, Container};
 use crate::error::MediaError;
+use crate::index::short::Needed;
 use crate::input::Input;
 use crate::log;
 use crate::rest::RestReader;
@@ -51,6 +54,9 @@ pub struct StitchJob<'a> {
     pub output_name: &'a str,
     /// Whether what the container cannot hold may be left out.
     pub allow_metadata_loss: bool,
+    /// Whether damaged packets of the source's other streams are left out where the container cannot hold
+    /// them; otherwise they are an error.
+    pub conceal: bool,
     /// This program's version, for the movie's metadata.
     pub version: &'a str,
 }
@@ -136,7 +142,9 @@ pub fn stitch(
     log::install();
     let container = container::chosen(&job.brief.description, job.output_name)?;
     container::times_fit(container, job.table)?;
-    let mut input = Input::open(Arc::clone(&job.source), &job.brief.source.url)?;
+    let video = usize::try_from(job.brief.description.video.stream).unwrap_or(usize::MAX);
+    let needed = Needed::AllBut(video);
+    let mut input = Input::open_for(&job.source, &job.brief.source.url, needed)?;
     let mut cells = job.brief.cells.iter();
     let Some(cell) = cells.next() else {
         return Err(MediaError::Internal("the job has no cells".to_owned()).into());
@@ -145,19 +153,20 @@ pub fn stitch(
     let extradata = part.extradata().to_vec();
     let plan = Plan {
         container,
-        video: usize::try_from(job.brief.description.video.stream).unwrap_or(usize::MAX),
+        video,
         stream: VideoStream::Replaced(video_of(&job, container, &extradata)),
         frames: Some(Frames::of(job.table, job.brief.spec.reorder_frames, part.size())),
         input: &mut input,
         source: &job.source,
         allow_metadata_loss: job.allow_metadata_loss,
+        conceal: job.conceal,
         record: tags::record(job.version),
     };
     let mut writing = Writing::begin(&job, plan, sink)?;
     if container.is_boxed() {
         writing.take_turns();
     }
-    writing.rest.prepare(&mut input, &writing.movie)?;
+    writing.rest.prepare(&mut input, &mut writing.movie)?;
     loop {
         writing
             .copy_part(&mut input, &mut part, progress)
@@ -167,7 +176,7 @@ pub fn stitch(
             None => break,
         }
     }
-    Ok(writing.finish(&mut input)?)
+    Ok(writing.finish(input)?)
 }
 
 /// Waits for the part of `cell` and checks it.
@@ -208,6 +217,13 @@ fn video_of<'a>(
         first_shown: job.table.pts.first().map(|pts| pts.0),
         extradata,
         sample_aspect: signed(spec.sample_aspect),
+        colour: spec.colour,
+        says_stereo: job
+            .brief
+            .description
+            .video
+            .stereo
+            .is_none_or(|stereo| container::says_stereo(container, stereo)),
         reorder_frames: spec.reorder_frames,
         field_order: match spec.field_order {
             FieldOrder::Unknown => stream::FieldOrder::Unknown,
@@ -294,10 +310,11 @@ impl<'a> Writing<'a> {
         Ok(())
     }
 
-    fn finish(mut self, input: &mut Input) -> Result<Stitched, MediaError> {
-        self.rest.copy_until(input, &mut self.movie, None)?;
-        let Finished { bytes, notes, index, written, checked } = self.movie.finish()?;
-        let index_bytes = index.map(|index| index.len());
+    fn finish(mut self, mut input: Input) -> Result<Stitched, MediaError> {
+        self.rest.copy_until(&mut input, &mut self.movie, None)?;
+        // Its index is in memory, and the movie's comes now.
+        drop(input);
+        let Finished { bytes, notes, index_bytes, written, checked } = self.movie.finish()?;
         let check_us = checked.spent_micros;
         tracing::debug!(bytes, index_bytes, check_us, ?written, "the movie is complete");
         Ok(Stitched { bytes, notes, checked })
@@ -321,19 +338,33 @@ impl Rest {
     }
 
     /// Reads the first packet; nothing is read of a source that has the video alone.
-    fn prepare(&mut self, input: &mut Input, movie: &Movie) -> Result<(), MediaError> {
+    fn prepare(&mut self, input: &mut Input, movie: &mut Movie) -> Result<(), MediaError> {
         if movie.copies() {
-            return self.read(input);
+            return self.read(input, movie);
         }
         self.has_ended = true;
         Ok(())
     }
 
-    fn read(&mut self, input: &mut Input) -> Result<(), MediaError> {
+    fn read(&mut self, input: &mut Input, movie: &mut Movie) -> Result<(), MediaError> {
         let mut packet = libav::Packet::empty();
-        let more = match &mut self.kept {
-            Some(kept) => kept.next(&mut packet)?,
-            None => input.read(&mut packet)?,
+        let read = match &mut self.kept {
+            Some(kept) => kept.next(&mut packet),
+            None => input.read(&mut packet),
+        };
+        let more = match read {
+            Err(error @ (MediaError::Truncated { .. } | MediaError::Damaged { .. }))
+                if movie.conceals() =>
+            {
+                let what = if movie.copies_video() {
+                    "the source ends"
+                } else {
+                    "the streams beside the video end"
+                };
+                movie.note(format!("{what} early: {error}"));
+                false
+            }
+            read => read?,
         };
         self.has_ended = !more;
         self.waiting = (!self.has_ended).then_some(packet);
@@ -355,13 +386,15 @@ impl Rest {
                 return Ok(());
             }
             movie.copy(input, &mut packet)?;
-            self.read(input)?;
+            self.read(input, movie)?;
         }
         Ok(())
     }
 }
 
-/// Copies all streams of the source into the output, with a note of `why` in its metadata.
+/// Copies all streams of the source into the output, with a note of `why` in its metadata. Where damage is
+/// to be concealed (`conceal`), damaged packets of streams beside the video are left out if the container
+/// cannot hold them, and a source that ends early is copied as far as it goes; otherwise both are errors.
 ///
 /// # Errors
 /// [`MediaError`]: what kept the source from being read, the output from being written, or the container
@@ -372,6 +405,7 @@ pub fn copy_through(
     source_name: &str,
     output_name: &str,
     why: &str,
+    conceal: bool,
     version: &str,
     sink: Box<dyn PartSink>,
 ) -> Result<Stitched, MediaError> {
@@ -382,7 +416,7 @@ pub fn copy_through(
     let container = container::by_name(output_name, &input.container(), brand)?;
     let video = input.best_video().ok_or(MediaError::NoVideo)?;
     if let Some(facts) = input.facts(video) {
-        container::refuse_codec(container, &facts.codec, &facts.codec)?;
+        container::refuse_codec(container, &facts.codec)?;
     }
     let plan = Plan {
         container,
@@ -393,12 +427,14 @@ pub fn copy_through(
         source: &source,
         // What is lost was refused or allowed at intake; here it is noted.
         allow_metadata_loss: true,
+        conceal,
         record: format!("{}, copied unchanged: {why}", tags::record(version)),
     };
     let mut movie = Movie::begin(plan, sink)?;
     let mut rest = Rest::default();
-    rest.prepare(&mut input, &movie)?;
+    rest.prepare(&mut input, &mut movie)?;
     rest.copy_until(&mut input, &mut movie, None)?;
+    drop(input);
     let Finished { bytes, notes, checked, .. } = movie.finish()?;
     Ok(Stitched { bytes, notes, checked })
 }

@@ -4,6 +4,8 @@
 //! both in step. Memory does not grow with the video but for its table of times and the prints of the
 //! other streams' packets. Refuses to guess: where pictures cannot be compared sample by sample it says so.
 
+mod beside;
+mod identity;
 mod inventory;
 mod kept;
 mod measure;
@@ -18,6 +20,7 @@ pub(crate) mod witness;
 use std::sync::Arc;
 
 use cleanplate_types::access::ReadAt;
+use cleanplate_types::failure::FailureKind;
 use cleanplate_types::request::{Region, UserMask};
 
 use crate::error::MediaError;
@@ -87,6 +90,15 @@ pub enum VerifyError {
         #[source]
         error: MediaError,
     },
+    /// One of them does not decode to the pictures that its packets promise.
+    #[error("{side} cannot be compared, since it does not decode as its packets say: {error}")]
+    Undecodable {
+        /// Which.
+        side: Side,
+        /// Why.
+        #[source]
+        error: MediaError,
+    },
     /// A mask that does not fit the picture.
     #[error("{0}")]
     Mask(String),
@@ -98,6 +110,18 @@ pub enum VerifyError {
 impl VerifyError {
     fn of(side: Side) -> impl Fn(MediaError) -> Self {
         move |error| Self::Unreadable { side, error }
+    }
+
+    /// For what a decoder ends with.
+    fn of_decoding(side: Side) -> impl Fn(MediaError) -> Self {
+        move |error| {
+            let is_bad = matches!(error.kind(), FailureKind::TableMismatch | FailureKind::BadInput);
+            if is_bad || matches!(error, MediaError::Decode { .. }) {
+                Self::Undecodable { side, error }
+            } else {
+                Self::Unreadable { side, error }
+            }
+        }
     }
 }
 
@@ -145,9 +169,10 @@ pub fn verify(
 
 fn by_packets(one: &Inventory, other: &Inventory, tables: &Tables<'_>, report: &mut Report) {
     video::compare(one, other, report);
+    beside::compare(one, other, tables, report);
     streams::compare(one, other, tables, report);
     tags::chapters(one, other, (tables.common, tables.shift), report);
-    tags::of_files(&one.description.tags, &other.description.tags, report);
+    tags::of_files(&one.description.tags, &other.description.tags, other.held(), report);
     let (before, after) = (&one.description.container, &other.description.container);
     if before != after {
         let detail = format!("{before} became {after}");
@@ -155,5 +180,27 @@ fn by_packets(one: &Inventory, other: &Inventory, tables: &Tables<'_>, report: &
     }
     for (side, file) in [(Side::Source, one), (Side::Output, other)] {
         report.notes.extend(file.notes.iter().map(|note| format!("{side}: {note}")));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cleanplate_types::time::Pts;
+
+    use super::*;
+
+    #[test]
+    fn a_file_that_decodes_otherwise_than_planned_says_so() {
+        let error = MediaError::TableMismatch {
+            index: 50,
+            expected: Some(Pts(2023)),
+            found: Some(Pts(2743)),
+        };
+        let told = VerifyError::of_decoding(Side::Source)(error);
+        assert!(matches!(told, VerifyError::Undecodable { side: Side::Source, .. }));
+        let words = told.to_string();
+        assert!(words.starts_with("the source cannot be compared, since"), "{words}");
+        let bug = VerifyError::of_decoding(Side::Output)(MediaError::Internal("a bug".to_owned()));
+        assert!(matches!(bug, VerifyError::Unreadable { .. }));
     }
 }

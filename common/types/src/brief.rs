@@ -25,6 +25,8 @@ pub struct JobBrief {
     pub rest: Option<ObjectRef>,
     /// What to remove.
     pub plan: OverlayPlan,
+    /// Whether metadata that cannot be carried may be lost: otherwise a frame that has some is the job's end.
+    pub allow_metadata_loss: bool,
     /// How to encode.
     pub spec: EncodeSpec,
     /// The job's cells, in order; they tile the table.

@@ -229,7 +229,23 @@ pub struct EncodeSpec {
     pub cell_frames_max: u32,
 }
 
+/// Rates that are believed, in frames per second; others come from clocks, not from cameras.
+const RATES: std::ops::RangeInclusive<u32> = 1..=300;
+
+/// The rate that stands for one that is not known: rate control and levels rest on it.
+const RATE_UNKNOWN: (u32, u32) = (25, 1);
+
 impl EncodeSpec {
+    /// The frame rate that rate control works with. Cells are encoded as if their frames came at this rate:
+    /// so the jitter of a clock in milliseconds, and where a cell lies in the file, change no byte.
+    #[must_use]
+    pub fn coded_rate(&self) -> (u32, u32) {
+        match self.frame_rate.0.checked_div(self.frame_rate.1) {
+            Some(whole) if RATES.contains(&whole) => self.frame_rate,
+            Some(_) | None => RATE_UNKNOWN,
+        }
+    }
+
     /// A fingerprint of the whole contract, for parts to carry.
     #[must_use]
     pub fn fingerprint(&self) -> Sha {

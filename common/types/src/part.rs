@@ -4,6 +4,8 @@
 //! them; the manifest says where each ends. No container is used: containers round timestamps
 //! (Matroska to 1 ms) and hide parameter sets, and a reader of a part would need a demuxer.
 
+mod signal;
+
 use serde::{Deserialize, Serialize};
 
 use crate::digest::{FrameHash, PtsDigest, Sha};
@@ -12,6 +14,7 @@ use crate::ids::{CellIndex, LeaseId};
 use crate::object::ObjectRef;
 use crate::picture::PixelLayout;
 use crate::time::{Pts, Timebase};
+pub use signal::CodedSignal;
 
 /// One packet of a part, in coding order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,6 +42,8 @@ pub struct CodedPicture {
     pub chroma_shift: (u8, u8),
     /// Pictures by which coding order may run ahead of display order, where they say so.
     pub reorder_frames: Option<u8>,
+    /// How samples are to be shown.
+    pub signal: CodedSignal,
 }
 
 impl CodedPicture {
@@ -48,10 +53,12 @@ impl CodedPicture {
         samples_text(self.depth, self.planes, self.chroma_shift)
     }
 
-    /// Whether these are the pictures of `spec`: size and sample layout.
+    /// Whether these are the pictures of `spec`: size, sample layout, and how samples are to be shown.
     #[must_use]
     pub fn fits(&self, spec: &EncodeSpec) -> bool {
-        (self.width, self.height) == (spec.width, spec.height) && self.has_samples_of(&spec.layout)
+        (self.width, self.height) == (spec.width, spec.height)
+            && self.has_samples_of(&spec.layout)
+            && self.signal.differs(spec).is_none()
     }
 
     /// Whether its samples are laid out as in `layout`.

@@ -103,6 +103,12 @@ pub struct VideoDescription {
     pub light_level: Option<(u32, u32)>,
     /// Kinds of dynamic HDR found (HDR10+, Dolby Vision), by name.
     pub dynamic_hdr: Vec<String>,
+    /// Messages that the first picture carries and that only H.264 and HEVC have a place for, by name: closed
+    /// captions, the active format, a 3D packing.
+    pub messages: Vec<String>,
+    /// How the container says that two views share the picture: libav's number of the way, and whether the
+    /// right eye comes first.
+    pub stereo: Option<(u8, bool)>,
     /// A second picture beside each one makes it see-through (VP8 and VP9 in Matroska): the layout does
     /// not show it, and a new encode loses it.
     pub alpha: bool,

@@ -54,8 +54,8 @@ impl Performer {
                 self.finisher.part(&job, lease, cell, *summary);
             }
             Effect::AbortStitch { job, lease } => self.finisher.abort(&job, lease),
-            Effect::CopyThrough { job, lease, source, output, why } => {
-                self.finisher.copy(job, lease, CopyOrder { source, output, why });
+            Effect::CopyThrough { job, lease, source, output, why, conceal } => {
+                self.finisher.copy(job, lease, CopyOrder { source, output, why, conceal });
             }
             // Done by the loop itself, before and after.
             Effect::Record(_) | Effect::Ignored(_) | Effect::JobEnded { .. } => {}

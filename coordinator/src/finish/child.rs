@@ -67,7 +67,7 @@ fn work(link: &Link, request: &[u8], join: Join) -> Result<Ended, StitchError> {
     let source: Arc<dyn ReadAt> = Arc::new(link.open(speech::SOURCE).map_err(unread)?);
     let sink = Box::new(link.create(speech::MOVIE).map_err(unwritten)?);
     let Stitched { bytes, notes, checked } = match request {
-        Request::Stitch { output_name, allow_metadata_loss } => {
+        Request::Stitch { output_name, allow_metadata_loss, conceal } => {
             let brief: JobBrief = object(link, speech::BRIEF, kinds::BRIEF).map_err(unread)?;
             let table: FrameTable = object(link, speech::TABLE, kinds::TABLE).map_err(unread)?;
             let rest = match &brief.rest {
@@ -84,13 +84,14 @@ fn work(link: &Link, request: &[u8], join: Join) -> Result<Ended, StitchError> {
                 rest,
                 output_name: &output_name,
                 allow_metadata_loss,
+                conceal,
                 version: VERSION,
             };
             let mut parts = RemoteParts { link: link.clone() };
             join(job, &mut parts, sink, &mut alive(link))?
         }
-        Request::Copy { source_name, output_name, why } => {
-            copy_through(source, &source_name, &output_name, &why, VERSION, sink)
+        Request::Copy { source_name, output_name, why, conceal } => {
+            copy_through(source, &source_name, &output_name, &why, conceal, VERSION, sink)
                 .map_err(|error| StitchError { cell: None, error })?
         }
     };

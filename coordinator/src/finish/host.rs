@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use cleanplate_child::{Host, HostFile, HostSink};
+use cleanplate_child::{Host, HostFile, HostSink, Whole};
 use cleanplate_store::{MovieUpload, SourceReader, Store, StoreError, decode_object, kinds};
 use cleanplate_types::failure::{Failure, FailureKind, Stage};
 use cleanplate_types::ids::CellIndex;
@@ -231,22 +231,6 @@ impl Host for StitchHost {
 fn refused(name: &str) -> io::Error {
     let text = format!("`{name}` is nothing that a stitch needs now");
     io::Error::new(io::ErrorKind::PermissionDenied, text)
-}
-
-/// An object that is in memory already.
-struct Whole(Bytes);
-
-#[async_trait::async_trait]
-impl HostFile for Whole {
-    fn size(&self) -> u64 {
-        self.0.len() as u64
-    }
-
-    async fn read(&self, offset: u64, bytes: usize) -> io::Result<Vec<u8>> {
-        let start = usize::try_from(offset).unwrap_or(usize::MAX).min(self.0.len());
-        let end = start.saturating_add(bytes).min(self.0.len());
-        Ok(self.0.slice(start..end).to_vec())
-    }
 }
 
 /// The source or a part.

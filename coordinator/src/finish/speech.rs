@@ -38,6 +38,8 @@ pub(super) enum Request {
         output_name: String,
         /// Accept that metadata which cannot be carried is lost.
         allow_metadata_loss: bool,
+        /// Leave damaged packets out where the container cannot hold them.
+        conceal: bool,
     },
     /// Copy the source's streams.
     Copy {
@@ -47,6 +49,8 @@ pub(super) enum Request {
         output_name: String,
         /// Why it is a copy.
         why: String,
+        /// Leave damaged packets out where the container cannot hold them; those of the video never are.
+        conceal: bool,
     },
 }
 

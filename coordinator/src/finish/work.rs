@@ -188,18 +188,18 @@ impl Task {
                     rest = Some(self.store.reader(kept).await.map_err(failed)?);
                 }
                 cells.extend(decoded.cells.iter().map(|cell| cell.frames));
-                let allow_metadata_loss = order.allow_metadata_loss;
+                let StitchOrder { allow_metadata_loss, conceal, .. } = order;
                 let store = self.store.clone();
                 let queue = Queue { store, cells: order.cells, waiting: parts };
-                (Request::Stitch { output_name, allow_metadata_loss }, Some(queue))
+                (Request::Stitch { output_name, allow_metadata_loss, conceal }, Some(queue))
             }
-            Work::Copy(CopyOrder { why, .. }) => {
+            Work::Copy(CopyOrder { why, conceal, .. }) => {
                 let why = match why {
                     CopyReason::NothingFound => "nothing that stays in place was found".to_owned(),
                     CopyReason::Abstained { why } => format!("the detector abstained: {why}"),
                 };
                 let source_name = location.name_hint().to_owned();
-                (Request::Copy { source_name, output_name, why }, None)
+                (Request::Copy { source_name, output_name, why, conceal }, None)
             }
         };
         let (store, job) = (self.store.clone(), self.job.clone());

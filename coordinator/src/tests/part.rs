@@ -10,7 +10,7 @@ use cleanplate_types::digest::{FrameHash, Sha};
 use cleanplate_types::frames::{Entry, EntryKind, FrameTable, TableOrigin};
 use cleanplate_types::ids::{CellIndex, LeaseId};
 use cleanplate_types::object::ObjectRef;
-use cleanplate_types::part::{CodedPicture, PacketRow, PartManifest};
+use cleanplate_types::part::{CodedPicture, CodedSignal, PacketRow, PartManifest};
 use cleanplate_types::picture::PixelLayout;
 use cleanplate_types::source::{
     Colour, FieldOrder, SourceDescription, StreamDescription, StreamKind, VideoDescription,
@@ -117,6 +117,7 @@ pub(super) fn manifest(
             planes: 3,
             chroma_shift: (1, 1),
             reorder_frames: Some(0),
+            signal: CodedSignal::default(),
         }),
         packets: (frames.start..frames.end).map(row).collect(),
         part,
@@ -169,6 +170,8 @@ pub(super) fn description() -> SourceDescription {
         mastering: None,
         light_level: None,
         dynamic_hdr: Vec::new(),
+        messages: Vec::new(),
+        stereo: None,
         alpha: false,
     };
     let stream = StreamDescription {

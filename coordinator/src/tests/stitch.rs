@@ -49,6 +49,7 @@ async fn prepare(place: &Place) -> Prepared {
         table: table.unwrap(),
         rest: None,
         plan: OverlayPlan { width: 320, height: 180, overlays: Vec::new() },
+        allow_metadata_loss: false,
         spec,
         cells,
     };
@@ -68,6 +69,7 @@ async fn prepare(place: &Place) -> Prepared {
         output: Location::File(place.output()).url(),
         cells: 3,
         allow_metadata_loss: false,
+        conceal: false,
     };
     Prepared { job, order, parts }
 }
@@ -166,7 +168,7 @@ async fn a_copy_is_a_movie_with_the_remark_why_nothing_was_removed() {
     let source = SourceRef { url: input.url(), bytes: head.bytes, version: head.version };
     let output = Location::File(place.output()).url();
     let (mut finisher, mut orders) = finisher(&place);
-    let order = CopyOrder { source, output, why: CopyReason::NothingFound };
+    let order = CopyOrder { source, output, why: CopyReason::NothingFound, conceal: false };
     finisher.copy(JobId::parse("j").unwrap(), LeaseId(8), order);
     let input = told(&mut orders).await.unwrap();
     let Input::Published { published, .. } = input else { panic!("{input:?}") };

@@ -2,6 +2,9 @@
 //!
 //! Owns just enough of boxes and NAL units for that. The same input gives the same output, always.
 
+pub mod pulldown;
+pub mod telemetry;
+
 /// Raised where an edit changes what it does, so that kept clips are made anew.
 pub const VERSION: u32 = 1;
 
@@ -104,6 +107,65 @@ pub fn with_hdr10_plus(bytes: Vec<u8>) -> Vec<u8> {
     with_message(&bytes, Coded::Hevc, hdr10_plus)
 }
 
+/// The same, from the thirteenth picture on.
+#[must_use]
+pub fn with_late_hdr10_plus(bytes: Vec<u8>) -> Vec<u8> {
+    const FIRST: u8 = 12;
+    let message = |number| if number < FIRST { Vec::new() } else { hdr10_plus(number) };
+    with_message(&bytes, Coded::Hevc, message)
+}
+
+/// Puts captions into a raw H.264 stream, from the thirteenth picture on.
+#[must_use]
+pub fn with_late_captions_h264(bytes: Vec<u8>) -> Vec<u8> {
+    const FIRST: u8 = 12;
+    let message = |number| if number < FIRST { Vec::new() } else { captions(number) };
+    with_message(&bytes, Coded::H264, message)
+}
+
+/// Says in an mp4 of HEVC, whose index is behind the media, that its video is Dolby Vision of profile 8.1.
+#[must_use]
+pub fn with_dolby_vision(mut bytes: Vec<u8>) -> Vec<u8> {
+    // Version 1.0; profile 8, level 1, metadata and base layer, compatible with HDR10.
+    let mut said = vec![0; 32];
+    said[..13].copy_from_slice(&[0, 0, 0, 32, b'd', b'v', b'v', b'C', 1, 0, 0x10, 0x0d, 0x10]);
+    let name = find(&bytes, b"hvc1").expect("the sample entry is Apple's");
+    let size = |bytes: &[u8], at: usize| {
+        u32::from_be_bytes(bytes[at..at + 4].try_into().expect("four bytes"))
+    };
+    let entry = name - 4;
+    let end = entry + usize::try_from(size(&bytes, entry)).expect("a small box");
+    let outer: Vec<usize> = [b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd"]
+        .iter()
+        .map(|name| find(&bytes, *name).expect("the box is there") - 4)
+        .collect();
+    for at in outer.into_iter().chain([entry]) {
+        let grown = size(&bytes, at) + 32;
+        bytes[at..at + 4].copy_from_slice(&grown.to_be_bytes());
+    }
+    bytes.splice(end..end, said);
+    bytes
+}
+
+/// Zeros where the sound is, in four packets in a row of the second stream of a transport stream: no picture is
+/// touched.
+#[must_use]
+pub fn zeros_in_sound_of_ts(mut bytes: Vec<u8>) -> Vec<u8> {
+    const PACKET: usize = 188;
+    let is_sound = |packet: &[u8]| {
+        let pid = u16::from(packet[1] & 0x1f) << 8 | u16::from(packet[2]);
+        let begins = packet[1] & 0x40 != 0;
+        // Payload alone: no place for a clock in front.
+        pid == 0x101 && !begins && packet[3] & 0x30 == 0x10
+    };
+    let count = bytes.chunks_exact(PACKET).filter(|packet| is_sound(packet)).count();
+    let found = bytes.chunks_exact_mut(PACKET).filter(|packet| is_sound(packet));
+    for packet in found.skip(count / 2).take(4) {
+        packet[4..].fill(0);
+    }
+    bytes
+}
+
 #[derive(Clone, Copy)]
 enum Coded {
     H264,
@@ -129,7 +191,7 @@ impl Coded {
 }
 
 /// Puts the registered message that `message` gives for the number of the picture before each picture.
-fn with_message(bytes: &[u8], coded: Coded, message: fn(u8) -> Vec<u8>) -> Vec<u8> {
+fn with_message(bytes: &[u8], coded: Coded, message: impl Fn(u8) -> Vec<u8>) -> Vec<u8> {
     let mut out = Vec::with_capacity(bytes.len() * 2);
     let mut picture = 0;
     for unit in units(bytes) {
@@ -137,7 +199,9 @@ fn with_message(bytes: &[u8], coded: Coded, message: fn(u8) -> Vec<u8>) -> Vec<u
             let payload = message(picture);
             let size = u8::try_from(payload.len()).expect("a short message");
             let body = [&[4, size][..], &payload, &[0x80]].concat();
-            out.extend([&[0, 0, 0, 1], coded.header(), &escaped(&body)].concat());
+            if size > 0 {
+                out.extend([&[0, 0, 0, 1], coded.header(), &escaped(&body)].concat());
+            }
             picture = picture.wrapping_add(1);
         }
         out.extend([&[0, 0, 0, 1], unit].concat());

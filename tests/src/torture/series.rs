@@ -1,9 +1,9 @@
 //! Many runs, side by side, and what came of them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use super::compare::Truth;
@@ -39,7 +39,8 @@ pub struct Report {
     pub took: Duration,
 }
 
-type Clips = BTreeMap<&'static str, (PathBuf, Truth)>;
+/// The clips by kind, each made by the lane that first needs it.
+type Clips = BTreeMap<&'static str, OnceLock<(PathBuf, Truth)>>;
 
 /// Performs `draws`, as many side by side as there are `lanes`; what is wrong is printed at once.
 ///
@@ -47,22 +48,17 @@ type Clips = BTreeMap<&'static str, (PathBuf, Truth)>;
 /// Where a clip cannot be made.
 #[must_use]
 pub fn perform(draws: &[Draw], lanes: u64, only: String) -> Report {
-    let kinds: BTreeSet<&str> = draws.iter().map(|draw| draw.kind.name).collect();
-    let kinds = super::kinds::all().into_iter().filter(|kind| kinds.contains(kind.name));
-    let clips: Clips = kinds
-        .map(|kind| {
-            let path = workshop::clip(kind);
-            let truth = Truth::new(&path);
-            (kind.name, (path, truth))
-        })
-        .collect();
+    let clips: Clips = draws.iter().map(|draw| (draw.kind.name, OnceLock::new())).collect();
+    // Alike jobs one after another: each lane then starts few workers.
+    let mut draws: Vec<&Draw> = draws.iter().collect();
+    draws.sort_by_key(|draw| draw.workers);
     let start = Instant::now();
     let next = AtomicU64::new(0);
     let report = Mutex::new(Report { only, ..Report::default() });
     let folder = tempfile::tempdir().expect("a temporary folder");
     std::thread::scope(|scope| {
         for lane in 0..lanes {
-            let (next, report, clips) = (&next, &report, &clips);
+            let (draws, next, report, clips) = (&draws, &next, &report, &clips);
             let folder = folder.path().join(format!("lane-{lane}"));
             let work = move || work(&folder, draws, clips, next, report);
             std::thread::Builder::new()
@@ -76,12 +72,16 @@ pub fn perform(draws: &[Draw], lanes: u64, only: String) -> Report {
     report
 }
 
-fn work(folder: &Path, draws: &[Draw], clips: &Clips, next: &AtomicU64, report: &Mutex<Report>) {
+fn work(folder: &Path, draws: &[&Draw], clips: &Clips, next: &AtomicU64, report: &Mutex<Report>) {
     let mut lane = Lane::new(folder.to_owned());
     loop {
         let place = usize::try_from(next.fetch_add(1, Ordering::Relaxed)).unwrap_or(usize::MAX);
         let Some(draw) = draws.get(place) else { return };
-        let (source, truth) = &clips[draw.kind.name];
+        let (source, truth) = clips[draw.kind.name].get_or_init(|| {
+            let path = workshop::clip(draw.kind);
+            let truth = Truth::new(&path);
+            (path, truth)
+        });
         let performed = std::panic::AssertUnwindSafe(|| lane.perform(draw, truth, source));
         let (wrong, kills) = match std::panic::catch_unwind(performed) {
             Ok(result) => result,

@@ -6,16 +6,17 @@
 mod rows;
 
 use std::fmt::Write as _;
-use std::path::Path;
-use std::sync::Mutex;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, OnceLock};
 
 use super::compare::{self, frames};
 use super::draw::Draw;
+use super::facts::{self, Facts};
 use super::kind::Kind;
 use super::lane::Lane;
-use super::{facts, known, workshop};
-use crate::reference;
+use super::{known, workshop};
+use crate::reference::{self, Shown};
 
 /// What a cell says whose output is not what it must be; a table with such a cell fails its test.
 pub const WRONG: &str = "**wrong**";
@@ -43,6 +44,43 @@ enum Shows {
     Beside,
 }
 
+/// A row's source and what FFmpeg says of it; each part asked once.
+struct Source {
+    row: &'static Row,
+    path: OnceLock<PathBuf>,
+    frames: OnceLock<Vec<Shown>>,
+    samples: OnceLock<String>,
+    facts: OnceLock<Facts>,
+}
+
+impl Source {
+    const fn new(row: &'static Row) -> Self {
+        Self {
+            row,
+            path: OnceLock::new(),
+            frames: OnceLock::new(),
+            samples: OnceLock::new(),
+            facts: OnceLock::new(),
+        }
+    }
+
+    fn path(&self) -> &Path {
+        self.path.get_or_init(|| workshop::clip(&self.row.kind))
+    }
+
+    fn frames(&self) -> &[Shown] {
+        self.frames.get_or_init(|| reference::frames(self.path()))
+    }
+
+    fn samples(&self) -> &str {
+        self.samples.get_or_init(|| samples(self.path()))
+    }
+
+    fn facts(&self) -> &Facts {
+        self.facts.get_or_init(|| facts::of(self.path()))
+    }
+}
+
 /// A column: container and quality.
 #[derive(Debug, Clone, Copy)]
 struct Column {
@@ -64,17 +102,19 @@ pub fn all() -> String {
         Column { head: "`--lossless` in webm", container: "webm", lossless: true },
     ];
     let tables = [
-        (rows::TIMES_SAY, rows::TIMES, Shows::Clocks, &exactly[..]),
-        (rows::CODECS_SAY, rows::CODECS, Shows::Encoder, &exactly[..]),
-        (rows::SAMPLES_SAY, rows::SAMPLES, Shows::Encoder, &encoders[..]),
-        (rows::BESIDE_SAY, rows::BESIDE, Shows::Beside, &exactly[..]),
+        (rows::times::SAY, rows::times::ROWS, Shows::Clocks, &exactly[..]),
+        (rows::codecs::SAY, rows::codecs::ROWS, Shows::Encoder, &exactly[..]),
+        (rows::samples::SAY, rows::samples::ROWS, Shows::Encoder, &encoders[..]),
+        (rows::beside::SAY, rows::beside::ROWS, Shows::Beside, &exactly[..]),
     ];
-    let jobs: Vec<_> = tables
-        .iter()
-        .flat_map(|(_, rows, shows, columns)| {
-            rows.iter().flat_map(move |row| columns.iter().map(move |column| (row, column, *shows)))
-        })
-        .collect();
+    let sources: Vec<Vec<Source>> =
+        tables.iter().map(|(_, rows, ..)| rows.iter().map(Source::new).collect()).collect();
+    let mut jobs = Vec::new();
+    for (sources, (_, _, shows, columns)) in sources.iter().zip(&tables) {
+        for source in sources {
+            jobs.extend(columns.iter().map(|column| (source, column, *shows)));
+        }
+    }
     let mut cells = prove(&jobs).into_iter();
     let mut text = String::new();
     for (says, rows, _, columns) in tables {
@@ -93,7 +133,7 @@ pub fn all() -> String {
 }
 
 /// Runs every cell, two side by side; returns their words in order.
-fn prove(jobs: &[(&'static Row, &Column, Shows)]) -> Vec<String> {
+fn prove(jobs: &[(&Source, &Column, Shows)]) -> Vec<String> {
     let next = AtomicUsize::new(0);
     let cells = Mutex::new(vec![String::new(); jobs.len()]);
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -103,14 +143,10 @@ fn prove(jobs: &[(&'static Row, &Column, Shows)]) -> Vec<String> {
             let folder = folder.path().join(format!("lane-{lane}"));
             let work = move || {
                 let mut lane = Lane::new(folder.clone());
-                while let Some((row, column, shows)) =
-                    jobs.get(next.fetch_add(1, Ordering::Relaxed))
-                {
-                    let place = jobs
-                        .iter()
-                        .position(|job| std::ptr::eq(job.0, *row) && std::ptr::eq(job.1, *column));
-                    let words = cell(&mut lane, &folder, row, column, *shows);
-                    let place = place.expect("the job is in the list");
+                loop {
+                    let place = next.fetch_add(1, Ordering::Relaxed);
+                    let Some((source, column, shows)) = jobs.get(place) else { return };
+                    let words = cell(&mut lane, &folder, source, column, *shows);
                     cells.lock().expect("the table is whole")[place] = words;
                 }
             };
@@ -124,18 +160,12 @@ fn prove(jobs: &[(&'static Row, &Column, Shows)]) -> Vec<String> {
 }
 
 /// Runs one cell and says what came of it.
-fn cell(
-    lane: &mut Lane,
-    folder: &Path,
-    row: &'static Row,
-    column: &Column,
-    shows: Shows,
-) -> String {
-    let source = workshop::clip(&row.kind);
+fn cell(lane: &mut Lane, folder: &Path, source: &Source, column: &Column, shows: Shows) -> String {
+    let row = source.row;
     std::fs::create_dir_all(folder).expect("the lane's folder can be written");
     let output = folder.join(format!("cell.{}", column.container));
     let draw = Draw::plain(&row.kind, column.container, column.lossless);
-    let ended = lane.end_of(&draw, &source, &output);
+    let ended = lane.end_of(&draw, source.path(), &output);
     let what = format!("{} in {}", row.head, column.container);
     if ended.status != 0 {
         if let Some(known) = known::explained(row.kind.name, column.container, &ended.message) {
@@ -145,10 +175,10 @@ fn cell(
         assert!(matches!(ended.status, 2 | 3), "{what}: {} {}", ended.status, ended.message);
         return format!("refused: {}", reason(&ended.message));
     }
-    let (want, have) = (samples(&source), samples(&output));
-    let is_alike = want == have;
+    let have = samples(&output);
+    let is_alike = source.samples() == have;
     let pictures = column.lossless && is_alike;
-    let differences = frames(&reference::frames(&source), &reference::frames(&output), pictures);
+    let differences = frames(source.frames(), &reference::frames(&output), pictures);
     if !differences.is_empty() {
         println!("{what}: {differences:?}");
         let is_known =
@@ -162,7 +192,7 @@ fn cell(
         Shows::Clocks => clocks(&output, column.container),
         Shows::Encoder if is_alike => ended.encoder,
         Shows::Encoder => format!("{}, shown as {have} by FFmpeg", ended.encoder),
-        Shows::Beside => beside(&source, &output, column.container, &what),
+        Shows::Beside => beside(source, &output, column.container, &what),
     };
     std::fs::remove_file(&output).expect("the lane's folder can be written");
     words
@@ -211,11 +241,11 @@ fn samples(path: &Path) -> String {
 }
 
 /// "kept": the bytes of the stream beside the video are equal, but for the headers of AAC.
-fn beside(source: &Path, output: &Path, container: &str, what: &str) -> String {
-    let (want, have) = (facts::of(source), facts::of(output));
+fn beside(source: &Source, output: &Path, container: &str, what: &str) -> String {
+    let (want, have) = (source.facts(), facts::of(output));
     let headers = matches!(container, "ts" | "m2ts")
         && want.named.get("stream0.codec").is_some_and(|codec| codec == "audio aac");
-    let differences = compare::streams(&want, &have);
+    let differences = compare::streams(want, &have);
     let wrong = differences.iter().find(|(name, _)| name == "streams" || name.ends_with("bytes"));
     assert!(headers || wrong.is_none(), "{what}: {wrong:?}");
     "kept".to_owned()

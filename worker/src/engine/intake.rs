@@ -6,8 +6,8 @@ use std::io;
 use cleanplate_media::container;
 use cleanplate_media::scan::{ScanOrder, Scanned, scan_keeping};
 use cleanplate_store::kinds;
-use cleanplate_types::choice::software_encoder;
-use cleanplate_types::encode::{EncoderName, VideoCodec};
+use cleanplate_types::choice::{asks_for_webm, software_encoder};
+use cleanplate_types::encode::VideoCodec;
 use cleanplate_types::failure::{Failure, FailureKind, Stage};
 use cleanplate_types::frames::TableOrigin;
 use cleanplate_types::request::EncoderChoice;
@@ -38,16 +38,17 @@ pub(super) fn run(desk: &Desk, intake: &Intake) -> Result<Outcome, Failure> {
     let mut progress = |frames| desk.progress(frames);
     let scanned = scan_keeping(source, &order.name_hint, &how, Some(&mut keep), &mut progress)
         .map_err(|error| error.failure(Stage::Intake))?;
-    let Scanned { description, table, has_rest, notes } = &scanned;
+    let Scanned { description, table, has_rest, spoilt, notes } = &scanned;
     table.check().map_err(|error| refused(FailureKind::BadInput, error.to_string()))?;
     let mut notes = notes.clone();
     notes.extend(dynamic_hdr(description, intake.allow_metadata_loss)?);
     notes.extend(alpha(description, intake.allow_metadata_loss)?);
     let codec = output_codec(&description.video, intake);
-    let held = container::check(description, &intake.output, codec, intake.allow_metadata_loss);
+    let allowed = intake.allow_metadata_loss;
+    let held = container::check(description, table, &intake.output, codec, allowed);
     notes.extend(held.map_err(|error| error.failure(Stage::Intake))?);
-    container::check_times(description, &intake.output, table)
-        .map_err(|error| error.failure(Stage::Intake))?;
+    let told = container::check_spoilt(description, &intake.output, spoilt, intake.conceal);
+    notes.extend(told.map_err(|error| error.failure(Stage::Intake))?);
     desk.save(DESCRIPTION, kinds::DESCRIPTION, description)?;
     desk.save(TABLE, kinds::TABLE, table)?;
     let frames = table.range().count();
@@ -105,9 +106,12 @@ fn alpha(description: &SourceDescription, allowed: bool) -> Result<Option<String
 fn output_codec(video: &VideoDescription, intake: &Intake) -> VideoCodec {
     match intake.encoder {
         EncoderChoice::Named(name) => name.codec(),
-        // Where no encoder takes the source, planning says so.
-        EncoderChoice::Auto => software_encoder(video, &intake.output, intake.lossless)
-            .map_or(VideoCodec::Hevc, EncoderName::codec),
+        // Where no encoder takes the source, planning says so, and no container is to be blamed before.
+        EncoderChoice::Auto => match software_encoder(video, &intake.output, intake.lossless) {
+            Some(name) => name.codec(),
+            None if asks_for_webm(&intake.output) => VideoCodec::Vp9,
+            None => VideoCodec::Hevc,
+        },
     }
 }
 

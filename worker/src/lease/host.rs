@@ -8,7 +8,7 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use cleanplate_child::{Host, HostFile, HostSink};
+use cleanplate_child::{Host, HostFile, HostSink, Whole};
 use cleanplate_media::fault::faults;
 use cleanplate_store::{Location, PartUpload, SourceMeta, SourceReader, Store, StoreError};
 use cleanplate_types::failure::FailureKind;
@@ -170,22 +170,6 @@ async fn open_pinned(source: &SourceRef) -> Result<SourceReader, StoreError> {
         pinned: format!("{} bytes", source.bytes),
         found: format!("{found} bytes"),
     })
-}
-
-/// A small object, in memory.
-struct Whole(Bytes);
-
-#[async_trait::async_trait]
-impl HostFile for Whole {
-    fn size(&self) -> u64 {
-        self.0.len() as u64
-    }
-
-    async fn read(&self, offset: u64, bytes: usize) -> io::Result<Vec<u8>> {
-        let start = usize::try_from(offset).unwrap_or(usize::MAX).min(self.0.len());
-        let end = start.saturating_add(bytes).min(self.0.len());
-        Ok(self.0.get(start..end).unwrap_or_default().to_vec())
-    }
 }
 
 /// The source.

@@ -9,6 +9,7 @@ use cleanplate_types::cell::Cell;
 use cleanplate_types::digest::FrameHash;
 use cleanplate_types::encode::EncodeSpec;
 use cleanplate_types::failure::{Failure, FailureKind, Stage};
+use cleanplate_types::frames::FrameRange;
 use cleanplate_types::part::PacketRow;
 use cleanplate_types::trail::TrailEvent;
 
@@ -142,6 +143,9 @@ fn encode_cell(
         encoder
             .encode(picture, &mut |packet| outlet.take(&packet))
             .map_err(|error| of_cell(&error, cell))?;
+        if !segment.brief.allow_metadata_loss {
+            refuse_loss(&encoder, spec, index)?;
+        }
         done.frames += 1;
         segment.desk.progress(done.frames);
     }
@@ -149,6 +153,23 @@ fn encode_cell(
     done.dynamic_hdr_left_out += encoder.dynamic_hdr_left_out();
     encoder.finish(&mut |packet| outlet.take(&packet)).map_err(|error| of_cell(&error, cell))?;
     Ok(outlet.flush().is_ok() && outlet.bundles.send(Bundle::End { decoded, before }).is_ok())
+}
+
+/// Refuses to lose what the frame at `index`, which the encoder took last, carries beside its picture: intake has
+/// seen the first frame of the source alone.
+fn refuse_loss(encoder: &CellEncoder, spec: &EncodeSpec, index: u64) -> Result<(), Failure> {
+    let codec = spec.encoder.name.codec().for_people();
+    let lost = if encoder.dynamic_hdr_left_out() > 0 {
+        "HDR metadata of its own (HDR10+, Dolby Vision or the like), which a new encode loses"
+            .to_owned()
+    } else if encoder.captions_left_out() > 0 {
+        format!("closed captions, an active format or a 3D packing, for which {codec} has no place")
+    } else {
+        return Ok(());
+    };
+    let text = format!("frame {index} carries {lost}; --allow-metadata-loss accepts that");
+    let failure = Failure::new(FailureKind::BadRequest, Stage::Encode, text);
+    Err(failure.at(FrameRange::new(index, index + 1)))
 }
 
 /// Gathers packets into bundles.

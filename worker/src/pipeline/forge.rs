@@ -3,6 +3,7 @@
 //! Owns what such a worker would do; everything that is to catch it is the real path. Without switches
 //! it changes nothing, and release builds have none.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use cleanplate_media::error::MediaError;
@@ -10,9 +11,9 @@ use cleanplate_media::fault::{PartFaultKind, faults};
 use cleanplate_media::frame::VideoFrame;
 use cleanplate_types::cell::Cell;
 use cleanplate_types::digest::Sha;
-use cleanplate_types::encode::EncodeSpec;
+use cleanplate_types::encode::{EncodeSpec, Quality};
 use cleanplate_types::ids::CellIndex;
-use cleanplate_types::part::{CodedPicture, PacketRow, PartManifest, PartSummary};
+use cleanplate_types::part::{CodedPicture, CodedSignal, PacketRow, PartManifest, PartSummary};
 use cleanplate_types::picture::PixelLayout;
 use cleanplate_types::time::{Pts, Timebase};
 
@@ -43,7 +44,10 @@ pub(super) fn spec_instead(spec: &EncodeSpec, cell: CellIndex) -> Option<EncodeS
             ..spec.layout
         };
     } else if strikes(PartFaultKind::ParameterSets, cell) {
-        spec.sample_aspect = (64, 45);
+        // The quantiser from which pictures differ is in the picture parameter set.
+        spec.quality = Quality::Constant(30);
+    } else if strikes(PartFaultKind::Colour, cell) {
+        spec.colour.transfer = if spec.colour.transfer == 16 { 18 } else { 16 };
     } else {
         return None;
     }
@@ -57,6 +61,26 @@ pub(super) fn fitting(frame: VideoFrame, spec: &EncodeSpec) -> Result<VideoFrame
         return Ok(frame);
     }
     VideoFrame::blank(&Arc::new(spec.layout.clone()), spec.width, spec.height, frame.pts())
+}
+
+/// The bytes of the first packets of a part, a parameter set of their own before them.
+pub(super) fn in_band<'a>(
+    cell: CellIndex,
+    extradata: &[u8],
+    rows: &mut [PacketRow],
+    data: &'a [u8],
+) -> Cow<'a, [u8]> {
+    let Some(first) = rows.first_mut().filter(|_| strikes(PartFaultKind::InBand, cell)) else {
+        return Cow::Borrowed(data);
+    };
+    let mut sets = extradata.to_vec();
+    // The level of the first set.
+    if let Some(level) = sets.get_mut(7) {
+        *level ^= 1;
+    }
+    first.bytes = first.bytes.saturating_add(u32::try_from(sets.len()).unwrap_or(0));
+    sets.extend_from_slice(data);
+    Cow::Owned(sets)
 }
 
 /// Changes the rows of a part.
@@ -113,5 +137,6 @@ pub(super) fn summary(summary: &mut PartSummary, cell: &Cell, spec: &EncodeSpec)
         planes: spec.layout.planes,
         chroma_shift: (spec.layout.chroma_shift_x, spec.layout.chroma_shift_y),
         reorder_frames: Some(spec.reorder_frames),
+        signal: CodedSignal::of(spec),
     });
 }

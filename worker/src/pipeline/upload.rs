@@ -3,15 +3,16 @@
 //! A cell is handed in only when both are stored. Before that, what is there is garbage under the
 //! lease's own name.
 
+use std::borrow::Cow;
 use std::sync::mpsc::Receiver;
 
 use cleanplate_media::fault::faults;
-use cleanplate_media::sequence;
+use cleanplate_media::sequence::{self, ParameterSets};
 use cleanplate_store::{keys, kinds};
 use cleanplate_types::access::PartSink;
 use cleanplate_types::cell::Cell;
 use cleanplate_types::digest::{FrameHash, PtsDigest, ShaWriter};
-use cleanplate_types::encode::EncodeSpec;
+use cleanplate_types::encode::{EncodeSpec, EncoderName};
 use cleanplate_types::failure::{Failure, FailureKind, Stage};
 use cleanplate_types::object::ObjectRef;
 use cleanplate_types::part::{PacketRow, PartManifest, reorder_frames};
@@ -32,7 +33,8 @@ pub(super) fn run(segment: &Segment, bundles: &Receiver<Bundle>) -> Result<(), F
     while let Ok(bundle) = bundles.recv() {
         match bundle {
             Bundle::Begin { cell, extradata } => {
-                open = Some(OpenPart::begin(desk, cell, extradata)?);
+                let encoder = segment.brief.spec.encoder.name;
+                open = Some(OpenPart::begin(desk, cell, (encoder, extradata))?);
             }
             Bundle::Packets { rows, data } => {
                 if let Some(part) = &mut open {
@@ -67,6 +69,7 @@ pub(super) fn run(segment: &Segment, bundles: &Receiver<Bundle>) -> Result<(), F
 struct OpenPart {
     cell: Cell,
     extradata: Vec<u8>,
+    sets: ParameterSets,
     rows: Vec<PacketRow>,
     name: String,
     sink: Box<dyn PartSink>,
@@ -75,14 +78,28 @@ struct OpenPart {
 }
 
 impl OpenPart {
-    fn begin(desk: &Desk, cell: Cell, extradata: Vec<u8>) -> Result<Self, Failure> {
+    fn begin(
+        desk: &Desk,
+        cell: Cell,
+        (encoder, extradata): (EncoderName, Vec<u8>),
+    ) -> Result<Self, Failure> {
+        let sets = ParameterSets::of(encoder, &extradata);
         let name = part(cell.index);
         let sink = desk.create(&name)?;
         let (rows, sha) = (Vec::new(), ShaWriter::default());
-        Ok(Self { cell, extradata, rows, name, sink, sha, end: 0 })
+        Ok(Self { cell, extradata, sets, rows, name, sink, sha, end: 0 })
     }
 
-    fn write(&mut self, rows: Vec<PacketRow>, data: &[u8]) -> Result<(), Failure> {
+    fn write(&mut self, mut rows: Vec<PacketRow>, data: &[u8]) -> Result<(), Failure> {
+        let data = if self.rows.is_empty() {
+            forge::in_band(self.cell.index, &self.extradata, &mut rows, data)
+        } else {
+            Cow::Borrowed(data)
+        };
+        let data = data.as_ref();
+        if !faults().blind {
+            self.check_sets(&rows, data)?;
+        }
         self.sha.write(data);
         let written = self.sink.write_at(self.end, forge::uploaded(self.cell.index, data));
         written.map_err(|error| unwritten(&self.name, &error).at(self.cell.frames))?;
@@ -91,12 +108,31 @@ impl OpenPart {
         Ok(())
     }
 
+    /// Insists that packets bring no parameter sets but the part's.
+    fn check_sets(&self, rows: &[PacketRow], data: &[u8]) -> Result<(), Failure> {
+        let mut rest = data;
+        for (place, row) in rows.iter().enumerate() {
+            let size = usize::try_from(row.bytes).unwrap_or(usize::MAX).min(rest.len());
+            let (packet, after) = rest.split_at(size);
+            let checked = self.sets.check(self.rows.len() + place, packet);
+            checked.map_err(|error| {
+                let index = self.cell.index;
+                wrong(
+                    &self.cell,
+                    format!("the encoder of cell {index} made other pictures: {error}"),
+                )
+            })?;
+            rest = after;
+        }
+        Ok(())
+    }
+
     fn finish(
         self,
         segment: &Segment,
         (decoded, before): (Vec<FrameHash>, Option<FrameHash>),
     ) -> Result<PartManifest, Failure> {
-        let Self { cell, extradata, mut rows, name, sink, sha, end } = self;
+        let Self { cell, extradata, mut rows, name, sink, sha, end, .. } = self;
         let (order, spec) = (segment.desk.order(), &segment.brief.spec);
         forge::rows(cell.index, &mut rows);
         sink.finish().map_err(|error| unwritten(&name, &error).at(cell.frames))?;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cleanplate_types::failure::{Failure, FailureKind, Verdict};
-use cleanplate_types::ids::{CellIndex, JobId, LeaseId};
+use cleanplate_types::ids::{CellIndex, JobId, LeaseId, WorkerId};
 
 use crate::input::Survey;
 use crate::ledger::audits::Audit;
@@ -14,6 +14,10 @@ use crate::ledger::{Lease, Ledger, Limits};
 use crate::outcome::JobOutcome;
 use crate::planning::settle::SettledPlan;
 use crate::record::{Event, LeaseEnd, Piece, Record};
+
+/// How the note on parts that nobody but their makers decoded again ends; a job has one such note.
+const AUDITED_ALONE: &str =
+    "since no other worker could: what goes wrong on that machine in both decodings is not found";
 
 impl Ledger {
     /// Makes `record` true. A record of a job that is not there says nothing.
@@ -63,8 +67,9 @@ impl Ledger {
                 }
             }
             Event::AuditDone { lease, cell } => {
-                if let Some(encoding) = self.jobs.get_mut(id).and_then(Job::encoding_mut) {
-                    encoding.settle_audit(*cell);
+                let auditor = self.leases.get(lease).map(|lease| lease.worker.clone());
+                if let Some(job) = self.jobs.get_mut(id) {
+                    job.audited(*cell, auditor.as_ref());
                 }
                 self.drop_lease(*lease);
                 if let Some(job) = self.jobs.get_mut(id) {
@@ -243,6 +248,28 @@ impl Job {
     fn note(&mut self, note: String) {
         if let Some(survey) = &mut self.survey {
             survey.notes.push(note);
+        }
+    }
+
+    /// An audit by the worker that made the part is no second opinion of another machine: whoever reads what
+    /// the audits were worth reads that too, in one note however many there are.
+    fn audited(&mut self, cell: CellIndex, auditor: Option<&WorkerId>) {
+        let Some(encoding) = self.encoding_mut() else { return };
+        let before = encoding.audits_alone();
+        encoding.settle_audit(cell, auditor);
+        let alone = encoding.audits_alone();
+        if alone <= before {
+            return;
+        }
+        let cells = match alone {
+            1 => "1 cell was decoded again by the worker that made it".to_owned(),
+            _ => format!("{alone} cells were decoded again by the worker that made them"),
+        };
+        let note = format!("audit: {cells}, {AUDITED_ALONE}");
+        let mut notes = self.survey.iter_mut().flat_map(|survey| &mut survey.notes);
+        match notes.find(|note| note.ends_with(AUDITED_ALONE)) {
+            Some(told) => *told = note,
+            None => self.note(note),
         }
     }
 

@@ -15,6 +15,7 @@ use cleanplate_types::ids::{CellIndex, WorkerId};
 use crate::effect::PreRoll;
 use crate::ledger::job::{Encoding, place};
 use crate::planning::cutting::Cutting;
+use crate::seams::Shared;
 
 /// Times that a border may break before the job fails.
 pub(crate) const BREAKS_MAX: u32 = 3;
@@ -64,6 +65,15 @@ impl Borders {
     /// Whether the job runs as one segment.
     pub(crate) const fn is_whole(&self) -> bool {
         self.whole
+    }
+
+    /// At which of its borders the part of `cell` must tell how the frame there was decoded. Where its first
+    /// frame may turn out to be an IDR, its decoder need not have seen the one before.
+    pub(crate) fn shared(&self, cell: CellIndex, cells: &[Cell]) -> Shared {
+        let compared = |place: usize| self.compared.get(place).copied().unwrap_or(false);
+        let entry = cells.get(place(cell)).and_then(|cell| cell.entry);
+        let may_be_idr = entry == Some(EntryKind::Unknown);
+        Shared { before: compared(place(cell)) && !may_be_idr, after: compared(place(cell) + 1) }
     }
 
     /// How often the border before `cell` broke.

@@ -4,6 +4,7 @@ use cleanplate_types::cell::Cell;
 use cleanplate_types::choice::{Inexact, inexact, software_encoder, takes, takes_size};
 use cleanplate_types::encode::{EncodeSpec, EncoderName, EncoderProof, Quality};
 use cleanplate_types::failure::FailureKind;
+use cleanplate_types::picture::PixelLayout;
 use cleanplate_types::request::{EncoderChoice, JobRequest};
 use cleanplate_types::source::VideoDescription;
 
@@ -20,11 +21,14 @@ pub enum PlanError {
     },
     /// No encoder that the product knows can take these samples.
     #[error(
-        "no encoder takes {layout}: libx264 takes 8 and 10 bits, the others 8, 10 and 12, in 4:2:0, 4:2:2, 4:4:4 or (libx265 and libaom-av1) grey"
+        "no encoder takes {layout}: libx264 takes 8 and 10 bits, the others 8, 10 and 12, in 4:2:0, 4:2:2, 4:4:4 or \
+         (libx265 and libaom-av1) grey; convert it first, such as with `ffmpeg -i INPUT -pix_fmt {instead}`"
     )]
     NoEncoder {
         /// libav's name of the pixel format.
         layout: String,
+        /// The nearest one that an encoder takes.
+        instead: &'static str,
     },
     /// Chroma samples would cover half a luma sample.
     #[error(
@@ -158,8 +162,57 @@ pub fn encoder_family(
     request: &JobRequest,
     video: &VideoDescription,
 ) -> Result<EncoderName, PlanError> {
-    software_encoder(video, &request.output, request.lossless)
-        .ok_or_else(|| PlanError::NoEncoder { layout: video.layout.name.clone() })
+    software_encoder(video, &request.output, request.lossless).ok_or_else(|| PlanError::NoEncoder {
+        layout: video.layout.name.clone(),
+        instead: nearest(request, video),
+    })
+}
+
+/// The pixel formats that may be advised: name, bits, planes, and by how much chroma is halved across and down.
+/// Least chroma first, then fewest bits.
+const FORMATS: [(&str, u8, u8, (u8, u8)); 12] = [
+    ("gray", 8, 1, (0, 0)),
+    ("gray10le", 10, 1, (0, 0)),
+    ("gray12le", 12, 1, (0, 0)),
+    ("yuv420p", 8, 3, (1, 1)),
+    ("yuv420p10le", 10, 3, (1, 1)),
+    ("yuv420p12le", 12, 3, (1, 1)),
+    ("yuv422p", 8, 3, (1, 0)),
+    ("yuv422p10le", 10, 3, (1, 0)),
+    ("yuv422p12le", 12, 3, (1, 0)),
+    ("yuv444p", 8, 3, (0, 0)),
+    ("yuv444p10le", 10, 3, (0, 0)),
+    ("yuv444p12le", 12, 3, (0, 0)),
+];
+
+/// The pixel format nearest to that of `video` with which the request is served: as much chroma or more; as many
+/// bits or more, but at most 12.
+fn nearest(request: &JobRequest, video: &VideoDescription) -> &'static str {
+    let layout = &video.layout;
+    let depth_wanted = layout.depth.min(12);
+    let advised = FORMATS.into_iter().find(|(name, depth, planes, (across, down))| {
+        let has_chroma = layout.planes == 1
+            || (*planes == 3 && *across <= layout.chroma_shift_x && *down <= layout.chroma_shift_y);
+        let converted = PixelLayout {
+            name: (*name).to_owned(),
+            depth: *depth,
+            planes: *planes,
+            chroma_shift_x: *across,
+            chroma_shift_y: *down,
+            full_range: layout.full_range,
+        };
+        let converted = VideoDescription { layout: converted, ..video.clone() };
+        has_chroma && *depth >= depth_wanted && is_served(request, &converted)
+    });
+    advised.map_or("yuv420p", |(name, ..)| name)
+}
+
+/// Whether an encoder that needs no card serves the request.
+fn is_served(request: &JobRequest, video: &VideoDescription) -> bool {
+    let encoder = software_encoder(video, &request.output, request.lossless);
+    encoder.is_some_and(|name| {
+        takes_size(name, video) && !(request.lossless && inexact(name, video).is_some())
+    })
 }
 
 /// What the fleet's proofs make of a request.

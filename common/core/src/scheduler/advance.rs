@@ -285,6 +285,7 @@ fn request_of(id: &JobId, job: &Job) -> Option<Effect> {
                 table: intake.table.clone(),
                 rest: intake.rest.clone(),
                 plan: (**job.plan.as_ref()?).clone(),
+                allow_metadata_loss: job.request.allow_metadata_loss,
                 spec: (**spec).clone(),
                 cells: survey.cells.clone(),
             };

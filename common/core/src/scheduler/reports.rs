@@ -146,6 +146,7 @@ impl Scheduler {
             spec: &encoding.spec,
             fingerprint: encoding.fingerprint,
             extradata: encoding.extradata,
+            shared: encoding.borders.shared(cell, job.cells()),
         };
         if let Err(refusal) = seams::check(seam, &summary) {
             let kind = FailureKind::PartRefused;

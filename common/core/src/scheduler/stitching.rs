@@ -2,6 +2,7 @@
 
 use cleanplate_types::failure::{Failure, Verdict};
 use cleanplate_types::ids::{CellIndex, JobId, LeaseId};
+use cleanplate_types::request::OnDamage;
 
 use crate::effect::{Effect, StitchOrder};
 use crate::ledger::job::{Encoding, Job, Phase};
@@ -48,11 +49,13 @@ impl Scheduler {
             return;
         };
         let (output, why) = (job.request.output.clone(), why.clone());
+        let conceal = job.request.on_damage == OnDamage::Conceal;
         if running {
             return;
         }
         let lease = self.start_stitch(id, effects);
-        effects.push(Effect::CopyThrough { job: id.clone(), lease, source, output, why });
+        let job = id.clone();
+        effects.push(Effect::CopyThrough { job, lease, source, output, why, conceal });
         if let Some(tending) = self.tended.get_mut(id) {
             tending.stitch = Some(Stitching { lease, cells: 0 });
         }
@@ -167,6 +170,7 @@ fn stitch_order(job: &Job) -> Option<StitchOrder> {
         output: job.request.output.clone(),
         cells: u32::try_from(encoding.parts.len()).unwrap_or(u32::MAX),
         allow_metadata_loss: job.request.allow_metadata_loss,
+        conceal: job.request.on_damage == OnDamage::Conceal,
     })
 }
 

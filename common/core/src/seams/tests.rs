@@ -1,6 +1,6 @@
 use cleanplate_types::encode::EncoderName;
 use cleanplate_types::frames::FrameRange;
-use cleanplate_types::part::CodedPicture;
+use cleanplate_types::part::{CodedPicture, CodedSignal};
 
 use super::*;
 use crate::planning::cells::cut_cells;
@@ -18,7 +18,8 @@ fn checked(change: impl FnOnce(&mut PartSummary)) -> Option<SeamError> {
     let mut part = summary(&cells[1], fingerprint, "m");
     let extradata = Some(part.extradata);
     change(&mut part);
-    check(Seam { cell: &cells[1], spec: &spec, fingerprint, extradata }, &part).err()
+    let shared = Shared { before: true, after: true };
+    check(Seam { cell: &cells[1], spec: &spec, fingerprint, extradata, shared }, &part).err()
 }
 
 #[test]
@@ -65,6 +66,37 @@ fn a_part_is_held_to_what_its_parameter_sets_say() {
     let expected = "the part of cell 1 has 3 planes of 8 bits, chroma 1x1, \
                     the job 3 planes of 8 bits, chroma 2x2";
     assert_eq!(text.as_deref(), Some(expected));
+}
+
+#[test]
+fn what_a_neighbour_is_compared_with_is_not_kept_back() {
+    let which = |error: Option<SeamError>| match error {
+        Some(SeamError::Border { which, .. }) => which,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(which(checked(|part| part.before = None)), "the frame before it");
+    assert_eq!(which(checked(|part| part.last = None)), "its last frame");
+}
+
+#[test]
+fn a_part_whose_samples_are_to_be_shown_otherwise_is_refused() {
+    let says = |change: fn(&mut CodedSignal)| {
+        let mut picture = coded();
+        change(&mut picture.signal);
+        match checked(|part| part.coded = Some(picture)) {
+            Some(SeamError::Signal { differs, .. }) => differs,
+            None => "as asked".to_owned(),
+            Some(other) => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(says(|it| it.full_range = true), "full range instead of video range");
+    assert_eq!(says(|it| it.colour = [1, 1, 1]), "primaries 1 instead of 2");
+    assert_eq!(says(|it| it.colour[1] = 16), "transfer 16 instead of 2");
+    assert_eq!(says(|it| it.colour[2] = 9), "matrix 9 instead of 2");
+    assert_eq!(says(|it| it.sample_aspect = (4, 3)), "sample aspect 4:3 instead of 1:1");
+    assert_eq!(says(|it| it.sample_aspect = (7, 7)), "as asked");
+    assert_eq!(says(|it| it.frame_rate = Some((30, 1))), "30/1 frames a second instead of 25/1");
+    assert_eq!(says(|it| it.frame_rate = Some((50, 2))), "as asked");
 }
 
 #[test]

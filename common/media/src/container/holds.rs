@@ -75,6 +75,12 @@ pub(crate) fn fate(container: Container, kind: StreamKind, codec: &str, still: b
             Container::Mp4 | Container::Mov | Container::Webm | Container::Ts { .. },
             StreamKind::Attachment,
         ) => Fate::Lost("it has no attachments"),
+        // In this mode libav's muxer has numbers for video, sound and Blu-ray's own subtitles alone.
+        (Container::Ts { timed: true }, StreamKind::Data | StreamKind::Subtitle)
+            if !IN_TIMED_TS.contains(&codec) =>
+        {
+            Fate::Lost("it does not know this codec")
+        }
         (Container::Ts { timed }, _)
             if IN_TS.contains(&codec) || (timed && IN_TIMED_TS.contains(&codec)) =>
         {
@@ -127,6 +133,19 @@ mod tests {
         for codec in ["pcm_s16le", "adpcm_ms", "wmav2", "aac", "dts"] {
             assert!(!lost(Container::Mkv, codec), "{codec}");
         }
+        let blu_ray = Container::Ts { timed: true };
+        for (kind, codec, kept) in [
+            (StreamKind::Data, "klv", false),
+            (StreamKind::Subtitle, "dvb_subtitle", false),
+            (StreamKind::Subtitle, "hdmv_pgs_subtitle", true),
+            (StreamKind::Audio, "ac3", true),
+        ] {
+            assert_eq!(fate(blu_ray, kind, codec, false) == Fate::Kept, kept, "{codec}");
+        }
+        assert_eq!(
+            fate(Container::Ts { timed: false }, StreamKind::Data, "klv", false),
+            Fate::Kept
+        );
         assert!(!lost(Container::Mp4, "opus") && !lost(Container::Mp4, "flac"));
         assert!(lost(Container::Webm, "aac") && !lost(Container::Webm, "opus"));
         assert!(holds_video(Container::Mp4, "vp9") && !holds_video(Container::Mov, "vp9"));

@@ -3,15 +3,12 @@
 //! Owns the open source, the open decoder, and finding the packet at which a run begins. Says what
 //! was damaged and at which packet; refuses to judge whether that matters.
 
-use std::sync::Arc;
-
-use cleanplate_types::access::ReadAt;
 use cleanplate_types::frames::{Entry, EntryKind};
 use ffmpeg_next as libav;
-use libav::codec::packet::side_data::Type::{EncryptionInfo, MatroskaBlockAdditional};
 
 use super::clock::Clock;
 use super::ffi::{Card, Codec, Step, is_out_of_memory};
+use super::place::Place;
 use crate::error::{MediaError, Words};
 use crate::input::{Input, SeekTo};
 use crate::log;
@@ -21,7 +18,10 @@ use crate::scan::keep;
 
 /// Errors in a row that a decoder may give while it is being emptied, before it counts as empty:
 /// more than any decoder holds pictures.
-const DRAIN_ERRORS_MAX: u32 = 64;
+pub(super) const DRAIN_ERRORS_MAX: u32 = 64;
+
+/// Places of damage in the container that are kept; more are only counted.
+const HOLES_NOTED: usize = 1000;
 
 /// Log lines of a card's decoder that are kept: they say why it was refused.
 const CARD_LINES_MAX: usize = 8;
@@ -40,8 +40,35 @@ pub(crate) struct Means {
 pub(crate) struct Damage {
     /// Timestamp of the packet or frame, where it has one.
     pub(crate) pts: Option<i64>,
-    /// libav's words.
-    pub(crate) words: Words,
+    /// What is wrong.
+    pub(crate) what: What,
+}
+
+/// What is wrong where something does not decode.
+#[derive(Debug)]
+pub(crate) enum What {
+    /// The bits, in libav's words.
+    Bits(Words),
+    /// The file is cut off; how that is known.
+    CutOff(String),
+}
+
+impl Damage {
+    /// Bits that do not decode.
+    pub(crate) const fn of_bits(pts: Option<i64>, words: Words) -> Self {
+        Self { pts, what: What::Bits(words) }
+    }
+}
+
+/// A place where the container itself is damaged: what was there is not even a packet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Hole {
+    /// The latest timestamp of the packets before it.
+    pub(crate) after: Option<i64>,
+    /// The timestamp of the packet behind it; nothing where the source ends there.
+    pub(crate) before: Option<i64>,
+    /// What the demuxer logged.
+    pub(crate) line: String,
 }
 
 /// What comes next in a run.
@@ -52,28 +79,6 @@ pub(crate) enum Event {
     Damage(Damage),
     /// The source has ended and everything has come out.
     End,
-}
-
-/// A source and where it is.
-#[derive(Clone)]
-pub(crate) struct Place {
-    pub(crate) source: Arc<dyn ReadAt>,
-    pub(crate) name_hint: String,
-    pub(crate) stream: usize,
-}
-
-impl Place {
-    /// Opens the source, for reading all of it.
-    pub(crate) fn open_whole(&self) -> Result<Input, MediaError> {
-        Input::open(Arc::clone(&self.source), &self.name_hint)
-    }
-
-    /// Opens the source, for reading the video stream only.
-    pub(crate) fn open(&self) -> Result<Input, MediaError> {
-        let mut input = Input::open(Arc::clone(&self.source), &self.name_hint)?;
-        input.keep_only(self.stream);
-        Ok(input)
-    }
 }
 
 /// A decoder on its way through a source.
@@ -98,6 +103,11 @@ pub(crate) struct Run {
     clock: Clock,
     /// Where packets of other streams go.
     aside: Option<RestWriter>,
+    /// The latest timestamp of the packets so far.
+    reached: Option<i64>,
+    holes: Vec<Hole>,
+    /// Number of holes beyond those.
+    more_holes: u64,
 }
 
 impl Run {
@@ -127,9 +137,16 @@ impl Run {
         entry: &Entry,
         means: Means,
     ) -> Result<Self, MediaError> {
-        let mut run = Self::new(place.open()?, place.stream, means)?;
+        let mut run = Self::new(place.open_from(entry)?, place.stream, means)?;
         if run.go_to(entry)? {
             return Ok(run);
+        }
+        if place.near.is_some() {
+            // Where the index of a stretch does not lead there, that of the whole source may.
+            run = Self::new(place.open()?, place.stream, means)?;
+            if run.go_to(entry)? {
+                return Ok(run);
+            }
         }
         // No seek leads there: read from the start and leave out what is before.
         run = Self::new(place.open()?, place.stream, means)?;
@@ -148,7 +165,11 @@ impl Run {
         entry: Option<&Entry>,
         means: Means,
     ) -> Result<(Self, bool), MediaError> {
-        let mut run = Self::new(place.open()?, place.stream, means)?;
+        let input = match entry {
+            Some(entry) => place.open_from(entry)?,
+            None => place.open()?,
+        };
+        let mut run = Self::new(input, place.stream, means)?;
         if run.go_to(unknown)? && run.begins_freely() {
             return Ok((run, true));
         }
@@ -209,6 +230,9 @@ impl Run {
             card_lines: Vec::new(),
             clock,
             aside: None,
+            reached: None,
+            holes: Vec::new(),
+            more_holes: 0,
         })
     }
 
@@ -299,12 +323,17 @@ impl Run {
             Ok(more) => more,
             Err(MediaError::Damaged { words, .. }) => {
                 self.begin_draining()?;
-                return Ok(Some(Damage { pts: self.last_pts, words }));
+                return Ok(Some(Damage::of_bits(self.last_pts, words)));
+            }
+            Err(MediaError::Truncated { detail }) => {
+                self.begin_draining()?;
+                return Ok(Some(Damage { pts: self.last_pts, what: What::CutOff(detail) }));
             }
             Err(error) => return Err(error),
         };
-        // What the demuxer logged is not about this packet; its own flag is.
-        drop(log::take_errors(false));
+        // What the demuxer logged is not about this packet (its own flag is), but about what is missing
+        // before it.
+        self.note_hole(log::take_errors(false), more);
         if !more {
             self.begin_draining()?;
             return Ok(None);
@@ -313,6 +342,7 @@ impl Run {
         self.clock.hear(&self.packet);
         let at = self.packet.pts().or_else(|| self.packet.dts());
         self.last_pts = at;
+        self.reached = self.reached.max(at);
         if let Some(before) = self.pass_over_before {
             let pass = at.is_some_and(|pts| pts < before);
             self.codec.pass_over_unreferenced(pass);
@@ -322,9 +352,25 @@ impl Run {
         }
         if self.packet.is_corrupt() && self.means.card.is_none() {
             let words = Words::logged("the packet is flagged as damaged");
-            return Ok(Some(Damage { pts: at, words }));
+            return Ok(Some(Damage::of_bits(at, words)));
         }
         Ok(self.heard())
+    }
+
+    /// Takes down what the demuxer logged on its way to the packet that was just read.
+    fn note_hole(&mut self, lines: Vec<String>, has_packet: bool) {
+        let Some(line) = lines.into_iter().next() else { return };
+        if self.holes.len() >= HOLES_NOTED {
+            self.more_holes += 1;
+            return;
+        }
+        let before = self.packet.pts().or_else(|| self.packet.dts()).filter(|_| has_packet);
+        self.holes.push(Hole { after: self.reached, before, line });
+    }
+
+    /// Where the container was seen to be damaged, and the number of places beyond those that are kept.
+    pub(crate) fn take_holes(&mut self) -> (Vec<Hole>, u64) {
+        (std::mem::take(&mut self.holes), std::mem::take(&mut self.more_holes))
     }
 
     /// Takes what the decoder has logged as errors since the last call.
@@ -336,15 +382,16 @@ impl Run {
             return None;
         }
         let meaning = "the decoder reports errors".to_owned();
-        let damage = Damage { pts: self.last_pts, words: Words { code: 0, meaning, lines } };
-        (!damage.words.lines.is_empty()).then_some(damage)
+        let has_words = !lines.is_empty();
+        let damage = Damage::of_bits(self.last_pts, Words { code: 0, meaning, lines });
+        has_words.then_some(damage)
     }
 
     fn damage(&self, error: libav::Error) -> Result<Damage, MediaError> {
         if is_out_of_memory(error) {
             return Err(MediaError::OutOfMemory { doing: "decoding" });
         }
-        Ok(Damage { pts: self.last_pts, words: Words::of(error) })
+        Ok(Damage::of_bits(self.last_pts, Words::of(error)))
     }
 
     /// Reads the next packet of the stream that holds anything; false at the end.
@@ -374,60 +421,8 @@ impl Run {
     }
 }
 
-/// The first frame that a stream shows.
-pub(crate) struct First {
-    pub(crate) frame: libav::frame::Video,
-    /// Whether a packet up to it carries alpha beside its picture.
-    pub(crate) has_alpha: bool,
-}
-
-/// Decodes the first frame that the stream shows, without caring whether its beginning is whole.
-pub(crate) fn first_frame(
-    input: &mut Input,
-    stream: usize,
-    packets_max: u32,
-) -> Result<Option<First>, MediaError> {
-    let means = Means { threads: 1, card: None };
-    let mut codec = open_codec(input, stream, means)?;
-    let mut packet = libav::Packet::empty();
-    let mut left = packets_max;
-    let mut has_alpha = false;
-    while left > 0 {
-        match codec.receive() {
-            Ok(Step::Frame(frame)) => return Ok(Some(First { frame, has_alpha })),
-            Ok(Step::End) => return Ok(None),
-            Ok(Step::Hungry) | Err(_) => {}
-        }
-        if !matches!(input.read(&mut packet), Ok(true)) {
-            left = 0;
-        } else if packet.stream() == stream && packet.size() > 0 {
-            if packet.side_data().any(|data| data.kind() == EncryptionInfo) {
-                return Err(MediaError::Encrypted);
-            }
-            has_alpha |= carries_alpha(&packet);
-            left -= 1;
-            codec.send(&packet).ok();
-        }
-    }
-    codec.finish().ok();
-    for _ in 0..DRAIN_ERRORS_MAX {
-        match codec.receive() {
-            Ok(Step::Frame(frame)) => return Ok(Some(First { frame, has_alpha })),
-            Ok(Step::End) => return Ok(None),
-            Ok(Step::Hungry) | Err(_) => {}
-        }
-    }
-    Ok(None)
-}
-
-/// Whether a packet carries the alpha of its picture: what Matroska adds to a block under the number 1.
-pub(crate) fn carries_alpha(packet: &libav::Packet) -> bool {
-    const ALPHA: [u8; 8] = 1_u64.to_be_bytes();
-    let mut added = packet.side_data().filter(|data| data.kind() == MatroskaBlockAdditional);
-    added.any(|data| data.data().starts_with(&ALPHA))
-}
-
-fn open_codec(input: &Input, stream: usize, means: Means) -> Result<Codec, MediaError> {
+/// Opens the decoder of a stream.
+pub(super) fn open_codec(input: &Input, stream: usize, means: Means) -> Result<Codec, MediaError> {
     let context = input.context();
     let Some(found) = context.stream(stream) else {
         return Err(MediaError::Internal(format!("the source has no stream {stream}")));

@@ -11,15 +11,13 @@ use cleanplate_types::encode::{EncodeSpec, VideoCodec};
 use ffmpeg_next as libav;
 use libav::util::frame::side_data::Type as OfFrame;
 
+use crate::frame::dynamic_hdr;
+
 /// Message of a registered user: captions and active formats.
 const REGISTERED_USER_DATA: u8 = 4;
 const MASTERING_DISPLAY: u8 = 137;
 const CONTENT_LIGHT_LEVEL: u8 = 144;
 const FRAME_PACKING: u8 = 45;
-
-/// HDR metadata of single frames.
-const DYNAMIC_HDR: [OfFrame; 3] =
-    [OfFrame::DYNAMIC_HDR_PLUS, OfFrame::DOVI_METADATA, OfFrame::DYNAMIC_HDR_VIVID];
 
 /// The United States, ATSC.
 const ATSC: [u8; 3] = [0xb5, 0x00, 0x31];
@@ -65,7 +63,7 @@ impl Messages {
         messages.extend(packing);
         let has_place = messages.is_empty() || self.codec.has_messages();
         self.captions_left_out += u64::from(!has_place);
-        let is_dynamic = DYNAMIC_HDR.iter().any(|kind| frame.side_data(*kind).is_some());
+        let is_dynamic = dynamic_hdr(frame).next().is_some();
         self.dynamic_left_out += u64::from(is_dynamic);
         self.of_frames.push(unit(self.codec, &messages));
     }

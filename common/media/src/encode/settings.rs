@@ -15,12 +15,6 @@ use crate::fault::faults;
 /// others, at a scene change, or none.
 const KEYFRAME_INTERVAL: u32 = 250;
 
-/// Rates that are believed, in frames per second; others come from clocks, not from cameras.
-const RATES: std::ops::RangeInclusive<u32> = 1..=300;
-
-/// The rate that stands for one that is not known: rate control and levels rest on it.
-const RATE_UNKNOWN: (u32, u32) = (25, 1);
-
 /// The encoder that does the work: the one named, or libx264 standing in for NVENC in tests.
 pub(super) fn acting(name: EncoderName) -> EncoderName {
     match name {
@@ -64,7 +58,7 @@ pub(super) fn setup(spec: &EncodeSpec, card: Option<u32>) -> Setup {
         encoder: encoder.as_str(),
         format: format(spec, encoder),
         size: (spec.width, spec.height),
-        frame_rate: rate(spec.frame_rate),
+        frame_rate: spec.coded_rate(),
         sample_aspect: spec.sample_aspect,
         options,
     }
@@ -215,7 +209,7 @@ pub(super) fn x265_with_info() -> Setup {
         encoder: EncoderName::Libx265.as_str(),
         format: "yuv420p".to_owned(),
         size: (64, 64),
-        frame_rate: RATE_UNKNOWN,
+        frame_rate: (25, 1),
         sample_aspect: (1, 1),
         options: vec![
             ("threads", "1".to_owned()),
@@ -271,15 +265,6 @@ fn format(spec: &EncodeSpec, encoder: EncoderName) -> String {
     }
     let name = &spec.layout.name;
     name.strip_prefix("yuvj").map_or_else(|| name.clone(), |rest| format!("yuv{rest}"))
-}
-
-/// The frame rate that rate control works with. Cells are encoded as if their frames came at this rate:
-/// so the jitter of a clock in milliseconds, and where a cell lies in the file, change no byte.
-fn rate(rate: (u32, u32)) -> (u32, u32) {
-    match rate.0.checked_div(rate.1) {
-        Some(whole) if RATES.contains(&whole) => rate,
-        Some(_) | None => RATE_UNKNOWN,
-    }
 }
 
 /// The mastering display as x265 takes it for its headers.

@@ -49,6 +49,23 @@ fn raw_mut(frame: &mut Video) -> &mut ffi::AVFrame {
     unsafe { &mut *pointer }
 }
 
+/// Whether players are told to show a field of the frame, or all of it, once more.
+pub(crate) fn repeats(frame: &Video) -> bool {
+    raw(frame).repeat_pict > 0
+}
+
+/// Primaries, transfer, matrix, range, chroma location of a frame in libav's numbering.
+pub(crate) fn colour_of(frame: &Video) -> [i32; 5] {
+    let fields = raw(frame);
+    [
+        fields.color_primaries as i32,
+        fields.color_trc as i32,
+        fields.colorspace as i32,
+        fields.color_range as i32,
+        fields.chroma_location as i32,
+    ]
+}
+
 /// Finds the descriptor of format number `format`.
 fn descriptor(format: c_int) -> Option<&'static ffi::AVPixFmtDescriptor> {
     let mut found = std::ptr::null::<ffi::AVPixFmtDescriptor>();

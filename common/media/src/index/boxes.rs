@@ -7,31 +7,34 @@ use std::io;
 use std::ops::Range;
 
 use cleanplate_types::access::ReadAt;
-use mp4_atom::{Atom, Ctts, Decode as _, Stts, Tkhd};
 
-use super::layout::Times;
+use super::flat::Flat;
+use super::times::Times;
 use super::{Stop, doubt};
 use crate::error::MediaError;
 
 /// Boxes that stand side by side, at most: an end for files that are made to have none.
 const SIBLINGS_MAX: usize = 10_000;
 
-/// The largest table that is read, in bytes: the offsets of 10 hours at 60 frames a second, one by one, are
-/// 17 MB.
-const TABLE_BYTES_MAX: u64 = 128 << 20;
-
-/// Sample entries whose parameter sets may stand among the samples, and change there.
-const IN_BAND: &[&[u8; 4]] = &[b"avc3", b"avc4", b"dvav", b"hev1", b"hev2", b"dvhe"];
+/// Sample entries whose samples may be put together from those of other tracks.
+const EXTRACTED: &[&[u8; 4]] = &[b"avc2", b"avc4", b"hvc2", b"hev2"];
 
 /// A box: its name, all of its bytes, and those of its contents.
-struct Found {
-    name: [u8; 4],
-    whole: Range<u64>,
-    body: Range<u64>,
+#[derive(Debug, Clone)]
+pub(super) struct Found {
+    pub(super) name: [u8; 4],
+    pub(super) whole: Range<u64>,
+    pub(super) body: Range<u64>,
+}
+
+impl Found {
+    pub(super) fn name(&self) -> String {
+        String::from_utf8_lossy(&self.name).into_owned()
+    }
 }
 
 /// The times of the samples of track `id`.
-pub(super) fn times_of(source: &dyn ReadAt, id: u32) -> Result<Times, Stop> {
+pub(super) fn times_of(source: &dyn ReadAt, id: u32) -> Result<Times<'_>, Stop> {
     let outer = inside(source, 0..source.size())?;
     let moov = one(&outer, *b"moov")?;
     let within = inside(source, moov.body.clone())?;
@@ -42,30 +45,48 @@ pub(super) fn times_of(source: &dyn ReadAt, id: u32) -> Result<Times, Stop> {
     }
     for track in within.iter().filter(|found| &found.name == b"trak") {
         let parts = inside(source, track.body.clone())?;
-        let head: Tkhd = table(source, one(&parts, *b"tkhd")?)?;
-        if head.track_id == id {
+        if track_id(source, &parts)? == id {
             return times_in(source, &parts);
         }
     }
     doubt(format!("its index has no track {id}"))
 }
 
-fn times_in(source: &dyn ReadAt, track: &[Found]) -> Result<Times, Stop> {
-    let media = inside(source, one(track, *b"mdia")?.body.clone())?;
-    let information = inside(source, one(&media, *b"minf")?.body.clone())?;
-    let tables = inside(source, one(&information, *b"stbl")?.body.clone())?;
-    check_description(source, &one(&tables, *b"stsd")?.body)?;
-    let steps: Stts = table(source, one(&tables, *b"stts")?)?;
-    let offsets = match tables.iter().filter(|found| &found.name == b"ctts").count() {
-        0 => Vec::new(),
-        _ => table::<Ctts>(source, one(&tables, *b"ctts")?)?.entries,
-    };
-    let times = Times { steps: steps.entries, offsets };
-    times.check().map_err(Stop::Doubt)?;
-    Ok(times)
+/// The number of the track that is made of `parts`.
+pub(super) fn track_id(source: &dyn ReadAt, parts: &[Found]) -> Result<u32, Stop> {
+    let head = &one(parts, *b"tkhd")?.body;
+    // The times before it are of 64 bits from version 1 on.
+    let [version] = exactly(source, head.start)?;
+    let at = head.start + if version == 0 { 12 } else { 20 };
+    if at + 4 > head.end {
+        return doubt("a tkhd of its index ends early");
+    }
+    Ok(u32::from_be_bytes(exactly(source, at)?))
 }
 
-/// Insists on one sample description, which holds what a decoder must know for all samples.
+/// The tables of the track that is made of `parts`.
+pub(super) fn tables_of(source: &dyn ReadAt, parts: &[Found]) -> Result<Vec<Found>, Stop> {
+    let media = inside(source, one(parts, *b"mdia")?.body.clone())?;
+    let information = inside(source, one(&media, *b"minf")?.body.clone())?;
+    inside(source, one(&information, *b"stbl")?.body.clone())
+}
+
+fn times_in<'a>(source: &'a dyn ReadAt, track: &[Found]) -> Result<Times<'a>, Stop> {
+    let tables = tables_of(source, track)?;
+    check_description(source, &one(&tables, *b"stsd")?.body)?;
+    let steps = Flat::open(source, one(&tables, *b"stts")?, 0)?;
+    let offsets = match tables.iter().filter(|found| &found.name == b"ctts").count() {
+        0 => None,
+        _ => {
+            let found = one(&tables, *b"ctts")?;
+            let [version] = exactly(source, found.body.start)?;
+            Some((Flat::open(source, found, 0)?, version != 0))
+        }
+    };
+    Times::of(source, steps, offsets)
+}
+
+/// Insists on one sample description, of samples that are whole in themselves.
 fn check_description(source: &dyn ReadAt, body: &Range<u64>) -> Result<(), Stop> {
     if body.end - body.start < 16 {
         return doubt("it has no sample description");
@@ -76,15 +97,15 @@ fn check_description(source: &dyn ReadAt, body: &Range<u64>) -> Result<(), Stop>
         return doubt(format!("it has {count} sample descriptions"));
     }
     let [_, _, _, _, name @ ..] = head(source, body.start + 8)?;
-    if IN_BAND.contains(&&name) {
+    if EXTRACTED.contains(&&name) {
         let name = String::from_utf8_lossy(&name);
-        return doubt(format!("samples of {name} may change what they are decoded by"));
+        return doubt(format!("samples of {name} may be put together from other tracks"));
     }
     Ok(())
 }
 
 /// The only box of a name.
-fn one(boxes: &[Found], name: [u8; 4]) -> Result<&Found, Stop> {
+pub(super) fn one(boxes: &[Found], name: [u8; 4]) -> Result<&Found, Stop> {
     let mut named = boxes.iter().filter(|found| found.name == name);
     match (named.next(), named.next()) {
         (Some(found), None) => Ok(found),
@@ -95,21 +116,8 @@ fn one(boxes: &[Found], name: [u8; 4]) -> Result<&Found, Stop> {
     }
 }
 
-/// Decodes a table.
-fn table<T: Atom>(source: &dyn ReadAt, found: &Found) -> Result<T, Stop> {
-    let bytes = found.whole.end - found.whole.start;
-    if bytes > TABLE_BYTES_MAX {
-        return doubt(format!("a table of its index has {bytes} bytes"));
-    }
-    let bytes = read(source, found.whole.start, usize::try_from(bytes).unwrap_or(0))?;
-    T::decode(&mut bytes.as_slice()).or_else(|error| {
-        let name = String::from_utf8_lossy(&found.name).into_owned();
-        doubt(format!("its {name} makes no sense: {error}"))
-    })
-}
-
 /// The boxes side by side in `range`.
-fn inside(source: &dyn ReadAt, range: Range<u64>) -> Result<Vec<Found>, Stop> {
+pub(super) fn inside(source: &dyn ReadAt, range: Range<u64>) -> Result<Vec<Found>, Stop> {
     let mut boxes = Vec::new();
     let mut at = range.start;
     while range.end.saturating_sub(at) >= 8 {
@@ -126,7 +134,7 @@ fn inside(source: &dyn ReadAt, range: Range<u64>) -> Result<Vec<Found>, Stop> {
 }
 
 /// The box at byte `at`, which must end by `end`.
-fn found_at(source: &dyn ReadAt, at: u64, end: u64) -> Result<Option<Found>, Stop> {
+pub(super) fn found_at(source: &dyn ReadAt, at: u64, end: u64) -> Result<Option<Found>, Stop> {
     let [a, b, c, d, name @ ..] = head(source, at)?;
     let (header, bytes) = match u32::from_be_bytes([a, b, c, d]) {
         0 => (8, end - at),
@@ -138,15 +146,14 @@ fn found_at(source: &dyn ReadAt, at: u64, end: u64) -> Result<Option<Found>, Sto
 }
 
 fn head(source: &dyn ReadAt, at: u64) -> Result<[u8; 8], Stop> {
-    let bytes = read(source, at, 8)?;
-    bytes.try_into().or_else(|_other| doubt("a box ends in its head"))
+    exactly(source, at)
 }
 
-/// Reads `count` bytes from `at` on; they must all be there.
-fn read(source: &dyn ReadAt, at: u64, count: usize) -> Result<Vec<u8>, Stop> {
-    let mut bytes = vec![0; count];
+/// The `N` bytes from `at` on; they must all be there.
+pub(super) fn exactly<const N: usize>(source: &dyn ReadAt, at: u64) -> Result<[u8; N], Stop> {
+    let mut bytes = [0; N];
     let mut filled = 0;
-    while filled < count {
+    while filled < N {
         match source.read_at(at + filled as u64, &mut bytes[filled..]) {
             Ok(0) => return doubt("its index ends early"),
             Ok(more) => filled += more,
@@ -156,15 +163,15 @@ fn read(source: &dyn ReadAt, at: u64, count: usize) -> Result<Vec<u8>, Stop> {
     Ok(bytes)
 }
 
-fn failed(error: io::Error) -> Stop {
+pub(super) fn failed(error: io::Error) -> Stop {
     Stop::Error(MediaError::Read(error))
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    struct Bytes(Vec<u8>);
+    pub(in crate::index) struct Bytes(pub(in crate::index) Vec<u8>);
 
     impl ReadAt for Bytes {
         fn size(&self) -> u64 {
@@ -179,7 +186,7 @@ mod tests {
         }
     }
 
-    fn boxed(name: &[u8; 4], body: &[u8]) -> Vec<u8> {
+    pub(in crate::index) fn boxed(name: &[u8; 4], body: &[u8]) -> Vec<u8> {
         let size = u32::try_from(body.len() + 8).unwrap();
         [&size.to_be_bytes()[..], name, body].concat()
     }
@@ -202,14 +209,5 @@ mod tests {
         assert!(why(boxed(b"ftyp", &[])).contains("no moov"));
         assert!(why(boxed(b"moov", &boxed(b"mvex", &[]))).contains("fragmented"));
         assert!(why(boxed(b"free", &[]).repeat(SIBLINGS_MAX + 1)).contains("too many"));
-    }
-
-    #[test]
-    fn a_table_that_promises_more_entries_than_it_has_is_a_doubt() {
-        let promise = [&[0; 4][..], &u32::MAX.to_be_bytes(), &[0; 8]].concat();
-        let bytes = Bytes(boxed(b"stts", &promise));
-        let found = found_at(&bytes, 0, bytes.size()).ok().flatten().unwrap();
-        let Err(Stop::Doubt(why)) = table::<Stts>(&bytes, &found) else { panic!("it is taken") };
-        assert!(why.contains("stts makes no sense"), "{why}");
     }
 }

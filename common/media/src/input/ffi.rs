@@ -47,8 +47,6 @@ pub(crate) struct StreamFacts {
     pub(crate) field_order: i32,
     /// Primaries, transfer, matrix, range, chroma location in libav's numbering.
     pub(crate) colour: [i32; 5],
-    /// Where the furthest packet of the container's index ends, in bytes.
-    pub(crate) index_end: u64,
     /// Whether the sample entry says that the samples are encrypted.
     pub(crate) encrypted: bool,
 }
@@ -231,6 +229,17 @@ pub(super) fn keep(input: &mut libav::format::context::Input, wanted: &dyn Fn(us
     }
 }
 
+/// Whether the duration is what the container says.
+pub(super) fn tells_duration(input: &libav::format::context::Input) -> bool {
+    // SAFETY: the pointer is used while the context is borrowed.
+    let raw = unsafe { input.as_ptr() };
+    // SAFETY: an open context is not null and not changed while it is borrowed.
+    unsafe { raw.as_ref() }.is_some_and(|fields| {
+        fields.duration_estimation_method
+            == ffi::AVDurationEstimationMethod::AVFMT_DURATION_FROM_STREAM
+    })
+}
+
 /// Collects what the safe view hides of stream `index`.
 pub(super) fn facts(input: &libav::format::context::Input, index: usize) -> Option<StreamFacts> {
     let stream = input.stream(index)?;
@@ -260,7 +269,6 @@ pub(super) fn facts(input: &libav::format::context::Input, index: usize) -> Opti
             parameters.color_range as i32,
             parameters.chroma_location as i32,
         ],
-        index_end: index_end(raw.cast_mut()),
         encrypted: is_encrypted(parameters.codec_tag),
     })
 }
@@ -333,13 +341,16 @@ pub(super) fn index_sample(
 }
 
 /// Where the furthest packet of the container's index of a stream ends.
-fn index_end(stream: *mut ffi::AVStream) -> u64 {
+pub(super) fn index_end(input: &libav::format::context::Input, index: usize) -> u64 {
+    let Some(stream) = input.stream(index) else { return 0 };
+    // SAFETY: the pointer is used while `stream` borrows the context.
+    let stream = unsafe { stream.as_ptr() };
     // SAFETY: the stream belongs to an open context.
     let count = unsafe { ffi::avformat_index_get_entries_count(stream) };
     let mut end = 0_u64;
     for place in 0..count {
         // SAFETY: the place is inside the index; the entry is valid until the next call.
-        let entry = unsafe { ffi::avformat_index_get_entry(stream, place) };
+        let entry = unsafe { ffi::avformat_index_get_entry(stream.cast_mut(), place) };
         // SAFETY: libav returns null or a valid entry.
         if let Some(entry) = unsafe { entry.as_ref() } {
             let size = u64::try_from(entry.size()).unwrap_or(0);

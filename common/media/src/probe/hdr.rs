@@ -40,7 +40,7 @@ impl Hdr {
 }
 
 /// The whole 32-bit words of `bytes`: all of libav's structures here are made of them.
-fn words(bytes: &[u8]) -> Vec<i32> {
+pub(super) fn words(bytes: &[u8]) -> Vec<i32> {
     let word = |bytes: &[u8]| bytes.try_into().map(i32::from_ne_bytes);
     bytes.chunks_exact(4).map_while(|bytes| word(bytes).ok()).collect()
 }

@@ -31,6 +31,10 @@ pub(crate) struct Look {
     pub(crate) whole_start: bool,
     /// Why packets of this stream are not displayed frames one to one.
     pub(crate) doubt: Option<&'static str>,
+    /// The kind of HDR metadata that it carries for its picture alone, by name.
+    pub(crate) dynamic: Option<&'static str>,
+    /// Whether players are told to show its first field once more.
+    pub(crate) pulls_down: bool,
 }
 
 /// Reads the headers of one stream's packets, in decoding order.
@@ -99,6 +103,16 @@ impl Headers {
         !matches!(self, Self::Unknown(_))
     }
 
+    /// Whether sequence parameters are known: before the first packet, from the extradata alone.
+    pub(crate) const fn know_sequences(&self) -> bool {
+        match self {
+            Self::Avc(avc) => avc.knows_sequences(),
+            Self::Hevc(hevc) => hevc.knows_sequences(),
+            Self::Mpeg2(_) | Self::Vp8(_) | Self::Vp9 | Self::Av1(_) => false,
+            Self::Intra | Self::Flagged | Self::Unknown(_) => false,
+        }
+    }
+
     /// Looks at the next packet; `key` is the container's flag.
     pub(crate) fn look(&mut self, data: &[u8], key: bool) -> Look {
         let flagged = |kind| Look {
@@ -106,6 +120,8 @@ impl Headers {
             entry: key.then_some(kind),
             whole_start: key && kind == EntryKind::Idr,
             doubt: None,
+            dynamic: None,
+            pulls_down: false,
         };
         match self {
             Self::Avc(avc) => avc.look(data, key),

@@ -3,12 +3,15 @@
 //! Owns the decision whether they are worth keeping. Refuses to keep those of an MP4 or MOV: there the
 //! stitch reads the other streams by themselves, and nothing of the video.
 
+use std::collections::BTreeMap;
 use std::io;
 
 use cleanplate_types::access::PartSink;
 use cleanplate_types::source::{SourceDescription, StreamKind};
+use cleanplate_types::time::Timebase;
 use ffmpeg_next as libav;
 
+use crate::adts::SpoiltStreams;
 use crate::error::MediaError;
 use crate::rest::RestWriter;
 
@@ -19,20 +22,24 @@ pub type BeginRest<'a> = &'a mut dyn FnMut() -> io::Result<Box<dyn PartSink>>;
 /// Keeps packets, or does not.
 pub(super) struct Keep<'a> {
     begin: Option<BeginRest<'a>>,
+    /// Streams of AAC with headers of their own.
+    watched: BTreeMap<u32, Timebase>,
     writer: Option<RestWriter>,
 }
 
 impl<'a> Keep<'a> {
     /// Keeps the packets of `description` by `begin`, where that is asked for and worth it.
     pub(super) fn new(begin: Option<BeginRest<'a>>, description: &SourceDescription) -> Self {
-        Self { begin: begin.filter(|_| is_worth(description)), writer: None }
+        let begin = begin.filter(|_| is_worth(description));
+        Self { begin, watched: with_headers(description), writer: None }
     }
 
     /// A new object, from the first packet on; the one before is given up.
     pub(super) fn begin(&mut self) -> Result<Option<RestWriter>, MediaError> {
         self.writer = None;
         let Some(begin) = self.begin.as_mut() else { return Ok(None) };
-        begin().map(|sink| Some(RestWriter::new(sink))).map_err(MediaError::Write)
+        let sink = begin().map_err(MediaError::Write)?;
+        Ok(Some(RestWriter::new(sink).watching(self.watched.clone())))
     }
 
     /// Takes an object back in which all packets are.
@@ -40,12 +47,36 @@ impl<'a> Keep<'a> {
         self.writer = writer;
     }
 
-    /// Ends the object; whether there is one, and why not where it was asked for.
-    pub(super) fn finish(self) -> Result<(bool, Option<String>), MediaError> {
-        let Some(writer) = self.writer else { return Ok((false, None)) };
+    /// Ends the object.
+    pub(super) fn finish(self) -> Result<Kept, MediaError> {
+        let Some(mut writer) = self.writer else { return Ok(Kept::default()) };
+        let spoilt = writer.take_spoilt();
         let unfit = writer.finish()?;
-        Ok((unfit.is_none(), unfit.map(|why| format!("the stitch reads the source again: {why}"))))
+        let is_there = unfit.is_none();
+        let note = unfit.map(|why| format!("the stitch reads the source again: {why}"));
+        Ok(Kept { is_there, note, spoilt })
     }
+}
+
+/// What came of keeping.
+#[derive(Debug, Default)]
+pub(super) struct Kept {
+    /// Whether there is an object.
+    pub(super) is_there: bool,
+    /// Why not, where it was asked for.
+    pub(super) note: Option<String>,
+    /// Packets that are damaged.
+    pub(super) spoilt: SpoiltStreams,
+}
+
+/// The streams of AAC whose packets have headers of their own: those of MPEG's streams, which have no other
+/// place to say what they are.
+fn with_headers(description: &SourceDescription) -> BTreeMap<u32, Timebase> {
+    if !matches!(description.container.as_str(), "mpegts" | "mpeg") {
+        return BTreeMap::new();
+    }
+    let with = description.streams.iter().filter(|stream| stream.codec == "aac");
+    with.map(|stream| (stream.index, stream.timebase)).collect()
 }
 
 fn is_worth(description: &SourceDescription) -> bool {

@@ -15,6 +15,19 @@ use crate::input::is_hidden;
 /// enough to begin at, and ten hours stay small.
 pub(crate) const ENTRY_SPACING: u64 = 12;
 
+/// What is told of a source whose pictures say that players show a field of them again.
+pub(crate) const PULLDOWN: &str = "its pictures carry pulldown flags (repeat_first_field), which the output does not: \
+                        frames and times are the same";
+
+/// How far a damaged picture shows in those that refer to it.
+#[derive(Debug)]
+pub(super) enum Spread {
+    /// Every picture stands alone.
+    Nowhere,
+    /// As far as the next of these, which rise.
+    ToEntries(Vec<Pts>),
+}
+
 /// What the packets of one stream say, in decoding order.
 #[derive(Debug)]
 pub(super) struct Watch {
@@ -22,9 +35,14 @@ pub(super) struct Watch {
     /// Timestamps of the packets that show a frame.
     pub(super) pts: Vec<Pts>,
     entries: Vec<Entry>,
+    /// Whether decoding can begin at every packet so far, and whether some show a field twice.
+    stands_alone: bool,
+    pub(super) pulls_down: bool,
     /// Number of packets, and the number of the one that the last entry is of.
     packets: u64,
     entered: u64,
+    /// HDR metadata of single pictures, by name.
+    pub(super) dynamic: Option<&'static str>,
     /// Why packets are not displayed frames one to one, once that is known.
     pub(super) doubt: Option<String>,
     /// Whether a decoder that begins at the first packet shows all that the headers announce.
@@ -44,8 +62,11 @@ impl Watch {
             headers,
             pts: Vec::new(),
             entries: Vec::new(),
+            stands_alone: true,
+            pulls_down: false,
             packets: 0,
             entered: 0,
+            dynamic: None,
             doubt,
             whole_start: false,
             last: None,
@@ -60,6 +81,9 @@ impl Watch {
         if let (None, Some(doubt)) = (&self.doubt, doubt) {
             self.doubt = Some(doubt.to_owned());
         }
+        self.dynamic = self.dynamic.or(look.dynamic);
+        self.stands_alone &= look.entry.is_some();
+        self.pulls_down |= look.pulls_down;
         if self.packets == 0 {
             self.whole_start = look.whole_start;
         }
@@ -104,6 +128,19 @@ impl Watch {
     /// The second entry: from it on every frame can be decoded.
     pub(super) fn second_entry(&self) -> Option<Pts> {
         self.entries.get(1).map(|entry| entry.pts)
+    }
+
+    /// How far damage spreads.
+    pub(super) fn key_pictures(&self) -> Spread {
+        if self.stands_alone {
+            return Spread::Nowhere;
+        }
+        Spread::ToEntries(self.entries.iter().map(|entry| entry.pts).collect())
+    }
+
+    /// What the packets say that the output does not.
+    pub(super) fn told(&self) -> Option<String> {
+        self.pulls_down.then(|| PULLDOWN.to_owned())
     }
 
     /// The table of the frames at `pts`, which rise, with the entries that went by.

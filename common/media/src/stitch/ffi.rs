@@ -153,7 +153,10 @@ impl Muxer {
         take_over(stream, from)?;
         stream.time_base = rational(video.timebase);
         stream.sample_aspect_ratio = rational(video.sample_aspect);
-        copy_side_data(stream, from, outlives_encoding)?;
+        copy_side_data(stream, from, |kind| {
+            let is_view = kind == ffi::AVPacketSideDataType::AV_PKT_DATA_STEREO3D;
+            outlives_encoding(kind) && (video.says_stereo || !is_view)
+        })?;
         add_hdr(stream, video)?;
         Ok(place)
     }

@@ -16,7 +16,7 @@ use cleanplate_types::time::Pts;
 
 use super::StitchPart;
 use crate::error::MediaError;
-use crate::sequence;
+use crate::sequence::{self, ParameterSets};
 
 /// Bytes of a part that are read at a time; the buffer grows beyond it for larger packets only.
 const BLOCK_BYTES: usize = 1 << 20;
@@ -26,6 +26,7 @@ pub(super) struct OpenPart {
     cell: Cell,
     manifest: PartManifest,
     bytes: Arc<dyn ReadAt>,
+    sets: ParameterSets,
     hash: ShaWriter,
     /// The packet that comes next.
     next: usize,
@@ -57,6 +58,7 @@ impl OpenPart {
         }
         Ok(Self {
             cell: cell.clone(),
+            sets: ParameterSets::of(brief.spec.encoder.name, &manifest.extradata),
             manifest,
             bytes,
             hash: ShaWriter::default(),
@@ -95,6 +97,10 @@ impl OpenPart {
         let start = self.used;
         self.used += size;
         let data = &self.buffer[start..self.used];
+        self.sets.check(self.next - 1, data).map_err(|error| MediaError::PartRefused {
+            range: self.cell.frames,
+            detail: error.to_string(),
+        })?;
         self.hash.write(data);
         Ok(Some((row, data)))
     }

@@ -5,15 +5,21 @@
 
 pub(super) mod ffi;
 mod hidden;
+mod left_out;
 
 use cleanplate_types::source::StreamKind;
+use cleanplate_types::time::{Pts, Timebase};
 use ffmpeg_next as libav;
 
 use super::ffi::Stamps;
 use super::movie::{Clock, Plan};
+use crate::adts::{self, Spoilt};
 use crate::container::Container;
+use crate::error::MediaError;
 use crate::input::Input;
+use crate::when;
 use hidden::Hidden;
+use left_out::LeftOut;
 
 /// What is needed of a stream of the source to keep its time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +35,16 @@ pub(super) struct Timing {
     pub(super) is_internal: bool,
     /// The sample entry or the like.
     pub(super) tag: [u8; 4],
+}
+
+/// Packets that came out of order.
+#[derive(Debug, Clone, Copy, Default)]
+struct Moved {
+    packets: u64,
+    /// When the first of them is due, on the source's clock.
+    first: Option<i64>,
+    /// The most by which one was moved, in ticks of the movie's stream.
+    furthest: i64,
 }
 
 /// The way of one stream of the source into the movie.
@@ -50,8 +66,12 @@ pub(super) struct Lane {
     /// libav's state of sound on a finer clock.
     sound: i64,
     /// Packets whose decoding timestamp had to be moved to rise.
-    pub(super) moved: u64,
+    moved: Moved,
     hidden: Hidden,
+    /// Whether packets lose a header of their own (ADTS) on the way.
+    loses_headers: bool,
+    /// Packets that are left out.
+    pub(super) left_out: LeftOut,
 }
 
 impl Lane {
@@ -70,19 +90,40 @@ impl Lane {
             }
             _ => 0,
         };
+        let facts = input.facts(index)?;
+        let has_headers = facts.codec == "aac" && facts.extradata.is_empty();
         Some(Self {
+            loses_headers: has_headers && !matches!(container, Container::Ts { .. }),
+            left_out: LeftOut::default(),
             place,
             timing,
             delay,
             to,
-            is_sound: input.facts(index)?.kind == StreamKind::Audio,
+            is_sound: facts.kind == StreamKind::Audio,
             has_decoding_times: !input.container().contains("matroska"),
             last: None,
             least_step: i64::from(!container.is_matroska()),
             sound: ffi::NO_STAMP,
-            moved: 0,
+            moved: Moved::default(),
             hidden: Hidden::in_container(container, has_place),
         })
+    }
+
+    /// What keeps a packet from being copied; nothing where it can.
+    pub(super) fn fault_of(&self, packet: &libav::Packet) -> Option<&'static str> {
+        let data = packet.data().unwrap_or_default();
+        self.loses_headers.then(|| adts::fault_of(data)).flatten()
+    }
+
+    /// The refusal of a packet of stream `index` of the source.
+    pub(super) fn refusal(&self, index: usize, due: Option<i64>, why: &'static str) -> MediaError {
+        let stream = u32::try_from(index).unwrap_or(u32::MAX);
+        let (num, den) = self.timing.timebase;
+        let number = |number: i32| u32::try_from(number).unwrap_or(0);
+        match Timebase::new(number(num), number(den)) {
+            Some(timebase) => Spoilt { stream, pts: due.map(Pts), timebase, why }.refusal(),
+            None => MediaError::Internal(format!("stream {index} has no clock")),
+        }
     }
 
     /// The stamps of a packet on the movie's clock.
@@ -107,14 +148,28 @@ impl Lane {
             && this < last + self.least_step
         {
             // A muxer takes rising times only.
-            self.moved += 1;
             let next = last + self.least_step;
+            self.moved.packets += 1;
+            self.moved.first = self.moved.first.or(own);
+            self.moved.furthest = self.moved.furthest.max(next - this);
             dts = Some(next);
             pts = pts.map(|pts| pts.max(next));
         }
         self.last = dts.or(self.last);
         let late = |stamp: Option<i64>| stamp.map(|stamp| stamp + self.delay);
         Stamps { pts: late(pts), dts: late(dts), duration }
+    }
+
+    /// What is to be told of packets that were moved.
+    pub(super) fn displaced(&self) -> Option<String> {
+        let Moved { packets, first, furthest } = self.moved;
+        let first = first.filter(|_| packets > 0)?;
+        let millis = ffi::rescale(furthest, self.to, (1, 1000));
+        Some(format!(
+            "{packets} packets came out of order; their times were moved (the first is due at {}, and none was \
+             moved by more than {millis} ms)",
+            when::told(first, self.timing.timebase)
+        ))
     }
 
     /// What the source hides of the sound and the movie does not, in words.

@@ -6,24 +6,22 @@
 use std::sync::Arc;
 
 use cleanplate_types::access::{PartSink, ReadAt};
-use cleanplate_types::source::StreamKind;
 use cleanplate_types::time::Pts;
 use ffmpeg_next as libav;
 use libav::format::context::StreamIo;
 
-use super::boxes::{self, Kind};
 use super::ffi::{Muxer, On, Stamps};
 use super::index::{self, Frames};
-use super::lane::{self, Lane, movie_clock};
+use super::lane::{self, Lane};
+use super::setup::{Setup, carried_boxes, tracks};
 use super::sink::{Placed, Shared};
 use super::stream;
-use super::tags;
-use crate::container::{self, Container, Fate, fate, refuse_or_note};
+use crate::container::Container;
 use crate::error::{MediaError, Words};
 use crate::fault;
 use crate::input::Input;
 use crate::verify::Checked;
-use crate::verify::witness::{Mismatch, Track, Witness};
+use crate::verify::witness::{Mismatch, Witness};
 
 /// Bytes that are collected before the sink is called: one such buffer per stitch.
 const BUFFER_BYTES: usize = 1 << 20;
@@ -60,6 +58,8 @@ pub(super) struct Plan<'a> {
     /// What is known of a video that is replaced.
     pub(super) frames: Option<Frames>,
     pub(super) allow_metadata_loss: bool,
+    /// Whether damaged packets that the container cannot hold are left out.
+    pub(super) conceal: bool,
     /// The record of what was done.
     pub(super) record: String,
 }
@@ -79,6 +79,7 @@ pub(super) struct Movie {
     witness: Witness,
     /// Boxes that are added behind the movie.
     carried: Vec<Vec<u8>>,
+    conceal: bool,
     notes: Vec<String>,
 }
 
@@ -94,8 +95,8 @@ pub(super) struct Written {
 pub(super) struct Finished {
     pub(super) bytes: u64,
     pub(super) notes: Vec<String>,
-    /// The index of a container of boxes, as it was written.
-    pub(super) index: Option<Vec<u8>>,
+    /// The size of the index of a container of boxes.
+    pub(super) index_bytes: Option<usize>,
     /// By stream of the movie.
     pub(super) written: Vec<Written>,
     /// What was read back.
@@ -114,8 +115,9 @@ impl Movie {
         let room = plan.container.is_boxed().then(|| index::room(&plan)).flatten();
         if let Some(room) = room {
             sink.keep_head(room + index::BESIDE_BYTES).map_err(MediaError::Write)?;
+            witness.begins_within(room + index::BESIDE_BYTES);
         }
-        let mut setup = Setup { muxer, places: Vec::new(), notes: Vec::new(), has_cover: false };
+        let mut setup = Setup::new(muxer);
         setup.add_streams(&plan)?;
         setup.add_rest(&plan)?;
         let after = setup.write_header(&plan, &sink, room)?;
@@ -139,13 +141,18 @@ impl Movie {
         let copied = |index: usize| lanes.get(index).is_some_and(Option::is_some);
         plan.input.keep(&copied);
         let written = vec![Written::default(); places.iter().flatten().count()];
-        let video = (place, clock);
-        Ok(Self { container, muxer, sink, lanes, video, written, witness, carried, notes })
+        let (video, conceal) = ((place, clock), plan.conceal);
+        Ok(Self { container, muxer, sink, lanes, video, written, witness, carried, conceal, notes })
     }
 
     /// Whether any stream is copied as packets.
     pub(super) fn copies(&self) -> bool {
         self.lanes.iter().any(Option::is_some)
+    }
+
+    /// Whether the video is one of them.
+    pub(super) fn copies_video(&self) -> bool {
+        self.lanes.iter().flatten().any(|lane| lane.place == self.video.0)
     }
 
     /// Writes a packet of the video with stamps on `clock`, which the container must hold exactly.
@@ -157,14 +164,16 @@ impl Movie {
     ) -> Result<(), MediaError> {
         let (place, to) = self.video;
         let exact = |stamp: i64| rescale_exact(stamp, clock, to);
-        let (Some(pts), Some(dts)) = (exact(pts), exact(dts)) else {
+        // Matroska stores when pictures are shown and not when they are decoded.
+        let rounded = || self.container.is_matroska().then(|| lane::ffi::rescale(dts, clock, to));
+        let (Some(shown), Some(decoded)) = (exact(pts), exact(dts).or_else(rounded)) else {
             return Err(MediaError::Internal(format!(
-                "the container's clock of {}/{} seconds cannot hold tick {pts} of {}/{}",
+                "the container's clock of {}/{} seconds cannot hold ticks {pts} (shown) and {dts} (decoded) of {}/{}",
                 to.0, to.1, clock.0, clock.1
             )));
         };
         let duration = lane::ffi::rescale(duration, clock, to);
-        let stamps = Stamps { pts: Some(pts), dts: Some(dts), duration };
+        let stamps = Stamps { pts: Some(shown), dts: Some(decoded.min(shown)), duration };
         self.write(place, packet, stamps, "writing the video")
     }
 
@@ -174,7 +183,8 @@ impl Movie {
         Some((packet.dts().or_else(|| packet.pts())?, lane.timing.timebase))
     }
 
-    /// Copies a packet of the source; packets of streams that are not copied are left out.
+    /// Copies a packet of the source; packets of streams that are not copied are left out, and so are, where
+    /// damage is concealed, those that the container cannot hold, but for packets of the video.
     pub(super) fn copy(
         &mut self,
         input: &Input,
@@ -182,9 +192,40 @@ impl Movie {
     ) -> Result<(), MediaError> {
         let index = packet.stream();
         let Some(Some(lane)) = self.lanes.get_mut(index) else { return Ok(()) };
+        let due = packet.pts().or_else(|| packet.dts());
+        if let Some(why) = lane.fault_of(packet) {
+            if !self.conceal {
+                return Err(lane.refusal(index, due, why));
+            }
+            lane.left_out.add(due, why);
+            return Ok(());
+        }
         let stamps = lane.stamps(input, index, packet);
         let place = lane.place;
-        self.write(place, packet, stamps, "copying a stream of the source")
+        let may_be_left_out = self.conceal && place != self.video.0;
+        let written = self.write(place, packet, stamps, "copying a stream of the source");
+        let Some(Some(lane)) = self.lanes.get_mut(index) else { return written };
+        match written {
+            Err(MediaError::Mux { words, .. }) if may_be_left_out && words.are_about_a_packet() => {
+                self.witness.take_back(place);
+                lane.left_out.add(due, &words.to_string());
+            }
+            written => {
+                written?;
+                lane.left_out.pass();
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether damage is concealed.
+    pub(super) const fn conceals(&self) -> bool {
+        self.conceal
+    }
+
+    /// Takes down what is to be told of the movie.
+    pub(super) fn note(&mut self, note: String) {
+        self.notes.push(note);
     }
 
     fn write(
@@ -196,12 +237,14 @@ impl Movie {
     ) -> Result<(), MediaError> {
         self.witness.expect(place, packet, (stamps.pts, stamps.dts));
         let stamps = if place == self.video.0 { self.spoilt(stamps) } else { stamps };
+        let bytes = packet.size() as u64;
+        let result = self.muxer.write(place, packet, stamps);
+        self.told(result, doing)?;
         if let Some(written) = self.written.get_mut(place) {
             written.packets += 1;
-            written.bytes += packet.size() as u64;
+            written.bytes += bytes;
         }
-        let result = self.muxer.write(place, packet, stamps);
-        self.told(result, doing)
+        Ok(())
     }
 
     /// What a fault switch makes of the stamps of the next packet of the video.
@@ -228,13 +271,12 @@ impl Movie {
             return Err(MediaError::Write(error));
         }
         // A muxer whose index does not fit into its room has written all of it, and says that it failed.
-        let index = match sink.place_index().map_err(MediaError::Write)? {
-            Some((placed, index)) => {
+        let index_bytes = match sink.place_index().map_err(MediaError::Write)? {
+            Some((placed, bytes)) => {
                 if placed == Placed::AtEnd {
-                    let bytes = index.len();
                     notes.push(format!("the index ({bytes} bytes) stands at the end: it is longer than the room that was kept for it in front"));
                 }
-                Some(index)
+                Some(bytes)
             }
             None => {
                 ended.map_err(mux("ending the output"))?;
@@ -245,6 +287,8 @@ impl Movie {
             sink.append(&bytes).map_err(MediaError::Write)?;
         }
         for (index, lane) in lanes.iter().enumerate() {
+            let left_out = lane.iter().flat_map(|lane| lane.left_out.told(lane.timing.timebase));
+            notes.extend(left_out.map(|left_out| format!("stream {index}: {left_out}")));
             if let Some(uncovered) = lane.as_ref().and_then(Lane::uncovered) {
                 notes.push(format!("stream {index}: {uncovered}"));
             }
@@ -253,8 +297,8 @@ impl Movie {
             if container.is_boxed() && lane.as_ref().is_some_and(is_empty) {
                 notes.push(format!("stream {index} has no packets and is left out"));
             }
-            if let Some(moved) = lane.as_ref().map(|lane| lane.moved).filter(|moved| *moved > 0) {
-                notes.push(format!("{moved} packets of stream {index} came out of order; their decoding times were moved"));
+            if let Some(displaced) = lane.as_ref().and_then(Lane::displaced) {
+                notes.push(format!("stream {index}: {displaced}"));
             }
         }
         let stored = sink.finish().map_err(|error| match witness.mismatch() {
@@ -262,7 +306,7 @@ impl Movie {
             None => MediaError::Write(error),
         })?;
         let checked = witness.checked();
-        Ok(Finished { bytes: stored.bytes, notes, index, written, checked })
+        Ok(Finished { bytes: stored.bytes, notes, index_bytes, written, checked })
     }
 
     /// The sink's own error, where there is one, or libav's.
@@ -276,227 +320,6 @@ impl Movie {
             (result, None) => result.map_err(mux(doing)),
         }
     }
-}
-
-/// The streams of the movie that carry packets, in its order.
-fn tracks(
-    plan: &Plan<'_>,
-    places: &[Option<usize>],
-    muxer: &mut Muxer,
-    lanes: &[Option<Lane>],
-) -> Vec<Track> {
-    let replaced = matches!(plan.stream, VideoStream::Replaced(_)).then_some(plan.video);
-    let mut tracks = Vec::new();
-    for (index, place) in places.iter().enumerate() {
-        let (Some(place), Some(facts)) = (*place, plan.input.facts(index)) else { continue };
-        let is_video = replaced == Some(index);
-        let has_packets = is_video || lanes.get(index).is_some_and(Option::is_some);
-        if has_packets && !facts.is_still && facts.kind != StreamKind::Attachment {
-            tracks.push(Track {
-                place,
-                clock: muxer.timebase(place),
-                is_video,
-                codec: facts.codec,
-                has_configuration: !facts.extradata.is_empty(),
-                delay: lanes.get(index).and_then(Option::as_ref).map_or(0, |lane| lane.delay),
-            });
-        }
-    }
-    tracks.sort_by_key(|track| track.place);
-    tracks
-}
-
-/// A movie before its header.
-struct Setup {
-    muxer: Muxer,
-    /// Where each stream of the source goes.
-    places: Vec<Option<usize>>,
-    notes: Vec<String>,
-    has_cover: bool,
-}
-
-impl Setup {
-    fn add_streams(&mut self, plan: &Plan<'_>) -> Result<(), MediaError> {
-        let mut lost = lost_beside(plan);
-        for index in 0..plan.input.context().streams().len() {
-            let unsaid =
-                tags::unsaid(plan.container, &plan.input.tags(Some(index)), &plan.input.tags(None));
-            self.notes.extend(unsaid.map(|unsaid| format!("stream {index}: {unsaid}")));
-            let place = if index == plan.video {
-                Some(self.add_video(plan)?)
-            } else {
-                self.add_other(plan, index, &mut lost)?
-            };
-            self.places.push(place);
-        }
-        // Intake has refused it, with advice, where it knew of it.
-        refuse_or_note(plan.container, lost, plan.allow_metadata_loss, &mut self.notes).map_err(
-            |lost| plan.container.cannot(format!("{lost}; --allow-metadata-loss leaves that out")),
-        )
-    }
-
-    fn add_video(&mut self, plan: &Plan<'_>) -> Result<usize, MediaError> {
-        let input = plan.input.context();
-        match &plan.stream {
-            VideoStream::Copied => self.muxer.add_copy(input, plan.video),
-            VideoStream::Replaced(video) => {
-                let names = plan.input.tags(Some(plan.video));
-                let added = self.muxer.add_video(input, plan.video, video);
-                added.and_then(|place| {
-                    self.muxer.keep_tags(place, &names, tags::outlives_encoding)?;
-                    Ok(place)
-                })
-            }
-        }
-        .map_err(mux("adding the video stream"))
-    }
-
-    fn add_other(
-        &mut self,
-        plan: &Plan<'_>,
-        index: usize,
-        lost: &mut Vec<String>,
-    ) -> Result<Option<usize>, MediaError> {
-        let (Some(facts), Some(timing)) =
-            (plan.input.facts(index), lane::ffi::timing(plan.input.context(), index))
-        else {
-            return Ok(None);
-        };
-        let is_timecode = &timing.tag == b"tmcd";
-        // Chapters that the demuxer has read come back as chapters, a time code as a tag.
-        if timing.is_internal || is_timecode {
-            return Ok(None);
-        }
-        let input = plan.input.context();
-        match fate(plan.container, facts.kind, &facts.codec, facts.is_still) {
-            Fate::Kept => {
-                self.has_cover |= facts.is_still;
-                self.muxer.add_copy(input, index).map(Some).map_err(mux("adding a stream"))
-            }
-            Fate::Attached => self.attach(plan, index, &facts.codec).map(|()| None),
-            Fate::Told => Ok(None),
-            Fate::Lost(why) => {
-                lost.push(format!("stream {index} in {} ({why})", facts.codec));
-                Ok(None)
-            }
-        }
-    }
-
-    /// Makes a cover picture an attachment, by the name that players look for.
-    fn attach(&mut self, plan: &Plan<'_>, index: usize, codec: &str) -> Result<(), MediaError> {
-        let (ending, mime) =
-            if codec == "png" { ("png", "image/png") } else { ("jpg", "image/jpeg") };
-        let tags = plan.input.tags(Some(index));
-        let muxer = &mut self.muxer;
-        let added = muxer.add_attachment(plan.input.context(), index).and_then(|place| {
-            let Some(place) = place else { return Ok(()) };
-            let mut set = |name: &str, value: &str| {
-                let has = tags.iter().any(|(own, _)| own == name);
-                if has { Ok(()) } else { muxer.set_tag(On::Stream(place), name, value) }
-            };
-            set("filename", &format!("cover.{ending}"))?;
-            set("mimetype", mime)
-        });
-        added.map_err(mux("adding a cover picture"))
-    }
-
-    /// Adds chapters and, for transport streams, programs.
-    fn add_rest(&mut self, plan: &Plan<'_>) -> Result<(), MediaError> {
-        let input = plan.input.context();
-        match plan.container {
-            Container::Mp4 | Container::Mov | Container::Mkv | Container::Webm => {
-                self.muxer.add_chapters(input).map_err(mux("adding chapters"))
-            }
-            Container::Ts { timed } => {
-                // Blu-ray has numbers of its own for its streams; other sources' numbers are no PIDs.
-                if timed || plan.input.container() != "mpegts" {
-                    self.muxer.forget_ids();
-                }
-                let added = self.muxer.add_programs(input, &self.places);
-                added.map_err(mux("adding programs"))
-            }
-        }
-    }
-
-    /// Writes the header; returns the tags that are to be set after it.
-    fn write_header(
-        &mut self,
-        plan: &Plan<'_>,
-        sink: &Shared,
-        room: Option<u64>,
-    ) -> Result<Vec<(String, String)>, MediaError> {
-        let source = plan.input.tags(None);
-        let mut tags = tags::of_movie(plan.container, &source, &plan.record, self.has_cover);
-        if matches!(plan.container, Container::Ts { .. }) && plan.input.container() != "mpegts" {
-            // A source that is one has a provider of its own.
-            tags.before.push(("service_provider".to_owned(), plan.record.clone()));
-        }
-        for (name, value) in &tags.before {
-            self.muxer.set_tag(On::Movie, name, value).map_err(mux("setting a tag"))?;
-        }
-        self.notes.extend(tags.notes);
-        let mut options = options(plan, tags.by_name);
-        options.extend(room.map(|room| ("moov_size", room.to_string())));
-        let written = self.muxer.write_header(&options);
-        match (written, sink.taken_error()) {
-            (_, Some(error)) => Err(MediaError::Write(error)),
-            (Err(error), None) => {
-                let words = Words::of(error);
-                Err(MediaError::Mux { doing: "writing the output's header", words })
-            }
-            (Ok(()), None) => Ok(tags.after),
-        }
-    }
-}
-
-/// What the container cannot say of the source, beside streams.
-fn lost_beside(plan: &Plan<'_>) -> Vec<String> {
-    let input = plan.input.context();
-    container::lost_beside(
-        plan.container,
-        stream::ffi::is_turned(input, plan.video),
-        input.nb_chapters(),
-    )
-}
-
-/// Options of the muxer.
-fn options(plan: &Plan<'_>, tags_by_name: bool) -> Vec<(&'static str, String)> {
-    match plan.container {
-        Container::Mp4 | Container::Mov => {
-            let mut options = vec![("movie_timescale", movie_clock(plan).to_string())];
-            if tags_by_name {
-                options.push(("movflags", "+use_metadata_tags".to_owned()));
-            }
-            options
-        }
-        Container::Mkv | Container::Webm => Vec::new(),
-        Container::Ts { timed } => vec![
-            ("mpegts_copyts", "1".to_owned()),
-            ("mpegts_m2ts_mode", u8::from(timed).to_string()),
-        ],
-    }
-}
-
-/// Reads the boxes that are added behind the movie, and notes those that are lost.
-fn carried_boxes(
-    container: Container,
-    source: &dyn ReadAt,
-    source_container: &str,
-    notes: &mut Vec<String>,
-) -> Result<Vec<Vec<u8>>, MediaError> {
-    let mut carried = Vec::new();
-    if !source_container.split(',').any(|name| name == "mp4") {
-        return Ok(carried);
-    }
-    for found in boxes::uuid_boxes(source) {
-        let fits = found.is_outermost && found.bytes <= boxes::CARRIED_BYTES_MAX;
-        if found.kind == Kind::Xmp && fits && container.is_boxed() {
-            carried.push(found.read(source).map_err(MediaError::Read)?);
-        } else {
-            notes.push(found.loss());
-        }
-    }
-    Ok(carried)
 }
 
 /// `stamp` on another clock, or nothing where it would fall between two ticks.

@@ -95,8 +95,9 @@ impl Shared {
         }
     }
 
-    /// Puts the index that was caught where it fits, and returns it; nothing where none was caught whole.
-    pub(super) fn place_index(&self) -> io::Result<Option<(Placed, Vec<u8>)>> {
+    /// Puts the index that was caught where it fits, and returns its size; nothing where none was caught
+    /// whole.
+    pub(super) fn place_index(&self) -> io::Result<Option<(Placed, usize)>> {
         let mut state = self.state();
         let caught = std::mem::replace(&mut state.caught, Caught::NotYet);
         let (Caught::Index(mut index) | Caught::Whole(mut index), Some(room)) =
@@ -126,7 +127,7 @@ impl Shared {
         if let Some(size) = u32::try_from(free).ok().filter(|size| *size > 0) {
             state.put(&[size.to_be_bytes(), *b"free"].concat())?;
         }
-        Ok(Some((placed, index)))
+        Ok(Some((placed, bytes)))
     }
 
     /// Adds bytes at the end, behind what the muxer wrote.

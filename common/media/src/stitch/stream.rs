@@ -2,10 +2,12 @@
 //!
 //! Owns the description of the video. Refuses everything that has to do with packets.
 
+mod colour;
 pub(super) mod ffi;
 
 use cleanplate_types::encode::VideoCodec;
 use cleanplate_types::picture::PixelLayout;
+use cleanplate_types::source::Colour;
 
 /// What the video stream of a movie is, beside what it takes from the source's.
 pub(super) struct Video<'a> {
@@ -17,6 +19,9 @@ pub(super) struct Video<'a> {
     pub(super) first_shown: Option<i64>,
     pub(super) extradata: &'a [u8],
     pub(super) sample_aspect: (i32, i32),
+    pub(super) colour: Colour,
+    /// Whether the container says how two views share the picture.
+    pub(super) says_stereo: bool,
     pub(super) reorder_frames: u8,
     /// libav's numbering of field orders.
     pub(super) field_order: FieldOrder,

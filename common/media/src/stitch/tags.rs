@@ -12,6 +12,19 @@ const OF_THE_FILE: &[&str] = &["major_brand", "minor_version", "compatible_brand
 const OF_THE_PACKETS: &[&str] =
     &["encoder", "bps", "duration", "number_of_", "_statistics_", "source_id", "alpha_mode"];
 
+/// Tags of a stream that a movie says elsewhere, or that no person wrote.
+const ELSEWHERE: &[&str] = &[
+    "language",
+    "timecode",
+    "rotate",
+    "stereo_mode",
+    "creation_time",
+    "vendor_id",
+    "encoding_tool",
+    "filename",
+    "mimetype",
+];
+
 /// Tags that MP4 has places of its own for; others go into a list by name, which fewer programs read.
 const IN_MP4: &[&str] = &[
     "title",
@@ -161,9 +174,36 @@ pub(super) fn unsaid(
             (of(movie, "creation_time").as_ref() != Some(&time))
                 .then(|| format!("its creation time {time} has no place in {}", container.name()))
         }
-        Container::Mp4 | Container::Mov | Container::Ts { .. } => of(stream, "title")
+        Container::Mp4 | Container::Mov => of(stream, "title")
             .map(|title| format!("its title `{title}` has no place in {}", container.name())),
+        Container::Ts { .. } => {
+            let lost = stream.iter().filter(|(name, value)| is_a_persons(name, value));
+            let lost: Vec<String> =
+                lost.map(|(name, value)| format!("{} `{value}`", name.to_lowercase())).collect();
+            let have = if lost.len() == 1 { "has" } else { "have" };
+            let (all, name) = (lost.join(" and its "), container.name());
+            (!lost.is_empty()).then(|| format!("its {all} {have} no place in {name}"))
+        }
     }
+}
+
+/// Whether a tag of a stream says what somebody wanted to be said.
+fn is_a_persons(name: &str, value: &str) -> bool {
+    let lower = name.to_lowercase();
+    let is = |list: &[&str]| list.contains(&lower.as_str());
+    outlives_encoding(name) && !is_muxers_own(name, value) && !is(OF_THE_FILE) && !is(ELSEWHERE)
+}
+
+/// Whether a tag is what a muxer calls its own parts: the handlers of boxes where nobody gave them another name, and
+/// the numbers by which the parts of an MXF file name one another.
+pub(crate) fn is_muxers_own(name: &str, value: &str) -> bool {
+    let (name, value) = (name.to_lowercase(), value.to_lowercase());
+    let is_handler = value.ends_with("handler") || value.starts_with("core media");
+    (name == "handler_name" && is_handler)
+        || name.starts_with("file_package_")
+        || name.ends_with("_umid")
+        || name.ends_with("_uid")
+        || name.ends_with("_ul")
 }
 
 /// Whether a tag of the video stream is still true after it was encoded anew.
@@ -217,7 +257,16 @@ mod tests {
         assert!(told(Container::Mkv, "2021-01-02").contains("2020-01-02"));
         assert_eq!(told(Container::Mkv, "2020-01-02"), "", "the movie says it");
         assert!(told(Container::Mp4, "2021-01-02").contains("`Son` has no place in mp4"));
-        assert!(told(Container::Ts { timed: false }, "2020-01-02").contains("`Son`"));
+        let ts = Container::Ts { timed: false };
+        assert_eq!(told(ts, "2020-01-02"), "its title `Son` has no place in ts");
+        let own =
+            pairs(&[("handler_name", "SoundHandler"), ("language", "deu"), ("DURATION", "3")]);
+        assert_eq!(unsaid(ts, &own, &[]), None);
+        let named = pairs(&[("handler_name", "Kommentar"), ("COMMENT", "leise")]);
+        assert_eq!(
+            unsaid(ts, &named, &[]).unwrap(),
+            "its handler_name `Kommentar` and its comment `leise` have no place in ts"
+        );
     }
 
     #[test]

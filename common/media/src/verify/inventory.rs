@@ -1,6 +1,6 @@
 //! What is in a file: its displayed frames, its streams packet by packet, and all that is said of them.
 //!
-//! Owns the reading. Keeps sixteen bytes a packet of the streams beside the video and eight a frame, so
+//! Owns the reading. Keeps 24 bytes a packet of the streams beside the video and eight a frame, so
 //! that two files are compared by name of packet. Refuses to decode where packets tell the frames.
 
 use cleanplate_types::digest::{Sha, ShaWriter};
@@ -12,7 +12,9 @@ use libav::codec::discard::Discard;
 use libav::format::stream::Disposition;
 
 use super::Media;
-use crate::decode::run::carries_alpha;
+use super::beside::{Beside, Reader};
+use crate::container::{self, Container};
+use crate::decode::first::carries_alpha;
 use crate::error::MediaError;
 use crate::index::IndexUse;
 use crate::input::Input;
@@ -35,9 +37,6 @@ const DISPOSITIONS: [(Disposition, &str); 13] = [
     (Disposition::METADATA, "metadata"),
 ];
 
-/// How closed captions (CEA-608 and 708) begin in SEI and metadata OBUs, and in MPEG-2 user data.
-const CAPTIONS: [&[u8]; 2] = [b"\xb5\x00\x31GA94\x03", b"\x00\x00\x01\xb2GA94\x03"];
-
 /// Everything that is compared of one file without looking at pictures.
 #[derive(Debug)]
 pub(super) struct Inventory {
@@ -49,10 +48,19 @@ pub(super) struct Inventory {
     pub(super) streams: Vec<Stream>,
     /// The start time code, wherever it is written.
     pub(super) timecode: Option<String>,
-    /// Packets of the video with closed captions.
-    pub(super) captions: u64,
+    /// Captions and views, from the packets of the video.
+    pub(super) beside: Beside,
+    /// How the container tells that fields are stored and which one is shown first, in libav's numbering.
+    pub(super) fields_told: i32,
     /// Packets of the video with alpha beside their picture.
     pub(super) alpha: u64,
+}
+
+impl Inventory {
+    /// The container that it is in; nothing for those that are never written here.
+    pub(super) fn held(&self) -> Option<Container> {
+        container::chosen(&self.description, "").ok()
+    }
 }
 
 /// A chapter.
@@ -63,10 +71,12 @@ pub(super) struct Chapter {
     pub(super) title: String,
 }
 
-/// A packet: when it is due in ticks of its stream, and the first half of half its hash.
+/// A packet: when it is due and how long it lasts in ticks of its stream, and the first half of half its hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Print {
     pub(super) at: i64,
+    /// How long it is shown, of texts and pictures over the video; 0 where that is not told.
+    pub(super) lasts: i64,
     pub(super) content: u64,
 }
 
@@ -89,6 +99,17 @@ pub(super) struct Stream {
     pub(super) packets: u64,
     /// Of all packets' contents.
     pub(super) content: Sha,
+    /// Its packets as one, of samples that muxers group as they like.
+    pub(super) run: Option<Run>,
+}
+
+/// The samples of a stream of PCM, however they are cut into packets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Run {
+    pub(super) bytes: u64,
+    pub(super) content: Sha,
+    /// When the last one ends, in ticks of the stream.
+    pub(super) ends: i64,
 }
 
 impl Stream {
@@ -137,12 +158,19 @@ pub(super) fn read(
     let mut reading = Reading::of(&input, video);
     let mut packet = libav::Packet::empty();
     let mut count = 0;
-    while input.read(&mut packet)? {
+    loop {
+        match input.read(&mut packet) {
+            Ok(true) => {}
+            // Where a file is cut off the notes say so: it is compared as far as it goes.
+            Ok(false) | Err(MediaError::Truncated { .. }) => break,
+            Err(error) => return Err(error),
+        }
         reading.take(&packet);
         count += 1;
         progress(count);
     }
-    let Reading { lanes, captions, alpha } = reading;
+    let fields_told = input.facts(video).map_or(0, |facts| facts.field_order);
+    let Reading { lanes, beside, alpha } = reading;
     let timecode = timecode(&input, lanes.len());
     let streams = lanes.into_iter().flatten().map(Lane::finish).collect();
     Ok(Inventory {
@@ -152,7 +180,8 @@ pub(super) fn read(
         notes: scanned.notes,
         streams,
         timecode,
-        captions,
+        beside: beside.found,
+        fields_told,
         alpha,
     })
 }
@@ -161,6 +190,9 @@ pub(super) fn read(
 struct Lane {
     stream: Stream,
     hash: ShaWriter,
+    /// Of the bytes of PCM, and how many there are.
+    samples: Option<(ShaWriter, u64)>,
+    ends: i64,
     is_framed_aac: bool,
 }
 
@@ -182,6 +214,8 @@ impl Lane {
         let is_attachment = facts.kind == StreamKind::Attachment;
         Some(Self {
             is_framed_aac: facts.codec == "aac" && facts.extradata.is_empty(),
+            samples: facts.codec.starts_with("pcm_").then(|| (ShaWriter::default(), 0)),
+            ends: i64::MIN,
             stream: Stream {
                 index,
                 kind: facts.kind,
@@ -195,6 +229,7 @@ impl Lane {
                 prints: Vec::new(),
                 packets: 0,
                 content: Sha([0; 32]),
+                run: None,
             },
             hash: ShaWriter::default(),
         })
@@ -205,23 +240,32 @@ impl Lane {
         let data = if self.is_framed_aac { without_frame(data) } else { data };
         let sha = Sha::of(data);
         self.hash.write(&sha.0);
+        if let Some((hash, bytes)) = &mut self.samples {
+            hash.write(data);
+            *bytes += data.len() as u64;
+        }
         self.stream.packets += 1;
         if !self.stream.is_the_video {
             let at = packet.pts().or_else(|| packet.dts()).unwrap_or(i64::MIN);
             let content = sha.0.first_chunk().copied().map_or(0, u64::from_le_bytes);
-            self.stream.prints.push(Print { at, content });
+            let is_shown = self.stream.kind == StreamKind::Subtitle;
+            let lasts = if is_shown { packet.duration() } else { 0 };
+            self.stream.prints.push(Print { at, lasts, content });
+            self.ends = at.saturating_add(packet.duration());
         }
     }
 
     fn finish(self) -> Stream {
-        Stream { content: self.hash.finish(), ..self.stream }
+        let ends = self.ends;
+        let run = self.samples.map(|(hash, bytes)| Run { bytes, content: hash.finish(), ends });
+        Stream { content: self.hash.finish(), run, ..self.stream }
     }
 }
 
 struct Reading {
     /// By index in the file.
     lanes: Vec<Option<Lane>>,
-    captions: u64,
+    beside: Reader,
     alpha: u64,
 }
 
@@ -229,16 +273,22 @@ impl Reading {
     fn of(input: &Input, video: usize) -> Self {
         let count = input.context().streams().len();
         let lanes = (0..count).map(|index| Lane::of(input, index, video)).collect();
-        Self { lanes, captions: 0, alpha: 0 }
+        let facts = input.facts(video);
+        let mut beside = facts.map_or_else(
+            || Reader::of("", &[]),
+            |facts| Reader::of(&facts.codec, &facts.extradata),
+        );
+        if let Some(stream) = input.context().stream(video) {
+            beside.found.hear(&stream);
+        }
+        Self { lanes, beside, alpha: 0 }
     }
 
     fn take(&mut self, packet: &libav::Packet) {
         let Some(Some(lane)) = self.lanes.get_mut(packet.stream()) else { return };
         lane.take(packet);
         if lane.stream.is_the_video {
-            let data = packet.data().unwrap_or_default();
-            let has = CAPTIONS.iter().any(|sign| memchr::memmem::find(data, sign).is_some());
-            self.captions += u64::from(has);
+            self.beside.take(packet.data().unwrap_or_default(), packet.pts());
             self.alpha += u64::from(carries_alpha(packet));
         }
     }

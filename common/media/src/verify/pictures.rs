@@ -1,8 +1,8 @@
 //! The decoded pictures of both files, compared in step.
 //!
 //! Owns the two decoders on their own threads and the bounded queues between them and the comparison.
-//! Frames are the same frame by exact time alone. Refuses to compare pictures of another size, depth or
-//! chroma: a difference in samples would mean nothing.
+//! Frames are paired by exact time alone; whether a pair is one picture is looked at by `identity`. Refuses to
+//! compare pictures of another size, depth or chroma: a difference in samples would mean nothing.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -10,12 +10,14 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use cleanplate_types::frames::FrameRange;
 use cleanplate_types::picture::PixelLayout;
 
+use super::identity::{Small, Stray, Watch};
 use super::inventory::Inventory;
 use super::kept::Excluded;
 use super::measure::{Sums, measure};
 use super::pairs::{Pair, Tables};
 use super::report::{
-    Aspect, FrameDifference, MOMENTS_MAX, Moment, Pictures, PlaneQuality, Report, Status,
+    Aspect, FrameDifference, FrameOther, LISTED_MAX, MOMENTS_MAX, Moment, Pictures, PlaneQuality,
+    Report, Status,
 };
 use super::{Media, Side, VerifyError, VerifyOrder};
 use crate::decode::{DecodeOrder, Decoder, PreRoll};
@@ -53,6 +55,8 @@ pub(super) fn compare(
         depth: video.layout.depth,
         tables,
         step: (one.table.range().end.div_ceil(MOMENTS_MAX)).max(1),
+        watch: Watch::default(),
+        is_named: !order.masks.is_empty() || !order.regions.is_empty() || order.tolerance.is_some(),
         planes: vec![Sums::default(); usize::from(video.layout.planes)],
         found: Pictures { depth: video.layout.depth, ..Pictures::default() },
     };
@@ -103,7 +107,7 @@ fn decode(side: Side, media: &Media, file: &Inventory, threads: u32, sender: &Sy
         Ok(decoder) => decoder,
         Err(error) => {
             // Where nobody listens, the comparison has ended for a reason of its own.
-            sender.send(Err(VerifyError::of(side)(error))).ok();
+            sender.send(Err(VerifyError::of_decoding(side)(error))).ok();
             return;
         }
     };
@@ -111,7 +115,7 @@ fn decode(side: Side, media: &Media, file: &Inventory, threads: u32, sender: &Sy
         let next = match decoder.next() {
             Ok(Some((_, frame))) => Ok(frame),
             Ok(None) => return,
-            Err(error) => Err(VerifyError::of(side)(error)),
+            Err(error) => Err(VerifyError::of_decoding(side)(error)),
         };
         let is_last = next.is_err();
         if sender.send(next).is_err() || is_last {
@@ -133,6 +137,10 @@ struct Comparing<'a> {
     tables: &'a Tables<'a>,
     /// Frames of the source to a moment.
     step: u64,
+    /// Tells frames of one scene apart.
+    watch: Watch,
+    /// Whether it is told what was removed: nothing else may differ on purpose then.
+    is_named: bool,
     planes: Vec<Sums>,
     found: Pictures,
 }
@@ -150,7 +158,11 @@ impl Comparing<'_> {
                 self.set_against(source, &one, &other);
             }
             Pair::Missing(source) => {
-                drop(next(Side::Source, mine)?);
+                let one = next(Side::Source, mine)?;
+                let kept = self.excluded.kept(one.pts(), self.tables.source_clock());
+                let small =
+                    kept.planes.first().map(|kept| Small::of(&one.planes(), kept, self.depth));
+                self.identify(source, small.map(|small| (small, None)));
                 self.moment(source).missing += 1;
             }
             Pair::Extra { before, .. } => {
@@ -164,6 +176,12 @@ impl Comparing<'_> {
     fn set_against(&mut self, index: usize, one: &VideoFrame, other: &VideoFrame) {
         let kept = self.excluded.kept(one.pts(), self.tables.source_clock());
         let sums = measure(&one.planes(), &other.planes(), &kept.planes, self.depth);
+        let is_same = sums.iter().all(|plane| plane.changed == 0);
+        let smalls = kept.planes.first().map(|kept| {
+            let small = |frame: &VideoFrame| Small::of(&frame.planes(), kept, self.depth);
+            (small(one), (!is_same).then(|| small(other)))
+        });
+        self.identify(index, smalls);
         let mut frame = Sums::default();
         for (total, plane) in self.planes.iter_mut().zip(&sums) {
             total.add(plane);
@@ -179,6 +197,29 @@ impl Comparing<'_> {
         // The mean of the means, kept up from frame to frame.
         moment.mean += (mean - moment.mean) / moment.compared as f64;
         self.note_worst(index, mean, &frame);
+    }
+
+    /// Looks whether the frames that can be told apart are their own.
+    fn identify(&mut self, index: usize, smalls: Option<(Small, Option<Small>)>) {
+        let Some((source, shown)) = smalls else { return };
+        let found = self.watch.take(index, source, shown);
+        self.note_misplaced(&found);
+    }
+
+    fn note_misplaced(&mut self, found: &[Stray]) {
+        for Stray { index, shows, is_sure } in found {
+            let list = &mut self.found.misplaced;
+            if !is_sure && !self.is_named {
+                list.doubtful += 1;
+                continue;
+            }
+            list.count += 1;
+            if list.first.len() < LISTED_MAX {
+                let time = self.tables.common.time(self.tables.source_at(*index).unwrap_or(0));
+                let (index, shows) = (*index as u64, *shows as u64);
+                list.first.push(FrameOther { index, time, shows });
+            }
+        }
     }
 
     fn note_worst(&mut self, index: usize, mean: f64, frame: &Sums) {
@@ -214,7 +255,9 @@ impl Comparing<'_> {
         &mut moments[last]
     }
 
-    fn finish(self) -> Pictures {
+    fn finish(mut self) -> Pictures {
+        let found = self.watch.finish();
+        self.note_misplaced(&found);
         let Self { planes, mut found, depth, .. } = self;
         let mut all = Sums::default();
         let (mut weighted, mut weights) = (0.0, 0.0);
@@ -242,6 +285,23 @@ impl Comparing<'_> {
 
 /// Says what the pictures are worth.
 pub(super) fn judge(found: &Pictures, order: &VerifyOrder, report: &mut Report) {
+    if let Some(FrameOther { index, time, shows }) = found.misplaced.first.first() {
+        let count = found.misplaced.count;
+        let detail = format!(
+            "{count} of them show the picture of another frame near them; the first is frame {index} at {} s, \
+             which shows frame {shows}",
+            time.exact
+        );
+        report.add(Aspect::Frames, Status::Lost, "video", detail);
+    }
+    if found.misplaced.doubtful > 0 {
+        let detail = format!(
+            "{} of them look like another frame near them, by what differs in one place alone: it may have been \
+             removed there (--region or --mask says so)",
+            found.misplaced.doubtful
+        );
+        report.add(Aspect::Frames, Status::Noted, "video", detail);
+    }
     let mut add = |status, detail| report.add(Aspect::Samples, status, "video", detail);
     if let Some(why) = &found.not_compared {
         // What they differ in is a finding of its own, unless somebody asked for the samples.

@@ -22,6 +22,8 @@ pub enum Status {
     OnPurpose,
     /// It is different in a way that loses nothing, such as something that is only in the output.
     Noted,
+    /// The output's container or codec has no place for it, or it is a muxer's own name for what it writes.
+    NoPlace,
     /// It should have survived and did not.
     Lost,
 }
@@ -58,6 +60,8 @@ pub enum Aspect {
     FieldOrder,
     /// Closed captions inside the video.
     Captions,
+    /// How two views share a picture.
+    Stereo,
     /// Start time code.
     Timecode,
     /// A stream's being there at all.
@@ -101,6 +105,7 @@ impl Aspect {
             Self::Alpha => "alpha",
             Self::FieldOrder => "field_order",
             Self::Captions => "captions",
+            Self::Stereo => "stereo",
             Self::Timecode => "timecode",
             Self::Stream => "stream",
             Self::Packets => "packets",
@@ -240,6 +245,29 @@ pub struct FrameDifference {
     pub changed: u64,
 }
 
+/// A frame that shows the picture of another one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FrameOther {
+    /// The frame's index in the source.
+    pub index: u64,
+    /// When it is shown.
+    pub time: Time,
+    /// Index of the frame of the source whose picture it is.
+    pub shows: u64,
+}
+
+/// Frames that show the picture of another one: how many, and the first of them.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Misplaced {
+    /// All of them.
+    pub count: u64,
+    /// The first [`LISTED_MAX`].
+    pub first: Vec<FrameOther>,
+    /// Further ones that differ from the other frame in one place alone, while no mask says what was removed:
+    /// what comes and goes over a still scene, and is removed, makes one frame its neighbour's equal.
+    pub doubtful: u64,
+}
+
 /// The difference over a stretch of the source's frames.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Moment {
@@ -284,6 +312,8 @@ pub struct Pictures {
     pub planes: Vec<PlaneQuality>,
     /// The frames with the largest mean difference, worst first.
     pub worst: Vec<FrameDifference>,
+    /// Frames that show the picture of another one near them.
+    pub misplaced: Misplaced,
     /// The difference over time.
     pub over_time: Vec<Moment>,
 }

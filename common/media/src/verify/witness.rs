@@ -9,6 +9,10 @@ mod ffi;
 mod index;
 mod ledger;
 mod pipe;
+mod queue;
+mod skeleton;
+mod sound;
+mod tiles;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -54,6 +58,8 @@ pub(crate) struct Witness(Arc<Mutex<State>>);
 #[derive(Debug)]
 struct State {
     ledger: Ledger,
+    /// Bytes in front of the media, where that is known.
+    before_media: Option<u64>,
     spent: Duration,
 }
 
@@ -65,7 +71,8 @@ impl Witness {
         sink: Box<dyn PartSink>,
     ) -> Result<(Self, Box<dyn PartSink>), MediaError> {
         let ledger = Ledger::new(container);
-        let witness = Self(Arc::new(Mutex::new(State { ledger, spent: Duration::ZERO })));
+        let state = State { ledger, before_media: None, spent: Duration::ZERO };
+        let witness = Self(Arc::new(Mutex::new(state)));
         let watched: Box<dyn PartSink> = match container {
             Container::Mp4 | Container::Mov => Box::new(index::Watched::new(sink, witness.clone())),
             Container::Mkv | Container::Webm | Container::Ts { .. } => {
@@ -73,6 +80,11 @@ impl Witness {
             }
         };
         Ok((witness, watched))
+    }
+
+    /// Says in how many bytes all is written that comes before the media, so that no media is kept.
+    pub(crate) fn begins_within(&self, bytes: u64) {
+        self.state().before_media = Some(bytes);
     }
 
     /// Says which streams of the movie carry packets, in the movie's order.
@@ -94,12 +106,14 @@ impl Witness {
     ) {
         self.timed(|ledger| {
             let data = packet.data().unwrap_or_default();
-            let content = if ledger.wants_content(place) { crc32fast::hash(data) } else { 0 };
-            ledger.expect(
-                place,
-                Row { pts: stamps.0, dts: stamps.1, bytes: data.len() as u64, content },
-            );
+            let (bytes, content) = ledger.size_of_given(place, data);
+            ledger.expect(place, Row { pts: stamps.0, dts: stamps.1, bytes, content });
         });
+    }
+
+    /// The packet that was taken down last for stream `place` was not taken by the muxer.
+    pub(crate) fn take_back(&self, place: usize) {
+        self.timed(|ledger| ledger.take_back(place));
     }
 
     /// What is wrong with the movie, once its sink has refused to end.

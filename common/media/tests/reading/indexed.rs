@@ -64,6 +64,8 @@ fn the_index_and_the_packets_give_the_same_table() {
         ("fine.mov", with(&["-video_track_timescale", "10000000"])),
         ("open.mp4", X264_OPEN.to_vec()),
         ("open265.mp4", [X265_OPEN, &["-tag:v", "hvc1"]].concat()),
+        ("hev1.mp4", [X265_OPEN, &["-tag:v", "hev1"]].concat()),
+        ("avc3.mp4", with(&["-tag:v", "avc3"])),
         ("studio.mov", vec!["-c:v", "prores_ks", "-profile:v", "2"]),
         ("jpeg.mov", vec!["-c:v", "mjpeg", "-pix_fmt", "yuvj422p"]),
         (
@@ -128,17 +130,35 @@ fn what_an_index_cannot_vouch_for_is_read_whole() {
     assert!(why.contains("fields"), "{why}");
     let why = doubted(&clips.make("asp.mp4", 30, &["-c:v", "mpeg4", "-bf", "2"]));
     assert!(why.contains("mpeg4"), "{why}");
-    for (name, options) in [
-        ("avc3", [&x264[..], &["-tag:v", "avc3"]].concat()),
-        ("hev1", [X265_OPEN, &["-tag:v", "hev1"]].concat()),
-    ] {
-        let why = doubted(&clips.make(&format!("{name}.mp4"), 30, &options));
-        assert!(why.contains(&format!("samples of {name} may change")), "{why}");
-    }
     let whole = clips.make("whole.mp4", 100, &["-c:v", "libx264", "-g", "48", "-bf", "2"]);
     let whole = whole.to_str().unwrap();
     let why = doubted(&clips.run("edited.mp4", &["-ss", "1.3", "-i", whole, "-c", "copy"]));
     assert!(why.contains("edit list"), "{why}");
+}
+
+#[test]
+fn parameter_sets_among_the_samples_are_a_doubt_where_they_are_the_only_ones_or_change() {
+    let clips = Clips::new();
+    let repeated = ["-c:v", "libx265", "-preset", "ultrafast", "-tag:v", "hev1", "-x265-params"];
+    let repeated = [&repeated[..], &["repeat-headers=1:keyint=24:log-level=none"]].concat();
+    let whole = clips.make("repeated.mp4", 70, &repeated);
+    agree(&whole);
+    let mut bytes = std::fs::read(&whole).unwrap();
+    let arrays = bytes.windows(4).position(|four| four == b"hvcC").unwrap() + 4 + 22;
+    bytes[arrays] = 0;
+    let bare = clips.path("bare.mp4");
+    std::fs::write(&bare, bytes).unwrap();
+    let why = doubted(&bare);
+    assert!(why.contains("among its samples alone"), "{why}");
+    let coded = |name: &str, references: &str| {
+        let options = ["-c:v", "libx264", "-bf", "0", "-g", "24", "-refs", references];
+        std::fs::read(clips.make(name, 50, &options)).unwrap()
+    };
+    let raw = clips.path("changing.h264");
+    std::fs::write(&raw, [coded("one.h264", "1"), coded("other.h264", "4")].concat()).unwrap();
+    let raw = raw.to_str().unwrap();
+    let why = doubted(&clips.run("changing.mp4", &["-i", raw, "-c", "copy", "-tag:v", "avc3"]));
+    assert!(why.contains("sequence parameters change"), "{why}");
 }
 
 #[test]
@@ -205,5 +225,26 @@ fn every_cut_of_an_index_of_open_groups_shows_the_right_frames() {
         let (_, shown) = decoded(&path, &index, FrameRange::new(start, 100));
         let from = usize::try_from(start).unwrap();
         assert!(shown == whole[from..], "from frame {start}");
+    }
+}
+
+#[test]
+fn ranges_of_a_long_film_are_decoded_by_an_index_of_their_own_and_are_the_same() {
+    let clips = Clips::new();
+    let film = ["-f", "lavfi", "-i", "testsrc2=s=64x48:r=25:d=800"];
+    let sound = ["-f", "lavfi", "-i", "sine=r=8000:d=800", "-c:a", "aac"];
+    let coded = ["-c:v", "libx264", "-preset", "ultrafast", "-bf", "2", "-g", "100"];
+    let open = ["-x264-params", "open-gop=1", "-b_strategy", "0"];
+    let path = clips.run("long.mp4", &[&film[..], &sound, &coded, &open].concat());
+    let packets = clips.run("long.mkv", &["-i", path.to_str().unwrap(), "-c", "copy", "-map", "0"]);
+    let (index, other) = (by(&path, IndexUse::Always), by(&packets, IndexUse::Never));
+    assert_eq!(index.table.origin, TableOrigin::Index, "{:?}", index.notes);
+    for start in [0, 99, 100, 9_000, 9_099, 18_990] {
+        let range = FrameRange::new(start, start + 10);
+        let content = |(_, shown): (u64, Vec<(u64, i64, Sha)>)| -> Vec<_> {
+            shown.into_iter().map(|(index, _, content)| (index, content)).collect()
+        };
+        let (own, theirs) = (decoded(&path, &index, range), decoded(&packets, &other, range));
+        assert_eq!(content(own), content(theirs), "from frame {start}");
     }
 }

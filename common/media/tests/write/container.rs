@@ -1,6 +1,6 @@
 //! What containers refuse before any work.
 
-use cleanplate_media::container::{check, check_times};
+use cleanplate_media::container::check;
 use cleanplate_types::encode::VideoCodec;
 use cleanplate_types::source::FieldOrder;
 
@@ -15,8 +15,7 @@ fn a_container_is_refused_by_name_with_what_to_do_instead() {
     let job = plan(&clip, 24, |_| {});
     let description = &job.brief.description;
     let refusal = |name: &str| {
-        let checked = check(description, name, VideoCodec::H264, false)
-            .and_then(|_notes| check_times(description, name, &job.table));
+        let checked = check(description, &job.table, name, VideoCodec::H264, false);
         checked.err().map(|error| error.to_string()).unwrap_or_default()
     };
     for (name, words) in [
@@ -39,9 +38,10 @@ fn a_codec_that_the_container_has_no_place_for_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let recipe = "-f lavfi -i testsrc2=s=160x96:r=25:d=1 -c:v libx264 -preset ultrafast";
     let clip = make(folder.path(), "a.mp4", recipe);
-    let mut description = plan(&clip, 24, |_| {}).brief.description;
+    let job = plan(&clip, 24, |_| {});
+    let (mut description, table) = (job.brief.description, job.table);
     let refusal = |description: &_, name: &str, codec, allow| {
-        check(description, name, codec, allow).err().map(|error| error.to_string())
+        check(description, &table, name, codec, allow).err().map(|error| error.to_string())
     };
     use VideoCodec::{Av1, H264, Hevc, Vp9};
     for (name, codec) in
@@ -70,9 +70,10 @@ fn advice_never_leads_to_another_refusal() {
     let recipe = "-f lavfi -i testsrc2=s=160x96:r=25:d=1 -attach {}/f.ttf \
         -metadata:s:t mimetype=application/x-truetype-font -c:v libx264 -preset ultrafast";
     let clip = make(folder.path(), "a.mkv", recipe);
-    let mut description = plan(&clip, 24, |_| {}).brief.description;
+    let job = plan(&clip, 24, |_| {});
+    let (mut description, table) = (job.brief.description, job.table);
     let refusal = |description: &_, name: &str| {
-        let checked = check(description, name, VideoCodec::H264, false);
+        let checked = check(description, &table, name, VideoCodec::H264, false);
         checked.err().map(|error| error.to_string()).unwrap_or_default()
     };
     assert!(refusal(&description, "x.mp4").contains("name the output .mkv, or leave that out"));
@@ -83,7 +84,7 @@ fn advice_never_leads_to_another_refusal() {
         assert!(words.contains("--allow-metadata-loss"), "{words}");
         let named = if name == "x.mkv" { "the rotation" } else { "attachment" };
         assert!(words.contains(named), "{words}");
-        assert!(check(&description, name, VideoCodec::H264, true).is_ok(), "{name}");
+        assert!(check(&description, &table, name, VideoCodec::H264, true).is_ok(), "{name}");
     }
     description.streams.truncate(1);
     assert!(refusal(&description, "x.mkv").contains("name the output .mp4"));

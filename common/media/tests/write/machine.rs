@@ -165,6 +165,7 @@ pub(crate) fn plan(clip: &Path, cell_frames: u64, change: impl FnOnce(&mut Encod
         description,
         table: nothing,
         rest: None,
+        allow_metadata_loss: false,
         spec,
         cells,
     };
@@ -280,6 +281,7 @@ pub(crate) fn join(
         rest: None,
         output_name: output.to_str().unwrap(),
         allow_metadata_loss,
+        conceal: false,
         version: "1.2.3",
     };
     let mut progress = |frames| *seen.lock().unwrap() = frames;

@@ -44,6 +44,7 @@ fn joined(
         rest,
         output_name: output.to_str().unwrap(),
         allow_metadata_loss: true,
+        conceal: true,
         version: "1.2.3",
     };
     let mut parts = Ready(parts.into_iter());
@@ -98,7 +99,7 @@ fn a_stitch_reads_no_video_of_the_source() {
     for (name, output) in [("a.mkv", "a.out.mkv"), ("b.mp4", "b.out.mp4"), ("c.mov", "c.out.mov")] {
         let options = "-c:v libx264 -preset ultrafast -qp 8 -c:a aac -b:a 64k -shortest";
         let clip = make(folder.path(), name, &format!("{large} {SOUND} {options}"));
-        let job = plan(&clip, 50, |_| {});
+        let job = plan(&clip, 50, |spec| spec.preset = "ultrafast".to_owned());
         let parts = encode(&job);
         let order = ScanOrder { threads: 1, ..ScanOrder::default() };
         let rest = kept(&clip, &folder.path().join(format!("{name}.rest")), &order);

@@ -322,6 +322,7 @@ fn a_full_disk_is_told_in_the_words_of_the_disk() {
             rest: None,
             output_name: "out.mp4",
             allow_metadata_loss: false,
+            conceal: false,
             version: "1.2.3",
         };
         let sink = ToDisk::create(&output, full_at);
@@ -384,6 +385,7 @@ fn a_copy_has_every_packet_and_says_why_it_is_one() {
             name,
             output.to_str().unwrap(),
             "nothing to remove",
+            false,
             "1.2.3",
             ToDisk::create(&output, u64::MAX),
         );
@@ -397,6 +399,23 @@ fn a_copy_has_every_packet_and_says_why_it_is_one() {
         let told = tags.contains("cleanplate 1.2.3, copied unchanged: nothing to remove");
         assert!(told || name == "a.ts", "{name}: {tags}");
     }
+}
+
+#[test]
+fn a_source_that_is_cut_off_is_copied_only_where_damage_is_concealed() {
+    let folder = tempfile::tempdir().unwrap();
+    let clip = make(folder.path(), "a.mkv", &format!("{PICTURES} {SOUND} {X264} -c:a aac"));
+    let bytes = std::fs::read(&clip).unwrap();
+    std::fs::write(&clip, &bytes[..bytes.len() * 3 / 5]).unwrap();
+    let output = folder.path().join("b.mkv");
+    let copied = |conceal| {
+        let sink = ToDisk::create(&output, u64::MAX);
+        copy_through(OnDisk::open(&clip), "a.mkv", "b.mkv", "no reason", conceal, "1.2.3", sink)
+    };
+    let refused = copied(false).unwrap_err();
+    assert!(matches!(refused, MediaError::Truncated { .. }), "{refused}");
+    let notes = copied(true).unwrap().notes;
+    assert!(notes.iter().any(|note| note.starts_with("the source ends early")), "{notes:?}");
 }
 
 #[test]
@@ -415,6 +434,19 @@ fn interlaced_video_goes_bit_exactly_through_hevc_and_says_its_field_order() {
     let mkv = folder.path().join("out.mkv");
     join(&job, encode(&job), &mkv, false).unwrap();
     assert_eq!(probe(&mkv, "-select_streams v -show_entries stream=field_order"), order);
+}
+
+#[test]
+fn a_language_is_written_by_the_code_that_quicktime_has_a_number_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let recipe = format!(
+        "{PICTURES} {SOUND} {X264} -c:a aac -metadata:s:a language=deu -metadata:s:v language=hrv"
+    );
+    let clip = make(folder.path(), "a.mp4", &recipe);
+    let (output, notes) = comes_back(&clip, "out.mov", false);
+    assert_eq!(notes, ["mov has no place for the language `hrv` of stream 0"]);
+    let of_sound = probe(&output, "-select_streams a -show_entries stream_tags=language");
+    assert!(of_sound.contains("language=ger"), "{of_sound}");
 }
 
 #[test]

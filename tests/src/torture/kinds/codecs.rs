@@ -34,12 +34,16 @@ pub(super) const KINDS: &[Kind] = &[
     },
     Kind {
         name: "vp8",
-        trap: "hidden alternate references",
+        trap: "hidden alternate references; a matrix that the format means and no container says, but the output does",
         file: "clip.webm",
         steps: &[Ffmpeg(
             "-i base.nut -i tone.wav -shortest -frames:v 90 -pix_fmt yuv420p -c:v libvpx -b:v 1M -auto-alt-ref 1 -lag-in-frames 16 -deadline good -cpu-used 5 -g 30 -c:a libopus clip.webm",
         )],
-        outputs: &[exact("mp4"), exact("mkv"), refused("mov", 2, "opus")],
+        outputs: &[
+            exact_without("mp4", &["video.color_space"]),
+            exact_without("mkv", &["video.color_space"]),
+            refused("mov", 2, "opus"),
+        ],
         ..PLAIN
     },
     Kind {
@@ -50,6 +54,39 @@ pub(super) const KINDS: &[Kind] = &[
             "-i base.nut -i tone.wav -shortest -frames:v 80 -pix_fmt yuv420p -c:v libvpx-vp9 -b:v 1M -auto-alt-ref 1 -lag-in-frames 16 -deadline good -cpu-used 6 -g 30 -c:a libopus clip.webm",
         )],
         outputs: &[exact("mp4"), exact("mkv"), refused("mov", 2, "opus")],
+        ..PLAIN
+    },
+    Kind {
+        name: "vp8_vorbis_webm",
+        trap: "WebM as it began: VP8 and Vorbis, whose headers are three packets",
+        file: "clip.webm",
+        steps: &[Ffmpeg(
+            "-i base.nut -i tone.wav -shortest -frames:v 60 -pix_fmt yuv420p -c:v libvpx -b:v 1M -deadline realtime -cpu-used 8 -g 20 -c:a libvorbis clip.webm",
+        )],
+        outputs: &[
+            exact_without("webm", &["video.color_space"]),
+            exact_without("mkv", &["video.color_space"]),
+        ],
+        ..PLAIN
+    },
+    Kind {
+        name: "vp9_vorbis_webm",
+        trap: "the same with VP9, into the container that it came in",
+        file: "clip.webm",
+        steps: &[Ffmpeg(
+            "-i base.nut -i tone.wav -shortest -frames:v 50 -pix_fmt yuv420p -c:v libvpx-vp9 -b:v 1M -deadline realtime -cpu-used 8 -g 20 -c:a libvorbis clip.webm",
+        )],
+        outputs: &[exact("webm"), exact("mp4")],
+        ..PLAIN
+    },
+    Kind {
+        name: "av1_opus_webm",
+        trap: "AV1 in WebM, with the delay of Opus",
+        file: "clip.webm",
+        steps: &[Ffmpeg(
+            "-i base.nut -i tone.wav -shortest -frames:v 50 -pix_fmt yuv420p -c:v libsvtav1 -preset 12 -crf 40 -g 24 -c:a libopus clip.webm",
+        )],
+        outputs: &[exact("webm"), exact("mkv")],
         ..PLAIN
     },
     Kind {

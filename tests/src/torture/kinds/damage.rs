@@ -44,7 +44,10 @@ pub(super) const KINDS: &[Kind] = &[
             ),
             Edit("clip.mkv", bytes::cut_off),
         ],
-        outputs: &[refused("mkv", 3, "cut off"), refused("mp4", 3, "cut off")],
+        outputs: &[
+            damaged("mkv", "cut off", "is missing"),
+            damaged("mp4", "cut off", "is missing"),
+        ],
         ..PLAIN
     },
     Kind {

@@ -89,6 +89,16 @@ pub(super) const KINDS: &[Kind] = &[
         ..PLAIN
     },
     Kind {
+        name: "ycgco",
+        trap: "a matrix that VP9 has no name for",
+        steps: &[Ffmpeg(
+            "-i base.nut -frames:v 60 -pix_fmt yuv420p -color_range tv -colorspace ycgco -c:v libx264 -preset veryfast -g 24 clip.mp4",
+        )],
+        outputs: &[exact("mp4"), exact("mkv"), refused("webm", 2, "ycgco")],
+        encoders: &["libx264", "libx265"],
+        ..PLAIN
+    },
+    Kind {
         name: "bt2020_8bit",
         trap: "bt2020 in 8 bits",
         steps: &[Ffmpeg(

@@ -1,6 +1,11 @@
 //! Fields: interlaced, telecined, field by field.
 
-use super::super::kind::{FINE, Kind, PLAIN, Step::Ffmpeg, exact, exact_without};
+use super::super::bytes::pulldown;
+use super::super::kind::{
+    FINE, Kind, PLAIN,
+    Step::{Edit, Ffmpeg},
+    exact, exact_without,
+};
 
 pub(super) const KINDS: &[Kind] = &[
     Kind {
@@ -58,6 +63,23 @@ pub(super) const KINDS: &[Kind] = &[
             "-r 24000/1001 -i base.nut -i tone.wav -shortest -vf telecine=pattern=23 -frames:v 100 -pix_fmt yuv420p -c:v mpeg2video -b:v 2M -g 12 -bf 2 -flags +ildct+ilme -top 1 -c:a mp2 clip.mpg",
         )],
         outputs: &[exact("mp4"), exact("mov")],
+        sides: true,
+        ..PLAIN
+    },
+    Kind {
+        name: "soft_telecine",
+        trap: "film of 23.976 frames that flags turn into 29.97 on the screen: every other frame stands for three fields",
+        file: "clip.ts",
+        steps: &[
+            Ffmpeg(
+                "-r 30000/1001 -i base.nut -frames:v 100 -pix_fmt yuv420p -c:v mpeg2video -b:v 2M -g 12 -bf 2 -flags +ildct bare.m2v",
+            ),
+            Edit("bare.m2v", pulldown::with_pulldown),
+            Ffmpeg(
+                "-fflags +genpts -framerate 30000/1001 -i bare.m2v -i tone.wav -t 4 -c:v copy -c:a mp2 clip.ts",
+            ),
+        ],
+        outputs: &[exact("mp4"), exact("mov"), exact("ts")],
         sides: true,
         ..PLAIN
     },

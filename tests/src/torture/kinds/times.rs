@@ -209,7 +209,7 @@ pub(super) const KINDS: &[Kind] = &[
         outputs: &[
             refused("mp4", 2, "before zero"),
             refused("mkv", 2, "milliseconds"),
-            refused("ts", 2, "ticks of 90 kHz"),
+            exact("ts"),
         ],
         ..PLAIN
     },

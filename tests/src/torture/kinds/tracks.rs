@@ -1,6 +1,6 @@
 //! What is beside the video: sounds, subtitles, chapters, attachments, data, captions, tags.
 
-use super::super::bytes;
+use super::super::bytes::{self, telemetry};
 use super::super::kind::{
     Kind, MOST, PLAIN,
     Step::{Edit, Ffmpeg},
@@ -34,6 +34,15 @@ pub(super) const KINDS: &[Kind] = &[
             "-i base.nut -i tone.wav -i subs.srt -map 0:v -map 1:a -map 2:s -t 3 -pix_fmt yuv420p -c:v libx264 -preset veryfast -g 25 -c:s mov_text -metadata:s:s:0 language=rus clip.mp4",
         )],
         outputs: &[exact("mp4"), exact("mov"), refused("mkv", 2, "mov_text")],
+        ..PLAIN
+    },
+    Kind {
+        name: "subtitles_forced",
+        trap: "text that is shown without being asked for: mov has no place for that, and the notes say so",
+        steps: &[Ffmpeg(
+            "-i base.nut -i subs.srt -map 0:v -map 1:s -t 3 -pix_fmt yuv420p -c:v libx264 -preset veryfast -g 25 -c:s mov_text -disposition:s:0 forced clip.mp4",
+        )],
+        outputs: &[exact("mp4"), exact_without("mov", &["stream0.disposition"])],
         ..PLAIN
     },
     Kind {
@@ -112,6 +121,24 @@ pub(super) const KINDS: &[Kind] = &[
             "-i base.nut -i tone.wav -f data -i note.txt -map 0:v -map 1:a -map 2:d -t 3 -pix_fmt yuv420p -c:v libx264 -preset veryfast -g 25 -c:a mp2 -c:d copy -codec:d klv clip.ts",
         )],
         outputs: &[exact("mp4"), refused("ts", 2, "data"), refused("mkv", 2, "data")],
+        ..PLAIN
+    },
+    Kind {
+        name: "klv_ts",
+        trap: "telemetry of a drone (KLV), four messages a second, each with its time",
+        file: "clip.ts",
+        steps: &[
+            Edit("note.txt", telemetry::telemetry),
+            Ffmpeg(
+                "-i base.nut -i tone.wav -f mpegts -i note.txt -map 0:v -map 1:a -map 2:d -t 3 -pix_fmt yuv420p -c:v libx264 -preset veryfast -g 25 -c:a mp2 -c:d copy clip.ts",
+            ),
+        ],
+        outputs: &[
+            exact("ts"),
+            refused("mp4", 2, "name the output .ts"),
+            refused("m2ts", 2, "does not know this codec"),
+            refused("mkv", 2, "data"),
+        ],
         ..PLAIN
     },
     Kind {

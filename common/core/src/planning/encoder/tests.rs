@@ -189,3 +189,51 @@ fn webm_takes_odd_sizes_and_a_longer_scale_and_never_waits_for_a_card() {
     assert_eq!(choose(&webm, &video(), &all, PATIENT), Ok(Choice::Take(proof(LibvpxVp9))));
     assert_eq!(choose(&webm, &video(), &all[..2], PATIENT), Ok(Choice::Missing(LibvpxVp9)));
 }
+
+#[test]
+fn the_format_that_is_advised_is_one_that_an_encoder_takes() {
+    let layout = |name: &str| {
+        let depth = match name {
+            name if name.contains("12") => 12,
+            name if name.contains("10") => 10,
+            _ => 8,
+        };
+        let (planes, shifts) = match name {
+            name if name.starts_with("gray") => (1, (0, 0)),
+            name if name.contains("420") => (3, (1, 1)),
+            name if name.contains("422") => (3, (1, 0)),
+            _ => (3, (0, 0)),
+        };
+        PixelLayout {
+            name: name.to_owned(),
+            depth,
+            planes,
+            chroma_shift_x: shifts.0,
+            chroma_shift_y: shifts.1,
+            full_range: false,
+        }
+    };
+    let layouts = [(1, (0, 0)), (3, (1, 1)), (3, (1, 0)), (3, (0, 0)), (3, (2, 0)), (3, (0, 1))];
+    let requests = [("out.mkv", false), ("out.mkv", true), ("out.webm", false), ("out.webm", true)];
+    for (output, lossless) in requests {
+        let wanted = JobRequest { output: output.to_owned(), lossless, ..request() };
+        let mut refused = 0;
+        for ((planes, shifts), depth) in layouts
+            .iter()
+            .flat_map(|layout| [8, 9, 10, 11, 12, 14, 16].map(|depth| (*layout, depth)))
+        {
+            let mut odd = video();
+            odd.layout = PixelLayout { depth, planes, ..odd.layout };
+            (odd.layout.chroma_shift_x, odd.layout.chroma_shift_y) = shifts;
+            let Err(PlanError::NoEncoder { instead, .. }) = encoder_family(&wanted, &odd) else {
+                continue;
+            };
+            refused += 1;
+            let advised = VideoDescription { layout: layout(instead), ..video() };
+            let checked = check_request(&wanted, &advised);
+            assert_eq!(checked, Ok(()), "{output} {lossless} {depth} {shifts:?}: {instead}");
+            assert!(advised.layout.depth >= depth.min(12), "{depth}: {instead}");
+        }
+        assert!(refused > 0, "{output}: something is refused and something advised");
+    }
+}

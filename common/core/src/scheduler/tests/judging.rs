@@ -51,6 +51,22 @@ fn a_border_that_holds_lets_the_cell_before_it_into_the_movie() {
 }
 
 #[test]
+fn a_part_that_keeps_back_the_frame_before_its_border_is_refused() {
+    let (mut rig, lease) = at_a_border();
+    let silent = |rig: &Rig, cell| PartSummary { before: None, ..rig.part(cell) };
+    let part = Box::new(silent(&rig, 3));
+    rig.report("a", lease, Report::CellDone { summary: part });
+    assert_eq!(rig.view().cells_committed, 3);
+    let failure = rig.view().failures[0].clone();
+    assert_eq!(failure.kind, FailureKind::PartRefused);
+    assert!(failure.message.contains("the frame before it"), "{failure}");
+    let (lease, first, _) = rig.segment();
+    assert_eq!(first, 3, "its cell is to be made again");
+    rig.hand_in("a", lease, 3);
+    assert_eq!(rig.view().cells_committed, 4);
+}
+
+#[test]
 fn a_border_that_breaks_costs_a_longer_pre_roll_then_a_common_beginning_then_the_job() {
     let (mut rig, lease) = at_a_border();
     rig.hand_in_broken("a", lease, 3);
@@ -122,6 +138,7 @@ fn a_part_that_another_worker_finds_right_goes_into_the_movie() {
     let (mut rig, lease, [_, auditor]) = audited(&["a", "b"]);
     rig.report(auditor.as_str(), lease, Report::AuditDone { frames: 300 });
     assert_eq!(rig.fed(), [0]);
+    assert!(!rig.view().notes.iter().any(|note| note.contains("which made it")));
 }
 
 #[test]
@@ -157,7 +174,7 @@ fn a_part_that_is_never_found_right_ends_the_job_by_name() {
 
 #[test]
 fn a_worker_that_is_alone_decodes_its_own_parts_again() {
-    let wanted = JobRequest { audit: Some(1), ..cells_of_30() };
+    let wanted = JobRequest { audit: Some(3), ..cells_of_30() };
     let mut rig = Rig::encoding(SchedulerConfig::default(), wanted, &["a"]);
     let mut audits = 0;
     while let [(lease, _, grant)] = &rig.grants()[..] {
@@ -173,5 +190,10 @@ fn a_worker_that_is_alone_decodes_its_own_parts_again() {
         }
         rig.report("a", lease, Report::SegmentDone);
     }
-    assert_eq!((audits, rig.view().phase), (1, JobPhase::Stitch));
+    assert_eq!((audits, rig.view().phase), (3, JobPhase::Stitch));
+    let notes = rig.view().notes;
+    let lone = notes.iter().filter(|note| note.contains("decoded again by the worker that made"));
+    let lone: Vec<_> = lone.collect();
+    assert_eq!(lone.len(), 1, "it is said once that nobody else has looked: {notes:?}");
+    assert!(lone[0].starts_with("audit: 3 cells were"), "{notes:?}");
 }

@@ -56,6 +56,15 @@ impl Avc {
         avc
     }
 
+    /// How its packets are framed.
+    pub(crate) const fn framing(&self) -> Framing {
+        self.framing
+    }
+
+    pub(super) const fn knows_sequences(&self) -> bool {
+        !self.sequences.is_empty()
+    }
+
     /// Reads the two lists of `avcC`: a count (its upper bits are flags), then length and unit.
     fn learn_configuration(&mut self, extradata: &[u8]) {
         let mut rest = extradata.get(5..).unwrap_or_default();

@@ -13,6 +13,13 @@ const SEQUENCE: u8 = 33;
 const END_OF_SEQUENCE: u8 = 36;
 const END_OF_STREAM: u8 = 37;
 
+/// Messages ahead of a picture.
+const MESSAGE: u8 = 39;
+
+/// How HDR10+ begins as a message of a registered user: the United States, Samsung, its first kind of
+/// metadata, application 4.
+const HDR10_PLUS: [u8; 6] = [0xb5, 0x00, 0x3c, 0x00, 0x01, 0x04];
+
 /// Bits before the tiers and levels of the sequence parameters' sub-layers.
 const GENERAL_PROFILE_BITS: u32 = 96;
 
@@ -35,7 +42,49 @@ impl Hevc {
             Some(length) if is_configuration => Framing::Prefixed(usize::from(length & 3) + 1),
             _ => Framing::AnnexB,
         };
-        Self { framing, sets: ParameterSets::default(), starts: true, leaves_out: true }
+        let mut hevc =
+            Self { framing, sets: ParameterSets::default(), starts: true, leaves_out: true };
+        match framing {
+            Framing::AnnexB => {
+                nal_units(extradata, framing).for_each(|unit| {
+                    hevc.learn(unit);
+                });
+            }
+            Framing::Prefixed(_) => hevc.learn_configuration(extradata),
+        }
+        hevc
+    }
+
+    /// How its packets are framed.
+    pub(crate) const fn framing(&self) -> Framing {
+        self.framing
+    }
+
+    pub(super) const fn knows_sequences(&self) -> bool {
+        !self.sets.0.is_empty()
+    }
+
+    /// Reads the arrays of `hvcC`: a kind, a count, then length and unit.
+    fn learn_configuration(&mut self, extradata: &[u8]) {
+        let Some((arrays, mut rest)) = extradata.get(22..).and_then(<[u8]>::split_first) else {
+            return;
+        };
+        for _ in 0..*arrays {
+            let [_kind, high, low, after @ ..] = rest else { return };
+            rest = after;
+            for _ in 0..u16::from_be_bytes([*high, *low]) {
+                let Some(unit) = nal_units(rest, Framing::Prefixed(2)).next() else { return };
+                let taken = 2 + usize::from(u16::from_be_bytes([rest[0], rest[1]]));
+                self.learn(unit);
+                rest = rest.get(taken..).unwrap_or_default();
+            }
+        }
+    }
+
+    /// Takes sequence parameters of the layer that is shown; true where they change some that were there.
+    fn learn(&mut self, unit: &[u8]) -> bool {
+        let is_sequence = unit.len() > 2 && unit[0] >> 1 & 0x3f == SEQUENCE && is_base_layer(unit);
+        is_sequence && self.sets.replaces(SEQUENCE, sequence_id(unit), unit)
     }
 
     pub(super) fn look(&mut self, data: &[u8], key: bool) -> Look {
@@ -43,9 +92,10 @@ impl Hevc {
         let mut kind = None;
         for unit in nal_units(data, self.framing).filter(|unit| is_base_layer(unit)) {
             match unit[0] >> 1 & 0x3f {
-                SEQUENCE if self.sets.replaces(SEQUENCE, sequence_id(unit), unit) => {
+                SEQUENCE if self.learn(unit) => {
                     look.doubt = Some("the sequence parameters change in mid-stream");
                 }
+                MESSAGE if has_hdr10_plus(unit) => look.dynamic = Some("HDR10+"),
                 picture if picture <= LAST_PICTURE => {
                     kind = Some(picture);
                     break;
@@ -88,6 +138,11 @@ fn is_base_layer(unit: &[u8]) -> bool {
     unit[0] & 1 == 0 && unit.get(1).is_some_and(|second| second >> 3 == 0)
 }
 
+/// Whether a unit of messages holds HDR10+. Nothing in its first bytes needs an escape.
+fn has_hdr10_plus(unit: &[u8]) -> bool {
+    unit.windows(HDR10_PLUS.len()).any(|bytes| bytes == HDR10_PLUS)
+}
+
 /// The id of sequence parameters; their profiles come before it.
 fn sequence_id(unit: &[u8]) -> u32 {
     let mut bits = Bits::guarded(unit.get(2..).unwrap_or_default());
@@ -121,6 +176,18 @@ mod tests {
         assert!(hevc.look(&packet(1), false).shows);
         hevc.look(&packet(CRA), true);
         assert!(hevc.look(&packet(9), false).shows);
+    }
+
+    #[test]
+    fn metadata_of_single_pictures_is_seen_ahead_of_them() {
+        let message =
+            |content: &[u8]| [&[0, 0, 1, MESSAGE << 1, 1, 4, 40], content, &packet(1)[..]].concat();
+        let mut hevc = Hevc::new(&[]);
+        hevc.look(&packet(19), true);
+        assert_eq!(hevc.look(&message(&HDR10_PLUS), false).dynamic, Some("HDR10+"));
+        // Captions are registered messages too.
+        assert_eq!(hevc.look(&message(&[0xb5, 0, 0x31, 0x47]), false).dynamic, None);
+        assert_eq!(hevc.look(&packet(1), false).dynamic, None);
     }
 
     #[test]

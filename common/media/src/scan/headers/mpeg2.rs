@@ -12,6 +12,8 @@ const EXTENSION: u8 = 0xb5;
 const GROUP: u8 = 0xb8;
 const CODING_EXTENSION: u8 = 8;
 const WHOLE_FRAME: u8 = 3;
+/// Of the fourth byte of the coding extension.
+const REPEAT_FIRST_FIELD: u8 = 2;
 
 /// Reads MPEG-1 and MPEG-2 packets.
 #[derive(Debug, Default)]
@@ -46,6 +48,9 @@ impl Mpeg2 {
                     look.doubt = Some("pictures are coded as fields");
                     break;
                 }
+                (EXTENSION, [first, _, _, flags, ..]) if first >> 4 == CODING_EXTENSION => {
+                    look.pulls_down = flags & REPEAT_FIRST_FIELD != 0;
+                }
                 _ => {}
             }
         }
@@ -68,6 +73,17 @@ mod tests {
         data.extend([0, 0, 1, EXTENSION, 0x81, 0x11, structure]);
         data.extend([0, 0, 1, FIRST_SLICE, 1]);
         data
+    }
+
+    #[test]
+    fn a_field_that_is_shown_again_is_seen() {
+        let mut mpeg2 = Mpeg2::default();
+        let mut data = packet(0x40, 3);
+        let flags = data.len() - 5;
+        data.insert(flags, 0x80);
+        assert!(!mpeg2.look(&data, true).pulls_down);
+        data[flags] = 0x82;
+        assert!(mpeg2.look(&data, true).pulls_down);
     }
 
     #[test]

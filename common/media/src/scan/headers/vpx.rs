@@ -86,7 +86,7 @@ fn frames_of(data: &[u8]) -> Vec<&[u8]> {
 }
 
 fn of(shows: bool, key: bool) -> Look {
-    Look { shows, entry: key.then_some(EntryKind::Idr), whole_start: key, doubt: None }
+    Look { shows, entry: key.then_some(EntryKind::Idr), whole_start: key, ..Look::default() }
 }
 
 fn nothing() -> Look {

@@ -1,3 +1,5 @@
+//! A movie whose index outgrows the room that was kept for it.
+
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
@@ -9,18 +11,7 @@ use cleanplate_types::frames::{FrameTable, TableOrigin};
 use cleanplate_types::time::{Pts, Timebase};
 
 use super::*;
-
-struct OnDisk(File);
-
-impl ReadAt for OnDisk {
-    fn size(&self) -> u64 {
-        self.0.metadata().unwrap().len()
-    }
-
-    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.read_at(buffer, offset)
-    }
-}
+use crate::clip::on_disk;
 
 struct ToDisk(File);
 
@@ -40,7 +31,7 @@ impl PartSink for ToDisk {
 
 /// Copies `clip` as if it had `frames` frames.
 fn copied(clip: &Path, output: &Path, frames: i64) -> Finished {
-    let source: Arc<dyn ReadAt> = Arc::new(OnDisk(File::open(clip).unwrap()));
+    let source = on_disk(clip);
     let mut input = Input::open(Arc::clone(&source), "clip.mp4").unwrap();
     let table = FrameTable {
         timebase: Timebase::new(1, 30).unwrap(),
@@ -57,6 +48,7 @@ fn copied(clip: &Path, output: &Path, frames: i64) -> Finished {
         input: &mut input,
         source: &source,
         allow_metadata_loss: false,
+        conceal: false,
         record: "a test".to_owned(),
     };
     let sink = Box::new(ToDisk(File::create(output).unwrap()));
@@ -98,10 +90,10 @@ fn an_index_that_outgrows_its_room_stands_at_the_end_and_the_movie_is_whole() {
         assert_eq!(ffmpeg(hash, &[&output]), expected);
         let bytes = std::fs::read(&output).unwrap();
         assert_eq!(bytes.len() as u64, finished.bytes);
-        let index = finished.index.unwrap();
-        let at = bytes.windows(8).position(|window| window == &index[..8]).unwrap();
-        assert_eq!(bytes[at..at + index.len()], index);
-        assert_eq!(at == bytes.len() - index.len(), at_end, "at {at} of {}", bytes.len());
+        let index_bytes = finished.index_bytes.unwrap();
+        let head = [&u32::try_from(index_bytes).unwrap().to_be_bytes()[..], b"moov"].concat();
+        let at = bytes.windows(8).position(|window| window == head).unwrap();
+        assert_eq!(at == bytes.len() - index_bytes, at_end, "at {at} of {}", bytes.len());
         assert_eq!(at < 64, !at_end, "at {at}");
         assert_eq!(finished.written[0].packets, 3000);
     }

@@ -1,3 +1,5 @@
+//! Where a muxer may write, and where an index stands in the end.
+
 use super::*;
 
 /// Keeps what is written.
@@ -67,8 +69,8 @@ fn ended(bytes: u32, media: usize) -> (Vec<u8>, Placed) {
         sink.write_all(&vec![0; 100 - bytes as usize]).unwrap();
         sink.seek(SeekFrom::Start(104 + media as u64)).unwrap();
     }
-    let (placed, index) = sink.place_index().unwrap().unwrap();
-    assert_eq!(index.len(), bytes as usize);
+    let (placed, index_bytes) = sink.place_index().unwrap().unwrap();
+    assert_eq!(index_bytes, bytes as usize);
     sink.append(b"end").unwrap();
     let bytes = written.lock().unwrap().clone();
     (bytes, placed)

@@ -16,7 +16,7 @@ use ffmpeg_next as libav;
 use libav::ffi;
 use libav::format::context::Input;
 
-use super::{FieldOrder, Video};
+use super::{FieldOrder, Video, colour};
 
 pub(in crate::stitch) fn source_stream(input: &Input, index: usize) -> Option<&ffi::AVStream> {
     let stream = input.stream(index)?;
@@ -176,16 +176,10 @@ pub(in crate::stitch) fn describe(
         FieldOrder::BottomFirst => ffi::AVFieldOrder::AV_FIELD_BB,
         FieldOrder::Unknown => ffi::AVFieldOrder::AV_FIELD_UNKNOWN,
     };
-    // The description was read from these very fields; only where a decoder knew better it differs.
-    to.color_primaries = source.color_primaries;
-    to.color_trc = source.color_trc;
-    to.color_space = source.color_space;
-    to.chroma_location = source.chroma_location;
-    to.color_range = if video.layout.full_range {
-        ffi::AVColorRange::AVCOL_RANGE_JPEG
-    } else {
-        source.color_range
-    };
+    colour::describe(to, source, video.colour);
+    if video.layout.full_range {
+        to.color_range = ffi::AVColorRange::AVCOL_RANGE_JPEG;
+    }
     set_extradata(to, video.extradata)
 }
 

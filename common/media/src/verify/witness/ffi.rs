@@ -63,8 +63,7 @@ impl Found<'_> {
     /// Enters it into the ledger.
     pub(super) fn enter(&self, ledger: &mut Ledger) {
         let data = self.packet.data().unwrap_or_default();
-        let content = if ledger.compares_content(self.number) { crc32fast::hash(data) } else { 0 };
-        let bytes = data.len() as u64;
+        let (bytes, content) = ledger.size_of_found(self.number, data);
         let row = Row { pts: self.packet.pts(), dts: self.packet.dts(), bytes, content };
         ledger.find(self.number, self.clock, row, is_hidden(self.packet));
     }

@@ -1,16 +1,18 @@
 //! Reads a movie of boxes from its index, once that is complete.
 //!
-//! Owns a skeleton of the movie: its head and what comes behind the media. The media between is taken for
-//! granted (zeros stand in for it): what is checked is that the index speaks of it rightly. Packets must
-//! lie inside the media without a gap and without overlap.
+//! Owns the comparison. The media is taken for granted (zeros stand in for it, see [`Skeleton`]): what is
+//! checked is that the index speaks of it rightly. Packets must
+//! lie inside the media and without overlap ([`Tiles`]).
 
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io;
 use std::time::Instant;
 
 use cleanplate_types::access::{HEAD_BYTES, PartSink, Stored};
 use ffmpeg_next as libav;
 use libav::format::context::StreamIo;
 
+use super::skeleton::{Reading, Skeleton};
+use super::tiles::Tiles;
 use super::{Mismatch, Witness, ffi};
 use crate::error::Words;
 
@@ -23,16 +25,6 @@ pub(super) struct Watched {
     witness: Witness,
     skeleton: Skeleton,
     head: u64,
-}
-
-/// See the top of the file.
-#[derive(Debug, Default)]
-struct Skeleton {
-    head: Vec<u8>,
-    /// Where the part behind the media begins: where the muxer went on after it had gone back.
-    tail_from: Option<u64>,
-    tail: Vec<u8>,
-    end: u64,
 }
 
 impl Watched {
@@ -51,7 +43,8 @@ impl PartSink for Watched {
     fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         self.inner.write_at(offset, bytes)?;
         let began = Instant::now();
-        self.skeleton.take(offset, bytes, self.head);
+        let before_media = self.witness.state().before_media;
+        self.skeleton.take(offset, bytes, before_media.unwrap_or(self.head));
         self.witness.spend(began.elapsed());
         Ok(())
     }
@@ -66,107 +59,28 @@ impl PartSink for Watched {
     }
 }
 
-impl Skeleton {
-    fn take(&mut self, offset: u64, bytes: &[u8], head: u64) {
-        if offset < self.end && self.tail_from.is_none() {
-            self.tail_from = Some(self.end);
-        }
-        let room = usize::try_from(head.saturating_sub(offset)).unwrap_or(usize::MAX);
-        let kept = &bytes[..bytes.len().min(room)];
-        put(&mut self.head, usize::try_from(offset).ok(), kept);
-        if let Some(from) = self.tail_from.filter(|from| *from <= offset) {
-            put(&mut self.tail, usize::try_from(offset - from).ok(), bytes);
-        }
-        self.end = self.end.max(offset + bytes.len() as u64);
-    }
-
-    /// What is there at `offset`, and whether it is known.
-    fn at(&self, offset: u64) -> Piece<'_> {
-        let in_head = usize::try_from(offset).ok().and_then(|offset| self.head.get(offset..));
-        if let Some(rest) = in_head.filter(|rest| !rest.is_empty()) {
-            return Piece::Known(rest);
-        }
-        let from = self.tail_from.unwrap_or(self.end);
-        match offset.checked_sub(from) {
-            None => Piece::Media(from - offset),
-            Some(place) => {
-                let place = usize::try_from(place).unwrap_or(usize::MAX);
-                Piece::Known(self.tail.get(place..).unwrap_or_default())
-            }
-        }
-    }
-}
-
-enum Piece<'a> {
-    Known(&'a [u8]),
-    /// So many bytes of media.
-    Media(u64),
-}
-
-fn put(kept: &mut Vec<u8>, at: Option<usize>, bytes: &[u8]) {
-    let Some(at) = at.filter(|at| !bytes.is_empty() && *at <= kept.len()) else { return };
-    let over = bytes.len().min(kept.len() - at);
-    kept[at..at + over].copy_from_slice(&bytes[..over]);
-    kept.extend_from_slice(&bytes[over..]);
-}
-
-/// The skeleton as libav reads it.
-struct Reading {
-    skeleton: Skeleton,
-    position: u64,
-}
-
-impl Read for Reading {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = match self.skeleton.at(self.position) {
-            Piece::Known(rest) => {
-                let count = rest.len().min(buffer.len());
-                buffer[..count].copy_from_slice(&rest[..count]);
-                count
-            }
-            Piece::Media(left) => {
-                let count = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
-                buffer[..count].fill(0);
-                count
-            }
-        };
-        self.position += count as u64;
-        Ok(count)
-    }
-}
-
-impl Seek for Reading {
-    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        let place = match to {
-            SeekFrom::Start(place) => Some(place),
-            SeekFrom::Current(by) => self.position.checked_add_signed(by),
-            SeekFrom::End(by) => self.skeleton.end.checked_add_signed(by),
-        };
-        self.position = place.ok_or(io::ErrorKind::InvalidInput)?;
-        Ok(self.position)
-    }
-}
-
 /// Reads the index and compares.
 fn check(skeleton: Skeleton, witness: &Witness) {
-    let media = media_of(&skeleton);
-    let mut places: Vec<(u64, u64)> = Vec::new();
+    let mut tiles = media_of(&skeleton).map(Tiles::of);
     let began = Instant::now();
     let read = || -> Result<(), libav::Error> {
-        let reading = Reading { skeleton, position: 0 };
+        let reading = Reading::of(skeleton);
         let io = StreamIo::from_read_seek_with_capacity(reading, BUFFER_BYTES)?;
         let mut movie = ffi::open(io, "mov")?;
         witness.state().ledger.settle(ffi::carrying(&movie));
         ffi::each_packet(&mut movie, |found| {
-            places.extend(found.place());
+            if let (Some(tiles), Some(place)) = (&mut tiles, found.place()) {
+                tiles.lay(place);
+            }
             // The time is taken around all of it.
             found.enter(&mut witness.state().ledger);
         })
     };
-    // Chapters and the empty ends of texts have samples there that no packet shows.
     let wrong = match read() {
         Err(error) => Some(Mismatch::new(format!("it cannot be read back: {}", Words::of(error)))),
-        Ok(()) => tiles(places, media, true),
+        Ok(()) => {
+            tiles.map_or_else(|| Some(Mismatch::new("it has no media")), |tiles| tiles.wrong())
+        }
     };
     let mut state = witness.state();
     if let Some(wrong) = wrong {
@@ -179,18 +93,22 @@ fn check(skeleton: Skeleton, witness: &Witness) {
 /// Where the media begins and ends: the box that holds it.
 fn media_of(skeleton: &Skeleton) -> Option<(u64, u64)> {
     let mut at = 0;
-    while at < skeleton.end {
-        let Piece::Known(head) = skeleton.at(at) else { return None };
-        let (short, name) = (head.get(..4)?, head.get(4..8)?);
-        let (size, header) = match u32::from_be_bytes(short.try_into().ok()?) {
-            0 => (skeleton.end - at, 8),
-            1 => (u64::from_be_bytes(head.get(8..16)?.try_into().ok()?), 16),
+    while at < skeleton.end() {
+        let mut head = [0; 16];
+        let there = skeleton.copy(at, &mut head);
+        let [a, b, c, d, name @ .., _, _, _, _, _, _, _, _] = head;
+        let (size, header) = match u32::from_be_bytes([a, b, c, d]) {
+            0 => (skeleton.end() - at, 8),
+            1 => {
+                let [_, _, _, _, _, _, _, _, long @ ..] = head;
+                (u64::from_be_bytes(long), 16)
+            }
             size => (u64::from(size), 8),
         };
-        if size < header {
+        if (there as u64) < header || size < header {
             return None;
         }
-        if name == b"mdat" {
+        if &name == b"mdat" {
             return Some((at + header, at + size));
         }
         at += size;
@@ -198,60 +116,36 @@ fn media_of(skeleton: &Skeleton) -> Option<(u64, u64)> {
     None
 }
 
-/// What is wrong with where packets lie: they must fill the media.
-fn tiles(
-    mut places: Vec<(u64, u64)>,
-    media: Option<(u64, u64)>,
-    may_leave_gaps: bool,
-) -> Option<Mismatch> {
-    let Some((from, to)) = media else { return Some(Mismatch::new("it has no media")) };
-    // Packets outside the media are those of boxes of their own, such as a cover picture.
-    places.retain(|(at, _)| (from..to).contains(at));
-    places.sort_unstable();
-    let mut at = from;
-    for (place, bytes) in places {
-        if place < at || (place > at && !may_leave_gaps) {
-            let what = if place < at { "overlap" } else { "leave a gap" };
-            return Some(Mismatch::new(format!("packets {what} at byte {}", place.min(at))));
-        }
-        at = place + bytes;
-    }
-    if at > to {
-        return Some(Mismatch::new(format!("packets reach {} bytes beyond the media", at - to)));
-    }
-    (!may_leave_gaps && at != to)
-        .then(|| Mismatch::new(format!("the media has {} bytes more than its packets", to - at)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_skeleton_keeps_the_head_and_what_is_behind_the_media() {
+    /// A skeleton of a box that is empty and one of media, whose head is `short` or not.
+    fn skeleton(empty: u32, short: bool) -> Skeleton {
+        let media = 50_u64;
+        let head = if short {
+            [&58_u32.to_be_bytes()[..], b"mdat"].concat()
+        } else {
+            [&1_u32.to_be_bytes()[..], b"mdat", &(16 + media).to_be_bytes()].concat()
+        };
+        let mut bytes = [&empty.to_be_bytes()[..], b"free"].concat();
+        bytes.resize(usize::try_from(empty).unwrap(), 0);
+        bytes.extend(head);
         let mut skeleton = Skeleton::default();
-        skeleton.take(0, &[1; 30], 40);
-        skeleton.take(30, &[2; 70], 40);
-        skeleton.take(8, &[3; 4], 40);
-        skeleton.take(100, &[4; 10], 40);
-        let mut reading = Reading { skeleton, position: 0 };
-        let mut all = Vec::new();
-        reading.read_to_end(&mut all).unwrap();
-        let expected = [&[1; 8][..], &[3; 4], &[1; 18], &[2; 10], &[0; 60], &[4; 10]].concat();
-        assert_eq!(all, expected);
-        assert_eq!(reading.skeleton.head.len() + reading.skeleton.tail.len(), 50);
+        skeleton.take(0, &bytes, u64::MAX);
+        skeleton.take(bytes.len() as u64, &[7; 50], 0);
+        skeleton
     }
 
     #[test]
-    fn packets_fill_the_media_without_gap_and_overlap() {
-        let media = Some((10, 40));
-        assert_eq!(tiles(vec![(30, 10), (10, 20), (90, 5)], media, false), None);
-        assert_eq!(tiles(vec![(10, 20), (32, 8)], media, true), None);
-        assert!(tiles(vec![(10, 20), (32, 9)], media, true).is_some());
-        let said = |places| tiles(places, media, false).unwrap().detail;
-        assert!(said(vec![(10, 20), (31, 9)]).contains("gap at byte 30"));
-        assert!(said(vec![(10, 20), (29, 11)]).contains("overlap at byte 29"));
-        assert!(said(vec![(10, 20)]).contains("10 bytes more"));
-        assert!(tiles(Vec::new(), None, true).is_some());
+    fn media_is_found_wherever_its_head_lies() {
+        // Heads across the ends of the blocks in which the skeleton is kept, too.
+        for empty in [8, 100, 65_520, 65_521, 65_528, 65_533, 65_536, 200_000] {
+            for (short, header) in [(true, 8), (false, 16)] {
+                let from = u64::from(empty) + header;
+                assert_eq!(media_of(&skeleton(empty, short)), Some((from, from + 50)), "{empty}");
+            }
+        }
+        assert_eq!(media_of(&Skeleton::default()), None);
     }
 }

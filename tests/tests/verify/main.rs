@@ -1,6 +1,8 @@
 //! `cleanplate verify` on pairs of files that are broken in one way each: the breakage is called by its
 //! name, and nothing else is.
 
+mod beside;
+
 use std::path::{Path, PathBuf};
 
 use cleanplate_tests::clips::ffmpeg;
