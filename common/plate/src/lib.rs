@@ -5,9 +5,14 @@
 //!
 //! * [`fill`] replaces what an `OverlayPlan` covers, frame by frame.
 //! * [`find`] gathers evidence from sampled frames and turns it into one `Finding` for the job.
+//!
+//! Not used by the product yet, and said so in each:
+//!
+//! * [`matte`] learns what an overlay is made of where the background shines through, and takes it off.
 
 pub mod fill;
 pub mod find;
+pub mod matte;
 
 mod bitmap;
 mod sample;
