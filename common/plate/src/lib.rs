@@ -9,10 +9,12 @@
 //! Not used by the product yet, and said so in each:
 //!
 //! * [`matte`] learns what an overlay is made of where the background shines through, and takes it off.
+//! * [`track`] joins what detectors saw in sampled frames into regions that last.
 
 pub mod fill;
 pub mod find;
 pub mod matte;
+pub mod track;
 
 mod bitmap;
 mod sample;
