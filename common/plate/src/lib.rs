@@ -8,9 +8,11 @@
 //!
 //! Not used by the product yet, and said so in each:
 //!
+//! * [`fetch`] takes what an overlay covers from other frames of its shot.
 //! * [`matte`] learns what an overlay is made of where the background shines through, and takes it off.
 //! * [`track`] joins what detectors saw in sampled frames into regions that last.
 
+pub mod fetch;
 pub mod fill;
 pub mod find;
 pub mod matte;

@@ -1,0 +1,59 @@
+//! Fetches what lies behind an overlay from the other frames of its shot.
+//!
+//! **The product does not use this yet**: no background is painted or stored, and no frame fetches.
+//! Measured with the mask given, by luma inside it, against Telea's fill (`OpenCV`) on overlays encoded by
+//! `x264` at crf 18: +1.4 dB for an opaque logo on a real clip with cuts (640x272), +4.1 dB for captions with
+//! gaps, +11 to +14 dB on a pan over a still. The goal for real clips, +5 dB for a logo, is not met.
+//!
+//! Owns three steps, the first two of which are leased by windows. [`Survey`] looks at every frame of
+//! a window once and finds shots and motions: [`Courses`]. [`Painter`] looks at the frames again and
+//! paints a [`Background`] for each shot and overlay. [`Fetcher`] fills one frame from itself and the
+//! backgrounds alone, so how a job is cut cannot show. Two passes, since the samples that a window
+//! will need are known only when its motions are, and its frames are too many to be kept.
+
+mod align;
+mod background;
+mod chain;
+mod course;
+mod cuts;
+mod fetcher;
+mod ground;
+mod holes;
+mod local;
+mod motion;
+mod paint;
+mod picture;
+mod sheet;
+mod soft;
+mod survey;
+mod warp;
+
+pub use background::{Background, UNSEEN};
+pub use course::{Area, Course};
+pub use fetcher::{FetchReport, Fetcher};
+pub use ground::Ground;
+pub use motion::Motion;
+pub use paint::Painter;
+pub use survey::{Courses, Survey};
+
+/// A frame that does not belong to the job.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FetchError {
+    /// Its planes have another number, depth or size than the plan's.
+    #[error("frame {index} has other planes than those that the plan speaks of")]
+    OtherFrame {
+        /// The frame.
+        index: u64,
+    },
+    /// A window's frames are looked at one after the other.
+    #[error("frame {index} was given where frame {expected} is next")]
+    OutOfOrder {
+        /// The frame.
+        index: u64,
+        /// The one that is next.
+        expected: u64,
+    },
+}
+
+#[cfg(test)]
+mod tests;

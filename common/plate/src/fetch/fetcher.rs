@@ -1,0 +1,364 @@
+//! Fills the holes of one frame from backgrounds, as far as the frame itself bears them out.
+//!
+//! Owns the judgement. What surrounds the hole is compared with the background: a smooth difference
+//! is light and is added to what is fetched; the rest is disagreement, and near it less is fetched, or
+//! nothing. Between fetched and unfetched samples the fill that was there is bent to meet both.
+
+use cleanplate_types::overlay::OverlayPlan;
+use cleanplate_types::picture::{PixelLayout, PlaneMut, PlaneRef, PlanesMut, PlanesRef, Rect};
+
+use super::FetchError;
+use super::align::{median, whole};
+use super::ground::{Ground, warp};
+use super::holes::Holes;
+use super::motion::Similarity;
+use super::soft::Grid;
+use crate::bitmap::{Bitmap, Span};
+use crate::sample::Sample;
+
+/// Luma samples next to a hole that are not compared: the encoder smeared the overlay over them.
+const SMEARED: usize = 1;
+/// How much a sample of the ring counts against those around it, for light and for disagreement.
+const LIGHT_WEIGHT: f32 = 0.08;
+const ERROR_WEIGHT: f32 = 0.04;
+/// Light differs by at most this, in 8-bit codes.
+const LIGHT_MAX: f32 = 24.0;
+/// Squared disagreement, in 8-bit codes, that is always borne, and the share of the ring's variance.
+const ERROR_FREE: f32 = 4.0;
+const ERROR_SHARE: f32 = 0.3;
+/// Disagreement beyond this is not told apart.
+const ERROR_MAX: f32 = 40.0;
+/// Fetched by less than this share is not fetched.
+const SHARE_MIN: f32 = 0.25;
+/// How much an unfetched sample holds to the fill that was there, against those around it.
+const STIFF: f32 = 0.02;
+
+/// Fills holes from backgrounds. Work space in proportion to the largest hole; knows no other frame.
+#[derive(Debug)]
+pub struct Fetcher {
+    holes: Holes,
+    cover: Option<Cover>,
+}
+
+/// What the overlays of a frame cover of each plane, and what is smeared around them.
+#[derive(Debug)]
+struct Cover {
+    active: Vec<usize>,
+    planes: Vec<Bitmap>,
+}
+
+/// What was done for one overlay of a frame.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FetchReport {
+    /// Index of the overlay in the plan.
+    pub overlay: u32,
+    /// The rectangle that `shares` speaks of.
+    pub bounds: Rect,
+    /// How much of each luma sample was fetched, 0 to 255; 0 outside the overlay's mask.
+    pub shares: Vec<u8>,
+}
+
+/// A rectangle of a plane around a hole, and what is known of it.
+struct Patch {
+    span: Span,
+    /// The frame's samples in 8-bit codes.
+    frame: Vec<f32>,
+    /// 1 where the sample may be compared.
+    ring: Vec<f32>,
+    /// Whether the sample is to be filled.
+    hole: Vec<bool>,
+}
+
+/// What a background offers for a patch.
+struct Offer {
+    values: Vec<f32>,
+    shares: Vec<f32>,
+}
+
+impl Fetcher {
+    /// A fetcher for frames of that layout and plan.
+    #[must_use]
+    pub fn new(layout: &PixelLayout, plan: &OverlayPlan) -> Self {
+        Self { holes: Holes::new(layout, plan), cover: None }
+    }
+
+    /// Fetches into the holes of the frame at `index`, which are filled already (by a membrane).
+    ///
+    /// # Errors
+    /// [`FetchError`] where the frame is not of the plan's size; no sample is changed then.
+    pub fn fill(
+        &mut self,
+        index: u64,
+        planes: &mut PlanesMut<'_>,
+        grounds: &[&Ground],
+    ) -> Result<Vec<FetchReport>, FetchError> {
+        self.holes.check(index, &views(planes))?;
+        let active = self.holes.active(index);
+        let mut reports = Vec::new();
+        for overlay in &active {
+            let number = u32::try_from(*overlay).unwrap_or(u32::MAX);
+            let mut fitting = Vec::new();
+            for ground in grounds.iter().filter(|ground| ground.background().overlay == number) {
+                if let Some(motion) = ground.background().motion(index) {
+                    fitting.push((*ground, motion));
+                }
+            }
+            if fitting.is_empty() {
+                continue;
+            }
+            self.prepare(&active);
+            let report = match planes {
+                PlanesMut::Eight(planes) => self.fetch(number, planes, &fitting),
+                PlanesMut::Sixteen(planes) => self.fetch(number, planes, &fitting),
+            };
+            reports.extend(report);
+        }
+        Ok(reports)
+    }
+
+    fn prepare(&mut self, active: &[usize]) {
+        if self.cover.as_ref().is_some_and(|cover| cover.active == active) {
+            return;
+        }
+        let on_planes = |luma: &Bitmap| {
+            (0..usize::from(self.holes.layout.planes))
+                .map(|plane| self.holes.on_plane(luma, plane))
+                .collect()
+        };
+        let planes = on_planes(&self.holes.covered(active, SMEARED));
+        self.cover = Some(Cover { active: active.to_vec(), planes });
+    }
+
+    fn fetch<S: Sample>(
+        &self,
+        overlay: u32,
+        planes: &mut [PlaneMut<'_, S>],
+        grounds: &[(&Ground, Similarity)],
+    ) -> Option<FetchReport> {
+        let cover = self.cover.as_ref()?;
+        let bounds = self.holes.overlays[overlay as usize].mask.bounds;
+        let own = self.holes.covered(&[overlay as usize], 0);
+        let mut shares: Vec<Vec<f32>> = Vec::new();
+        let mut luma_span = None;
+        for (number, plane) in planes.iter_mut().enumerate() {
+            let own = self.holes.on_plane(&own, number);
+            let patch = self.patch(number, plane, &own, cover)?;
+            let mut offers = Vec::new();
+            for (at, (ground, motion)) in grounds.iter().enumerate() {
+                let known = luma_span.map(|span| (span, &shares[at][..]));
+                offers.push(self.offer((number, &patch), (ground, *motion), known));
+            }
+            self.mix(&patch, &offers, plane);
+            if number == 0 {
+                luma_span = Some(patch.span);
+                shares = offers.into_iter().map(|offer| offer.shares).collect();
+            }
+        }
+        let span = luma_span?;
+        let mut map = Vec::with_capacity(bounds.width as usize * bounds.height as usize);
+        for y in bounds.y..bounds.bottom() {
+            for x in bounds.x..bounds.right() {
+                let (x, y) = (x as usize, y as usize);
+                let share = if own.has(x, y) {
+                    let at = (y - span.top) * span.width() + x - span.left;
+                    shares.iter().map(|shares| shares[at]).fold(0.0, f32::max)
+                } else {
+                    0.0
+                };
+                map.push(u8::try_from(whole(share * 255.0)).unwrap_or(u8::MAX));
+            }
+        }
+        Some(FetchReport { overlay, bounds, shares: map })
+    }
+
+    fn patch<S: Sample>(
+        &self,
+        number: usize,
+        plane: &PlaneMut<'_, S>,
+        own: &Bitmap,
+        cover: &Cover,
+    ) -> Option<Patch> {
+        let (right, _) = self.holes.shifts(number);
+        let ring = (self.holes.ring() as usize) >> right;
+        let span = own.bounds()?.grown(ring, own.width, own.height);
+        let code = 1.0 / f32::from(1_u16 << (self.holes.layout.depth.clamp(8, 16) - 8));
+        let cells = span.width() * span.height();
+        let mut patch = Patch {
+            span,
+            frame: Vec::with_capacity(cells),
+            ring: Vec::with_capacity(cells),
+            hole: Vec::with_capacity(cells),
+        };
+        for y in span.top..span.bottom {
+            let line = &plane.samples[y * plane.stride..][span.left..span.right];
+            patch.frame.extend(line.iter().map(|sample| f32::from(sample.wide()) * code));
+            let row = y * own.width;
+            let places = row + span.left..row + span.right;
+            let wide = cover.planes[number].cells[places.clone()].iter();
+            patch.ring.extend(wide.map(|cell| if *cell { 0.0 } else { 1.0 }));
+            patch.hole.extend_from_slice(&own.cells[places]);
+        }
+        Some(patch)
+    }
+
+    /// What a background holds for a patch, made as light as the frame, and how far it is to be
+    /// believed: by what surrounds the hole, or as luma is (`known`).
+    fn offer(
+        &self,
+        (number, patch): (usize, &Patch),
+        (ground, motion): (&Ground, Similarity),
+        known: Option<(Span, &[f32])>,
+    ) -> Offer {
+        let span = patch.span;
+        let shifts = self.holes.shifts(number);
+        let (values, doubt) = warp(ground, number, span, motion, shifts);
+        let grid = |values: Vec<f32>, weights: Vec<f32>| Grid {
+            width: span.width(),
+            height: span.height(),
+            values,
+            weights,
+        };
+        let compared: Vec<f32> = patch
+            .ring
+            .iter()
+            .zip(&doubt)
+            .map(|(ring, doubt)| if *doubt < ERROR_MAX { *ring } else { 0.0 })
+            .collect();
+        let differences: Vec<f32> =
+            patch.frame.iter().zip(&values).map(|(frame, value)| frame - value).collect();
+        let mut listed: Vec<f32> = differences
+            .iter()
+            .zip(&compared)
+            .filter(|(_, ring)| **ring > 0.0)
+            .map(|(difference, _)| *difference)
+            .collect();
+        if listed.len() < 32 {
+            return Offer { shares: vec![0.0; values.len()], values };
+        }
+        let middle = median(&mut listed).clamp(-LIGHT_MAX, LIGHT_MAX);
+        for difference in &mut listed {
+            *difference = (*difference - middle).abs();
+        }
+        let scale = (2.0 * median(&mut listed)).clamp(2.0, 12.0);
+        let weights = differences.iter().zip(&compared).map(|(difference, ring)| {
+            let off = (difference - middle) / scale;
+            let near = 1.0 / (1.0 + off * off);
+            LIGHT_WEIGHT * ring * near * near
+        });
+        let mut light = grid(
+            differences.iter().map(|value| value.clamp(-LIGHT_MAX, LIGHT_MAX)).collect(),
+            weights.collect(),
+        );
+        light.spread();
+        let values: Vec<f32> = values.iter().zip(&light.values).map(|(a, b)| a + b).collect();
+        let shares = match known {
+            Some((luma, shares)) => reduced(luma, shares, span, shifts),
+            None => believed(patch, &values, &compared, &doubt),
+        };
+        Offer { values, shares }
+    }
+
+    /// Writes the offers into the plane, each by its share, and bends the fill to meet them.
+    fn mix<S: Sample>(&self, patch: &Patch, offers: &[Offer], plane: &mut PlaneMut<'_, S>) {
+        let span = patch.span;
+        let mut values = Vec::with_capacity(patch.frame.len());
+        let mut weights = Vec::with_capacity(patch.frame.len());
+        for at in 0..patch.frame.len() {
+            if !patch.hole[at] {
+                values.push(0.0);
+                weights.push(1.0);
+                continue;
+            }
+            let (mut sum, mut total, mut most) = (0.0_f32, 0.0_f32, 0.0_f32);
+            for offer in offers {
+                let share = offer.shares[at];
+                sum += share * share * offer.values[at];
+                total += share * share;
+                most = most.max(share);
+            }
+            let is_fetched = most >= SHARE_MIN && total > 0.0;
+            values.push(if is_fetched { sum / total - patch.frame[at] } else { 0.0 });
+            weights.push(if is_fetched { most } else { STIFF });
+        }
+        let (width, height) = (span.width(), span.height());
+        let mut bend = Grid { width, height, values, weights };
+        bend.spread();
+        let depth = self.holes.layout.depth.clamp(8, 16);
+        let code = f32::from(1_u16 << (depth - 8));
+        let top = f32::from(u16::MAX >> (16 - depth));
+        for y in 0..height {
+            let line = &mut plane.samples[(span.top + y) * plane.stride..][span.left..span.right];
+            let row = y * width;
+            for (x, sample) in line.iter_mut().enumerate() {
+                if patch.hole[row + x] {
+                    let value = (patch.frame[row + x] + bend.values[row + x]) * code + 0.5;
+                    let value = u16::try_from(whole(value.clamp(0.0, top))).unwrap_or(u16::MAX);
+                    *sample = S::narrow(value);
+                }
+            }
+        }
+    }
+}
+
+/// How far each sample of the hole is to be believed, by how the ring near it agrees.
+fn believed(patch: &Patch, values: &[f32], compared: &[f32], doubt: &[f32]) -> Vec<f32> {
+    let (width, height) = (patch.span.width(), patch.span.height());
+    let weights: Vec<f32> = compared.iter().map(|ring| ERROR_WEIGHT * ring).collect();
+    let grid = |values: Vec<f32>| {
+        let mut grid = Grid { width, height, values, weights: weights.clone() };
+        grid.spread();
+        grid.values
+    };
+    let squared = |a: f32, b: f32| ((a - b) * (a - b)).min(ERROR_MAX * ERROR_MAX);
+    let error = grid(patch.frame.iter().zip(values).map(|(a, b)| squared(*a, *b)).collect());
+    let level = grid(patch.frame.clone());
+    let variance = grid(patch.frame.iter().zip(&level).map(|(a, b)| squared(*a, *b)).collect());
+    let mut shares = Vec::with_capacity(values.len());
+    for at in 0..values.len() {
+        if !patch.hole[at] || doubt[at] >= ERROR_MAX {
+            shares.push(0.0);
+            continue;
+        }
+        let wrong = error[at] + doubt[at] * doubt[at];
+        let ratio = wrong / (ERROR_FREE + ERROR_SHARE * variance[at]);
+        shares.push(1.0 / (1.0 + ratio * ratio));
+    }
+    shares
+}
+
+/// The shares of luma samples as those of a chroma plane.
+fn reduced(luma: Span, shares: &[f32], span: Span, shifts: (u32, u32)) -> Vec<f32> {
+    let mut reduced = Vec::with_capacity(span.width() * span.height());
+    for y in span.top..span.bottom {
+        for x in span.left..span.right {
+            let (mut sum, mut count) = (0.0_f32, 0.0_f32);
+            for row in y << shifts.1..(y + 1) << shifts.1 {
+                let columns = x << shifts.0..(x + 1) << shifts.0;
+                for column in columns.filter(|column| luma.contains(*column, row)) {
+                    let share = shares[(row - luma.top) * luma.width() + column - luma.left];
+                    sum += share;
+                    count += f32::from(u8::from(share > 0.0));
+                }
+            }
+            reduced.push(if count > 0.0 { sum / count } else { 0.0 });
+        }
+    }
+    reduced
+}
+
+/// The same planes, to look at.
+fn views<'a>(planes: &'a PlanesMut<'_>) -> PlanesRef<'a> {
+    fn all<'a, S>(planes: &'a [PlaneMut<'_, S>]) -> Vec<PlaneRef<'a, S>> {
+        let view = |plane: &'a PlaneMut<'_, S>| PlaneRef {
+            samples: &*plane.samples,
+            stride: plane.stride,
+            width: plane.width,
+            height: plane.height,
+        };
+        planes.iter().map(view).collect()
+    }
+    match planes {
+        PlanesMut::Eight(planes) => PlanesRef::Eight(all(planes)),
+        PlanesMut::Sixteen(planes) => PlanesRef::Sixteen(all(planes)),
+    }
+}

@@ -1,0 +1,92 @@
+//! A background made ready to be read, and laid under a frame.
+
+use cleanplate_types::picture::PixelLayout;
+
+use super::align::whole;
+use super::background::{Background, UNSEEN};
+use super::motion::Similarity;
+use super::soft::Grid;
+use super::warp::{Field, on_planes};
+use crate::bitmap::Span;
+
+/// A background that is ready to be read.
+#[derive(Debug)]
+pub struct Ground {
+    background: Background,
+    /// Samples of each plane in 8-bit codes; unseen ones are spread from those around.
+    planes: Vec<Vec<f32>>,
+    sizes: Vec<(usize, usize)>,
+}
+
+impl Ground {
+    /// Makes a background ready; `None` where its planes do not fit the layout.
+    #[must_use]
+    pub fn new(layout: &PixelLayout, background: Background) -> Option<Self> {
+        if !background.is_well_formed(layout) {
+            return None;
+        }
+        let code = 1.0 / f32::from(1_u16 << (layout.depth.clamp(8, 16) - 8));
+        let area = background.area;
+        let (mut planes, mut sizes) = (Vec::new(), Vec::new());
+        for (number, samples) in (0_u8..).zip(&background.planes) {
+            let (width, height) = layout.plane_size(number, area.width, area.height);
+            let (width, height) = (width as usize, height as usize);
+            let (right, down) =
+                if number == 0 { (0, 0) } else { (layout.chroma_shift_x, layout.chroma_shift_y) };
+            let weights = (0..width * height).map(|at| {
+                let (x, y) = ((at % width) << right, (at / width) << down);
+                let doubt = background.doubt[y * area.width as usize + x];
+                if doubt == UNSEEN { 0.0 } else { 1.0 }
+            });
+            let values = samples.iter().map(|sample| f32::from(*sample) * code).collect();
+            let mut grid = Grid { width, height, values, weights: weights.collect() };
+            grid.spread();
+            planes.push(grid.values);
+            sizes.push((width, height));
+        }
+        Some(Self { background, planes, sizes })
+    }
+
+    /// The background.
+    #[must_use]
+    pub const fn background(&self) -> &Background {
+        &self.background
+    }
+}
+
+/// The background's samples at the places of a patch, and the doubt about them in 8-bit codes.
+pub(super) fn warp(
+    ground: &Ground,
+    number: usize,
+    span: Span,
+    motion: Similarity,
+    shifts: (u32, u32),
+) -> (Vec<f32>, Vec<f32>) {
+    let area = ground.background.area;
+    let map = on_planes(motion.inverse(), shifts, (0, 0), (area.left, area.top));
+    let (width, height) = ground.sizes[number];
+    let field = Field { width, height, stride: width, samples: &ground.planes[number] };
+    let cells = span.width() * span.height();
+    let (mut values, mut doubts) = (Vec::with_capacity(cells), Vec::with_capacity(cells));
+    for y in span.top..span.bottom {
+        for x in span.left..span.right {
+            let (u, v) = map.apply(x as f32 + 0.5, y as f32 + 0.5);
+            let value = field.at(u, v);
+            let doubt = value.map_or(UNSEEN, |_| {
+                let column = whole(u - 0.5) << shifts.0;
+                let row = whole(v - 0.5) << shifts.1;
+                let wide = area.width as usize;
+                let place = row * wide + column;
+                let under = place + wide * (1 << shifts.1);
+                let over = 1 << shifts.0;
+                [place, place + over, under, under + over]
+                    .iter()
+                    .map(|at| ground.background.doubt.get(*at).copied().unwrap_or(UNSEEN))
+                    .fold(0, u8::max)
+            });
+            values.push(value.unwrap_or(128.0));
+            doubts.push(if doubt == UNSEEN { f32::INFINITY } else { f32::from(doubt) * 0.5 });
+        }
+    }
+    (values, doubts)
+}

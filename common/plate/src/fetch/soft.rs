@@ -1,0 +1,100 @@
+//! Spreads values from where they are sure to where they are not: by halving and doubling the grid.
+
+/// Sweeps that smooth what was spread.
+const SWEEPS: usize = 3;
+
+/// A grid of values, each with a weight from 0 (unknown) to 1 (sure).
+#[derive(Debug, Clone)]
+pub(super) struct Grid {
+    pub(super) width: usize,
+    pub(super) height: usize,
+    pub(super) values: Vec<f32>,
+    pub(super) weights: Vec<f32>,
+}
+
+impl Grid {
+    /// Mixes into each value, as far as it is not sure, what lies around it.
+    pub(super) fn spread(&mut self) {
+        self.pull_and_push();
+        for _ in 0..SWEEPS {
+            self.smooth();
+        }
+    }
+
+    fn pull_and_push(&mut self) {
+        if self.width < 2 && self.height < 2 {
+            return;
+        }
+        let mut coarser = self.halved();
+        coarser.pull_and_push();
+        for y in 0..self.height {
+            let row = y * self.width;
+            let (near, far) = beside(y, coarser.height);
+            for x in 0..self.width {
+                let weight = self.weights[row + x];
+                if weight >= 1.0 {
+                    continue;
+                }
+                let (close, off) = beside(x, coarser.width);
+                let at = |x: usize, y: usize| coarser.values[y * coarser.width + x];
+                let line = 0.75 * at(close, near) + 0.25 * at(off, near);
+                let other = 0.75 * at(close, far) + 0.25 * at(off, far);
+                let around = 0.75 * line + 0.25 * other;
+                let value = &mut self.values[row + x];
+                *value = weight * *value + (1.0 - weight) * around;
+            }
+        }
+    }
+
+    fn halved(&self) -> Self {
+        let (width, height) = (self.width.div_ceil(2), self.height.div_ceil(2));
+        let mut values = Vec::with_capacity(width * height);
+        let mut weights = Vec::with_capacity(width * height);
+        for y in 0..height {
+            let below = (2 * y + 1).min(self.height - 1) * self.width;
+            let above = 2 * y * self.width;
+            let has_below = if 2 * y + 1 < self.height { 1.0 } else { 0.0 };
+            for x in 0..width {
+                let (left, right) = (2 * x, (2 * x + 1).min(self.width - 1));
+                let has_right = if 2 * x + 1 < self.width { 1.0 } else { 0.0 };
+                let a = self.weights[above + left];
+                let b = self.weights[above + right] * has_right;
+                let c = self.weights[below + left] * has_below;
+                let d = self.weights[below + right] * has_right * has_below;
+                let weight = (a + b) + (c + d);
+                let sum = (a * self.values[above + left] + b * self.values[above + right])
+                    + (c * self.values[below + left] + d * self.values[below + right]);
+                values.push(if weight > 0.0 { sum / weight } else { 0.0 });
+                weights.push(weight.min(1.0));
+            }
+        }
+        Self { width, height, values, weights }
+    }
+
+    fn smooth(&mut self) {
+        let (width, height) = (self.width, self.height);
+        let before = self.values.clone();
+        for y in 0..height {
+            let row = y * width;
+            let above = y.saturating_sub(1) * width;
+            let below = (y + 1).min(height - 1) * width;
+            for x in 0..width {
+                let weight = self.weights[row + x];
+                if weight >= 1.0 {
+                    continue;
+                }
+                let (left, right) = (x.saturating_sub(1), (x + 1).min(width - 1));
+                let around = (before[row + left] + before[row + right])
+                    + (before[above + x] + before[below + x]);
+                self.values[row + x] = weight * before[row + x] + (1.0 - weight) * 0.25 * around;
+            }
+        }
+    }
+}
+
+/// The cells of the coarser grid next to cell `at`: the one that holds it, and the nearest other.
+fn beside(at: usize, count: usize) -> (usize, usize) {
+    let near = at / 2;
+    let far = if at.is_multiple_of(2) { near.saturating_sub(1) } else { (near + 1).min(count - 1) };
+    (near, far)
+}

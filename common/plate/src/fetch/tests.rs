@@ -1,0 +1,290 @@
+//! Fetching on pictures whose truth is known: a world that a camera passes over.
+
+use cleanplate_types::frames::FrameRange;
+use cleanplate_types::overlay::{Fill, Mask, Overlay, OverlayOrigin, OverlayPlan};
+use cleanplate_types::picture::{PixelLayout, PlaneMut, PlaneRef, PlanesMut, PlanesRef, Rect};
+
+use super::*;
+
+const WIDTH: u32 = 320;
+const HEIGHT: u32 = 180;
+const FRAMES: u64 = 48;
+const HOLE: Rect = Rect { x: 212, y: 40, width: 48, height: 24 };
+/// What an overlay hides its samples behind, in 8-bit codes.
+const PAINT: u16 = 235;
+
+type Frame = Vec<Vec<u16>>;
+
+fn layout(depth: u8, shift: u8) -> PixelLayout {
+    PixelLayout {
+        name: String::from("test"),
+        depth,
+        planes: 3,
+        chroma_shift_x: shift,
+        chroma_shift_y: shift,
+        full_range: false,
+    }
+}
+
+fn plan(when: Vec<FrameRange>) -> OverlayPlan {
+    let mask = Mask::full(HOLE);
+    let origin = OverlayOrigin::Region;
+    let overlay = Overlay { origin, mask, when, fill: Fill::Membrane };
+    OverlayPlan { width: WIDTH, height: HEIGHT, overlays: vec![overlay] }
+}
+
+fn always() -> Vec<FrameRange> {
+    vec![FrameRange::new(0, FRAMES)]
+}
+
+fn hash(seed: u32, x: u32, y: u32) -> u32 {
+    let mut bits = seed.wrapping_mul(0x9e37_79b9) ^ x.wrapping_mul(0x85eb_ca6b) ^ y.rotate_left(16);
+    bits = (bits ^ (bits >> 15)).wrapping_mul(0x2c1b_3c6d);
+    bits = (bits ^ (bits >> 12)).wrapping_mul(0x297a_2d39);
+    bits ^ (bits >> 15)
+}
+
+/// Smooth noise with cells of `size`, from 0 to 255.
+fn smooth(seed: u32, size: u32, x: u32, y: u32) -> u32 {
+    let (left, top, right, below) = (x / size, y / size, x % size, y % size);
+    let corner = |x: u32, y: u32| hash(seed, left + x, top + y) % 256;
+    let upper = corner(0, 0) * (size - right) + corner(1, 0) * right;
+    let lower = corner(0, 1) * (size - right) + corner(1, 1) * right;
+    (upper * (size - below) + lower * below) / (size * size)
+}
+
+/// A frame of the world of that seed, seen from a place, without an overlay.
+fn seen(layout: &PixelLayout, seed: u32, (left, top): (u32, u32)) -> Frame {
+    let sample = |plane: u8, x: u32, y: u32| {
+        let shift = if plane == 0 { 0 } else { layout.chroma_shift_x };
+        let (x, y) = ((x << shift) + left, (y << shift) + top);
+        let seed = seed * 10 + u32::from(plane);
+        let level = (smooth(seed, 36, x, y) * 4 + smooth(seed + 3, 11, x, y) * 3) / 10 + 30;
+        u16::try_from(level).unwrap() << (layout.depth - 8)
+    };
+    let plane = |plane: u8| -> Vec<u16> {
+        let (width, height) = layout.plane_size(plane, WIDTH, HEIGHT);
+        (0..height).flat_map(|y| (0..width).map(move |x| sample(plane, x, y))).collect()
+    };
+    (0..3).map(plane).collect()
+}
+
+/// The camera's way: on by 3 and 1 samples a frame.
+fn place(index: u64) -> (u32, u32) {
+    let index = u32::try_from(index).unwrap();
+    (100 + 3 * index, 100 + index)
+}
+
+/// Whether a sample of a plane lies under the overlay.
+fn is_hidden(layout: &PixelLayout, plane: u8, at: usize) -> bool {
+    let width = layout.plane_size(plane, WIDTH, HEIGHT).0 as usize;
+    let shift = if plane == 0 { 0 } else { layout.chroma_shift_x };
+    let (x, y) = ((at % width) << shift, (at / width) << shift);
+    let inside =
+        |at: usize, from: u32, count: u32| (from as usize..(from + count) as usize).contains(&at);
+    inside(x, HOLE.x, HOLE.width) && inside(y, HOLE.y, HOLE.height)
+}
+
+fn painted(layout: &PixelLayout, frame: &Frame) -> Frame {
+    let mut painted = frame.clone();
+    for (plane, samples) in (0..3).zip(&mut painted) {
+        for (at, sample) in samples.iter_mut().enumerate() {
+            if is_hidden(layout, plane, at) {
+                *sample = PAINT << (layout.depth - 8);
+            }
+        }
+    }
+    painted
+}
+
+/// Shows the frame's planes to `look`: bytes where it has 8 bits.
+fn shown<T>(layout: &PixelLayout, frame: &Frame, look: impl FnOnce(&PlanesRef<'_>) -> T) -> T {
+    fn views<'a, S>(layout: &PixelLayout, frame: &'a [Vec<S>]) -> Vec<PlaneRef<'a, S>> {
+        let view = |(plane, samples): (u8, &'a Vec<S>)| {
+            let (width, height) = layout.plane_size(plane, WIDTH, HEIGHT);
+            PlaneRef { samples: samples.as_slice(), stride: width as usize, width, height }
+        };
+        (0_u8..).zip(frame).map(view).collect()
+    }
+    if layout.depth > 8 {
+        return look(&PlanesRef::Sixteen(views(layout, frame)));
+    }
+    look(&PlanesRef::Eight(views(layout, &bytes(frame))))
+}
+
+fn bytes(frame: &Frame) -> Vec<Vec<u8>> {
+    let narrow = |sample: &u16| u8::try_from(*sample).unwrap();
+    frame.iter().map(|plane| plane.iter().map(narrow).collect()).collect()
+}
+
+fn views_mut<'a, S>(layout: &PixelLayout, frame: &'a mut [Vec<S>]) -> Vec<PlaneMut<'a, S>> {
+    let view = |(plane, samples): (u8, &'a mut Vec<S>)| {
+        let (width, height) = layout.plane_size(plane, WIDTH, HEIGHT);
+        PlaneMut { samples: samples.as_mut_slice(), stride: width as usize, width, height }
+    };
+    (0_u8..).zip(frame).map(view).collect()
+}
+
+/// Both passes over the frames.
+fn backgrounds(
+    layout: &PixelLayout,
+    plan: &OverlayPlan,
+    frames: &[Frame],
+) -> (Courses, Vec<Background>) {
+    let mut survey = Survey::new(layout, plan, 0);
+    for (index, frame) in (0..).zip(frames) {
+        shown(layout, frame, |planes| survey.add(index, planes)).unwrap();
+    }
+    let courses = survey.finish();
+    let mut painter = Painter::new(layout, plan, &courses);
+    for (index, frame) in (0..).zip(frames).filter(|(index, _)| courses_want(&courses, *index)) {
+        shown(layout, frame, |planes| painter.add(index, planes)).unwrap();
+    }
+    (courses, painter.finish())
+}
+
+fn courses_want(courses: &Courses, index: u64) -> bool {
+    courses.courses.iter().any(|course| course.frames.contains(index))
+}
+
+fn fetched(
+    layout: &PixelLayout,
+    plan: &OverlayPlan,
+    backgrounds: &[Background],
+    (index, frame): (u64, &Frame),
+) -> (Vec<FetchReport>, Frame) {
+    let grounds: Vec<Ground> =
+        backgrounds.iter().map(|found| Ground::new(layout, found.clone()).unwrap()).collect();
+    let grounds: Vec<&Ground> = grounds.iter().collect();
+    let mut fetcher = Fetcher::new(layout, plan);
+    if layout.depth > 8 {
+        let mut filled = frame.clone();
+        let mut planes = PlanesMut::Sixteen(views_mut(layout, &mut filled));
+        let reports = fetcher.fill(index, &mut planes, &grounds).unwrap();
+        return (reports, filled);
+    }
+    let mut filled = bytes(frame);
+    let mut planes = PlanesMut::Eight(views_mut(layout, &mut filled));
+    let reports = fetcher.fill(index, &mut planes, &grounds).unwrap();
+    let wide = |plane: &Vec<u8>| plane.iter().copied().map(u16::from).collect();
+    let filled = filled.iter().map(wide).collect();
+    (reports, filled)
+}
+
+/// Mean absolute error under the overlay in 8-bit codes, of each plane.
+fn errors(layout: &PixelLayout, frame: &Frame, truth: &Frame) -> Vec<f64> {
+    let code = f64::from(1_u16 << (layout.depth - 8));
+    let error = |plane: u8| {
+        let pairs = frame[usize::from(plane)].iter().zip(&truth[usize::from(plane)]);
+        let hidden = pairs.enumerate().filter(|(at, _)| is_hidden(layout, plane, *at));
+        let (mut sum, mut count) = (0.0, 0.0);
+        for (_, (a, b)) in hidden {
+            sum += f64::from(a.abs_diff(*b)) / code;
+            count += 1.0;
+        }
+        sum / count
+    };
+    (0..3).map(error).collect()
+}
+
+#[test]
+fn a_camera_that_passes_uncovers_what_an_overlay_hides() {
+    for (depth, shift) in [(8, 1), (10, 0)] {
+        let layout = layout(depth, shift);
+        let plan = plan(always());
+        let truth: Vec<Frame> = (0..FRAMES).map(|index| seen(&layout, 1, place(index))).collect();
+        let frames: Vec<Frame> = truth.iter().map(|frame| painted(&layout, frame)).collect();
+        let (courses, backgrounds) = backgrounds(&layout, &plan, &frames);
+        assert_eq!(courses.shots, [0]);
+        assert!(backgrounds.iter().all(|background| background.is_well_formed(&layout)));
+        for index in [4, 24, 40] {
+            let at = usize::try_from(index).unwrap();
+            let (reports, filled) = fetched(&layout, &plan, &backgrounds, (index, &frames[at]));
+            let report = &reports[0];
+            let sure = report.shares.iter().filter(|share| **share > 128).count();
+            assert!(sure * 10 > report.shares.len() * 9, "frame {index}: {sure} are fetched");
+            let errors = errors(&layout, &filled, &truth[at]);
+            assert!(errors.iter().all(|error| *error < 3.0), "frame {index}: {errors:?}");
+            for (plane, (after, before)) in (0..3).zip(filled.iter().zip(&frames[at])) {
+                let mut samples = after.iter().zip(before).enumerate();
+                let is_kept = samples.all(|(at, (a, b))| is_hidden(&layout, plane, at) || a == b);
+                assert!(is_kept, "nothing but the hole changes");
+            }
+        }
+    }
+}
+
+#[test]
+fn captions_give_what_they_hid_when_they_are_gone() {
+    let layout = layout(8, 1);
+    let plan = plan(vec![FrameRange::new(8, 30)]);
+    let truth = seen(&layout, 2, (50, 60));
+    let hidden = painted(&layout, &truth);
+    let shows = |index: u64| (8..30).contains(&index);
+    let frames: Vec<Frame> = (0..FRAMES)
+        .map(|index| if shows(index) { hidden.clone() } else { truth.clone() })
+        .collect();
+    let (_, backgrounds) = backgrounds(&layout, &plan, &frames);
+    let (reports, filled) = fetched(&layout, &plan, &backgrounds, (20, &hidden));
+    assert_eq!(reports.len(), 1);
+    let errors = errors(&layout, &filled, &truth);
+    assert!(errors.iter().all(|error| *error < 1.5), "{errors:?}");
+    let (reports, untouched) = fetched(&layout, &plan, &backgrounds, (40, &truth));
+    assert!(reports.is_empty() && untouched == truth, "a frame without it is left alone");
+}
+
+#[test]
+fn a_camera_that_stays_gives_nothing() {
+    let layout = layout(8, 1);
+    let plan = plan(always());
+    let frame = painted(&layout, &seen(&layout, 3, (50, 60)));
+    let frames = vec![frame.clone(); usize::try_from(FRAMES).unwrap()];
+    let (_, backgrounds) = backgrounds(&layout, &plan, &frames);
+    let (reports, _) = fetched(&layout, &plan, &backgrounds, (20, &frame));
+    let most = reports.iter().flat_map(|report| &report.shares).max();
+    assert_eq!(most.copied().unwrap_or(0), 0, "no frame shows what is behind");
+}
+
+#[test]
+fn a_background_of_another_scene_is_not_believed() {
+    let layout = layout(8, 1);
+    let plan = plan(always());
+    let frames: Vec<Frame> =
+        (0..FRAMES).map(|index| painted(&layout, &seen(&layout, 1, place(index)))).collect();
+    let (_, backgrounds) = backgrounds(&layout, &plan, &frames);
+    let other = painted(&layout, &seen(&layout, 7, (900, 700)));
+    let (reports, _) = fetched(&layout, &plan, &backgrounds, (24, &other));
+    let shares: Vec<u8> = reports.into_iter().flat_map(|report| report.shares).collect();
+    let sure = shares.iter().filter(|share| **share > 64).count();
+    assert!(sure * 10 < shares.len().max(1), "{sure} of {} are fetched", shares.len());
+}
+
+#[test]
+fn cuts_begin_shots() {
+    let layout = layout(8, 1);
+    let plan = plan(always());
+    let frames: Vec<Frame> = (0..FRAMES)
+        .map(|index| seen(&layout, if index < 20 { 1 } else { 5 }, place(index)))
+        .map(|frame| painted(&layout, &frame))
+        .collect();
+    let (courses, _) = backgrounds(&layout, &plan, &frames);
+    assert_eq!(courses.shots, [0, 20]);
+}
+
+#[test]
+fn frames_that_do_not_fit_are_refused() {
+    let layout = layout(8, 1);
+    let plan = plan(always());
+    let frame = seen(&layout, 1, (0, 0));
+    let mut survey = Survey::new(&layout, &plan, 5);
+    let out_of_order = Err(FetchError::OutOfOrder { index: 6, expected: 5 });
+    assert_eq!(shown(&layout, &frame, |planes| survey.add(6, planes)), out_of_order);
+    let none = PlanesRef::Eight(Vec::new());
+    assert_eq!(survey.add(5, &none), Err(FetchError::OtherFrame { index: 5 }));
+    assert_eq!(shown(&layout, &frame, |planes| survey.add(5, planes)), Ok(()));
+    let (_, mut backgrounds) = backgrounds(&layout, &plan, &[frame.clone(), frame]);
+    if let Some(mut background) = backgrounds.pop() {
+        background.planes[1].pop();
+        assert!(Ground::new(&layout, background).is_none());
+    }
+}
