@@ -1,9 +1,9 @@
 # Every target is a script that people and CI run alike; none needs anything set up before.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench torture gpu-check
+.PHONY: help demo test lint bench bench-quality torture gpu-check
 
 help:       ## Say what there is to make.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo:       ## Burn a logo into a small real clip, remove it again, leave stills: build/demo/.
 	@scripts/demo
@@ -16,6 +16,9 @@ lint:       ## Format, clippy, docs, licences: warnings are errors.
 
 bench:      ## Print the promised figures, product and peer side by side (ONLY=golden,fleet,wall,memory,verify,table,scheduler,stitch).
 	@scripts/bench
+
+bench-quality: ## Print how near the truth what comes out is, beside its peers (ONLY=quality,clean,speed,memory,smoke CLIPS= OVERLAYS=).
+	@scripts/bench-quality
 
 torture:    ## Runs drawn by seed over the torture set, with kills (RUNS=200 SEED=1 KIND=name; RUNS=0: each kind once).
 	@scripts/torture

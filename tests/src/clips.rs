@@ -5,7 +5,7 @@ use std::process::Command;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::binary::cleanplate;
+use crate::binary::{cleanplate, shipped_clip};
 
 /// Runs ffmpeg with `arguments` (after `-v error -y`); panics with its words where it fails.
 pub fn ffmpeg(arguments: &[&str]) {
@@ -19,6 +19,27 @@ pub fn ffmpeg(arguments: &[&str]) {
         "ffmpeg {arguments:?} failed: {}",
         String::from_utf8_lossy(&output.stderr)
     );
+}
+
+/// `seconds` of 1080p at 30 frames a second: the shipped live-action clip, looped and scaled, with film
+/// grain, so that it costs an encoder what footage costs (synthetic patterns cost several times less).
+#[must_use]
+pub fn footage_1080p(folder: &Path, seconds: u32) -> PathBuf {
+    let path = folder.join("footage.mp4");
+    let source = shipped_clip();
+    let length = seconds.to_string();
+    println!(
+        "recipe: bikes.mp4 looped to {seconds} s at 30 fps, scaled to 1920x1080, noise=alls=6:allf=t, x264 veryfast crf 18, AAC tone"
+    );
+    let look = "fps=30,scale=1920:1080:flags=bicubic,setsar=1,noise=alls=6:allf=t";
+    let (source, target) = (source.to_str(), path.to_str());
+    let (source, target) = source.zip(target).expect("a path is text");
+    let input = ["-stream_loop", "-1", "-i", source, "-f", "lavfi"];
+    let tone = ["-i", "sine=frequency=330:sample_rate=48000", "-t", &length, "-vf", look];
+    let video = ["-pix_fmt", "yuv420p", "-map", "0:v", "-map", "1:a", "-c:v", "libx264"];
+    let coded = ["-preset", "veryfast", "-crf", "18", "-c:a", "aac", target];
+    ffmpeg(&[&input[..], &tone, &video, &coded].concat());
+    path
 }
 
 /// Moving pictures with detail everywhere: the Mandelbrot zoom, which no codec finds trivial.

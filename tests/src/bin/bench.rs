@@ -5,7 +5,7 @@
 //! machines are noisy.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -43,7 +43,7 @@ fn main() -> std::process::ExitCode {
         good &= table::ten_hours(folder.path());
     }
     if wanted("wall") || wanted("memory") || wanted("verify") {
-        let clip = minute(folder.path());
+        let clip = clips::footage_1080p(folder.path(), 60);
         if wanted("wall") {
             wall(folder.path(), &clip);
         }
@@ -55,47 +55,6 @@ fn main() -> std::process::ExitCode {
         }
     }
     if good { std::process::ExitCode::SUCCESS } else { std::process::ExitCode::FAILURE }
-}
-
-/// 60 s of 1080p: the shipped live-action clip, looped and scaled, with film grain, so that it costs
-/// an encoder what footage costs (synthetic patterns cost several times less).
-fn minute(folder: &Path) -> PathBuf {
-    let path = folder.join("minute.mp4");
-    let source = binary::shipped_clip();
-    let target = path.to_str().expect("a temporary path is text");
-    println!(
-        "recipe: bikes.mp4 looped to 60 s at 30 fps, scaled to 1920x1080, noise=alls=6:allf=t, x264 veryfast crf 18, AAC tone"
-    );
-    clips::ffmpeg(&[
-        "-stream_loop",
-        "-1",
-        "-i",
-        source.to_str().expect("a path is text"),
-        "-f",
-        "lavfi",
-        "-i",
-        "sine=frequency=330:sample_rate=48000",
-        "-t",
-        "60",
-        "-vf",
-        "fps=30,scale=1920:1080:flags=bicubic,setsar=1,noise=alls=6:allf=t",
-        "-pix_fmt",
-        "yuv420p",
-        "-map",
-        "0:v",
-        "-map",
-        "1:a",
-        "-c:v",
-        "libx264",
-        "-preset",
-        "veryfast",
-        "-crf",
-        "18",
-        "-c:a",
-        "aac",
-        target,
-    ]);
-    path
 }
 
 fn golden(folder: &Path) -> bool {
