@@ -18,7 +18,7 @@ pub(super) fn share(folder: &Path, clip: &Path) {
     for (what, source, region) in
         [("1080p", clip, super::REGION), ("180p", small.as_path(), "250,10,50,20")]
     {
-        for ending in ["mp4", "mkv"] {
+        for ending in ["mp4", "ts"] {
             let output = folder.join(format!("verify-out.{ending}"));
             let mut arguments = vec!["run", super::text(source), "-o", super::text(&output)];
             arguments.extend([
