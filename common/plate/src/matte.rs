@@ -2,14 +2,15 @@
 //!
 //! **The product does not use this yet**: no plan holds a matte, and no frame is inverted. Measured with
 //! the mask given, on one real clip with cuts (640x272) and a pan over a still, encoded at x264 crf 18,
-//! the very cases that it was tuned on: what [`learn`] finds inverts 0.59 dB worse than the true matte
+//! the very cases that it was tuned on: what [`learn()`] finds inverts 0.59 dB worse than the true matte
 //! on the mean, 1.59 dB at worst, with alpha off by at most 0.024. No held-out clip was measured, nor a
 //! near-locked camera; what frames without the overlay do to learning is tested on made pictures only.
 //!
 //! A compositor paints `J = (1 - a) B + a W` on every sample: background `B`, colour `W`, alpha `a`.
-//! Owns that equation: learning `a` and `W` from the clip alone ([`learn`]), making them from the
-//! owner's logo at a given place ([`known`]), and solving for `B` ([`Inverter`]). Refuses to guess where nothing shines through: such samples are named, and left
-//! to who can fetch or fill them. Each frame is judged by itself, so how a job is cut cannot show.
+//! Owns that equation: learning `a` and `W` from the clip alone ([`learn()`]), making them from the
+//! owner's logo at a given place ([`known()`]), and solving for `B` ([`Inverter`]). Refuses to guess where
+//! nothing shines through: such samples are named, and left to who can fetch or fill them. Each frame is
+//! judged by itself, so how a job is cut cannot show.
 //!
 //! A limit that is known: a matte is caught as wrong by the edges that it leaves. One whose colour is
 //! about the background's own has none to leave, and passes even where the overlay's colour is another.

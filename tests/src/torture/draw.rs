@@ -169,7 +169,12 @@ impl Draw {
         let segment_frames = cell_frames * chance.between(1, 6);
         let workers = chance.between(1, 3);
         let with_encoder = !kind.encoders.is_empty() && chance.once_in(2);
-        let encoder = with_encoder.then(|| *chance.one_of(kind.encoders));
+        let named = with_encoder.then(|| *chance.one_of(kind.encoders));
+        // WebM refuses the others for what they are, before it looks at anything else.
+        let fits = |name: &&str| {
+            output.container != "webm" || name.starts_with("libvpx") || name.starts_with("libaom")
+        };
+        let encoder = named.filter(fits);
         Self {
             seed,
             kind,

@@ -149,7 +149,7 @@ pub(super) fn plane_rect(layout: &PixelLayout, plane: u8, rect: Rect) -> Rect {
     Rect { x, y, width, height }
 }
 
-/// Gathers the crops of one window. Holds what it has kept, at most [`BYTES_MAX`].
+/// Gathers the crops of one window. Holds what it has kept, at most `BYTES_MAX`.
 #[derive(Debug)]
 pub struct Gatherer {
     site: Site,
