@@ -76,8 +76,9 @@ fn cost(rect: Rect, fill: Fill) -> Result<(f64, f64), Box<dyn std::error::Error>
         mask: Mask::full(rect),
         when: vec![FrameRange::new(0, FRAMES + 1)],
         fill,
+        hides: true,
     };
-    let plan = OverlayPlan { width: WIDTH, height: HEIGHT, overlays: vec![overlay] };
+    let plan = OverlayPlan::new(WIDTH, HEIGHT, vec![overlay]);
     let mut filler = Filler::new(&layout, &plan);
     let mut picture: Vec<(Vec<u8>, u32, u32)> = (0..3)
         .map(|plane| {

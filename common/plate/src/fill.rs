@@ -201,13 +201,13 @@ impl Filler {
     fn plane_work(&self, plane: u8, active: &[usize]) -> PlaneWork {
         let (width, height) = self.layout.plane_size(plane, self.plan.width, self.plan.height);
         let mut hole = Bitmap::empty(width as usize, height as usize);
-        for overlay in self.active(active, Fill::Membrane) {
+        for overlay in self.active(active, |fill| fill != Fill::Pixelate) {
             self.cover(plane, overlay, &mut hole);
         }
         // Where overlays meet, each sample is one's alone: a hole's, then the first overlay's.
         let mut taken = hole.clone();
         let mut blocks = Vec::new();
-        for overlay in self.active(active, Fill::Pixelate) {
+        for overlay in self.active(active, |fill| fill == Fill::Pixelate) {
             let mut covered = Bitmap::empty(width as usize, height as usize);
             self.cover(plane, overlay, &mut covered);
             covered.remove(&taken);
@@ -219,9 +219,9 @@ impl Filler {
         PlaneWork { blocks, holes }
     }
 
-    /// The overlays of `active` that are filled by `fill`.
-    fn active(&self, active: &[usize], fill: Fill) -> impl Iterator<Item = &Overlay> {
-        active.iter().map(|at| &self.plan.overlays[*at]).filter(move |overlay| overlay.fill == fill)
+    /// The overlays of `active` whose fill is such.
+    fn active(&self, active: &[usize], is: fn(Fill) -> bool) -> impl Iterator<Item = &Overlay> {
+        active.iter().map(|at| &self.plan.overlays[*at]).filter(move |overlay| is(overlay.fill))
     }
 
     fn shifts(&self, plane: u8) -> (u8, u8) {

@@ -16,6 +16,7 @@ pub mod fetch;
 pub mod fill;
 pub mod find;
 pub mod matte;
+pub mod mattes;
 pub mod track;
 
 mod bitmap;

@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::frames::FrameRange;
+use crate::object::ObjectRef;
 use crate::picture::Rect;
+use crate::request::UserLogo;
 
 /// Everything that is removed from a job's frames. The same for all workers, whatever the cut.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,6 +16,49 @@ pub struct OverlayPlan {
     pub height: u32,
     /// The overlays; none means that every frame passes untouched.
     pub overlays: Vec<Overlay>,
+    /// What the overlays are made of, where that was learned or told: one object for all of them.
+    pub mattes: Option<ObjectRef>,
+    /// What lies behind them, window by window, rising; none where nothing is fetched.
+    pub backgrounds: Vec<Backgrounds>,
+}
+
+impl OverlayPlan {
+    /// A plan of which nothing is learned or painted yet.
+    #[must_use]
+    pub const fn new(width: u32, height: u32, overlays: Vec<Overlay>) -> Self {
+        Self { width, height, overlays, mattes: None, backgrounds: Vec::new() }
+    }
+}
+
+/// What lies behind the overlays of a window's frames.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Backgrounds {
+    /// The window.
+    pub frames: FrameRange,
+    /// The object.
+    pub object: ObjectRef,
+}
+
+/// One look at the frames, leased by windows, before the plan is complete. In this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Look {
+    /// Which overlays are there.
+    Find,
+    /// What they are made of, and where those are that move.
+    Learn,
+    /// What lies behind them.
+    Fetch,
+}
+
+/// A plan that is not complete, with what the user told beside it: what the later looks are given.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Draft {
+    /// The plan so far.
+    pub plan: OverlayPlan,
+    /// Logos that the user gave. The overlay at the same place of the plan is the logo's.
+    pub logos: Vec<UserLogo>,
+    /// The mattes that a plan of another video brought, for the plan's last overlays; opaque here.
+    pub told_mattes: Vec<u8>,
 }
 
 /// One overlay.
@@ -27,6 +72,8 @@ pub struct Overlay {
     pub when: Vec<FrameRange>,
     /// How it is removed.
     pub fill: Fill,
+    /// Whether it hides something for good, so that what lies behind is worth fetching.
+    pub hides: bool,
 }
 
 /// How an overlay became known.
@@ -38,15 +85,69 @@ pub enum OverlayOrigin {
     Mask,
     /// Found because it stays while the background changes.
     Static,
+    /// A logo that the user gave, with its alpha.
+    Logo,
+    /// Learned from another video.
+    Plan,
+}
+
+impl OverlayOrigin {
+    /// Whether a frame that does not show the overlay is to be left alone. What a user drew is removed
+    /// whatever it shows.
+    #[must_use]
+    pub const fn may_be_absent(self) -> bool {
+        match self {
+            Self::Region | Self::Mask => false,
+            Self::Static | Self::Logo | Self::Plan => true,
+        }
+    }
 }
 
 /// How an overlay is removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Fill {
+    /// The best evidence that each sample has: inverted, else fetched, else the membrane.
+    Auto,
+    /// The blend is solved for the background; what hides it for good is left to the membrane.
+    Invert,
+    /// Taken from other frames; what none shows is left to the membrane.
+    Fetch,
     /// The smoothest surface that meets the surroundings.
     Membrane,
     /// Irreversible coarse blocks.
     Pixelate,
+}
+
+impl Fill {
+    /// Whether the blend is to be solved where something shines through.
+    #[must_use]
+    pub const fn inverts(self) -> bool {
+        match self {
+            Self::Auto | Self::Invert => true,
+            Self::Fetch | Self::Membrane | Self::Pixelate => false,
+        }
+    }
+
+    /// Whether other frames are to be asked for what lies behind.
+    #[must_use]
+    pub const fn fetches(self) -> bool {
+        match self {
+            Self::Auto | Self::Fetch => true,
+            Self::Invert | Self::Membrane | Self::Pixelate => false,
+        }
+    }
+
+    /// Its name on the command line, on the wire and in reports.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Invert => "invert",
+            Self::Fetch => "fetch",
+            Self::Membrane => "membrane",
+            Self::Pixelate => "pixelate",
+        }
+    }
 }
 
 /// A set of luma samples: a rectangle, and one bit for each sample in it.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::encode::EncoderName;
-use crate::overlay::{Fill, Mask};
+use crate::overlay::{Fill, Mask, OverlayPlan};
 use crate::picture::Rect;
 
 /// A job as it was asked for; checked for sense at the door, resolved at planning.
@@ -17,10 +17,14 @@ pub struct JobRequest {
     pub regions: Vec<Region>,
     /// Samples to remove, white in the user's picture.
     pub masks: Vec<UserMask>,
+    /// Logos to remove, with their alpha.
+    pub logos: Vec<UserLogo>,
+    /// What was learned from another video.
+    pub told: Option<ToldPlan>,
     /// What to look for.
     pub detect: Vec<Detect>,
     /// How to fill.
-    pub fill: FillChoice,
+    pub fill: Fill,
     /// Which encoder.
     pub encoder: EncoderChoice,
     /// Quality on the encoder's own scale; `None` is its visually lossless default.
@@ -47,6 +51,46 @@ pub struct JobRequest {
     pub restart_on_encoder_loss: bool,
     /// Cells that another worker decodes again to compare; `None` is the coordinator's setting.
     pub audit: Option<u32>,
+    /// What happens between plan and encode.
+    pub review: Review,
+    /// Take cells whose source shows no overlay from the source, packet by packet.
+    pub copy_untouched: bool,
+}
+
+/// What happens once it is settled what is removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Review {
+    /// The cells are made.
+    Go,
+    /// A preview is made, and the job waits until a person approves or rejects the plan.
+    Wait,
+    /// A preview is made, and the job ends: nothing is encoded.
+    PreviewOnly,
+}
+
+/// A logo that is burned into the picture, as its owner has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UserLogo {
+    /// Samples in a row.
+    pub width: u32,
+    /// Number of rows.
+    pub height: u32,
+    /// Four bytes (red, green, blue, alpha, not premultiplied) for each sample, row by row.
+    pub rgba: Vec<u8>,
+    /// Where its left upper corner is; `None` is to be found, frame by frame.
+    pub at: Option<(i32, i32)>,
+}
+
+/// Samples of a logo at most: 8 MB of colour and alpha, which travel with the request.
+pub const LOGO_SAMPLES_MAX: u64 = 2_000_000;
+
+/// The overlays of another video, to be removed from this one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToldPlan {
+    /// The plan; its frames mean nothing here, and it names no objects.
+    pub plan: OverlayPlan,
+    /// What its overlays are made of, as it was stored.
+    pub mattes: Vec<u8>,
 }
 
 /// A rectangle of the picture, for all of the video or a part of it.
@@ -85,15 +129,6 @@ pub enum Detect {
     Static,
 }
 
-/// How to fill what is removed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum FillChoice {
-    /// The best that the engine has for each overlay.
-    Auto,
-    /// This one.
-    Forced(Fill),
-}
-
 /// Which encoder to use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum EncoderChoice {
@@ -116,6 +151,10 @@ impl JobRequest {
     /// Whether the request itself says that there is nothing to find or remove.
     #[must_use]
     pub fn is_passthrough(&self) -> bool {
-        self.regions.is_empty() && self.masks.is_empty() && self.detect.is_empty()
+        self.regions.is_empty()
+            && self.masks.is_empty()
+            && self.logos.is_empty()
+            && self.told.is_none()
+            && self.detect.is_empty()
     }
 }

@@ -29,8 +29,8 @@ fn layout(depth: u8, shift: u8) -> PixelLayout {
 fn plan(when: Vec<FrameRange>) -> OverlayPlan {
     let mask = Mask::full(HOLE);
     let origin = OverlayOrigin::Region;
-    let overlay = Overlay { origin, mask, when, fill: Fill::Membrane };
-    OverlayPlan { width: WIDTH, height: HEIGHT, overlays: vec![overlay] }
+    let overlay = Overlay { origin, mask, when, fill: Fill::Membrane, hides: true };
+    OverlayPlan::new(WIDTH, HEIGHT, vec![overlay])
 }
 
 fn always() -> Vec<FrameRange> {

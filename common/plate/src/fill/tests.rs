@@ -77,11 +77,11 @@ fn grey() -> PixelLayout {
 
 fn overlay(mask: Mask, fill: Fill) -> Overlay {
     let when = vec![FrameRange::new(0, 1000)];
-    Overlay { origin: OverlayOrigin::Region, mask, when, fill }
+    Overlay { origin: OverlayOrigin::Region, mask, when, fill, hides: true }
 }
 
 fn plan((width, height): (u32, u32), rect: Rect, fill: Fill) -> OverlayPlan {
-    OverlayPlan { width, height, overlays: vec![overlay(Mask::full(rect), fill)] }
+    OverlayPlan::new(width, height, vec![overlay(Mask::full(rect), fill)])
 }
 
 fn hash(seed: u64, plane: u8, x: u32, y: u32) -> u64 {
@@ -120,11 +120,8 @@ fn plans((width, height): (u32, u32)) -> impl Strategy<Value = OverlayPlan> {
         }
         overlay(mask, fill)
     });
-    prop::collection::vec(one, 1..5).prop_map(move |overlays| OverlayPlan {
-        width,
-        height,
-        overlays,
-    })
+    prop::collection::vec(one, 1..5)
+        .prop_map(move |overlays| OverlayPlan::new(width, height, overlays))
 }
 
 /// Whether the plan covers a sample of a plane: where some luma sample that shares it is masked.

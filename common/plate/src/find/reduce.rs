@@ -29,7 +29,7 @@ pub struct Params {
 
 impl Default for Params {
     fn default() -> Self {
-        Self { turns_min: 4, seen_percent_min: 80, margin: 3, fill: Fill::Membrane }
+        Self { turns_min: 4, seen_percent_min: 80, margin: 3, fill: Fill::Auto }
     }
 }
 
@@ -65,9 +65,10 @@ pub fn reduce(evidence: &[Evidence], table_frames: u64, params: &Params) -> Find
             mask: enlarged(&places.dilated(margin), step, (width, height)),
             when: when_shown(&field, places, &windows, table_frames),
             fill: params.fill,
+            hides: true,
         })
         .collect();
-    Finding::Overlays(OverlayPlan { width, height, overlays })
+    Finding::Overlays(OverlayPlan::new(width, height, overlays))
 }
 
 fn without_overlays(field: &Field, params: &Params) -> Finding {
