@@ -97,7 +97,6 @@ pub(crate) fn attempts(records: &[Record]) -> Vec<Attempt> {
 #[derive(Default)]
 struct Log {
     attempts: Vec<Attempt>,
-    windows: Vec<FrameRange>,
     cells: Vec<FrameRange>,
     frames: Option<FrameRange>,
     stitches: u32,
@@ -126,7 +125,6 @@ impl Log {
                 self.end(*lease, Fate::Done);
             }
             Event::Surveyed(survey) => {
-                self.windows.clone_from(&survey.windows);
                 self.cells = survey.cells.iter().map(|cell| cell.frames).collect();
             }
             Event::Retabled { failure } | Event::EncoderLost { failure } => {
@@ -144,6 +142,8 @@ impl Log {
             | Event::PartDiscarded { .. }
             | Event::SeamBroken { .. }
             | Event::AuditsDrawn { .. }
+            | Event::Drafted { .. }
+            | Event::Approved { .. }
             | Event::Retried
             | Event::Forgotten => {}
         }
@@ -152,7 +152,7 @@ impl Log {
     fn leased(&mut self, lease: LeaseId, worker: &WorkerId, piece: Piece, attempt: u32) {
         let (work, frames) = match piece {
             Piece::Intake => ("intake", None),
-            Piece::Window(index) => ("analyse", self.windows.get(index as usize).copied()),
+            Piece::Window(window) => (window.look.as_str(), Some(window.frames)),
             Piece::Reduce => ("reduce", self.frames),
             Piece::Segment(segment) => ("segment", Some(segment.frames)),
             Piece::Audit(cell) => ("audit", self.cells.get(cell.0 as usize).copied()),
@@ -187,7 +187,7 @@ impl Log {
                 }
                 self.end_all(Some(failure), &Fate::Revoked);
             }
-            JobOutcome::Abstained { .. } | JobOutcome::Cancelled => {
+            JobOutcome::Previewed(_) | JobOutcome::Abstained { .. } | JobOutcome::Cancelled => {
                 self.end_all(None, &Fate::Revoked);
             }
         }

@@ -87,6 +87,8 @@ impl Book {
             | Event::SeamBroken { .. }
             | Event::AuditsDrawn { .. }
             | Event::AuditDone { .. }
+            | Event::Drafted { .. }
+            | Event::Approved { .. }
             | Event::Retried => {}
         }
     }

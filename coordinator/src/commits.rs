@@ -75,6 +75,8 @@ impl Commits {
             | Event::SeamBroken { .. }
             | Event::AuditsDrawn { .. }
             | Event::AuditDone { .. }
+            | Event::Drafted { .. }
+            | Event::Approved { .. }
             | Event::Forgotten => Vec::new(),
         }
     }

@@ -155,6 +155,7 @@ impl Dispatch {
                 | Effect::DrainWorker { .. }
                 | Effect::LoadTable { .. }
                 | Effect::LoadFinding { .. }
+                | Effect::WriteDraft { .. }
                 | Effect::WriteBrief { .. }
                 | Effect::StartStitch { .. }
                 | Effect::StitchPart { .. }

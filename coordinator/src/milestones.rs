@@ -26,7 +26,8 @@ pub(crate) fn tell(record: &Record) {
             }
             Piece::Intake => info!(%job, %lease, %worker, attempt, "intake granted"),
             Piece::Window(window) => {
-                info!(%job, %lease, %worker, window, attempt, "window granted");
+                let (look, index, frames) = (window.look.as_str(), window.index, window.frames);
+                info!(%job, %lease, %worker, look, window = index, %frames, attempt, "window granted");
             }
             Piece::Reduce => info!(%job, %lease, %worker, attempt, "reduce granted"),
             Piece::Audit(cell) => info!(%job, %lease, %worker, %cell, attempt, "audit granted"),
@@ -40,12 +41,13 @@ pub(crate) fn tell(record: &Record) {
             info!(%job, cells, windows, "cells are cut");
         }
         Event::WindowDone { lease, index, .. } => {
-            debug!(%job, %lease, window = index, "window analysed");
+            debug!(%job, %lease, window = index, "window looked at");
         }
         Event::Reduced { lease, .. } => debug!(%job, %lease, "evidence reduced"),
         Event::PlanSettled(settled) => {
             let overlays = settled.plan.overlays.len();
-            info!(%job, overlays, note = settled.note, "plan settled");
+            let notes = settled.notes.join("; ");
+            info!(%job, overlays, notes, "plan settled");
         }
         Event::CopySettled(why) => info!(%job, ?why, "nothing is removed: the source is copied"),
         Event::EncoderChosen(spec) => {
@@ -69,6 +71,8 @@ pub(crate) fn tell(record: &Record) {
             warn!(%job, kind = failure.kind.as_str(), %failure, "stitch failed and is tried again");
         }
         Event::Ended(outcome) => ended(job, outcome),
+        Event::Drafted { draft } => debug!(%job, key = draft.key, "draft written"),
+        Event::Approved { dropped } => info!(%job, dropped = dropped.len(), "plan approved"),
         Event::Retried => info!(%job, "job is tried again"),
         Event::Forgotten => info!(%job, "job forgotten"),
         Event::SeamBroken { cell, failure } => {
@@ -100,6 +104,7 @@ fn ended(job: &JobId, outcome: &JobOutcome) {
         JobOutcome::Copied { published, .. } => {
             info!(%job, bytes = published.bytes, "published, a copy of the source");
         }
+        JobOutcome::Previewed(_) => info!(%job, "preview made"),
         JobOutcome::Abstained { why } => info!(%job, why, "the detector abstained"),
         JobOutcome::Failed(failure) => {
             warn!(%job, kind = failure.kind.as_str(), %failure, "job failed");

@@ -1,4 +1,4 @@
-//! The scheduler's errands to the store: tables and findings read, briefs written, jobs swept.
+//! The scheduler's errands to the store: tables and findings read, drafts and briefs written, jobs swept.
 //!
 //! Each errand is a task of its own, so that a slow store holds nobody up; the answer comes back as an
 //! input. One that a crash cuts off is asked for again, and so each may be done twice.
@@ -12,6 +12,7 @@ use cleanplate_types::brief::JobBrief;
 use cleanplate_types::failure::{Failure, Stage};
 use cleanplate_types::ids::JobId;
 use cleanplate_types::object::ObjectRef;
+use cleanplate_types::overlay::{Draft, Look};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -54,6 +55,15 @@ impl Objects {
         });
     }
 
+    /// As a brief: one key for each look, which is written for it once or, after a crash, the same again.
+    pub(crate) fn write_draft(&mut self, job: JobId, look: Look, draft: Box<Draft>) {
+        let store = self.store.clone();
+        self.answer(job.clone(), async move {
+            let draft = store.put_value(&keys::draft(&job, look), kinds::DRAFT, &*draft).await?;
+            Ok(Input::DraftWritten { job, look, draft })
+        });
+    }
+
     /// The key is the job's own and the same each time; whoever reads the brief holds it to its hash.
     pub(crate) fn write_brief(&mut self, job: JobId, brief: Box<JobBrief>) {
         let store = self.store.clone();
@@ -63,12 +73,12 @@ impl Objects {
         });
     }
 
-    /// Deletes all objects of a job. What stays is garbage, not harm.
-    pub(crate) fn sweep(&mut self, job: JobId) {
+    /// Deletes all objects of a job but `keep`. What stays is garbage, not harm.
+    pub(crate) fn sweep(&mut self, job: JobId, keep: Option<ObjectRef>) {
         let (store, room) = (self.store.clone(), Arc::clone(&self.room));
         self.spawn(async move {
             let _permit = room.acquire().await;
-            match store.delete_prefix(&keys::job(&job)).await {
+            match store.delete_prefix(&keys::job(&job), keep.as_ref().map(|keep| &*keep.key)).await {
                 Ok(objects) => tracing::debug!(%job, objects, "job swept"),
                 Err(error) => {
                     let prefix = store.url_of(&keys::job(&job));

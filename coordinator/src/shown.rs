@@ -5,10 +5,15 @@ use cleanplate_core::view::{JobPhase, JobView, WorkerView};
 use cleanplate_proto::{card_to_wire, v1 as pb};
 use cleanplate_types::frames::FrameRange;
 use cleanplate_types::ids::WorkerId;
+use cleanplate_types::overlay::Overlay;
+use cleanplate_types::picture::Rect;
 
 use crate::attempts::Attempt;
 use crate::book::Book;
 use crate::journal::TrailLine;
+
+/// Ranges of frames of an overlay that are shown; the first of those there are.
+const RANGES_SHOWN: usize = 8;
 
 /// A job's state for the wire.
 pub(crate) fn job_state(view: &JobView<'_>, book: &mut Book) -> pb::JobState {
@@ -17,6 +22,7 @@ pub(crate) fn job_state(view: &JobView<'_>, book: &mut Book) -> pb::JobState {
         Some(JobOutcome::Abstained { .. } | JobOutcome::Failed(_) | JobOutcome::Cancelled) => {
             view.frames_committed
         }
+        Some(JobOutcome::Previewed(_)) => 0,
         None => {
             let done = view.frames_committed.saturating_add(view.frames_in_flight);
             book.frames_to_show(view.job, done.min(view.frames_total))
@@ -44,6 +50,26 @@ pub(crate) fn job_state(view: &JobView<'_>, book: &mut Book) -> pb::JobState {
         encoder: view.spec.map(|spec| spec.encoder.name.as_str().to_owned()).unwrap_or_default(),
         leases: u32::try_from(view.leases.len()).unwrap_or(u32::MAX),
         submitted_ms: view.submitted.0,
+        look: view.look.map(|look| look.as_str().to_owned()).unwrap_or_default(),
+        windows_total: view.windows_total,
+        windows_done: view.windows_done,
+        overlays: view.plan.iter().flat_map(|plan| &plan.overlays).map(overlay).collect(),
+        restored: Some(view.restored.into()),
+        has_preview: view.preview.is_some(),
+    }
+}
+
+/// An overlay for people: where it is, and when, as far as they will read.
+fn overlay(overlay: &Overlay) -> pb::OverlayState {
+    let Rect { x, y, width, height } = overlay.mask.bounds;
+    let range = |range: &FrameRange| pb::FrameRange { start: range.start, end: range.end };
+    pb::OverlayState {
+        bounds: Some(pb::Rect { x, y, width, height }),
+        origin: overlay.origin.as_str().to_owned(),
+        fill: overlay.fill.as_str().to_owned(),
+        frames: overlay.when.iter().map(|range| range.count()).sum(),
+        samples: overlay.mask.count(),
+        when: overlay.when.iter().take(RANGES_SHOWN).map(range).collect(),
     }
 }
 
@@ -51,6 +77,7 @@ fn phase(view: &JobView<'_>) -> &'static str {
     match (view.phase, view.outcome) {
         (_, Some(outcome)) => match outcome {
             JobOutcome::Done(_) | JobOutcome::Copied { .. } => "done",
+            JobOutcome::Previewed(_) => "previewed",
             JobOutcome::Abstained { .. } => "abstained",
             JobOutcome::Failed(_) => "failed",
             JobOutcome::Cancelled => "cancelled",
@@ -59,6 +86,7 @@ fn phase(view: &JobView<'_>) -> &'static str {
         (
             phase @ (JobPhase::Intake
             | JobPhase::Analyse
+            | JobPhase::Review
             | JobPhase::Plan
             | JobPhase::Encode
             | JobPhase::Stitch
@@ -93,6 +121,7 @@ fn outcome(outcome: &JobOutcome) -> pb::Outcome {
             };
             pb::Outcome { output_bytes: published.bytes, ..ended("unchanged", why) }
         }
+        JobOutcome::Previewed(_) => ended("previewed", "nothing was encoded".to_owned()),
         JobOutcome::Abstained { why } => ended("abstained", why.clone()),
         JobOutcome::Failed(failure) => pb::Outcome {
             failure: Some(failure.as_ref().clone().into()),

@@ -6,7 +6,7 @@ use cleanplate_types::failure::{Failure, FailureKind, Stage};
 use cleanplate_types::frames::FrameRange;
 use cleanplate_types::ids::{CellIndex, LeaseId, WorkerId};
 use cleanplate_types::object::ObjectRef;
-use cleanplate_types::part::{CodedPicture, CodedSignal, PartSummary};
+use cleanplate_types::part::{CodedPicture, CodedSignal, PartSummary, Restored};
 use cleanplate_types::source::SourceRef;
 use cleanplate_types::tier::Card;
 use cleanplate_types::time::Timebase;
@@ -96,6 +96,7 @@ impl From<PartSummary> for pb::PartSummary {
             coded,
             before,
             last,
+            restored,
         } = part;
         Self {
             cell: cell.0,
@@ -112,7 +113,22 @@ impl From<PartSummary> for pb::PartSummary {
             coded: coded.map(Into::into),
             before: before.map(|hash| hash.0),
             last: last.map(|hash| hash.0),
+            restored: Some(restored.into()),
         }
+    }
+}
+
+impl From<Restored> for pb::Restored {
+    fn from(restored: Restored) -> Self {
+        let Restored { frames, inverted, fetched, synthesised, pixelated } = restored;
+        Self { frames, inverted, fetched, synthesised, pixelated }
+    }
+}
+
+impl From<pb::Restored> for Restored {
+    fn from(restored: pb::Restored) -> Self {
+        let pb::Restored { frames, inverted, fetched, synthesised, pixelated } = restored;
+        Self { frames, inverted, fetched, synthesised, pixelated }
     }
 }
 
@@ -135,6 +151,7 @@ impl TryFrom<pb::PartSummary> for PartSummary {
             coded,
             before,
             last,
+            restored,
         } = part;
         Ok(Self {
             cell: CellIndex(cell),
@@ -151,6 +168,7 @@ impl TryFrom<pb::PartSummary> for PartSummary {
             coded: coded.map(TryInto::try_into).transpose()?,
             before: before.map(FrameHash),
             last: last.map(FrameHash),
+            restored: restored.map(Into::into).unwrap_or_default(),
         })
     }
 }

@@ -11,7 +11,7 @@ pub use crate::convert::{card_from_wire, card_to_wire};
 pub use crate::error::WireError;
 pub use crate::request::{
     damage_from, damage_name, detect_from, detect_name, encoder_from, encoder_name, fill_from,
-    fill_name,
+    look_from,
 };
 
 /// The generated messages and services.
@@ -25,7 +25,7 @@ pub const DESCRIPTORS: &[u8] = tonic::include_file_descriptor_set!("descriptors"
 
 /// The version of the protocol between workers and coordinator: raised when one side could
 /// misunderstand the other.
-pub const PROTOCOL_VERSION: u32 = 3;
+pub const PROTOCOL_VERSION: u32 = 4;
 
 /// The most bytes of one message either way: masks are the largest, 8 MiB covers one of 8K.
 pub const MESSAGE_BYTES_MAX: usize = 16 << 20;

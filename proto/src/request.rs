@@ -1,10 +1,12 @@
 //! Conversion of what a client asks for.
 
 use cleanplate_types::encode::EncoderName;
-use cleanplate_types::overlay::{Fill, Mask};
+use cleanplate_types::frames::FrameRange;
+use cleanplate_types::overlay::{Fill, Look, Mask, Overlay, OverlayOrigin, OverlayPlan};
 use cleanplate_types::picture::Rect;
 use cleanplate_types::request::{
-    Detect, EncoderChoice, FillChoice, JobRequest, OnDamage, Region, TimeSpan, UserMask,
+    Detect, EncoderChoice, JobRequest, OnDamage, Region, Review, TimeSpan, ToldPlan, UserLogo,
+    UserMask,
 };
 
 use crate::error::WireError;
@@ -54,13 +56,59 @@ pub const fn detect_name(detect: Detect) -> &'static str {
     }
 }
 
-/// How to fill, by its name on the wire.
+/// What happens between plan and encode, by its name on the wire.
 #[must_use]
-pub const fn fill_name(fill: FillChoice) -> &'static str {
-    match fill {
-        FillChoice::Auto => "auto",
-        FillChoice::Forced(Fill::Membrane) => "membrane",
-        FillChoice::Forced(Fill::Pixelate) => "pixelate",
+pub const fn review_name(review: Review) -> &'static str {
+    match review {
+        Review::Go => "go",
+        Review::Wait => "wait",
+        Review::PreviewOnly => "preview",
+    }
+}
+
+fn logo_to_wire(logo: UserLogo) -> pb::UserLogo {
+    let UserLogo { width, height, rgba, at } = logo;
+    pb::UserLogo { width, height, rgba, at: at.map(|(x, y)| pb::Corner { x, y }) }
+}
+
+fn logo_from_wire(logo: pb::UserLogo) -> Result<UserLogo, WireError> {
+    let pb::UserLogo { width, height, rgba, at } = logo;
+    if rgba.len() as u64 != 4 * u64::from(width) * u64::from(height) {
+        return Err(WireError::OutOfRange("logo"));
+    }
+    Ok(UserLogo { width, height, rgba, at: at.map(|pb::Corner { x, y }| (x, y)) })
+}
+
+impl From<ToldPlan> for pb::ToldPlan {
+    fn from(told: ToldPlan) -> Self {
+        let ToldPlan { plan, mattes } = told;
+        let overlay = |overlay: Overlay| pb::ToldOverlay {
+            bounds: Some(rect_to_wire(overlay.mask.bounds)),
+            bits: overlay.mask.bits,
+            hides: overlay.hides,
+        };
+        let overlays = plan.overlays.into_iter().map(overlay).collect();
+        Self { width: plan.width, height: plan.height, overlays, mattes }
+    }
+}
+
+impl TryFrom<pb::ToldPlan> for ToldPlan {
+    type Error = WireError;
+
+    fn try_from(told: pb::ToldPlan) -> Result<Self, WireError> {
+        let pb::ToldPlan { width, height, overlays, mattes } = told;
+        let overlay = |told: pb::ToldOverlay| {
+            let pb::ToldOverlay { bounds, bits, hides } = told;
+            let mask = Mask { bounds: rect_from_wire(bounds, "plan")?, bits };
+            if !mask.is_well_formed() {
+                return Err(WireError::OutOfRange("plan"));
+            }
+            // What is told of another video's frames means nothing here.
+            let when: Vec<FrameRange> = Vec::new();
+            Ok(Overlay { origin: OverlayOrigin::Plan, mask, when, fill: Fill::Auto, hides })
+        };
+        let overlays = overlays.into_iter().map(overlay).collect::<Result<_, _>>()?;
+        Ok(Self { plan: OverlayPlan::new(width, height, overlays), mattes })
     }
 }
 
@@ -105,7 +153,7 @@ impl From<JobRequest> for pb::JobRequest {
             regions: request.regions.into_iter().map(region).collect(),
             masks: request.masks.into_iter().map(drawn).collect(),
             detect: request.detect.into_iter().map(|d| detect_name(d).to_owned()).collect(),
-            fill: fill_name(request.fill).to_owned(),
+            fill: request.fill.as_str().to_owned(),
             encoder: encoder_name(request.encoder).to_owned(),
             quality: request.quality.map(u32::from),
             preset: request.preset,
@@ -119,6 +167,11 @@ impl From<JobRequest> for pb::JobRequest {
             allow_metadata_loss: request.allow_metadata_loss,
             restart_on_encoder_loss: request.restart_on_encoder_loss,
             audit: request.audit,
+            logos: request.logos.into_iter().map(logo_to_wire).collect(),
+            told: request.told.map(Into::into),
+            review: review_name(request.review).to_owned(),
+            copy_untouched: request.copy_untouched,
+            keep_plan: request.keep_plan,
         }
     }
 }
@@ -147,6 +200,11 @@ impl TryFrom<pb::JobRequest> for JobRequest {
             allow_metadata_loss,
             restart_on_encoder_loss,
             audit,
+            logos,
+            told,
+            review,
+            copy_untouched,
+            keep_plan,
         } = request;
         for (field, text) in [("input", &input), ("output", &output)] {
             if text.is_empty() {
@@ -179,6 +237,11 @@ impl TryFrom<pb::JobRequest> for JobRequest {
             allow_metadata_loss,
             restart_on_encoder_loss,
             audit,
+            logos: logos.into_iter().map(logo_from_wire).collect::<Result<_, _>>()?,
+            told: told.map(TryInto::try_into).transpose()?,
+            review: review_from(&review)?,
+            copy_untouched,
+            keep_plan,
         })
     }
 }
@@ -198,12 +261,31 @@ pub fn detect_from(name: &str) -> Result<Detect, WireError> {
 ///
 /// # Errors
 /// [`WireError::Unknown`] where the name means nothing here.
-pub fn fill_from(name: &str) -> Result<FillChoice, WireError> {
+pub fn fill_from(name: &str) -> Result<Fill, WireError> {
+    if name.is_empty() {
+        return Ok(Fill::Auto);
+    }
+    Fill::ALL.into_iter().find(|fill| fill.as_str() == name).ok_or_else(|| unknown("fill", name))
+}
+
+/// Which look at the frames, from its name on the wire.
+///
+/// # Errors
+/// [`WireError::Unknown`] where the name means nothing here.
+pub fn look_from(name: &str) -> Result<Look, WireError> {
+    Look::ALL.into_iter().find(|look| look.as_str() == name).ok_or_else(|| unknown("look", name))
+}
+
+/// What happens between plan and encode, from its name on the wire.
+///
+/// # Errors
+/// [`WireError::Unknown`] where the name means nothing here.
+pub fn review_from(name: &str) -> Result<Review, WireError> {
     match name {
-        "" | "auto" => Ok(FillChoice::Auto),
-        "membrane" => Ok(FillChoice::Forced(Fill::Membrane)),
-        "pixelate" => Ok(FillChoice::Forced(Fill::Pixelate)),
-        other => Err(unknown("fill", other)),
+        "" | "go" => Ok(Review::Go),
+        "wait" => Ok(Review::Wait),
+        "preview" => Ok(Review::PreviewOnly),
+        other => Err(unknown("review", other)),
     }
 }
 
@@ -250,7 +332,7 @@ mod tests {
                 mask: Mask::full(Rect { x: 4, y: 4, width: 9, height: 2 }),
             }],
             detect: vec![Detect::Static],
-            fill: FillChoice::Forced(Fill::Pixelate),
+            fill: Fill::Pixelate,
             encoder: EncoderChoice::Named(EncoderName::HevcNvenc),
             quality: Some(19),
             preset: Some("p5".to_owned()),
@@ -264,6 +346,24 @@ mod tests {
             allow_metadata_loss: true,
             restart_on_encoder_loss: true,
             audit: Some(2),
+            logos: vec![UserLogo { width: 2, height: 1, rgba: vec![9; 8], at: Some((-3, 4)) }],
+            told: Some(ToldPlan {
+                plan: OverlayPlan::new(
+                    20,
+                    10,
+                    vec![Overlay {
+                        origin: OverlayOrigin::Plan,
+                        mask: Mask::full(Rect { x: 1, y: 1, width: 3, height: 3 }),
+                        when: Vec::new(),
+                        fill: Fill::Auto,
+                        hides: true,
+                    }],
+                ),
+                mattes: vec![1, 2, 3],
+            }),
+            review: Review::Wait,
+            copy_untouched: true,
+            keep_plan: true,
         }
     }
 
@@ -278,5 +378,22 @@ mod tests {
         let mut wire = pb::JobRequest::from(request());
         wire.masks[0].bits.pop();
         assert_eq!(JobRequest::try_from(wire), Err(WireError::OutOfRange("mask")));
+    }
+
+    #[test]
+    fn a_logo_without_all_of_its_samples_is_refused_at_the_door() {
+        let mut wire = pb::JobRequest::from(request());
+        wire.logos[0].rgba.pop();
+        assert_eq!(JobRequest::try_from(wire), Err(WireError::OutOfRange("logo")));
+    }
+
+    #[test]
+    fn every_fill_and_look_has_a_name_that_is_read_back() {
+        for fill in Fill::ALL {
+            assert_eq!(fill_from(fill.as_str()).unwrap(), fill);
+        }
+        for look in Look::ALL {
+            assert_eq!(look_from(look.as_str()).unwrap(), look);
+        }
     }
 }

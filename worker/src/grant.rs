@@ -1,11 +1,12 @@
 //! Grants from the wire, parsed at the door by destructuring so that a new field cannot be
 //! forgotten.
 
-use cleanplate_proto::{WireError, damage_from, detect_from, encoder_from, fill_from, v1 as pb};
+use cleanplate_proto::{WireError, damage_from, detect_from, encoder_from, fill_from, look_from, v1 as pb};
 use cleanplate_types::frames::FrameRange;
 use cleanplate_types::ids::{CellIndex, JobId, LeaseId};
 use cleanplate_types::object::ObjectRef;
-use cleanplate_types::request::{Detect, EncoderChoice, FillChoice, OnDamage};
+use cleanplate_types::overlay::{Fill, Look};
+use cleanplate_types::request::{Detect, EncoderChoice, OnDamage};
 use cleanplate_types::source::SourceRef;
 
 /// A piece of work under a lease.
@@ -23,7 +24,7 @@ pub(crate) struct Grant {
 pub(crate) enum Granted {
     /// Look at the source.
     Intake(IntakeGrant),
-    /// Look for overlays in a window.
+    /// Look at a window.
     Analyse(AnalyseGrant),
     /// Reduce the evidence.
     Reduce(ReduceGrant),
@@ -45,9 +46,11 @@ pub(crate) struct IntakeGrant {
     pub(crate) lossless: bool,
 }
 
-/// A search in a window.
+/// A look at a window.
 #[derive(Debug, Clone)]
 pub(crate) struct AnalyseGrant {
+    pub(crate) look: Look,
+    pub(crate) draft: Option<ObjectRef>,
     pub(crate) source: SourceRef,
     pub(crate) description: ObjectRef,
     pub(crate) table: ObjectRef,
@@ -59,9 +62,12 @@ pub(crate) struct AnalyseGrant {
 /// A reduction.
 #[derive(Debug, Clone)]
 pub(crate) struct ReduceGrant {
+    pub(crate) look: Look,
+    pub(crate) draft: Option<ObjectRef>,
+    pub(crate) description: ObjectRef,
     pub(crate) table: ObjectRef,
     pub(crate) evidence: Vec<ObjectRef>,
-    pub(crate) fill: FillChoice,
+    pub(crate) fill: Fill,
 }
 
 /// A run of cells.
@@ -100,9 +106,12 @@ impl TryFrom<pb::Grant> for Grant {
             pb::grant::Work::Intake(intake) => of_intake(intake)?,
             pb::grant::Work::Analyse(analyse) => of_analyse(analyse)?,
             pb::grant::Work::Reduce(reduce) => {
-                let pb::Reduce { description: _, table, evidence, fill } = reduce;
+                let pb::Reduce { description, table, evidence, fill, look, draft } = reduce;
                 let evidence = evidence.into_iter().map(TryInto::try_into);
                 Granted::Reduce(ReduceGrant {
+                    look: look_from(&look)?,
+                    draft: draft.map(TryInto::try_into).transpose()?,
+                    description: object(description, "description")?,
                     table: object(table, "table")?,
                     evidence: evidence.collect::<Result<_, _>>()?,
                     fill: fill_from(&fill)?,
@@ -163,8 +172,11 @@ fn of_intake(intake: pb::Intake) -> Result<Granted, WireError> {
 }
 
 fn of_analyse(analyse: pb::Analyse) -> Result<Granted, WireError> {
-    let pb::Analyse { source, description, table, window, window_index, detect } = analyse;
+    let pb::Analyse { source, description, table, window, window_index, detect, look, draft } =
+        analyse;
     Ok(Granted::Analyse(AnalyseGrant {
+        look: look_from(&look)?,
+        draft: draft.map(TryInto::try_into).transpose()?,
         source: source.ok_or(WireError::Missing("source"))?.try_into()?,
         description: object(description, "description")?,
         table: object(table, "table")?,

@@ -190,9 +190,10 @@ fn message(grant: &Grant, outcome: &Outcome, kept: &Kept) -> Result<Message, Fai
             let evidence = Some(written(EVIDENCE)?.into());
             Ok(Message::AnalyseDone(pb::AnalyseDone { lease, evidence }))
         }
-        (Outcome::Reduce, Granted::Reduce(_)) => {
+        (Outcome::Reduce { has_mattes }, Granted::Reduce(_)) => {
             let finding = Some(written(FINDING)?.into());
-            Ok(Message::ReduceDone(pb::ReduceDone { lease, finding }))
+            let mattes = has_mattes.then(|| written(MATTES)).transpose()?.map(Into::into);
+            Ok(Message::ReduceDone(pb::ReduceDone { lease, finding, mattes }))
         }
         (Outcome::Segment, Granted::Segment(_)) => Ok(Message::LeaseDone(pb::LeaseDone { lease })),
         (Outcome::Audit { frames }, Granted::Audit(_)) => {
@@ -201,7 +202,7 @@ fn message(grant: &Grant, outcome: &Outcome, kept: &Kept) -> Result<Message, Fai
         (
             Outcome::Intake { .. }
             | Outcome::Analyse
-            | Outcome::Reduce
+            | Outcome::Reduce { .. }
             | Outcome::Segment
             | Outcome::Audit { .. },
             Granted::Intake(_)

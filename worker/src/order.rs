@@ -8,7 +8,8 @@ use cleanplate_types::frames::FrameRange;
 use cleanplate_types::ids::{CellIndex, JobId, LeaseId};
 use cleanplate_types::object::ObjectRef;
 use cleanplate_types::part::PartSummary;
-use cleanplate_types::request::{Detect, EncoderChoice, FillChoice};
+use cleanplate_types::overlay::{Fill, Look};
+use cleanplate_types::request::{Detect, EncoderChoice};
 use cleanplate_types::trail::TrailEntry;
 use serde::{Deserialize, Serialize};
 
@@ -47,21 +48,28 @@ pub(crate) struct Means {
 pub(crate) enum Work {
     /// Reads [`SOURCE`], writes [`DESCRIPTION`], [`TABLE`] and, where it reads the whole source, [`REST`].
     Intake(Intake),
-    /// Reads [`SOURCE`], [`DESCRIPTION`] and [`TABLE`], writes [`EVIDENCE`].
+    /// Reads [`SOURCE`], [`DESCRIPTION`], [`TABLE`], after the first look [`DRAFT`], and what that names;
+    /// writes [`EVIDENCE`].
     Analyse {
+        /// Which look.
+        look: Look,
         /// The frames to look at.
         window: FrameRange,
         /// What to look for.
         detect: Vec<Detect>,
     },
-    /// Reads [`TABLE`] and [`evidence`] from 0 on, writes [`FINDING`].
+    /// Reads [`DESCRIPTION`], [`TABLE`], after the first look [`DRAFT`], and [`evidence`] from 0 on; writes
+    /// [`FINDING`] and, where something is learned, [`MATTES`].
     Reduce {
+        /// Which look.
+        look: Look,
         /// Number of windows.
         windows: u32,
         /// How overlays are to be filled.
-        fill: FillChoice,
+        fill: Fill,
     },
-    /// Reads [`SOURCE`], [`TABLE`] and [`BRIEF`], writes [`part`] and [`manifest`] of each cell.
+    /// Reads [`SOURCE`], [`TABLE`], [`BRIEF`] and the objects that its plan names, writes [`part`] and
+    /// [`manifest`] of each cell.
     Segment(Run),
     /// Reads [`SOURCE`], [`TABLE`], [`BRIEF`] and the [`manifest`] of the cell, and decodes the cell's
     /// frames again.
@@ -144,7 +152,10 @@ pub(crate) enum Outcome {
     /// The evidence is stored.
     Analyse,
     /// The finding is stored.
-    Reduce,
+    Reduce {
+        /// Whether [`MATTES`] was written.
+        has_mattes: bool,
+    },
     /// All cells are handed in.
     Segment,
     /// The part's frames are what its manifest says.
@@ -184,12 +195,21 @@ pub(crate) const REST: &str = "rest";
 pub(crate) const BRIEF: &str = "brief";
 /// The evidence of the window.
 pub(crate) const EVIDENCE: &str = "evidence";
+/// The plan as it stands.
+pub(crate) const DRAFT: &str = "draft";
+/// What the overlays are made of.
+pub(crate) const MATTES: &str = "mattes";
 /// What all evidence was reduced to.
 pub(crate) const FINDING: &str = "finding";
 
 /// The evidence of one of several windows.
 pub(crate) fn evidence(window: u32) -> String {
     format!("evidence/{window}")
+}
+
+/// What lies behind the overlays of a window, by the window's place in the plan.
+pub(crate) fn backgrounds(window: usize) -> String {
+    format!("backgrounds/{window}")
 }
 
 /// The packets of a cell.

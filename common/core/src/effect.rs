@@ -9,7 +9,8 @@ use cleanplate_types::frames::FrameRange;
 use cleanplate_types::ids::{CellIndex, JobId, LeaseId, WorkerId};
 use cleanplate_types::object::ObjectRef;
 use cleanplate_types::part::PartSummary;
-use cleanplate_types::request::{Detect, EncoderChoice, FillChoice, OnDamage};
+use cleanplate_types::overlay::{Draft, Fill, Look};
+use cleanplate_types::request::{Detect, EncoderChoice, OnDamage};
 use cleanplate_types::source::SourceRef;
 use cleanplate_types::time::Tick;
 
@@ -64,6 +65,16 @@ pub enum Effect {
         job: JobId,
         /// The `Finding` object.
         finding: ObjectRef,
+    },
+    /// Write the plan as it stands, for a look, and answer `Input::DraftWritten` or `Input::ObjectFailed`.
+    /// The same draft may be asked for twice; its key should follow from its content.
+    WriteDraft {
+        /// Whose.
+        job: JobId,
+        /// For which look.
+        look: Look,
+        /// What it is given.
+        draft: Box<Draft>,
     },
     /// Write the brief as an object and answer `Input::BriefWritten` or `Input::ObjectFailed`. The
     /// same brief may be asked for twice; its key should follow from its content.
@@ -124,11 +135,13 @@ pub enum Effect {
         /// How.
         outcome: JobOutcome,
     },
-    /// Delete every object of the job from the store. Given when a job is done, copied, cancelled,
-    /// abstained or forgotten; a failed job keeps its objects for `Retry`.
+    /// Delete every object of the job from the store but those of `keep`. Given when a job is done, copied,
+    /// cancelled, abstained or forgotten; a failed job keeps its objects for `Retry`.
     Sweep {
         /// Which.
         job: JobId,
+        /// What the overlays are made of: clients may still ask for the plan.
+        keep: Option<ObjectRef>,
     },
     /// Nothing to do: an input was void. To be logged at DEBUG.
     Ignored(Ignored),
@@ -169,8 +182,12 @@ pub enum Work {
         /// Whether the clean frames are to be encoded bit-exactly.
         lossless: bool,
     },
-    /// Look for overlays in a window of frames; store the evidence.
+    /// Look at a window of frames; store the evidence, the backgrounds or the preview.
     Analyse {
+        /// Which look.
+        look: Look,
+        /// The `Draft` object; nothing for the first look.
+        draft: Option<ObjectRef>,
         /// The source.
         source: SourceRef,
         /// The `SourceDescription` object.
@@ -186,6 +203,10 @@ pub enum Work {
     },
     /// Reduce all evidence to one finding; store it.
     Reduce {
+        /// Which look.
+        look: Look,
+        /// The `Draft` object; nothing for the first look.
+        draft: Option<ObjectRef>,
         /// The `SourceDescription` object.
         description: ObjectRef,
         /// The `FrameTable` object.
@@ -193,7 +214,7 @@ pub enum Work {
         /// The evidence, in the order of the windows.
         evidence: Vec<ObjectRef>,
         /// How the user wants overlays filled.
-        fill: FillChoice,
+        fill: Fill,
     },
     /// Clean and encode a run of cells; store a part and a manifest for each.
     Segment {

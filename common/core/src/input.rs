@@ -6,7 +6,7 @@ use cleanplate_types::failure::Failure;
 use cleanplate_types::frames::FrameTable;
 use cleanplate_types::ids::{CellIndex, JobId, LeaseId, WorkerId};
 use cleanplate_types::object::ObjectRef;
-use cleanplate_types::overlay::Finding;
+use cleanplate_types::overlay::{Finding, Look};
 use cleanplate_types::part::PartSummary;
 use cleanplate_types::request::JobRequest;
 use cleanplate_types::source::{SourceDescription, SourceRef};
@@ -90,6 +90,27 @@ pub enum Input {
         /// The finding object, decoded.
         finding: Box<Finding>,
     },
+    /// Answer to `Effect::WriteDraft`.
+    DraftWritten {
+        /// Whose.
+        job: JobId,
+        /// For which look: an answer to an older request is ignored.
+        look: Look,
+        /// Where it is now.
+        draft: ObjectRef,
+    },
+    /// A person lets the plan of a job that waits for review pass. Ignored elsewhere.
+    Approve {
+        /// Which job.
+        job: JobId,
+        /// The overlays that are not to be removed, by their place in the plan.
+        dropped: Vec<u32>,
+    },
+    /// A person rejects the plan of a job that waits for review: it ends as cancelled. Ignored elsewhere.
+    Reject {
+        /// Which job.
+        job: JobId,
+    },
     /// Answer to `Effect::WriteBrief`.
     BriefWritten {
         /// Whose.
@@ -97,7 +118,7 @@ pub enum Input {
         /// Where it is now.
         brief: ObjectRef,
     },
-    /// `LoadTable`, `LoadFinding` or `WriteBrief` failed. Tried again after a rest where the
+    /// `LoadTable`, `LoadFinding`, `WriteDraft` or `WriteBrief` failed. Tried again after a rest where the
     /// failure's verdict allows it.
     ObjectFailed {
         /// Whose.
@@ -167,6 +188,8 @@ pub enum Report {
     ReduceDone {
         /// The finding object.
         finding: ObjectRef,
+        /// What the overlays are made of, where that was learned.
+        mattes: Option<ObjectRef>,
     },
     /// A cell of a segment has been encoded and uploaded. The lease goes on.
     CellDone {
@@ -217,7 +240,7 @@ pub struct Survey {
     pub cells: Vec<Cell>,
     /// What the request itself says is to be removed.
     pub given: cleanplate_types::overlay::OverlayPlan,
-    /// The windows to analyse; none where nothing is looked for.
+    /// The windows in which frames are looked at; none where every frame passes as it is.
     pub windows: Vec<cleanplate_types::frames::FrameRange>,
     /// Remarks for the user, such as a cell length that was raised.
     pub notes: Vec<String>,

@@ -1,6 +1,7 @@
 //! How a job ends.
 
 use cleanplate_types::failure::{Failure, FailureKind};
+use cleanplate_types::object::ObjectRef;
 use serde::{Deserialize, Serialize};
 
 /// The end of a job.
@@ -16,6 +17,8 @@ pub enum JobOutcome {
         /// What was published.
         published: Published,
     },
+    /// What would come out was shown, and no more was asked for.
+    Previewed(ObjectRef),
     /// The detector found no evidence either way; nothing was written.
     Abstained {
         /// Why, in a clause that fits after "the detector abstained: ".
@@ -53,7 +56,7 @@ impl JobOutcome {
     #[must_use]
     pub fn exit_status(&self) -> u8 {
         match self {
-            Self::Done(_) | Self::Copied { .. } => 0,
+            Self::Done(_) | Self::Copied { .. } | Self::Previewed(_) => 0,
             Self::Abstained { .. } => 5,
             Self::Failed(failure) => failure.kind.exit_status(),
             Self::Cancelled => FailureKind::Cancelled.exit_status(),
@@ -66,6 +69,7 @@ impl JobOutcome {
         match self {
             Self::Done(_) => "done",
             Self::Copied { .. } => "copied",
+            Self::Previewed(_) => "previewed",
             Self::Abstained { .. } => "abstained",
             Self::Failed(_) => "failed",
             Self::Cancelled => "cancelled",

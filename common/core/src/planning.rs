@@ -5,6 +5,7 @@ pub mod cells;
 pub mod cutting;
 pub mod encoder;
 pub mod given;
+pub mod looks;
 pub mod settle;
 pub mod survey;
 pub mod windows;

@@ -4,8 +4,10 @@
 use cleanplate_types::cell::Segment;
 use cleanplate_types::encode::EncodeSpec;
 use cleanplate_types::failure::Failure;
+use cleanplate_types::frames::FrameRange;
 use cleanplate_types::ids::{CellIndex, JobId, LeaseId, WorkerId};
 use cleanplate_types::object::ObjectRef;
+use cleanplate_types::overlay::Look;
 use cleanplate_types::part::PartSummary;
 use cleanplate_types::request::JobRequest;
 use cleanplate_types::time::Tick;
@@ -76,6 +78,8 @@ pub enum Event {
         lease: LeaseId,
         /// The finding.
         finding: ObjectRef,
+        /// What the overlays are made of, where that was learned.
+        mattes: Option<ObjectRef>,
     },
     /// What is removed is settled.
     PlanSettled(Box<SettledPlan>),
@@ -145,6 +149,16 @@ pub enum Event {
         /// What it buys, in words.
         note: String,
     },
+    /// The plan as it stands is in the store: a look may begin.
+    Drafted {
+        /// Where.
+        draft: ObjectRef,
+    },
+    /// A person let the plan pass.
+    Approved {
+        /// The overlays that are not to be removed, by their place in the plan.
+        dropped: Vec<u32>,
+    },
     /// An audit found a part right; ends its lease.
     AuditDone {
         /// The lease.
@@ -159,14 +173,25 @@ pub enum Event {
 pub enum Piece {
     /// Look at the source.
     Intake,
-    /// Analyse the window at this place.
-    Window(u32),
+    /// Look at this window.
+    Window(Window),
     /// Reduce the evidence.
     Reduce,
     /// Clean and encode these cells.
     Segment(Segment),
     /// Decode the part of this cell again.
     Audit(CellIndex),
+}
+
+/// A window of a look, as leased.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Window {
+    /// Which look.
+    pub look: Look,
+    /// Its place among the look's windows, from 0.
+    pub index: u32,
+    /// The frames to look at.
+    pub frames: FrameRange,
 }
 
 /// How a lease ended where it brought no result that ended it.

@@ -5,9 +5,10 @@ use cleanplate_types::digest::{FrameHash, Sha};
 use cleanplate_types::encode::{EncoderName, EncoderProof};
 use cleanplate_types::frames::{Entry, EntryKind, FrameTable, TableOrigin};
 use cleanplate_types::object::ObjectRef;
-use cleanplate_types::part::{CodedPicture, CodedSignal, PartSummary};
+use cleanplate_types::part::{CodedPicture, CodedSignal, PartSummary, Restored};
 use cleanplate_types::picture::PixelLayout;
-use cleanplate_types::request::{EncoderChoice, FillChoice, JobRequest, OnDamage};
+use cleanplate_types::overlay::Fill;
+use cleanplate_types::request::{EncoderChoice, JobRequest, OnDamage, Review};
 use cleanplate_types::source::{Colour, FieldOrder, SourceDescription, VideoDescription};
 use cleanplate_types::time::{Pts, Timebase};
 
@@ -18,8 +19,10 @@ pub(crate) fn request() -> JobRequest {
         output: "file:///out.mp4".to_owned(),
         regions: Vec::new(),
         masks: Vec::new(),
+        logos: Vec::new(),
+        told: None,
         detect: Vec::new(),
-        fill: FillChoice::Auto,
+        fill: Fill::Auto,
         encoder: EncoderChoice::Auto,
         quality: None,
         preset: None,
@@ -33,6 +36,9 @@ pub(crate) fn request() -> JobRequest {
         allow_metadata_loss: false,
         restart_on_encoder_loss: false,
         audit: Some(0),
+        review: Review::Go,
+        keep_plan: false,
+        copy_untouched: false,
     }
 }
 
@@ -117,6 +123,7 @@ pub(crate) fn summary(cell: &Cell, spec: Sha, manifest: &str) -> PartSummary {
         coded: Some(coded()),
         before: cell.frames.start.checked_sub(1).map(frame_hash),
         last: cell.frames.end.checked_sub(1).map(frame_hash),
+        restored: Restored { frames: cell.frames.count(), fetched: 7, ..Restored::default() },
     }
 }
 

@@ -181,6 +181,11 @@ impl Scheduler {
                 self.table_loaded(&job, *description, &table, effects);
             }
             Input::FindingLoaded { job, finding } => self.finding_loaded(&job, *finding, effects),
+            Input::DraftWritten { job, look, draft } => {
+                self.draft_written(&job, look, draft, effects);
+            }
+            Input::Approve { job, dropped } => self.approve(&job, dropped, effects),
+            Input::Reject { job } => self.reject(&job, effects),
             Input::BriefWritten { job, brief } => self.brief_written(&job, brief, effects),
             Input::ObjectFailed { job, failure } => self.object_failed(&job, failure, effects),
             Input::Published { job, lease, published } => {
@@ -216,6 +221,32 @@ impl Scheduler {
         }
     }
 
+    fn approve(&mut self, id: &JobId, dropped: Vec<u32>, effects: &mut Vec<Effect>) {
+        let overlays = self.open_job(id).and_then(|job| job.plan.as_ref()).map_or(0, |plan| {
+            let places = (0_u32..).zip(&plan.overlays);
+            places.filter(|(at, it)| !it.when.is_empty() && !dropped.contains(at)).count()
+        });
+        // A plan of which nothing is left is to be rejected.
+        if self.waits_for_review(id) && overlays > 0 {
+            self.record(id, Event::Approved { dropped }, effects);
+            self.advance(id, effects);
+        } else {
+            not_now(id, "an approval", effects);
+        }
+    }
+
+    fn reject(&mut self, id: &JobId, effects: &mut Vec<Effect>) {
+        if self.waits_for_review(id) {
+            self.end(id, crate::outcome::JobOutcome::Cancelled, effects);
+        } else {
+            not_now(id, "a rejection", effects);
+        }
+    }
+
+    fn waits_for_review(&self, id: &JobId) -> bool {
+        self.open_job(id).is_some_and(|job| matches!(job.phase, Phase::Review))
+    }
+
     fn retry(&mut self, job: JobId, effects: &mut Vec<Effect>) {
         use crate::outcome::JobOutcome;
         let outcome = self.ledger.jobs.get(&job).and_then(|job| job.outcome.as_ref());
@@ -225,7 +256,8 @@ impl Scheduler {
                 self.tended.insert(job.clone(), Tending::default());
                 self.advance(&job, effects);
             }
-            Some(JobOutcome::Done(_) | JobOutcome::Copied { .. }) | None => {
+            Some(JobOutcome::Done(_) | JobOutcome::Copied { .. } | JobOutcome::Previewed(_))
+            | None => {
                 not_now(&job, "a retry", effects);
             }
         }
@@ -234,7 +266,7 @@ impl Scheduler {
     fn forget(&mut self, job: &JobId, effects: &mut Vec<Effect>) {
         if self.ledger.jobs.get(job).is_some_and(|job| job.outcome.is_some()) {
             self.record(job, Event::Forgotten, effects);
-            effects.push(Effect::Sweep { job: job.clone() });
+            effects.push(Effect::Sweep { job: job.clone(), keep: None });
         } else {
             not_now(job, "forgetting", effects);
         }

@@ -5,7 +5,9 @@ use std::fmt;
 use cleanplate_types::encode::{EncodeSpec, EncoderName, EncoderProof};
 use cleanplate_types::failure::Failure;
 use cleanplate_types::ids::{JobId, LeaseId, WorkerId};
-use cleanplate_types::overlay::OverlayPlan;
+use cleanplate_types::object::ObjectRef;
+use cleanplate_types::overlay::{Look, OverlayPlan};
+use cleanplate_types::part::Restored;
 use cleanplate_types::request::JobRequest;
 use cleanplate_types::source::SourceDescription;
 use cleanplate_types::tier::Card;
@@ -45,11 +47,17 @@ pub struct JobView<'a> {
     pub cells_total: u32,
     /// Accepted parts.
     pub cells_committed: u32,
+    /// Where the clean samples of the accepted parts come from.
+    pub restored: Restored,
     /// Parts handed to the running stitch.
     pub cells_stitched: u32,
-    /// Windows to analyse.
+    /// The look at the frames that is under way.
+    pub look: Option<Look>,
+    /// What a person is shown, once it is made.
+    pub preview: Option<&'a ObjectRef>,
+    /// Windows of the look that is under way; 0 between looks.
     pub windows_total: u32,
-    /// Windows analysed.
+    /// Windows of it that are done.
     pub windows_done: u32,
     /// Measured speed of all workers together on this job, in thousandths of a frame a second.
     pub fps_milli: Option<u64>,
@@ -89,6 +97,8 @@ pub enum JobPhase {
     Intake,
     /// Overlays are looked for.
     Analyse,
+    /// A person is to approve what will be removed.
+    Review,
     /// The plan is made: cells, encoder, brief.
     Plan,
     /// Its cells are cleaned and encoded, and stitched as they come.
@@ -108,6 +118,7 @@ impl JobPhase {
         match self {
             Self::Intake => "intake",
             Self::Analyse => "analyse",
+            Self::Review => "review",
             Self::Plan => "plan",
             Self::Encode => "encode",
             Self::Stitch => "stitch",
@@ -150,6 +161,8 @@ pub enum Waiting {
     },
     /// The piece of work failed on the workers that are free; another one must take it.
     AnotherWorker,
+    /// A person is to approve or reject the plan.
+    Approval,
 }
 
 impl fmt::Display for Waiting {
@@ -172,6 +185,7 @@ impl fmt::Display for Waiting {
                 write!(formatter, "a worker with {encoder} may still attach")
             }
             Self::Resting { .. } => formatter.write_str("the source or the store was unavailable"),
+            Self::Approval => formatter.write_str("a person is to approve or reject the plan"),
             Self::AnotherWorker => {
                 formatter.write_str("the work failed on the free workers, another one must take it")
             }

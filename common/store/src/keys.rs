@@ -5,6 +5,7 @@
 //! of ids that cannot hold a slash.
 
 use cleanplate_types::ids::{CellIndex, JobId, LeaseId};
+use cleanplate_types::overlay::Look;
 
 /// The prefix of everything that belongs to `job`, with its closing slash.
 #[must_use]
@@ -30,16 +31,28 @@ pub fn rest(job: &JobId, lease: LeaseId) -> String {
     format!("jobs/{job}/rest.{lease}")
 }
 
-/// The evidence of one analysis window.
+/// What a look at one window came to.
 #[must_use]
-pub fn evidence(job: &JobId, window: u32, lease: LeaseId) -> String {
-    format!("jobs/{job}/evidence/{window:06}.{lease}")
+pub fn evidence(job: &JobId, look: Look, window: u32, lease: LeaseId) -> String {
+    format!("jobs/{job}/{}/{window:06}.{lease}", look.as_str())
 }
 
 /// What the evidence was reduced to.
 #[must_use]
 pub fn finding(job: &JobId, lease: LeaseId) -> String {
     format!("jobs/{job}/finding.{lease}")
+}
+
+/// What the overlays are made of, as the reduction under `lease` learned it.
+#[must_use]
+pub fn mattes(job: &JobId, lease: LeaseId) -> String {
+    format!("jobs/{job}/mattes.{lease}")
+}
+
+/// The plan as it stood before a look.
+#[must_use]
+pub fn draft(job: &JobId, look: Look) -> String {
+    format!("jobs/{job}/draft.{}", look.as_str())
 }
 
 /// The job's complete plan.
@@ -96,12 +109,13 @@ mod tests {
             table(&id, lease),
             rest(&id, lease),
             finding(&id, lease),
-            evidence(&id, 0, lease),
-            evidence(&id, u32::MAX, lease),
+            mattes(&id, lease),
             stitch_upload(&id, lease),
             stitch_piece(&id, lease, 0),
             stitch_piece(&id, lease, 9_999),
         ];
+        keys.extend(Look::ALL.map(|look| evidence(&id, look, 0, lease)));
+        keys.extend(Look::ALL.map(|look| evidence(&id, look, u32::MAX, lease)));
         keys.extend(cells.map(|cell| part(&id, cell, lease)));
         keys.extend(cells.map(|cell| manifest(&id, cell, lease)));
         keys

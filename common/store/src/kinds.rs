@@ -11,6 +11,14 @@ pub const EVIDENCE: &str = "evidence";
 
 /// A `Finding`.
 pub const FINDING: &str = "finding";
+/// A plan that is not complete, for a look.
+pub const DRAFT: &str = "draft";
+/// What the overlays of a plan are made of.
+pub const MATTES: &str = "mattes";
+/// What lies behind the overlays of a window.
+pub const BACKGROUNDS: &str = "backgrounds";
+/// Pictures of what will come out.
+pub const PREVIEW: &str = "preview";
 
 /// A `JobBrief`.
 pub const BRIEF: &str = "brief";

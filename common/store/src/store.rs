@@ -257,9 +257,15 @@ impl Store {
     ///
     /// In a folder this also takes the pieces that killed writers left, which no listing shows.
     ///
+    /// The object `keep` stays, and then so do such pieces.
+    ///
     /// # Errors
     /// [`StoreError::BadKey`] for the empty prefix, and what kept the store from deleting one.
-    pub async fn delete_prefix(&self, prefix: &str) -> Result<u64, StoreError> {
+    pub async fn delete_prefix(
+        &self,
+        prefix: &str,
+        keep: Option<&str>,
+    ) -> Result<u64, StoreError> {
         if prefix.trim_matches('/').is_empty() {
             let reason = "it is the whole store".to_owned();
             return Err(StoreError::BadKey { key: prefix.to_owned(), reason });
@@ -270,13 +276,18 @@ impl Store {
             .objects
             .list(Some(&path))
             .map_err(failed)
+            .try_filter(|meta| {
+                std::future::ready(keep.is_none_or(|keep| self.key_of(&meta.location) != keep))
+            })
             .map_ok(|meta| async move {
                 self.delete(&self.key_of(&meta.location)).await.map(|()| 1_u64)
             })
             .try_buffer_unordered(DELETES_IN_FLIGHT_MAX)
             .try_fold(0_u64, |sum, one| std::future::ready(Ok(sum + one)))
             .await?;
-        if let Root::Place(Location::File(root)) = &self.root {
+        if keep.is_none()
+            && let Root::Place(Location::File(root)) = &self.root
+        {
             remove_folder(root.join(path.as_ref())).await?;
         }
         Ok(count)

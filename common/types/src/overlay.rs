@@ -48,6 +48,30 @@ pub enum Look {
     Learn,
     /// What lies behind them.
     Fetch,
+    /// What comes out, in a few frames, for a person to judge.
+    Preview,
+}
+
+impl Look {
+    /// All of them, in order.
+    pub const ALL: [Self; 4] = [Self::Find, Self::Learn, Self::Fetch, Self::Preview];
+
+    /// Its name on the wire and in logs.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Find => "find",
+            Self::Learn => "learn",
+            Self::Fetch => "fetch",
+            Self::Preview => "preview",
+        }
+    }
+
+    /// Whether the evidence of its windows is reduced to a finding.
+    #[must_use]
+    pub const fn is_reduced(self) -> bool {
+        matches!(self, Self::Find | Self::Learn)
+    }
 }
 
 /// A plan that is not complete, with what the user told beside it: what the later looks are given.
@@ -92,6 +116,18 @@ pub enum OverlayOrigin {
 }
 
 impl OverlayOrigin {
+    /// Its name on the wire and in reports.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Region => "region",
+            Self::Mask => "mask",
+            Self::Static => "static",
+            Self::Logo => "logo",
+            Self::Plan => "plan",
+        }
+    }
+
     /// Whether a frame that does not show the overlay is to be left alone. What a user drew is removed
     /// whatever it shows.
     #[must_use]
@@ -119,6 +155,10 @@ pub enum Fill {
 }
 
 impl Fill {
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Self::Auto, Self::Invert, Self::Fetch, Self::Membrane, Self::Pixelate];
+
     /// Whether the blend is to be solved where something shines through.
     #[must_use]
     pub const fn inverts(self) -> bool {
@@ -224,6 +264,13 @@ pub enum Finding {
     Overlays(OverlayPlan),
     /// The evidence says that there is nothing to remove.
     Nothing,
+    /// What the overlays of a plan are made of: the same overlays, in the same order.
+    Learned {
+        /// The plan, refined: masks, frames, and what hides something for good.
+        plan: OverlayPlan,
+        /// Remarks for the user.
+        notes: Vec<String>,
+    },
     /// There is no evidence either way.
     Abstained {
         /// Why, in a clause that fits after "the detector abstained: ".

@@ -109,6 +109,11 @@ pub struct PartManifest {
     /// The hash of each decoded source frame of the cell, before anything was filled, in display
     /// order: an audit decodes them again.
     pub decoded: Vec<FrameHash>,
+    /// The hash of the samples of each frame that the plan does not cover, the same before anything was
+    /// filled and after (invariant 4), in display order; that of the whole frame where nothing was filled.
+    pub outside: Vec<FrameHash>,
+    /// Where the clean samples come from.
+    pub restored: Restored,
     /// The hash of the decoded source frame right before the cell, where its decoder showed that
     /// one; a decoder that began at an IDR at the cell's first frame did not.
     pub before: Option<FrameHash>,
@@ -143,6 +148,50 @@ pub struct PartSummary {
     pub before: Option<FrameHash>,
     /// The hash of the last decoded source frame of the cell.
     pub last: Option<FrameHash>,
+    /// Where the clean samples come from.
+    pub restored: Restored,
+}
+
+/// Where the samples that an overlay covered come from: luma samples, summed over frames.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Restored {
+    /// Frames that show an overlay.
+    pub frames: u64,
+    /// Samples whose blend was solved for the background.
+    pub inverted: u64,
+    /// Samples that other frames show.
+    pub fetched: u64,
+    /// Samples that were made up from what is around them.
+    pub synthesised: u64,
+    /// Samples that were made unreadable.
+    pub pixelated: u64,
+}
+
+impl Restored {
+    /// All samples that were covered.
+    #[must_use]
+    pub const fn samples(&self) -> u64 {
+        let found = self.inverted.saturating_add(self.fetched);
+        found.saturating_add(self.synthesised).saturating_add(self.pixelated)
+    }
+
+    /// Adds what another frame or part came to.
+    pub const fn add(&mut self, other: &Self) {
+        self.frames = self.frames.saturating_add(other.frames);
+        self.inverted = self.inverted.saturating_add(other.inverted);
+        self.fetched = self.fetched.saturating_add(other.fetched);
+        self.synthesised = self.synthesised.saturating_add(other.synthesised);
+        self.pixelated = self.pixelated.saturating_add(other.pixelated);
+    }
+
+    /// Takes a part away again.
+    pub const fn remove(&mut self, other: &Self) {
+        self.frames = self.frames.saturating_sub(other.frames);
+        self.inverted = self.inverted.saturating_sub(other.inverted);
+        self.fetched = self.fetched.saturating_sub(other.fetched);
+        self.synthesised = self.synthesised.saturating_sub(other.synthesised);
+        self.pixelated = self.pixelated.saturating_sub(other.pixelated);
+    }
 }
 
 /// The largest number of frames by which a packet, in coding order, comes before its display order.
@@ -176,6 +225,7 @@ impl PartManifest {
             coded: self.coded,
             before: self.before,
             last: self.decoded.last().copied(),
+            restored: self.restored,
         }
     }
 }

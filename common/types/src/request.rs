@@ -53,6 +53,8 @@ pub struct JobRequest {
     pub audit: Option<u32>,
     /// What happens between plan and encode.
     pub review: Review,
+    /// Keep what was learned of the overlays after the job has ended, for whoever wants to save the plan.
+    pub keep_plan: bool,
     /// Take cells whose source shows no overlay from the source, packet by packet.
     pub copy_untouched: bool,
 }

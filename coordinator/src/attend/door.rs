@@ -69,9 +69,10 @@ pub(super) fn message(
             let evidence = object(evidence, "evidence")?;
             report(worker, lease, Report::WindowDone { evidence })
         }
-        Message::ReduceDone(pb::ReduceDone { lease, finding }) => {
+        Message::ReduceDone(pb::ReduceDone { lease, finding, mattes }) => {
             let finding = object(finding, "finding")?;
-            report(worker, lease, Report::ReduceDone { finding })
+            let mattes = mattes.map(TryInto::try_into).transpose()?;
+            report(worker, lease, Report::ReduceDone { finding, mattes })
         }
         Message::CellDone(pb::CellDone { lease, part }) => {
             let summary = part.ok_or(WireError::Missing("part"))?.try_into()?;

@@ -1,7 +1,7 @@
 //! What workers are granted, as messages.
 
 use cleanplate_core::effect::{Grant, Work};
-use cleanplate_proto::{damage_name, detect_name, encoder_name, fill_name, v1 as pb};
+use cleanplate_proto::{damage_name, detect_name, encoder_name, v1 as pb};
 use cleanplate_types::ids::LeaseId;
 
 /// A grant for the wire.
@@ -27,7 +27,7 @@ pub(crate) fn grant_to_wire(lease: LeaseId, grant: Grant) -> pb::Grant {
             encoder: encoder_name(encoder).to_owned(),
             lossless,
         }),
-        Work::Analyse { source, description, table, detect, index, window } => {
+        Work::Analyse { look, draft, source, description, table, detect, index, window } => {
             Wire::Analyse(pb::Analyse {
                 source: Some(source.into()),
                 description: Some(description.into()),
@@ -35,13 +35,17 @@ pub(crate) fn grant_to_wire(lease: LeaseId, grant: Grant) -> pb::Grant {
                 window: Some(window.into()),
                 window_index: index,
                 detect: detect.into_iter().map(|one| detect_name(one).to_owned()).collect(),
+                look: look.as_str().to_owned(),
+                draft: draft.map(Into::into),
             })
         }
-        Work::Reduce { description, table, evidence, fill } => Wire::Reduce(pb::Reduce {
+        Work::Reduce { look, draft, description, table, evidence, fill } => Wire::Reduce(pb::Reduce {
+            look: look.as_str().to_owned(),
+            draft: draft.map(Into::into),
             description: Some(description.into()),
             table: Some(table.into()),
             evidence: evidence.into_iter().map(Into::into).collect(),
-            fill: fill_name(fill).to_owned(),
+            fill: fill.as_str().to_owned(),
         }),
         Work::Segment { brief, segment, on_damage, pre_roll } => Wire::Segment(pb::Segment {
             brief: Some(brief.into()),

@@ -12,8 +12,11 @@ use cleanplate_types::failure::{Failure, Stage};
 use cleanplate_types::frames::FrameRange;
 use cleanplate_types::ids::CellIndex;
 use cleanplate_types::object::ObjectRef;
+use cleanplate_types::overlay::{Draft, OverlayPlan};
 use cleanplate_types::request::OnDamage;
 use cleanplate_types::trail::{TrailEntry, TrailEvent};
+
+use serde::de::DeserializeOwned;
 
 use crate::grant::{
     AnalyseGrant, AuditGrant, Grant, Granted, IntakeGrant, ReduceGrant, SegmentGrant,
@@ -21,8 +24,8 @@ use crate::grant::{
 use crate::lease::host::Readable;
 use crate::lease::{Room, Watch, internal};
 use crate::order::{
-    BRIEF, DESCRIPTION, EVIDENCE, FINDING, Intake, Means, Order, REST, Run, SOURCE, TABLE, Work,
-    evidence, manifest, part,
+    BRIEF, DESCRIPTION, DRAFT, EVIDENCE, FINDING, Intake, MATTES, Means, Order, REST, Run, SOURCE,
+    TABLE, Work, backgrounds, evidence, manifest, part,
 };
 
 /// A lease that is ready to be worked on.
@@ -65,7 +68,10 @@ pub(super) async fn prepare(
 ) -> Result<Prepared, Failure> {
     let needs = match &grant.work {
         Granted::Intake(intake) => of_intake(grant, intake)?,
-        Granted::Analyse(analyse) => of_analyse(grant, analyse)?,
+        Granted::Analyse(analyse) => {
+            let draft = fetched(store, analyse.draft.as_ref()).await?;
+            of_analyse(grant, analyse, draft)?
+        }
         Granted::Reduce(reduce) => of_reduce(grant, reduce),
         Granted::Segment(segment) => {
             let bytes = store.get(&segment.brief).await.map_err(|error| unread(&error))?;
@@ -131,40 +137,78 @@ fn of_intake(grant: &Grant, intake: &IntakeGrant) -> Result<Needs, Failure> {
     })
 }
 
-fn of_analyse(grant: &Grant, analyse: &AnalyseGrant) -> Result<Needs, Failure> {
-    let AnalyseGrant { source, description, table, window, index, detect } = analyse;
+fn of_analyse(
+    grant: &Grant,
+    analyse: &AnalyseGrant,
+    draft: Option<(Bytes, Draft)>,
+) -> Result<Needs, Failure> {
+    let AnalyseGrant { look, draft: _, source, description, table, window, index, detect } =
+        analyse;
+    let mut reads = vec![
+        (SOURCE.to_owned(), Readable::Pinned(source.clone())),
+        (DESCRIPTION.to_owned(), Readable::Object(description.clone())),
+        (TABLE.to_owned(), Readable::Object(table.clone())),
+    ];
+    if let Some((bytes, draft)) = draft {
+        reads.push((DRAFT.to_owned(), Readable::Bytes(bytes)));
+        reads.extend(of_plan(&draft.plan, *window));
+    }
+    let key = keys::evidence(&grant.job, *look, *index, grant.lease);
     Ok(Needs {
-        work: Work::Analyse { window: *window, detect: detect.clone() },
+        work: Work::Analyse { look: *look, window: *window, detect: detect.clone() },
         name_hint: located(&source.url)?.name_hint().to_owned(),
-        reads: vec![
-            (SOURCE.to_owned(), Readable::Pinned(source.clone())),
-            (DESCRIPTION.to_owned(), Readable::Object(description.clone())),
-            (TABLE.to_owned(), Readable::Object(table.clone())),
-        ],
-        writes: vec![(EVIDENCE.to_owned(), keys::evidence(&grant.job, *index, grant.lease))],
+        reads,
+        writes: vec![(EVIDENCE.to_owned(), key)],
         span: None,
     })
 }
 
+/// The objects that a plan names, as far as they speak of `frames`.
+fn of_plan(plan: &OverlayPlan, frames: FrameRange) -> Vec<(String, Readable)> {
+    let mattes = plan.mattes.iter();
+    let mattes = mattes.map(|mattes| (MATTES.to_owned(), Readable::Object(mattes.clone())));
+    let windows = plan.backgrounds.iter().enumerate();
+    let windows = windows.filter(|(_, window)| !window.frames.intersect(frames).is_empty());
+    let windows =
+        windows.map(|(at, window)| (backgrounds(at), Readable::Object(window.object.clone())));
+    mattes.chain(windows).collect()
+}
+
+/// The draft of a look, where it has one.
+async fn fetched(
+    store: &Store,
+    draft: Option<&ObjectRef>,
+) -> Result<Option<(Bytes, Draft)>, Failure> {
+    let Some(object) = draft else { return Ok(None) };
+    let bytes = store.get(object).await.map_err(|error| unread(&error))?;
+    let draft = decoded(object, kinds::DRAFT, &bytes)?;
+    Ok(Some((bytes, draft)))
+}
+
 fn of_reduce(grant: &Grant, reduce: &ReduceGrant) -> Needs {
-    let ReduceGrant { table, evidence: windows, fill } = reduce;
+    let ReduceGrant { look, draft, description, table, evidence: windows, fill } = reduce;
     let each = (0_u32..).zip(windows);
     let mut reads: Vec<_> =
         each.map(|(at, one)| (evidence(at), Readable::Object(one.clone()))).collect();
+    reads.push((DESCRIPTION.to_owned(), Readable::Object(description.clone())));
     reads.push((TABLE.to_owned(), Readable::Object(table.clone())));
+    reads.extend(draft.iter().map(|draft| (DRAFT.to_owned(), Readable::Object(draft.clone()))));
     let count = u32::try_from(windows.len()).unwrap_or(u32::MAX);
     Needs {
-        work: Work::Reduce { windows: count, fill: *fill },
+        work: Work::Reduce { look: *look, windows: count, fill: *fill },
         name_hint: String::new(),
         reads,
-        writes: vec![(FINDING.to_owned(), keys::finding(&grant.job, grant.lease))],
+        writes: vec![
+            (FINDING.to_owned(), keys::finding(&grant.job, grant.lease)),
+            (MATTES.to_owned(), keys::mattes(&grant.job, grant.lease)),
+        ],
         span: None,
     }
 }
 
 fn of_segment(grant: &Grant, segment: &SegmentGrant, bytes: Bytes) -> Result<Needs, Failure> {
     let SegmentGrant { brief: object, first, cells, on_damage, decode_from, earlier } = segment;
-    let brief = decoded(object, &bytes)?;
+    let brief: JobBrief = decoded(object, kinds::BRIEF, &bytes)?;
     let (job, lease) = (&grant.job, grant.lease);
     let start = first.0 as usize;
     let span = brief.cells.get(start..start.saturating_add(*cells as usize));
@@ -173,6 +217,14 @@ fn of_segment(grant: &Grant, segment: &SegmentGrant, bytes: Bytes) -> Result<Nee
     let indices: Vec<CellIndex> = span.iter().map(|cell| cell.index).collect();
     let parts = indices.iter().map(|cell| (part(*cell), keys::part(job, *cell, lease)));
     let manifests = indices.iter().map(|cell| (manifest(*cell), keys::manifest(job, *cell, lease)));
+    let (head, last) = (span.first(), span.last());
+    let frames = head.zip(last).map_or(FrameRange::new(0, 0), |(head, last)| {
+        FrameRange::new(head.frames.start, last.frames.end)
+    });
+    let mut reads = of_plan(&brief.plan, frames);
+    reads.push((SOURCE.to_owned(), Readable::Pinned(brief.source.clone())));
+    reads.push((TABLE.to_owned(), Readable::Object(brief.table.clone())));
+    reads.push((BRIEF.to_owned(), Readable::Bytes(bytes)));
     Ok(Needs {
         work: Work::Segment(Run {
             first: *first,
@@ -184,17 +236,13 @@ fn of_segment(grant: &Grant, segment: &SegmentGrant, bytes: Bytes) -> Result<Nee
         name_hint: located(&brief.source.url)?.name_hint().to_owned(),
         writes: parts.chain(manifests).collect(),
         span: Some(Span { cells: span.to_vec(), encoder: brief.spec.encoder.name }),
-        reads: vec![
-            (SOURCE.to_owned(), Readable::Pinned(brief.source)),
-            (TABLE.to_owned(), Readable::Object(brief.table)),
-            (BRIEF.to_owned(), Readable::Bytes(bytes)),
-        ],
+        reads,
     })
 }
 
 fn of_audit(audit: &AuditGrant, bytes: Bytes) -> Result<Needs, Failure> {
     let AuditGrant { brief: object, cell, manifest: told, on_damage } = audit;
-    let brief = decoded(object, &bytes)?;
+    let brief: JobBrief = decoded(object, kinds::BRIEF, &bytes)?;
     Ok(Needs {
         work: Work::Audit { cell: *cell, conceal: *on_damage == OnDamage::Conceal },
         name_hint: located(&brief.source.url)?.name_hint().to_owned(),
@@ -209,8 +257,12 @@ fn of_audit(audit: &AuditGrant, bytes: Bytes) -> Result<Needs, Failure> {
     })
 }
 
-fn decoded(object: &ObjectRef, bytes: &Bytes) -> Result<JobBrief, Failure> {
-    decode_object(kinds::BRIEF, bytes).map_err(|source| {
+fn decoded<T: DeserializeOwned>(
+    object: &ObjectRef,
+    kind: &str,
+    bytes: &Bytes,
+) -> Result<T, Failure> {
+    decode_object(kind, bytes).map_err(|source| {
         let key = object.key.clone();
         unread(&StoreError::Undecodable { key, source })
     })

@@ -1,17 +1,21 @@
 //! Applying a record: the only way in which the durable state changes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use cleanplate_types::failure::{Failure, FailureKind, Verdict};
 use cleanplate_types::ids::{CellIndex, JobId, LeaseId, WorkerId};
+use cleanplate_types::object::ObjectRef;
+use cleanplate_types::overlay::{Backgrounds, Look};
+use cleanplate_types::request::Review;
 
 use crate::input::Survey;
 use crate::ledger::audits::Audit;
 use crate::ledger::border::BREAKS_MAX;
-use crate::ledger::job::{Encoding, Job, Part, Phase, place};
+use crate::ledger::job::{Analysis, Encoding, Job, Part, Phase, place};
 use crate::ledger::tries::Blamed;
 use crate::ledger::{Lease, Ledger, Limits};
 use crate::outcome::JobOutcome;
+use crate::planning::looks::{next_look, windows_of};
 use crate::planning::settle::SettledPlan;
 use crate::record::{Event, LeaseEnd, Piece, Record};
 
@@ -59,6 +63,8 @@ impl Ledger {
             | Event::Briefed { .. }
             | Event::StitchFailed { .. }
             | Event::AuditsDrawn { .. }
+            | Event::Drafted { .. }
+            | Event::Approved { .. }
             | Event::Retried => self.apply_to_job(record),
             Event::CellCommitted { lease, summary } => {
                 let worker = self.leases.get(lease).map(|lease| lease.worker.clone());
@@ -108,11 +114,16 @@ impl Ledger {
                 job.phase = Phase::Survey;
             }
             Event::Surveyed(survey) => job.surveyed(survey),
+            Event::Drafted { draft } => job.drafted(draft),
             Event::WindowDone { index, evidence, .. } => job.window_done(*index, evidence),
-            Event::Reduced { finding, .. } => {
+            Event::Reduced { finding, mattes, .. } => {
                 job.tries.remove(&Blamed::Reduce);
-                job.phase = Phase::Finding { finding: finding.clone() };
+                if let Phase::Reduce { look, .. } = job.phase {
+                    let (finding, mattes) = (finding.clone(), mattes.clone());
+                    job.phase = Phase::Finding { look, finding, mattes };
+                }
             }
+            Event::Approved { dropped } => job.approved(dropped),
             Event::PlanSettled(settled) => job.settled(settled),
             Event::CopySettled(why) => job.phase = Phase::Copy { why: why.clone() },
             Event::EncoderChosen(spec) => job.phase = Phase::Brief { spec: spec.clone() },
@@ -220,27 +231,80 @@ impl Ledger {
 
 impl Job {
     fn surveyed(&mut self, survey: &Survey) {
-        self.phase = if survey.windows.is_empty() {
-            self.plan = Some(Box::new(survey.given.clone()));
-            Phase::Encoder
-        } else {
-            let windows = u32::try_from(survey.windows.len()).unwrap_or(u32::MAX);
-            Phase::Analyse { free: (0..windows).collect(), evidence: BTreeMap::new() }
-        };
         let mut survey = Box::new(survey.clone());
         if let Some(intake) = &self.intake {
             survey.notes.splice(..0, intake.notes.iter().cloned());
         }
-        self.survey = Some(survey);
+        if self.request.detect.is_empty() {
+            self.plan = Some(Box::new(survey.given.clone()));
+            self.survey = Some(survey);
+            self.looked(None);
+        } else {
+            let windows = survey.windows.clone();
+            self.phase = Phase::Analyse(Box::new(Analysis::new(Look::Find, None, windows)));
+            self.survey = Some(survey);
+        }
         if let Some(why) = &self.decode_all {
             self.note(format!("the frame table was made again by decoding everything: {why}"));
         }
     }
 
     fn settled(&mut self, settled: &SettledPlan) {
-        let SettledPlan { plan, note } = settled;
+        let SettledPlan { plan, notes } = settled;
+        let look = match self.phase {
+            Phase::Finding { look, .. } => Some(look),
+            Phase::Intake
+            | Phase::Survey
+            | Phase::Draft { .. }
+            | Phase::Analyse(_)
+            | Phase::Reduce { .. }
+            | Phase::Review
+            | Phase::Previewed
+            | Phase::Encoder
+            | Phase::Brief { .. }
+            | Phase::Encode(_)
+            | Phase::Copy { .. } => None,
+        };
         self.plan = Some(Box::new(plan.clone()));
-        note.iter().for_each(|note| self.note(note.clone()));
+        notes.iter().for_each(|note| self.note(note.clone()));
+        self.looked(look);
+    }
+
+    /// The look is done, and what it found is in the plan: on to the next, or to the cells.
+    fn looked(&mut self, look: Option<Look>) {
+        let Some(plan) = &self.plan else { return };
+        self.phase = match (next_look(&self.request, plan, look), self.request.review) {
+            (Some(look), _) => Phase::Draft { look },
+            (None, Review::Go) => Phase::Encoder,
+            (None, Review::Wait) => Phase::Review,
+            (None, Review::PreviewOnly) => Phase::Previewed,
+        };
+    }
+
+    fn drafted(&mut self, draft: &ObjectRef) {
+        let (Phase::Draft { look }, Some(survey), Some(plan)) =
+            (&self.phase, &self.survey, &self.plan)
+        else {
+            return;
+        };
+        let (look, draft) = (*look, Some(draft.clone()));
+        let windows = windows_of(look, &self.request, survey, plan);
+        self.phase = if windows.is_empty() {
+            Phase::Reduce { look, draft, evidence: Vec::new() }
+        } else {
+            Phase::Analyse(Box::new(Analysis::new(look, draft, windows)))
+        };
+    }
+
+    /// A person let the plan pass, but for some of its overlays: those show in no frame from here on.
+    fn approved(&mut self, dropped: &[u32]) {
+        if let Some(plan) = &mut self.plan {
+            for (_, overlay) in
+                (0_u32..).zip(&mut plan.overlays).filter(|(at, _)| dropped.contains(at))
+            {
+                overlay.when.clear();
+            }
+        }
         self.phase = Phase::Encoder;
     }
 
@@ -273,23 +337,39 @@ impl Job {
         }
     }
 
-    fn window_done(&mut self, index: u32, object: &cleanplate_types::object::ObjectRef) {
+    fn window_done(&mut self, index: u32, object: &ObjectRef) {
         self.tries.remove(&Blamed::Window(index));
-        let windows = self.survey.as_ref().map_or(0, |survey| survey.windows.len());
-        if let Phase::Analyse { free, evidence } = &mut self.phase {
-            free.remove(&index);
-            evidence.insert(index, object.clone());
-            if evidence.len() == windows {
-                let evidence = std::mem::take(evidence).into_values().collect();
-                self.phase = Phase::Reduce { evidence };
+        let Phase::Analyse(analysis) = &mut self.phase else { return };
+        analysis.free.remove(&index);
+        analysis.evidence.insert(index, object.clone());
+        if analysis.evidence.len() < analysis.windows.len() {
+            return;
+        }
+        let Analysis { look, draft, windows, free: _, evidence } = (**analysis).clone();
+        let objects = evidence.into_values();
+        match look {
+            Look::Find | Look::Learn => {
+                self.phase = Phase::Reduce { look, draft, evidence: objects.collect() };
+            }
+            Look::Fetch => {
+                let made = windows.into_iter().zip(objects);
+                let made = made.map(|(frames, object)| Backgrounds { frames, object });
+                if let Some(plan) = &mut self.plan {
+                    plan.backgrounds = made.collect();
+                }
+                self.looked(Some(look));
+            }
+            Look::Preview => {
+                self.preview = objects.last();
+                self.looked(Some(look));
             }
         }
     }
 
     fn take(&mut self, piece: Piece) {
         match (piece, &mut self.phase) {
-            (Piece::Window(index), Phase::Analyse { free, .. }) => {
-                free.remove(&index);
+            (Piece::Window(window), Phase::Analyse(analysis)) => {
+                analysis.free.remove(&window.index);
             }
             (Piece::Segment(segment), Phase::Encode(encoding)) => {
                 for cell in segment.indices() {
@@ -313,9 +393,9 @@ impl Job {
 
     fn give(&mut self, piece: Piece) {
         match (piece, &mut self.phase) {
-            (Piece::Window(index), Phase::Analyse { free, evidence }) => {
-                if !evidence.contains_key(&index) {
-                    free.insert(index);
+            (Piece::Window(window), Phase::Analyse(analysis)) => {
+                if !analysis.evidence.contains_key(&window.index) {
+                    analysis.free.insert(window.index);
                 }
             }
             (Piece::Segment(segment), Phase::Encode(encoding)) => {
@@ -352,6 +432,7 @@ impl Job {
         if let Some(place @ None) = encoding.parts.get_mut(place(part.summary.cell)) {
             encoding.cells_committed += 1;
             encoding.frames_committed += part.summary.frames;
+            encoding.restored.add(&part.summary.restored);
             encoding.extradata.get_or_insert(part.summary.extradata);
             *place = Some(Box::new(part));
             encoding.settle();
@@ -383,6 +464,7 @@ impl Job {
         let frames = part.summary.frames;
         encoding.cells_committed -= 1;
         encoding.frames_committed -= frames;
+        encoding.restored.remove(&part.summary.restored);
         if encoding.cells_committed == 0 {
             encoding.extradata = None;
         }
@@ -407,6 +489,7 @@ impl Job {
             Some(
                 JobOutcome::Done(_)
                 | JobOutcome::Copied { .. }
+                | JobOutcome::Previewed(_)
                 | JobOutcome::Abstained { .. }
                 | JobOutcome::Cancelled,
             )

@@ -69,7 +69,7 @@ impl Job {
     pub(crate) fn to_blame(&self, piece: Piece, failure: &Failure) -> Option<Blamed> {
         match piece {
             Piece::Intake => Some(Blamed::Intake),
-            Piece::Window(index) => Some(Blamed::Window(index)),
+            Piece::Window(window) => Some(Blamed::Window(window.index)),
             Piece::Reduce => Some(Blamed::Reduce),
             Piece::Segment(segment) => self.cell_to_blame(segment, failure).map(Blamed::Cell),
             // What an audit finds is held against the part.

@@ -6,10 +6,11 @@ use cleanplate_types::cell::{Cell, Segment};
 use cleanplate_types::digest::Sha;
 use cleanplate_types::encode::EncodeSpec;
 use cleanplate_types::failure::Failure;
+use cleanplate_types::frames::FrameRange;
 use cleanplate_types::ids::{CellIndex, LeaseId, WorkerId};
 use cleanplate_types::object::ObjectRef;
-use cleanplate_types::overlay::OverlayPlan;
-use cleanplate_types::part::PartSummary;
+use cleanplate_types::overlay::{Look, OverlayPlan};
+use cleanplate_types::part::{PartSummary, Restored};
 use cleanplate_types::request::JobRequest;
 use cleanplate_types::time::Tick;
 
@@ -35,6 +36,8 @@ pub(crate) struct Job {
     pub(crate) intake: Option<Box<IntakeResult>>,
     pub(crate) survey: Option<Box<Survey>>,
     pub(crate) plan: Option<Box<OverlayPlan>>,
+    /// What a person is shown.
+    pub(crate) preview: Option<ObjectRef>,
     /// The hardware encoder was lost: software from here on.
     pub(crate) in_software: bool,
     pub(crate) leases: BTreeSet<LeaseId>,
@@ -56,17 +59,18 @@ pub(crate) enum Phase {
     Intake,
     /// Description and table are to be read and planned on.
     Survey,
-    /// Windows are to be analysed.
-    Analyse {
-        /// The windows that nobody holds.
-        free: BTreeSet<u32>,
-        /// The evidence of each window that is done.
-        evidence: BTreeMap<u32, ObjectRef>,
-    },
+    /// The plan as it stands is to be written for a look.
+    Draft { look: Look },
+    /// Windows are to be looked at.
+    Analyse(Box<Analysis>),
     /// The evidence is to be reduced.
-    Reduce { evidence: Vec<ObjectRef> },
+    Reduce { look: Look, draft: Option<ObjectRef>, evidence: Vec<ObjectRef> },
     /// The finding is to be read.
-    Finding { finding: ObjectRef },
+    Finding { look: Look, finding: ObjectRef, mattes: Option<ObjectRef> },
+    /// A person is to approve or reject the plan.
+    Review,
+    /// The preview is there, and nothing more was asked for: the job is to end.
+    Previewed,
     /// The encoder is to be chosen.
     Encoder,
     /// The brief is to be written.
@@ -75,6 +79,19 @@ pub(crate) enum Phase {
     Encode(Box<Encoding>),
     /// The source is to be copied.
     Copy { why: CopyReason },
+}
+
+/// A look that is under way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Analysis {
+    pub(crate) look: Look,
+    /// What it is given; nothing for the first look.
+    pub(crate) draft: Option<ObjectRef>,
+    pub(crate) windows: Vec<FrameRange>,
+    /// The windows that nobody holds.
+    pub(crate) free: BTreeSet<u32>,
+    /// The evidence of each window that is done.
+    pub(crate) evidence: BTreeMap<u32, ObjectRef>,
 }
 
 /// A job whose cells are being made.
@@ -90,6 +107,8 @@ pub(crate) struct Encoding {
     pub(crate) parts: Vec<Option<Box<Part>>>,
     pub(crate) cells_committed: u32,
     pub(crate) frames_committed: u64,
+    /// Where the clean samples of the accepted parts come from.
+    pub(crate) restored: Restored,
     /// The extradata of the first accepted part.
     pub(crate) extradata: Option<Sha>,
     pub(crate) borders: Borders,
@@ -116,6 +135,7 @@ impl Job {
             intake: None,
             survey: None,
             plan: None,
+            preview: None,
             in_software: false,
             leases: BTreeSet::new(),
             tries: BTreeMap::new(),
@@ -139,12 +159,15 @@ impl Job {
         }
         match &self.phase {
             Phase::Intake | Phase::Reduce { .. } => self.leases.is_empty(),
-            Phase::Analyse { free, .. } => !free.is_empty(),
+            Phase::Analyse(analysis) => !analysis.free.is_empty(),
             Phase::Encode(encoding) => {
                 !encoding.frontier.is_empty() || encoding.audits_free().next().is_some()
             }
             Phase::Survey
+            | Phase::Draft { .. }
             | Phase::Finding { .. }
+            | Phase::Review
+            | Phase::Previewed
             | Phase::Encoder
             | Phase::Brief { .. }
             | Phase::Copy { .. } => false,
@@ -157,9 +180,12 @@ impl Job {
             Phase::Encode(encoding) => Some(encoding),
             Phase::Intake
             | Phase::Survey
-            | Phase::Analyse { .. }
+            | Phase::Draft { .. }
+            | Phase::Analyse(_)
             | Phase::Reduce { .. }
             | Phase::Finding { .. }
+            | Phase::Review
+            | Phase::Previewed
             | Phase::Encoder
             | Phase::Brief { .. }
             | Phase::Copy { .. } => None,
@@ -191,6 +217,13 @@ impl Job {
     }
 }
 
+impl Analysis {
+    pub(crate) fn new(look: Look, draft: Option<ObjectRef>, windows: Vec<FrameRange>) -> Self {
+        let count = u32::try_from(windows.len()).unwrap_or(u32::MAX);
+        Self { look, draft, windows, free: (0..count).collect(), evidence: BTreeMap::new() }
+    }
+}
+
 impl Encoding {
     pub(crate) fn new(spec: EncodeSpec, brief: ObjectRef, survey: &Survey) -> Self {
         let cells = &survey.cells;
@@ -203,6 +236,7 @@ impl Encoding {
             parts: vec![None; cells.len()],
             cells_committed: 0,
             frames_committed: 0,
+            restored: Restored::default(),
             extradata: None,
             borders: Borders::new(survey.cutting, cells),
             audits: BTreeMap::new(),

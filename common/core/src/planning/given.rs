@@ -3,7 +3,9 @@
 use cleanplate_types::frames::{FrameRange, FrameTable};
 use cleanplate_types::overlay::{Fill, Mask, Overlay, OverlayOrigin, OverlayPlan};
 use cleanplate_types::picture::Rect;
-use cleanplate_types::request::{FillChoice, JobRequest, Region, TimeSpan, UserMask};
+use cleanplate_types::request::{
+    JobRequest, LOGO_SAMPLES_MAX, Region, TimeSpan, ToldPlan, UserLogo, UserMask,
+};
 use cleanplate_types::source::VideoDescription;
 use cleanplate_types::time::Pts;
 
@@ -61,12 +63,55 @@ pub enum GivenError {
     /// The mask marks nothing.
     #[error("the mask is black all over; paint white what is to be removed")]
     MaskEmpty,
+    /// The logo has no samples, too many, or not four bytes for each.
+    #[error(
+        "the logo is {width}x{height}; it may have from 1 to {LOGO_SAMPLES_MAX} samples: crop it to what is not transparent"
+    )]
+    LogoSize {
+        /// Its width.
+        width: u32,
+        /// Its height.
+        height: u32,
+    },
+    /// The logo is transparent all over.
+    #[error("the logo is transparent all over: there is nothing to remove")]
+    LogoEmpty,
+    /// No sample of the logo lies in the picture.
+    #[error("the logo at {x},{y} lies outside the picture, which is {width}x{height}")]
+    LogoOutside {
+        /// Its left edge.
+        x: i32,
+        /// Its top edge.
+        y: i32,
+        /// Width of the picture.
+        width: u32,
+        /// Height of the picture.
+        height: u32,
+    },
+    /// The told plan is for other pictures.
+    #[error(
+        "the plan was learned on pictures of {plan_width}x{plan_height}, these are {width}x{height}; learn it anew with --save-plan"
+    )]
+    PlanSize {
+        /// Width that the plan speaks of.
+        plan_width: u32,
+        /// Height that the plan speaks of.
+        plan_height: u32,
+        /// Width of the picture.
+        width: u32,
+        /// Height of the picture.
+        height: u32,
+    },
+    /// The told plan removes nothing.
+    #[error("the plan has no overlays: there is nothing to remove")]
+    PlanEmpty,
     /// The mask's bits do not fit its rectangle, or reach beyond its drawing.
     #[error("the mask is damaged: its bits do not fit its size")]
     MaskBroken,
 }
 
-/// The plan that the request's regions and masks make; no overlays where it has none.
+/// The plan that the request's logos, regions, masks and told overlays make, in this order; no overlays
+/// where it has none.
 ///
 /// A region with times holds for the frames that start in it: `from <= pts - first pts < to`,
 /// compared exactly.
@@ -78,18 +123,81 @@ pub fn given_plan(
     video: &VideoDescription,
     table: &FrameTable,
 ) -> Result<OverlayPlan, GivenError> {
-    let fill = match request.fill {
-        FillChoice::Auto => Fill::Membrane,
-        FillChoice::Forced(fill) => fill,
-    };
+    let fill = request.fill;
     let mut overlays = Vec::new();
+    for logo in &request.logos {
+        overlays.push(from_logo(logo, fill, video, table)?);
+    }
     for region in &request.regions {
         overlays.push(from_region(region, fill, video, table)?);
     }
     for mask in &request.masks {
         overlays.push(from_mask(mask, fill, video, table)?);
     }
-    Ok(OverlayPlan { width: video.width, height: video.height, overlays })
+    if let Some(told) = &request.told {
+        overlays.extend(from_told(told, fill, video, table)?);
+    }
+    Ok(OverlayPlan::new(video.width, video.height, overlays))
+}
+
+/// The overlay of a logo: where it is, or anywhere in the picture.
+fn from_logo(
+    logo: &UserLogo,
+    fill: Fill,
+    video: &VideoDescription,
+    table: &FrameTable,
+) -> Result<Overlay, GivenError> {
+    let samples = u64::from(logo.width) * u64::from(logo.height);
+    if samples == 0 || samples > LOGO_SAMPLES_MAX || logo.rgba.len() as u64 != 4 * samples {
+        return Err(GivenError::LogoSize { width: logo.width, height: logo.height });
+    }
+    if logo.rgba.chunks_exact(4).all(|pixel| pixel[3] == 0) {
+        return Err(GivenError::LogoEmpty);
+    }
+    let (width, height) = (video.width, video.height);
+    let bounds = match logo.at {
+        None => Rect { x: 0, y: 0, width, height },
+        Some((x, y)) => {
+            let side = |from: i32, length: u32, size: u32| {
+                let end = (i64::from(from) + i64::from(length)).clamp(0, i64::from(size));
+                let from = i64::from(from).clamp(0, i64::from(size));
+                Some((u32::try_from(from).ok()?, u32::try_from(end - from).ok()?))
+                    .filter(|(_, length)| *length > 0)
+            };
+            let sides = side(x, logo.width, width).zip(side(y, logo.height, height));
+            let (across, down) = sides.ok_or(GivenError::LogoOutside { x, y, width, height })?;
+            Rect { x: across.0, y: down.0, width: across.1, height: down.1 }
+        }
+    };
+    let when = vec![table.range()];
+    Ok(Overlay { origin: OverlayOrigin::Logo, mask: Mask::full(bounds), when, fill, hides: true })
+}
+
+/// The overlays of another video's plan, in all frames: each frame decides by itself whether it shows them.
+fn from_told(
+    told: &ToldPlan,
+    fill: Fill,
+    video: &VideoDescription,
+    table: &FrameTable,
+) -> Result<Vec<Overlay>, GivenError> {
+    let plan = &told.plan;
+    let (width, height) = (video.width, video.height);
+    if (plan.width, plan.height) != (width, height) {
+        let (plan_width, plan_height) = (plan.width, plan.height);
+        return Err(GivenError::PlanSize { plan_width, plan_height, width, height });
+    }
+    if plan.overlays.is_empty() {
+        return Err(GivenError::PlanEmpty);
+    }
+    let overlay = |told: &Overlay| {
+        let bounds = told.mask.bounds;
+        if !told.mask.is_well_formed() || bounds.right() > width || bounds.bottom() > height {
+            return Err(GivenError::MaskBroken);
+        }
+        let (mask, when) = (told.mask.clone(), vec![table.range()]);
+        Ok(Overlay { origin: OverlayOrigin::Plan, mask, when, fill, hides: told.hides })
+    };
+    plan.overlays.iter().map(overlay).collect()
 }
 
 fn from_region(
@@ -117,7 +225,7 @@ fn from_region(
     {
         return Err(never(rect, span, table));
     }
-    Ok(Overlay { origin: OverlayOrigin::Region, mask: Mask::full(rect), when: vec![frames], fill })
+    Ok(Overlay { origin: OverlayOrigin::Region, mask: Mask::full(rect), when: vec![frames], fill, hides: true })
 }
 
 fn never(rect: Rect, span: TimeSpan, table: &FrameTable) -> GivenError {
@@ -157,7 +265,7 @@ fn from_mask(
         return Err(GivenError::MaskEmpty);
     }
     let when = vec![table.range()];
-    Ok(Overlay { origin: OverlayOrigin::Mask, mask: mask.clone(), when, fill })
+    Ok(Overlay { origin: OverlayOrigin::Mask, mask: mask.clone(), when, fill, hides: true })
 }
 
 /// The frames that start within `span` of the first frame, by exact comparison.

@@ -1,7 +1,7 @@
 //! Settling what is removed: what the user gave, and what the search for overlays found.
 
-use cleanplate_types::overlay::{Finding, Mask, OverlayPlan};
-use cleanplate_types::request::FillChoice;
+use cleanplate_types::object::ObjectRef;
+use cleanplate_types::overlay::{Fill, Finding, Mask, Overlay, OverlayOrigin, OverlayPlan};
 use serde::{Deserialize, Serialize};
 
 /// What becomes of a job after the search.
@@ -23,8 +23,8 @@ pub enum Settled {
 pub struct SettledPlan {
     /// What is removed.
     pub plan: OverlayPlan,
-    /// A remark for the user.
-    pub note: Option<String>,
+    /// Remarks for the user.
+    pub notes: Vec<String>,
 }
 
 /// A finding that does not fit the source: a bug of the detector's.
@@ -50,6 +50,17 @@ pub enum SettleError {
         /// Its place in the finding, from 0.
         overlay: usize,
     },
+    /// It is a finding of another look.
+    #[error("the finding is that of another look")]
+    OtherLook,
+    /// It speaks of more or fewer overlays than the plan.
+    #[error("the plan has {planned} overlays, the finding {found}")]
+    Count {
+        /// Overlays of the plan.
+        planned: usize,
+        /// Overlays of the finding.
+        found: usize,
+    },
     /// An overlay's frames overlap, do not rise, or are none.
     #[error("the frames of found overlay {overlay} do not rise")]
     Frames {
@@ -59,7 +70,7 @@ pub enum SettleError {
 }
 
 /// Lays what was found over what was `given`: the given overlays come first, so that they are filled
-/// first whatever is found. A forced fill holds for both.
+/// first whatever is found; those of another video's plan come last. A forced fill holds for all.
 ///
 /// Where the user gave something, an empty search changes nothing, and a search that abstained
 /// leaves a note.
@@ -69,30 +80,67 @@ pub enum SettleError {
 pub fn settle(
     given: OverlayPlan,
     finding: Finding,
-    fill: FillChoice,
+    fill: Fill,
 ) -> Result<Settled, SettleError> {
-    let OverlayPlan { width, height, overlays: mut all } = given;
-    let mut note = None;
+    let OverlayPlan { width, height, overlays: mut all, .. } = given;
+    let mut notes = Vec::new();
     match finding {
         Finding::Overlays(found) => {
             check(&found, width, height)?;
-            all.extend(found.overlays.into_iter().map(|mut overlay| {
-                if let FillChoice::Forced(fill) = fill {
-                    overlay.fill = fill;
-                }
-                overlay
-            }));
+            if let Some(overlay) = found.overlays.iter().position(|found| found.when.is_empty()) {
+                return Err(SettleError::Frames { overlay });
+            }
+            // Those of a told plan stay last: their mattes come in that order.
+            let told = all.iter().position(|overlay| overlay.origin == OverlayOrigin::Plan);
+            let at = told.unwrap_or(all.len());
+            let found = found.overlays.into_iter().map(|overlay| Overlay { fill, ..overlay });
+            all.splice(at..at, found);
         }
         Finding::Nothing => {}
         Finding::Abstained { why } if all.is_empty() => return Ok(Settled::Abstained { why }),
         Finding::Abstained { why } => {
-            note = Some(format!("the detector abstained: {why}; only what was given is removed"));
+            notes.push(format!("the detector abstained: {why}; only what was given is removed"));
         }
+        Finding::Learned { .. } => return Err(SettleError::OtherLook),
     }
     if all.is_empty() {
         return Ok(Settled::Nothing);
     }
-    Ok(Settled::Plan(SettledPlan { plan: OverlayPlan { width, height, overlays: all }, note }))
+    Ok(Settled::Plan(SettledPlan { plan: OverlayPlan::new(width, height, all), notes }))
+}
+
+/// Takes over what was learned of the overlays of `plan`: their masks, frames and what they hide. What is
+/// removed, and how, stays as it was settled.
+///
+/// # Errors
+/// [`SettleError`] where the finding does not fit the plan.
+pub fn learned(
+    mut plan: OverlayPlan,
+    finding: Finding,
+    mattes: Option<ObjectRef>,
+) -> Result<Settled, SettleError> {
+    let Finding::Learned { plan: found, notes } = finding else {
+        return Err(SettleError::OtherLook);
+    };
+    check(&found, plan.width, plan.height)?;
+    let (planned, count) = (plan.overlays.len(), found.overlays.len());
+    if planned != count {
+        return Err(SettleError::Count { planned, found: count });
+    }
+    for (overlay, found) in plan.overlays.iter_mut().zip(found.overlays) {
+        overlay.mask = found.mask;
+        overlay.when = found.when;
+        overlay.hides = found.hides;
+    }
+    plan.mattes = mattes;
+    if plan.overlays.iter().all(|overlay| overlay.when.is_empty()) {
+        let why = match notes.is_empty() {
+            true => "no frame shows what was to be removed".to_owned(),
+            false => notes.join("; "),
+        };
+        return Ok(Settled::Abstained { why });
+    }
+    Ok(Settled::Plan(SettledPlan { plan, notes }))
 }
 
 fn check(found: &OverlayPlan, width: u32, height: u32) -> Result<(), SettleError> {
@@ -108,7 +156,7 @@ fn check(found: &OverlayPlan, width: u32, height: u32) -> Result<(), SettleError
             return Err(SettleError::Mask { overlay });
         }
         let rises = it.when.windows(2).all(|pair| pair[0].end <= pair[1].start);
-        if it.when.is_empty() || it.when.iter().any(|frames| frames.is_empty()) || !rises {
+        if it.when.iter().any(|frames| frames.is_empty()) || !rises {
             return Err(SettleError::Frames { overlay });
         }
     }

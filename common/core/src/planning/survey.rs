@@ -77,7 +77,7 @@ pub fn survey(
     }
     check_request(request, video)?;
     let given = given_plan(request, video, table)?;
-    let windows = if request.detect.is_empty() { Vec::new() } else { analyse_windows(table) };
+    let windows = if request.is_passthrough() { Vec::new() } else { analyse_windows(table) };
     let cells = cut_cells(table, request.cell_frames);
     let (cutting, why) = cutting(request, &description, table);
     let notes = notes(request).into_iter().chain(why).collect();

@@ -11,6 +11,7 @@ use crate::effect::Effect;
 use crate::ledger::job::{Job, Phase};
 use crate::outcome::JobOutcome;
 use crate::planning::encoder::{Choice, Mood, choose_encoder, encode_spec};
+use crate::planning::looks::draft;
 use crate::record::Event;
 use crate::scheduler::Scheduler;
 use crate::scheduler::timers::Timer;
@@ -42,9 +43,15 @@ impl Scheduler {
             return false;
         }
         match &job.phase {
-            Phase::Intake | Phase::Analyse { .. } | Phase::Reduce { .. } => false,
-            Phase::Survey | Phase::Finding { .. } | Phase::Brief { .. } => {
+            Phase::Intake | Phase::Analyse(_) | Phase::Reduce { .. } | Phase::Review => false,
+            Phase::Survey | Phase::Draft { .. } | Phase::Finding { .. } | Phase::Brief { .. } => {
                 self.ask(id, effects);
+                false
+            }
+            Phase::Previewed => {
+                if let Some(preview) = job.preview.clone() {
+                    self.end(id, JobOutcome::Previewed(preview), effects);
+                }
                 false
             }
             Phase::Encoder => self.choose(id, effects),
@@ -202,8 +209,12 @@ impl Scheduler {
         let (published, swept) = match &outcome {
             JobOutcome::Done(_) | JobOutcome::Copied { .. } => (true, true),
             JobOutcome::Abstained { .. } | JobOutcome::Cancelled => (false, true),
-            JobOutcome::Failed(_) => (false, false),
+            // Whoever asked for the preview has yet to read it.
+            JobOutcome::Failed(_) | JobOutcome::Previewed(_) => (false, false),
         };
+        let keep = self.open_job(id).and_then(|job| job.plan.as_ref()?.mattes.clone());
+        let asked = self.open_job(id).is_some_and(|job| job.request.keep_plan);
+        let keep = keep.filter(|_| published && asked);
         if !published {
             self.abort_stitch(id, effects);
         }
@@ -212,7 +223,7 @@ impl Scheduler {
         self.refresh(id);
         effects.push(Effect::JobEnded { job: id.clone(), outcome });
         if swept {
-            effects.push(Effect::Sweep { job: id.clone() });
+            effects.push(Effect::Sweep { job: id.clone(), keep });
         }
     }
 
@@ -273,7 +284,11 @@ fn request_of(id: &JobId, job: &Job) -> Option<Effect> {
             description: intake.description.clone(),
             table: intake.table.clone(),
         }),
-        Phase::Finding { finding } => {
+        Phase::Draft { look } => {
+            let draft = Box::new(draft(&job.request, job.plan.as_ref()?));
+            Some(Effect::WriteDraft { job: id.clone(), look: *look, draft })
+        }
+        Phase::Finding { finding, .. } => {
             Some(Effect::LoadFinding { job: id.clone(), finding: finding.clone() })
         }
         Phase::Brief { spec } => {
@@ -292,8 +307,10 @@ fn request_of(id: &JobId, job: &Job) -> Option<Effect> {
             Some(Effect::WriteBrief { job: id.clone(), brief: Box::new(brief) })
         }
         Phase::Intake
-        | Phase::Analyse { .. }
+        | Phase::Analyse(_)
         | Phase::Reduce { .. }
+        | Phase::Review
+        | Phase::Previewed
         | Phase::Encoder
         | Phase::Encode(_)
         | Phase::Copy { .. } => None,

@@ -8,7 +8,7 @@ use cleanplate_types::ids::{CellIndex, JobId, WorkerId};
 use crate::effect::{Effect, Grant, Work};
 use crate::ledger::job::{Encoding, Job, Phase};
 use crate::ledger::tries::Blamed;
-use crate::record::{Event, Piece};
+use crate::record::{Event, Piece, Window};
 use crate::scheduler::Scheduler;
 use crate::scheduler::fleet::Worker;
 use crate::scheduler::tending::Watch;
@@ -48,15 +48,21 @@ impl Scheduler {
         let may = |blamed: Blamed| self.may_take(id, job, blamed, None);
         match &job.phase {
             Phase::Intake => may(Blamed::Intake).then_some(Piece::Intake),
-            Phase::Analyse { free, .. } => {
-                free.iter().find(|index| may(Blamed::Window(**index))).copied().map(Piece::Window)
+            Phase::Analyse(analysis) => {
+                let mut free = analysis.free.iter();
+                let index = *free.find(|index| may(Blamed::Window(**index)))?;
+                let frames = *analysis.windows.get(index as usize)?;
+                Some(Piece::Window(Window { look: analysis.look, index, frames }))
             }
             Phase::Reduce { .. } => may(Blamed::Reduce).then_some(Piece::Reduce),
             Phase::Encode(encoding) => self
                 .segment_for(id, worker, job, encoding)
                 .or_else(|| self.audit_for(id, job, encoding).map(Piece::Audit)),
             Phase::Survey
+            | Phase::Draft { .. }
             | Phase::Finding { .. }
+            | Phase::Review
+            | Phase::Previewed
             | Phase::Encoder
             | Phase::Brief { .. }
             | Phase::Copy { .. } => None,
@@ -159,7 +165,7 @@ impl Scheduler {
 fn attempt_at(job: &Job, piece: Piece) -> u32 {
     let blamed = match piece {
         Piece::Intake => Blamed::Intake,
-        Piece::Window(index) => Blamed::Window(index),
+        Piece::Window(window) => Blamed::Window(window.index),
         Piece::Reduce => Blamed::Reduce,
         Piece::Segment(segment) => Blamed::Cell(segment.first),
         Piece::Audit(cell) => Blamed::Audit(cell),
@@ -181,15 +187,19 @@ fn work_of(job: &Job, piece: Piece) -> Option<Work> {
     }
     let intake = job.intake.as_ref()?;
     match (piece, &job.phase) {
-        (Piece::Window(index), Phase::Analyse { .. }) => Some(Work::Analyse {
+        (Piece::Window(window), Phase::Analyse(analysis)) => Some(Work::Analyse {
+            look: window.look,
+            draft: analysis.draft.clone(),
             source: intake.source.clone(),
             description: intake.description.clone(),
             table: intake.table.clone(),
             detect: job.request.detect.clone(),
-            index,
-            window: *job.survey.as_ref()?.windows.get(index as usize)?,
+            index: window.index,
+            window: window.frames,
         }),
-        (Piece::Reduce, Phase::Reduce { evidence }) => Some(Work::Reduce {
+        (Piece::Reduce, Phase::Reduce { look, draft, evidence }) => Some(Work::Reduce {
+            look: *look,
+            draft: draft.clone(),
             description: intake.description.clone(),
             table: intake.table.clone(),
             evidence: evidence.clone(),

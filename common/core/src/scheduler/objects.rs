@@ -4,14 +4,14 @@ use cleanplate_types::failure::{Failure, FailureKind, Verdict};
 use cleanplate_types::frames::FrameTable;
 use cleanplate_types::ids::JobId;
 use cleanplate_types::object::ObjectRef;
-use cleanplate_types::overlay::Finding;
+use cleanplate_types::overlay::{Finding, Look};
 use cleanplate_types::source::SourceDescription;
 
 use crate::effect::Effect;
 use crate::ledger::blame::is_outage;
 use crate::ledger::job::{Job, Phase};
 use crate::outcome::{CopyReason, JobOutcome};
-use crate::planning::settle::{Settled, settle};
+use crate::planning::settle::{Settled, learned, settle};
 use crate::planning::survey::survey;
 use crate::record::Event;
 use crate::scheduler::{Scheduler, not_now};
@@ -54,11 +54,22 @@ impl Scheduler {
         let Some(job) = self.answered(id, "a finding", finds, effects) else {
             return;
         };
-        let Some(given) = job.survey.as_ref().map(|survey| survey.given.clone()) else {
+        let Phase::Finding { look, mattes, .. } = &job.phase else {
+            return;
+        };
+        let plan = match look {
+            Look::Find => job.survey.as_ref().map(|survey| survey.given.clone()),
+            Look::Learn | Look::Fetch | Look::Preview => job.plan.as_deref().cloned(),
+        };
+        let Some(plan) = plan else {
             return;
         };
         let (fill, allow_unchanged) = (job.request.fill, job.request.allow_unchanged);
-        match settle(given, finding, fill) {
+        let settled = match look {
+            Look::Find => settle(plan, finding, fill),
+            Look::Learn | Look::Fetch | Look::Preview => learned(plan, finding, mattes.clone()),
+        };
+        match settled {
             Ok(Settled::Plan(settled)) => {
                 self.record(id, Event::PlanSettled(Box::new(settled)), effects);
             }
@@ -78,6 +89,20 @@ impl Scheduler {
             }
         }
         self.advance(id, effects);
+    }
+
+    pub(super) fn draft_written(
+        &mut self,
+        id: &JobId,
+        look: Look,
+        draft: ObjectRef,
+        effects: &mut Vec<Effect>,
+    ) {
+        let writes = |phase: &Phase| *phase == Phase::Draft { look };
+        if self.answered(id, "a draft", writes, effects).is_some() {
+            self.record(id, Event::Drafted { draft }, effects);
+            self.advance(id, effects);
+        }
     }
 
     pub(super) fn brief_written(

@@ -10,7 +10,7 @@ use crate::input::Report;
 use crate::ledger::Lease;
 use crate::ledger::job::{Job, Phase, place};
 use crate::ledger::tries::Blamed;
-use crate::record::{Event, LeaseEnd, Piece};
+use crate::record::{Event, LeaseEnd, Piece, Window};
 use crate::scheduler::Scheduler;
 use crate::scheduler::meter::rate;
 use crate::seams::{self, Seam};
@@ -36,11 +36,11 @@ impl Scheduler {
             (Report::IntakeDone(intake), Piece::Intake) => {
                 self.piece_done(lease, Event::IntakeDone { lease, intake }, effects);
             }
-            (Report::WindowDone { evidence }, Piece::Window(index)) => {
+            (Report::WindowDone { evidence }, Piece::Window(Window { index, .. })) => {
                 self.piece_done(lease, Event::WindowDone { lease, index, evidence }, effects);
             }
-            (Report::ReduceDone { finding }, Piece::Reduce) => {
-                self.piece_done(lease, Event::Reduced { lease, finding }, effects);
+            (Report::ReduceDone { finding, mattes }, Piece::Reduce) => {
+                self.piece_done(lease, Event::Reduced { lease, finding, mattes }, effects);
             }
             (Report::CellDone { summary }, Piece::Segment(_)) => {
                 self.cell_done(&job, lease, summary, effects);
@@ -285,7 +285,7 @@ fn attempt_blamed(job: &Job, lease: &Lease, failure: &Failure) -> u32 {
 fn frames_of(job: &Job, piece: Piece) -> Option<FrameRange> {
     match piece {
         Piece::Intake | Piece::Reduce => None,
-        Piece::Window(index) => job.survey.as_ref()?.windows.get(index as usize).copied(),
+        Piece::Window(window) => Some(window.frames),
         Piece::Segment(segment) => Some(segment.frames),
         Piece::Audit(cell) => job.cells().get(place(cell)).map(|cell| cell.frames),
     }

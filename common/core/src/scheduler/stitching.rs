@@ -89,9 +89,12 @@ impl Scheduler {
             Phase::Copy { why } => Some(JobOutcome::Copied { why: why.clone(), published }),
             Phase::Intake
             | Phase::Survey
-            | Phase::Analyse { .. }
+            | Phase::Draft { .. }
+            | Phase::Analyse(_)
             | Phase::Reduce { .. }
             | Phase::Finding { .. }
+            | Phase::Review
+            | Phase::Previewed
             | Phase::Encoder
             | Phase::Brief { .. } => None,
         });

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use cleanplate_types::ids::{JobId, LeaseId, WorkerId};
+use cleanplate_types::overlay::Look;
 
 use crate::ledger::job::{Encoding, Job, Phase};
 use crate::outcome::JobOutcome;
@@ -56,9 +57,12 @@ impl Scheduler {
                 Phase::Encode(encoding) => Some(&encoding.spec),
                 Phase::Intake
                 | Phase::Survey
-                | Phase::Analyse { .. }
+                | Phase::Draft { .. }
+                | Phase::Analyse(_)
                 | Phase::Reduce { .. }
                 | Phase::Finding { .. }
+                | Phase::Review
+                | Phase::Previewed
                 | Phase::Encoder
                 | Phase::Copy { .. } => None,
             },
@@ -67,7 +71,10 @@ impl Scheduler {
             frames_in_flight,
             cells_total: count(job.cells().len()),
             cells_committed: encoding.map_or(0, |encoding| encoding.cells_committed),
+            restored: encoding.map(|encoding| encoding.restored).unwrap_or_default(),
             cells_stitched: cells_stitched(job, tending),
+            look: look(job),
+            preview: job.preview.as_ref(),
             windows_total,
             windows_done,
             fps_milli,
@@ -108,6 +115,9 @@ impl Scheduler {
 
     fn waiting(&self, id: &JobId, job: &Job) -> Option<Waiting> {
         let tending = self.tended.get(id).filter(|_| job.leases.is_empty())?;
+        if let Phase::Review = job.phase {
+            return Some(Waiting::Approval);
+        }
         if let Some(until) = tending.rest_until.filter(|until| self.now < *until) {
             return Some(Waiting::Resting { until });
         }
@@ -167,7 +177,12 @@ fn phase(job: &Job) -> JobPhase {
     }
     match &job.phase {
         Phase::Intake => JobPhase::Intake,
-        Phase::Analyse { .. } | Phase::Reduce { .. } | Phase::Finding { .. } => JobPhase::Analyse,
+        Phase::Draft { .. }
+        | Phase::Analyse(_)
+        | Phase::Reduce { .. }
+        | Phase::Finding { .. }
+        | Phase::Previewed => JobPhase::Analyse,
+        Phase::Review => JobPhase::Review,
         Phase::Survey | Phase::Encoder | Phase::Brief { .. } => JobPhase::Plan,
         Phase::Encode(encoding) if encoding.is_complete() => JobPhase::Stitch,
         Phase::Encode(_) => JobPhase::Encode,
@@ -175,20 +190,40 @@ fn phase(job: &Job) -> JobPhase {
     }
 }
 
-/// Windows to analyse, and those that are done.
+/// Windows of the look that is under way, and those that are done.
 fn windows(job: &Job) -> (u32, u32) {
-    let total = job.survey.as_ref().map_or(0, |survey| survey.windows.len());
-    let done = match &job.phase {
-        Phase::Intake | Phase::Survey => 0,
-        Phase::Analyse { evidence, .. } => evidence.len(),
-        Phase::Reduce { .. }
+    match &job.phase {
+        Phase::Analyse(analysis) => (count(analysis.windows.len()), count(analysis.evidence.len())),
+        Phase::Reduce { evidence, .. } => (count(evidence.len()), count(evidence.len())),
+        Phase::Intake
+        | Phase::Survey
+        | Phase::Draft { .. }
         | Phase::Finding { .. }
+        | Phase::Review
+        | Phase::Previewed
         | Phase::Encoder
         | Phase::Brief { .. }
         | Phase::Encode(_)
-        | Phase::Copy { .. } => total,
-    };
-    (count(total), count(done))
+        | Phase::Copy { .. } => (0, 0),
+    }
+}
+
+/// The look that is under way.
+const fn look(job: &Job) -> Option<Look> {
+    match &job.phase {
+        Phase::Analyse(analysis) => Some(analysis.look),
+        Phase::Draft { look } | Phase::Reduce { look, .. } | Phase::Finding { look, .. } => {
+            Some(*look)
+        }
+        Phase::Intake
+        | Phase::Survey
+        | Phase::Review
+        | Phase::Previewed
+        | Phase::Encoder
+        | Phase::Brief { .. }
+        | Phase::Encode(_)
+        | Phase::Copy { .. } => None,
+    }
 }
 
 fn cells_stitched(job: &Job, tending: Option<&Tending>) -> u32 {
@@ -196,6 +231,7 @@ fn cells_stitched(job: &Job, tending: Option<&Tending>) -> u32 {
         Some(JobOutcome::Done(_)) => job.encoding().map_or(0, |it: &Encoding| it.cells_committed),
         Some(
             JobOutcome::Copied { .. }
+            | JobOutcome::Previewed(_)
             | JobOutcome::Abstained { .. }
             | JobOutcome::Failed(_)
             | JobOutcome::Cancelled,

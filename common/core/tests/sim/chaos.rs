@@ -159,6 +159,30 @@ impl World {
         }
     }
 
+    /// Every job that waits for a person gets one.
+    pub(crate) fn begin_reviews(&mut self) {
+        let waits = |view: &JobView<'_>| view.waiting == Some(Waiting::Approval);
+        let waiting: Vec<JobId> =
+            self.views().filter(waits).map(|view| view.job.clone()).collect();
+        for job in waiting {
+            if self.reviews.insert(job.clone()) {
+                let wait = self.random.between(1, 100_000);
+                self.later(wait, Event::Reviewed { job });
+            }
+        }
+    }
+
+    /// A person approves all, some or none of a plan; or the coordinator is away and is asked later.
+    pub(crate) fn reviewed(&mut self, job: JobId) {
+        self.reviews.remove(&job);
+        let input = match self.random.below(6) {
+            0 => Input::Reject { job },
+            1 => Input::Approve { job, dropped: vec![0] },
+            _ => Input::Approve { job, dropped: Vec::new() },
+        };
+        self.tell(input);
+    }
+
     /// A person cancels, tries again, forgets, submits twice, or drains a worker.
     pub(crate) fn person(&mut self) {
         let jobs: Vec<JobId> = self.truths.jobs.keys().cloned().collect();

@@ -218,7 +218,10 @@ impl Checkers {
             JobOutcome::Failed(failure) => {
                 assert!(!failure.message.is_empty(), "a failure says what happened");
             }
-            JobOutcome::Copied { .. } | JobOutcome::Abstained { .. } | JobOutcome::Cancelled => {}
+            JobOutcome::Copied { .. }
+            | JobOutcome::Previewed(_)
+            | JobOutcome::Abstained { .. }
+            | JobOutcome::Cancelled => {}
         }
         job.outcome = Some(outcome.clone());
     }
@@ -312,5 +315,7 @@ pub(crate) const fn name(event: &Event) -> &'static str {
         Event::SeamBroken { .. } => "seam_broken",
         Event::AuditsDrawn { .. } => "audits_drawn",
         Event::AuditDone { .. } => "audit_done",
+        Event::Drafted { .. } => "drafted",
+        Event::Approved { .. } => "approved",
     }
 }

@@ -60,9 +60,13 @@ impl World {
                 let description = Box::new(samples::description());
                 self.answer(job.clone(), Input::TableLoaded { job, description, table });
             }
-            Effect::LoadFinding { job, .. } => {
-                let finding = Box::new(self.truths.of(&job).finding.clone());
+            Effect::LoadFinding { job, finding } => {
+                let finding = Box::new(self.truths.finding(&job, &finding));
                 self.answer(job.clone(), Input::FindingLoaded { job, finding });
+            }
+            Effect::WriteDraft { job, look, draft } => {
+                let draft = self.truths.write_draft(&job, look, *draft);
+                self.answer(job.clone(), Input::DraftWritten { job, look, draft });
             }
             Effect::WriteBrief { job, brief } => {
                 let brief = self.truths.write_brief(*brief);
@@ -84,7 +88,7 @@ impl World {
                 self.stitches.insert(job.clone(), stitch);
                 self.stitch_ends_later(job, lease);
             }
-            Effect::Sweep { job } => {
+            Effect::Sweep { job, .. } => {
                 let stitch = self.stitches.get(&job);
                 assert!(stitch.is_none_or(|it| it.ended), "nothing runs when objects are swept");
             }

@@ -8,9 +8,9 @@ use cleanplate_types::encode::EncoderName;
 use cleanplate_types::frames::{FrameRange, FrameTable};
 use cleanplate_types::ids::JobId;
 use cleanplate_types::object::ObjectRef;
-use cleanplate_types::overlay::{Fill, Finding, Mask, Overlay, OverlayOrigin, OverlayPlan};
+use cleanplate_types::overlay::{Draft, Fill, Finding, Look, Mask, Overlay, OverlayOrigin, OverlayPlan};
 use cleanplate_types::picture::Rect;
-use cleanplate_types::request::{Detect, EncoderChoice, JobRequest, Region};
+use cleanplate_types::request::{Detect, EncoderChoice, JobRequest, Region, Review};
 
 use crate::random::Random;
 use crate::samples;
@@ -30,6 +30,8 @@ pub(crate) struct Truth {
 pub(crate) struct Truths {
     pub(crate) jobs: BTreeMap<JobId, Truth>,
     briefs: BTreeMap<String, JobBrief>,
+    /// The last draft for the learning look of each job.
+    drafts: BTreeMap<JobId, Draft>,
 }
 
 impl Truth {
@@ -58,6 +60,28 @@ impl Truths {
         &self.jobs[job]
     }
 
+    /// What the object says: the search's finding, or what was learned of the plan that was drafted last.
+    /// Overlays in the left half of the picture turn out to hide nothing.
+    pub(crate) fn finding(&self, job: &JobId, object: &ObjectRef) -> Finding {
+        if !object.key.ends_with(Look::Learn.as_str()) {
+            return self.of(job).finding.clone();
+        }
+        let mut plan = self.drafts[job].plan.clone();
+        for overlay in &mut plan.overlays {
+            overlay.hides = overlay.mask.bounds.x > 8;
+        }
+        Finding::Learned { plan, notes: vec!["it was learned".to_owned()] }
+    }
+
+    /// Keeps a draft and names its object after its look.
+    pub(crate) fn write_draft(&mut self, job: &JobId, look: Look, draft: Draft) -> ObjectRef {
+        let object = samples::object(&format!("{job}/draft/{}", look.as_str()));
+        if look == Look::Learn {
+            self.drafts.insert(job.clone(), draft);
+        }
+        object
+    }
+
     /// Keeps a brief and names its object after its content.
     pub(crate) fn write_brief(&mut self, brief: JobBrief) -> ObjectRef {
         let object = samples::object(&format!("{}/brief/{}", brief.job, brief.spec.fingerprint()));
@@ -76,9 +100,10 @@ fn found(frames: FrameRange) -> OverlayPlan {
         origin: OverlayOrigin::Static,
         mask: Mask::full(bounds),
         when: vec![frames],
-        fill: Fill::Membrane,
+        fill: Fill::Auto,
+        hides: true,
     };
-    OverlayPlan { width: 320, height: 180, overlays: vec![overlay] }
+    OverlayPlan::new(320, 180, vec![overlay])
 }
 
 fn request(random: &mut Random) -> JobRequest {
@@ -105,6 +130,8 @@ fn request(random: &mut Random) -> JobRequest {
     }
     request.priority = i32::try_from(random.below(3)).expect("a small number fits");
     request.audit = random.pick(&[None, None, Some(0), Some(1), Some(3)]);
+    request.fill = random.pick(&[Fill::Auto, Fill::Auto, Fill::Fetch, Fill::Membrane]);
+    request.review = random.pick(&[Review::Go, Review::Go, Review::Wait, Review::PreviewOnly]);
     request.allow_unchanged = random.chance(500);
     request.restart_on_encoder_loss = random.chance(500);
     request

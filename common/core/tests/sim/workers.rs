@@ -209,13 +209,20 @@ impl World {
                 };
                 self.end(index, lease, Report::IntakeDone(Box::new(result)));
             }
-            Work::Analyse { index: window, .. } => {
-                let evidence = samples::object(&format!("{job}/evidence/{window}"));
+            Work::Analyse { index: window, look, draft, .. } => {
+                assert_eq!(draft.is_none(), look == Look::Find, "later looks are given a draft");
+                let name = look.as_str();
+                let evidence = samples::object(&format!("{job}/{name}/{window}"));
                 self.end(index, lease, Report::WindowDone { evidence });
             }
-            Work::Reduce { .. } => {
-                let finding = samples::object(&format!("{job}/finding"));
-                self.end(index, lease, Report::ReduceDone { finding });
+            Work::Reduce { look, evidence, .. } => {
+                let name = look.as_str();
+                let of_look = format!("{job}/{name}/");
+                assert!(evidence.iter().all(|one| one.key.starts_with(&of_look)), "its own look's");
+                let finding = samples::object(&format!("{job}/finding/{name}"));
+                let mattes = samples::object(&format!("{job}/mattes"));
+                let mattes = (look == Look::Learn).then_some(mattes);
+                self.end(index, lease, Report::ReduceDone { finding, mattes });
             }
             Work::Segment { .. } => self.make_cell(index, lease),
             Work::Audit { manifest, .. } => {

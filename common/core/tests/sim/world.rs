@@ -70,6 +70,10 @@ pub(crate) enum Event {
     },
     /// A person does something.
     Person,
+    /// A person has looked at the plan of a job that waits for that.
+    Reviewed {
+        job: JobId,
+    },
     StitchEnds {
         life: u32,
         job: JobId,
@@ -100,6 +104,8 @@ pub(crate) struct World {
     /// Manifests of parts that show wrong pictures.
     pub(crate) spoilt: BTreeSet<String>,
     pub(crate) stitches: Stitches,
+    /// Jobs whose plan a person is looking at.
+    pub(crate) reviews: BTreeSet<JobId>,
     pub(crate) checkers: Checkers,
     pub(crate) trace: Trace,
     pub(crate) steps: u64,
@@ -127,6 +133,7 @@ impl World {
             rubbish: BTreeSet::new(),
             spoilt: BTreeSet::new(),
             stitches: Stitches::default(),
+            reviews: BTreeSet::new(),
             checkers: Checkers::default(),
             trace: Trace::default(),
             steps: 0,
@@ -202,6 +209,7 @@ impl World {
             }
         }
         self.check_views();
+        self.begin_reviews();
         if dies {
             let done = self.random.below(effects.len() as u64 + 1);
             effects.truncate(usize::try_from(done).expect("a length fits"));
@@ -293,6 +301,7 @@ impl World {
             Event::Boot { worker } => self.boot(worker),
             Event::Fate { worker } => self.fate(worker),
             Event::Person => self.person(),
+            Event::Reviewed { job } => self.reviewed(job),
             Event::StitchEnds { life, job, lease } => {
                 if life == self.life {
                     self.stitch_ends(job, lease);
@@ -313,6 +322,10 @@ impl World {
     pub(crate) fn next_session(&mut self) -> u64 {
         self.sessions += 1;
         self.sessions
+    }
+
+    pub(crate) fn views(&self) -> impl Iterator<Item = JobView<'_>> {
+        self.scheduler.iter().flat_map(Scheduler::jobs)
     }
 
     pub(crate) fn is_coordinator_up(&self) -> bool {

@@ -39,7 +39,7 @@ fn a_region_without_times_holds_for_every_frame() {
     let plan = plan(&region(rect(300, 160, 20, 20), None)).unwrap();
     assert_eq!(plan.overlays[0].when, [FrameRange::new(0, 250)]);
     assert_eq!(plan.overlays[0].mask.count(), 400);
-    assert_eq!(plan.overlays[0].fill, Fill::Membrane);
+    assert_eq!(plan.overlays[0].fill, Fill::Auto);
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn a_mask_must_be_drawn_at_the_pictures_size_and_mark_something() {
 
 #[test]
 fn a_forced_fill_holds_for_what_is_given() {
-    let forced = FillChoice::Forced(Fill::Pixelate);
+    let forced = Fill::Pixelate;
     let request = JobRequest { fill: forced, ..region(rect(0, 0, 8, 8), None) };
     assert_eq!(plan(&request).unwrap().overlays[0].fill, Fill::Pixelate);
 }

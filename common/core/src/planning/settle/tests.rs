@@ -7,11 +7,11 @@ use super::*;
 fn overlay(origin: OverlayOrigin, x: u32) -> Overlay {
     let bounds = Rect { x, y: 0, width: 8, height: 8 };
     let when = vec![FrameRange::new(0, 10), FrameRange::new(10, 20)];
-    Overlay { origin, mask: Mask::full(bounds), when, fill: Fill::Membrane }
+    Overlay { origin, mask: Mask::full(bounds), when, fill: Fill::Membrane, hides: true }
 }
 
 fn plan(overlays: Vec<Overlay>) -> OverlayPlan {
-    OverlayPlan { width: 320, height: 180, overlays }
+    OverlayPlan::new(320, 180, overlays)
 }
 
 fn given() -> OverlayPlan {
@@ -23,7 +23,7 @@ fn found() -> OverlayPlan {
 }
 
 fn settled(given: OverlayPlan, finding: Finding) -> Settled {
-    settle(given, finding, FillChoice::Auto).unwrap()
+    settle(given, finding, Fill::Auto).unwrap()
 }
 
 fn abstained() -> Finding {
@@ -33,7 +33,7 @@ fn abstained() -> Finding {
 #[test]
 fn what_is_found_comes_after_what_is_given() {
     let all = plan(vec![given().overlays[0].clone(), found().overlays[0].clone()]);
-    let expected = Settled::Plan(SettledPlan { plan: all, note: None });
+    let expected = Settled::Plan(SettledPlan { plan: all, notes: Vec::new() });
     assert_eq!(settled(given(), Finding::Overlays(found())), expected);
 }
 
@@ -45,7 +45,7 @@ fn nothing_given_and_nothing_found_is_nothing() {
 
 #[test]
 fn an_empty_search_does_not_undo_what_is_given() {
-    let expected = Settled::Plan(SettledPlan { plan: given(), note: None });
+    let expected = Settled::Plan(SettledPlan { plan: given(), notes: Vec::new() });
     assert_eq!(settled(given(), Finding::Nothing), expected);
 }
 
@@ -53,17 +53,16 @@ fn an_empty_search_does_not_undo_what_is_given() {
 fn an_abstention_is_kept_as_the_end_or_as_a_note() {
     let why = "the camera never moved".to_owned();
     assert_eq!(settled(plan(Vec::new()), abstained()), Settled::Abstained { why });
-    let Settled::Plan(SettledPlan { plan, note: Some(note) }) = settled(given(), abstained())
-    else {
+    let Settled::Plan(SettledPlan { plan, notes }) = settled(given(), abstained()) else {
         panic!("what is given is removed, with a note");
     };
     assert_eq!(plan, given());
-    assert!(note.contains("the camera never moved"), "{note}");
+    assert!(notes.concat().contains("the camera never moved"), "{notes:?}");
 }
 
 #[test]
 fn a_forced_fill_holds_for_what_is_found() {
-    let fill = FillChoice::Forced(Fill::Pixelate);
+    let fill = Fill::Pixelate;
     let settled = settle(plan(Vec::new()), Finding::Overlays(found()), fill).unwrap();
     let Settled::Plan(SettledPlan { plan, .. }) = settled else { panic!("something is found") };
     assert_eq!(plan.overlays[0].fill, Fill::Pixelate);
@@ -71,7 +70,7 @@ fn a_forced_fill_holds_for_what_is_found() {
 
 #[test]
 fn a_finding_that_does_not_fit_the_source_is_refused() {
-    let refusal = |finding| settle(given(), Finding::Overlays(finding), FillChoice::Auto);
+    let refusal = |finding| settle(given(), Finding::Overlays(finding), Fill::Auto);
     let other = OverlayPlan { width: 640, ..found() };
     assert!(matches!(refusal(other), Err(SettleError::Size { found_width: 640, .. })));
     let beyond = plan(vec![overlay(OverlayOrigin::Static, 313)]);
