@@ -59,7 +59,7 @@ async fn a_killed_upload_to_a_folder_leaves_nothing_visible() {
     a_killed_upload_leaves_nothing_visible(root.to_str().unwrap()).await;
     assert!(!files(&root).is_empty(), "the killed writer left a piece that no listing shows");
     let store = Store::open(root.to_str().unwrap()).unwrap();
-    store.delete_prefix("jobs/k").await.unwrap();
+    store.delete_prefix("jobs/k", None).await.unwrap();
     assert_eq!(files(&root), Vec::<String>::new(), "which goes with its job");
 }
 
@@ -112,7 +112,7 @@ async fn a_full_disk_is_said_and_leaves_nothing() {
     let error = written.and(finished.map(drop)).unwrap_err();
     assert!(matches!(error, StoreError::Full { .. }), "{error:?}");
     assert!(store.list("").await.unwrap().is_empty());
-    store.delete_prefix("jobs").await.unwrap();
+    store.delete_prefix("jobs", None).await.unwrap();
 
     let location = at(root, "movie.mp4");
     let mut movie = MovieUpload::start(&location).await.unwrap();
@@ -218,11 +218,13 @@ async fn a_listing_is_by_whole_parts_of_the_key_and_in_order(store: &Store) {
     assert_eq!(listed("nothing").await, Vec::<String>::new());
     assert_eq!(listed("").await.len(), keys.len());
 
-    let refused = store.delete_prefix("/").await;
+    let refused = store.delete_prefix("/", None).await;
     assert!(matches!(refused, Err(StoreError::BadKey { .. })), "{refused:?}");
-    assert_eq!(store.delete_prefix("jobs/a").await.unwrap(), 3);
+    assert_eq!(store.delete_prefix("jobs/a", Some("jobs/a/deep/er/3")).await.unwrap(), 2);
+    assert_eq!(listed("jobs/a").await, ["jobs/a/deep/er/3"], "what is to be kept is kept");
+    assert_eq!(store.delete_prefix("jobs/a", None).await.unwrap(), 1);
     assert_eq!(listed("").await, ["jobs/ab/1", "other"]);
-    store.delete_prefix("jobs").await.unwrap();
+    store.delete_prefix("jobs", None).await.unwrap();
     store.delete("other").await.unwrap();
 
     let mut puts = JoinSet::new();
@@ -237,7 +239,7 @@ async fn a_listing_is_by_whole_parts_of_the_key_and_in_order(store: &Store) {
     let found = store.list("many").await.unwrap();
     assert_eq!(found.len(), MANY);
     assert!(found.is_sorted_by(|one, two| one.key < two.key));
-    assert_eq!(store.delete_prefix("many").await.unwrap(), MANY as u64);
+    assert_eq!(store.delete_prefix("many", None).await.unwrap(), MANY as u64);
 }
 
 async fn a_part_is_there_whole_when_it_is_finished(store: &Store) {

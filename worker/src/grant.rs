@@ -1,7 +1,9 @@
 //! Grants from the wire, parsed at the door by destructuring so that a new field cannot be
 //! forgotten.
 
-use cleanplate_proto::{WireError, damage_from, detect_from, encoder_from, fill_from, look_from, v1 as pb};
+use cleanplate_proto::{
+    WireError, damage_from, detect_from, encoder_from, fill_from, look_from, v1 as pb,
+};
 use cleanplate_types::frames::FrameRange;
 use cleanplate_types::ids::{CellIndex, JobId, LeaseId};
 use cleanplate_types::object::ObjectRef;

@@ -227,6 +227,7 @@ impl Farm {
             | Effect::StartStitch { .. }
             | Effect::AbortStitch { .. }
             | Effect::CopyThrough { .. }
+            | Effect::WriteDraft { .. }
             | Effect::Sweep { .. }
             | Effect::Ignored(_) => {}
         }

@@ -27,7 +27,7 @@ use cleanplate_types::time::Tick;
 use crate::config::SchedulerConfig;
 use crate::effect::{Effect, Ignored};
 use crate::input::Input;
-use crate::ledger::job::Job;
+use crate::ledger::job::{Job, Phase};
 use crate::ledger::{Ledger, Limits};
 use crate::record::{Event, Record};
 use crate::scheduler::fleet::{Fleet, Worker};

@@ -8,7 +8,7 @@ mod ffi;
 use std::sync::Arc;
 
 use cleanplate_types::digest::{FrameHash, Sha, ShaWriter};
-use cleanplate_types::picture::{PixelLayout, PlaneRef, PlanesMut, PlanesRef};
+use cleanplate_types::picture::{PixelLayout, PlaneRef, PlanesMut, PlanesRef, Run};
 use cleanplate_types::time::Pts;
 use ffmpeg_next as libav;
 use libav::util::frame::side_data::Type as SideData;
@@ -140,18 +140,33 @@ impl VideoFrame {
         FrameHash(hasher.finish())
     }
 
+    /// As [`Self::fast_hash`], without the samples of `covered`: runs for each plane, rising by row, then
+    /// start. Planes that `covered` has no runs for are hashed whole.
+    #[must_use]
+    pub fn fast_hash_outside(&self, covered: &[Vec<Run>]) -> FrameHash {
+        use std::hash::Hasher as _;
+        let mut hasher = twox_hash::xxhash3_64::Hasher::new();
+        self.each_bytes_outside(covered, |bytes| hasher.write(bytes));
+        FrameHash(hasher.finish())
+    }
+
     /// Gives every row of its visible samples as bytes, plane by plane; 16-bit samples low byte first.
-    fn each_bytes(&self, mut take: impl FnMut(&[u8])) {
+    fn each_bytes(&self, take: impl FnMut(&[u8])) {
+        self.each_bytes_outside(&[], take);
+    }
+
+    fn each_bytes_outside(&self, covered: &[Vec<Run>], mut take: impl FnMut(&[u8])) {
+        let runs = |plane: usize| covered.get(plane).map_or(&[][..], Vec::as_slice);
         match self.planes() {
             PlanesRef::Eight(planes) => {
-                for plane in planes {
-                    each_row(&plane, &mut take);
+                for (at, plane) in planes.iter().enumerate() {
+                    each_row(plane, runs(at), &mut take);
                 }
             }
             PlanesRef::Sixteen(planes) => {
                 let mut bytes = Vec::new();
-                for plane in planes {
-                    each_row(&plane, |row| {
+                for (at, plane) in planes.iter().enumerate() {
+                    each_row(plane, runs(at), |row| {
                         bytes.clear();
                         bytes.extend(row.iter().flat_map(|sample| sample.to_le_bytes()));
                         take(&bytes);
@@ -167,11 +182,21 @@ impl VideoFrame {
     }
 }
 
-/// Calls `look` with each row of visible samples.
-fn each_row<S>(plane: &PlaneRef<'_, S>, mut look: impl FnMut(&[S])) {
+/// Calls `look` with each row of visible samples, or with the pieces of it between `covered` runs.
+fn each_row<S>(plane: &PlaneRef<'_, S>, mut covered: &[Run], mut look: impl FnMut(&[S])) {
     let width = plane.width as usize;
-    for row in plane.samples.chunks(plane.stride.max(1)).take(plane.height as usize) {
-        look(&row[..width]);
+    let rows = plane.samples.chunks(plane.stride.max(1)).take(plane.height as usize);
+    for (number, row) in (0_u32..).zip(rows) {
+        let count = covered.partition_point(|run| run.row <= number);
+        let (here, after) = covered.split_at(count);
+        covered = after;
+        let mut from = 0;
+        for run in here.iter().filter(|run| run.row == number) {
+            let start = (run.start as usize).clamp(from, width);
+            look(&row[from..start]);
+            from = (run.end as usize).clamp(start, width);
+        }
+        look(&row[from..width]);
     }
 }
 

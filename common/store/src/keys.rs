@@ -152,7 +152,7 @@ mod tests {
         let id = JobId::parse("j1").unwrap();
         assert_eq!(part(&id, CellIndex(42), LeaseId(7)), "jobs/j1/parts/000042.7.part");
         assert_eq!(manifest(&id, CellIndex(42), LeaseId(7)), "jobs/j1/parts/000042.7.manifest");
-        assert_eq!(evidence(&id, 3, LeaseId(7)), "jobs/j1/evidence/000003.7");
+        assert_eq!(evidence(&id, Look::Find, 3, LeaseId(7)), "jobs/j1/find/000003.7");
         assert_eq!(description(&id, LeaseId(7)), "jobs/j1/description.7");
         assert_eq!(table(&id, LeaseId(7)), "jobs/j1/table.7");
         assert_eq!(rest(&id, LeaseId(7)), "jobs/j1/rest.7");

@@ -261,11 +261,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::BadKey`] for the empty prefix, and what kept the store from deleting one.
-    pub async fn delete_prefix(
-        &self,
-        prefix: &str,
-        keep: Option<&str>,
-    ) -> Result<u64, StoreError> {
+    pub async fn delete_prefix(&self, prefix: &str, keep: Option<&str>) -> Result<u64, StoreError> {
         if prefix.trim_matches('/').is_empty() {
             let reason = "it is the whole store".to_owned();
             return Err(StoreError::BadKey { key: prefix.to_owned(), reason });

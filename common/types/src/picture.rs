@@ -33,6 +33,17 @@ impl PixelLayout {
     }
 }
 
+/// Samples of one row of a plane, side by side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Run {
+    /// The row.
+    pub row: u32,
+    /// The first sample.
+    pub start: u32,
+    /// The sample after the last one.
+    pub end: u32,
+}
+
 /// A rectangle of luma samples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Rect {

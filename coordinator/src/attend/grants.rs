@@ -39,14 +39,16 @@ pub(crate) fn grant_to_wire(lease: LeaseId, grant: Grant) -> pb::Grant {
                 draft: draft.map(Into::into),
             })
         }
-        Work::Reduce { look, draft, description, table, evidence, fill } => Wire::Reduce(pb::Reduce {
-            look: look.as_str().to_owned(),
-            draft: draft.map(Into::into),
-            description: Some(description.into()),
-            table: Some(table.into()),
-            evidence: evidence.into_iter().map(Into::into).collect(),
-            fill: fill.as_str().to_owned(),
-        }),
+        Work::Reduce { look, draft, description, table, evidence, fill } => {
+            Wire::Reduce(pb::Reduce {
+                look: look.as_str().to_owned(),
+                draft: draft.map(Into::into),
+                description: Some(description.into()),
+                table: Some(table.into()),
+                evidence: evidence.into_iter().map(Into::into).collect(),
+                fill: fill.as_str().to_owned(),
+            })
+        }
         Work::Segment { brief, segment, on_damage, pre_roll } => Wire::Segment(pb::Segment {
             brief: Some(brief.into()),
             first_cell: segment.first.0,

@@ -225,7 +225,13 @@ fn from_region(
     {
         return Err(never(rect, span, table));
     }
-    Ok(Overlay { origin: OverlayOrigin::Region, mask: Mask::full(rect), when: vec![frames], fill, hides: true })
+    Ok(Overlay {
+        origin: OverlayOrigin::Region,
+        mask: Mask::full(rect),
+        when: vec![frames],
+        fill,
+        hides: true,
+    })
 }
 
 fn never(rect: Rect, span: TimeSpan, table: &FrameTable) -> GivenError {

@@ -91,8 +91,7 @@ fn frames(survey: &Survey) -> u64 {
 /// Ranges of equal lengths, at most `most`, that tile `frames` frames.
 fn tiles(frames: u64, most: u64) -> impl Iterator<Item = FrameRange> {
     let count = frames.div_ceil(most);
-    (0..count)
-        .map(move |at| FrameRange::new(frames * at / count, frames * (at + 1) / count))
+    (0..count).map(move |at| FrameRange::new(frames * at / count, frames * (at + 1) / count))
 }
 
 #[cfg(test)]

@@ -77,11 +77,7 @@ pub enum SettleError {
 ///
 /// # Errors
 /// [`SettleError`] where the finding does not fit the source.
-pub fn settle(
-    given: OverlayPlan,
-    finding: Finding,
-    fill: Fill,
-) -> Result<Settled, SettleError> {
+pub fn settle(given: OverlayPlan, finding: Finding, fill: Fill) -> Result<Settled, SettleError> {
     let OverlayPlan { width, height, overlays: mut all, .. } = given;
     let mut notes = Vec::new();
     match finding {

@@ -1,6 +1,7 @@
 //! What goes wrong, how often, and until when; and what persons do meanwhile.
 
 use cleanplate_core::input::Input;
+use cleanplate_core::view::{JobView, Waiting};
 use cleanplate_types::encode::EncoderName;
 use cleanplate_types::ids::JobId;
 
@@ -162,8 +163,7 @@ impl World {
     /// Every job that waits for a person gets one.
     pub(crate) fn begin_reviews(&mut self) {
         let waits = |view: &JobView<'_>| view.waiting == Some(Waiting::Approval);
-        let waiting: Vec<JobId> =
-            self.views().filter(waits).map(|view| view.job.clone()).collect();
+        let waiting: Vec<JobId> = self.views().filter(waits).map(|view| view.job.clone()).collect();
         for job in waiting {
             if self.reviews.insert(job.clone()) {
                 let wait = self.random.between(1, 100_000);

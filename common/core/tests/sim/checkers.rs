@@ -27,6 +27,8 @@ struct Job {
     audits: BTreeMap<CellIndex, Option<String>>,
     /// Whether neighbours are compared.
     compared: bool,
+    /// Whether its plan was written down for a look.
+    drafted: bool,
 }
 
 /// See the top of the file.
@@ -117,6 +119,10 @@ impl Checkers {
                 let job = self.jobs.remove(id);
                 assert!(job.is_some_and(|job| job.outcome.is_some()), "a forgotten job had ended");
             }
+            Event::Approved { .. } => {
+                assert!(self.job(id).drafted, "what a person approves has been drawn up");
+            }
+            Event::Drafted { .. } => self.job(id).drafted = true,
             Event::PlanSettled(_)
             | Event::CopySettled(_)
             | Event::EncoderChosen(_)

@@ -110,10 +110,13 @@ mod tests {
     }
 
     /// Kinds of events that a record may tell of.
-    const EVENTS: usize = 23;
+    const EVENTS: usize = 25;
 
     /// What a world in which things go wrong must show.
-    const HAPPENS: [&str; 28] = [
+    const HAPPENS: [&str; 31] = [
+        "drafted",
+        "approved",
+        "previewed",
         "done",
         "copied",
         "abstained",

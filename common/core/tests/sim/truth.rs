@@ -8,7 +8,9 @@ use cleanplate_types::encode::EncoderName;
 use cleanplate_types::frames::{FrameRange, FrameTable};
 use cleanplate_types::ids::JobId;
 use cleanplate_types::object::ObjectRef;
-use cleanplate_types::overlay::{Draft, Fill, Finding, Look, Mask, Overlay, OverlayOrigin, OverlayPlan};
+use cleanplate_types::overlay::{
+    Draft, Fill, Finding, Look, Mask, Overlay, OverlayOrigin, OverlayPlan,
+};
 use cleanplate_types::picture::Rect;
 use cleanplate_types::request::{Detect, EncoderChoice, JobRequest, Region, Review};
 

@@ -9,6 +9,7 @@ use cleanplate_core::effect::{Effect, Grant};
 use cleanplate_core::input::Input;
 use cleanplate_core::record::Record;
 use cleanplate_core::scheduler::Scheduler;
+use cleanplate_core::view::JobView;
 use cleanplate_types::ids::{JobId, LeaseId, WorkerId};
 use cleanplate_types::time::Tick;
 

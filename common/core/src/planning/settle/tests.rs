@@ -23,7 +23,7 @@ fn found() -> OverlayPlan {
 }
 
 fn settled(given: OverlayPlan, finding: Finding) -> Settled {
-    settle(given, finding, Fill::Auto).unwrap()
+    settle(given, finding, Fill::Membrane).unwrap()
 }
 
 fn abstained() -> Finding {
@@ -81,4 +81,55 @@ fn a_finding_that_does_not_fit_the_source_is_refused() {
     let mut never = found();
     never.overlays[0].when.clear();
     assert_eq!(refusal(never), Err(SettleError::Frames { overlay: 0 }));
+}
+
+#[test]
+fn what_is_found_comes_before_what_another_video_taught() {
+    let told = plan(vec![overlay(OverlayOrigin::Region, 0), overlay(OverlayOrigin::Plan, 50)]);
+    let Settled::Plan(SettledPlan { plan, .. }) = settled(told, Finding::Overlays(found())) else {
+        panic!("something is removed");
+    };
+    let origins: Vec<_> = plan.overlays.iter().map(|overlay| overlay.origin).collect();
+    assert_eq!(origins, [OverlayOrigin::Region, OverlayOrigin::Static, OverlayOrigin::Plan]);
+}
+
+fn learning(change: impl Fn(&mut Overlay)) -> Finding {
+    let mut plan = given();
+    plan.overlays.iter_mut().for_each(change);
+    Finding::Learned { plan, notes: vec!["the logo was looked for".to_owned()] }
+}
+
+#[test]
+fn what_was_learned_changes_where_and_when_but_not_how() {
+    let finding = learning(|overlay| {
+        overlay.hides = false;
+        overlay.when = vec![FrameRange::new(3, 4)];
+        overlay.fill = Fill::Pixelate;
+        overlay.origin = OverlayOrigin::Mask;
+    });
+    let mattes = Some(crate::samples::object("mattes"));
+    let Settled::Plan(settled) = learned(given(), finding, mattes.clone()).unwrap() else {
+        panic!("something is removed");
+    };
+    let overlay = &settled.plan.overlays[0];
+    assert_eq!((overlay.hides, overlay.when[0].start), (false, 3));
+    assert_eq!((overlay.fill, overlay.origin), (Fill::Membrane, OverlayOrigin::Region));
+    assert_eq!(settled.plan.mattes, mattes);
+}
+
+#[test]
+fn a_plan_whose_overlays_no_frame_shows_is_an_abstention_that_says_so() {
+    let settled = learned(given(), learning(|overlay| overlay.when.clear()), None).unwrap();
+    let Settled::Abstained { why } = settled else { panic!("nothing is shown") };
+    assert!(why.contains("looked for"), "{why}");
+}
+
+#[test]
+fn a_finding_of_another_look_or_of_other_overlays_is_refused() {
+    let other = Finding::Learned { plan: plan(Vec::new()), notes: Vec::new() };
+    let refusal = learned(given(), other, None);
+    assert_eq!(refusal, Err(SettleError::Count { planned: 1, found: 0 }));
+    assert_eq!(learned(given(), Finding::Nothing, None), Err(SettleError::OtherLook));
+    let finding = learning(|_same| {});
+    assert_eq!(settle(given(), finding, Fill::Auto), Err(SettleError::OtherLook));
 }
