@@ -116,7 +116,7 @@ mod tests {
     use cleanplate_types::frames::FrameRange;
     use cleanplate_types::ids::{CellIndex, WorkerId};
     use cleanplate_types::object::ObjectRef;
-    use cleanplate_types::part::PartSummary;
+    use cleanplate_types::part::{PartSummary, Restored};
     use cleanplate_types::time::Timebase;
 
     use super::*;
@@ -147,6 +147,7 @@ mod tests {
             coded: None,
             before: None,
             last: None,
+            restored: Restored::default(),
         };
         Event::CellCommitted { lease: LeaseId(lease), summary: Box::new(summary) }
     }

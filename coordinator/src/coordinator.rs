@@ -10,6 +10,7 @@ use cleanplate_core::scheduler::Scheduler;
 use cleanplate_core::view::JobView;
 use cleanplate_store::Store;
 use cleanplate_types::ids::JobId;
+use cleanplate_types::object::ObjectRef;
 use cleanplate_types::request::EncoderChoice;
 use cleanplate_types::time::Tick;
 use tokio::sync::{mpsc, watch};
@@ -88,6 +89,7 @@ pub enum CoordinatorError {
 pub struct Coordinator {
     pub(crate) orders: Orders,
     pub(crate) sessions: Arc<Sessions>,
+    pub(crate) store: Store,
     pub(crate) greeting: Greeting,
     pub(crate) journal: Arc<dyn Journal>,
     pub(crate) encoder_default: EncoderChoice,
@@ -159,10 +161,11 @@ impl Coordinator {
         let orders = Orders::new(sender);
         let sessions = Arc::new(Sessions::default());
         let mut objects = Objects::new(store.clone(), orders.clone());
-        for job in unswept(&scheduler, latest) {
-            objects.sweep(job);
+        for (job, keep) in unswept(&scheduler, latest) {
+            objects.sweep(job, keep);
         }
-        let finisher = Finisher::new(store, orders.clone(), program, (engine_silent, movies_max));
+        let finisher =
+            Finisher::new(store.clone(), orders.clone(), program, (engine_silent, movies_max));
         let performer = Performer::new(Arc::clone(&sessions), objects, finisher);
         let dispatch = Dispatch::new(scheduler, clock, Arc::clone(&journal), book, performer);
 
@@ -178,7 +181,17 @@ impl Coordinator {
             };
             told.send_replace(ended);
         });
-        Ok(Self { orders, sessions, greeting, journal, encoder_default, ending, stop, dispatch })
+        Ok(Self {
+            orders,
+            sessions,
+            store,
+            greeting,
+            journal,
+            encoder_default,
+            ending,
+            stop,
+            dispatch,
+        })
     }
 
     /// Stops in order: what is decided is durable, running stitches are given up with nothing
@@ -211,11 +224,15 @@ impl Coordinator {
     }
 }
 
-/// Jobs whose objects were about to be deleted when the journal's last record was written.
-fn unswept(scheduler: &Scheduler, latest: Tick) -> Vec<JobId> {
+/// Jobs whose objects were about to be deleted when the journal's last record was written, each with the
+/// object that stays.
+fn unswept(scheduler: &Scheduler, latest: Tick) -> Vec<(JobId, Option<ObjectRef>)> {
     let lately = |view: &JobView<'_>| {
         view.ended.is_some_and(|ended| latest.since(ended) < SWEEP_AGAIN_MS)
-            && !matches!(view.outcome, Some(JobOutcome::Failed(_)))
+            && !matches!(view.outcome, Some(JobOutcome::Failed(_) | JobOutcome::Previewed(_)))
     };
-    scheduler.jobs().filter(lately).map(|view| view.job.clone()).collect()
+    let kept = |view: &JobView<'_>| {
+        view.plan.and_then(|plan| plan.mattes.clone()).filter(|_| view.request.keep_plan)
+    };
+    scheduler.jobs().filter(lately).map(|view| (view.job.clone(), kept(&view))).collect()
 }

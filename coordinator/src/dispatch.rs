@@ -230,6 +230,9 @@ impl Dispatch {
                     state: shown::job_state(&view, &mut self.book),
                     request: view.request.clone(),
                     outcome: view.outcome.cloned(),
+                    phase: view.phase,
+                    plan: view.plan.cloned(),
+                    preview: view.preview.cloned(),
                 });
                 reply.send(known).ok();
             }

@@ -8,10 +8,12 @@ use std::sync::Arc;
 
 use cleanplate_core::input::Input;
 use cleanplate_core::outcome::JobOutcome;
+use cleanplate_core::view::JobPhase;
 use cleanplate_proto::v1 as pb;
 use cleanplate_proto::v1::jobs_server::Jobs;
+use cleanplate_store::Store;
 use cleanplate_types::ids::{JobId, WorkerId};
-use cleanplate_types::request::{EncoderChoice, JobRequest};
+use cleanplate_types::request::{EncoderChoice, JobRequest, ToldPlan};
 use futures::{Stream, StreamExt as _};
 use tokio::sync::watch;
 use tokio_stream::wrappers::WatchStream;
@@ -28,6 +30,9 @@ const LISTED: usize = 100;
 /// Jobs that are listed at most: below a KiB each, and so below the largest message.
 const LISTED_MAX: usize = 5_000;
 
+/// Bytes of a preview in one message.
+const PIECE_BYTES: usize = 1 << 20;
+
 /// Names that are tried for a job before something is taken to be wrong.
 const NAMES_TRIED_MAX: usize = 16;
 
@@ -35,6 +40,7 @@ const NAMES_TRIED_MAX: usize = 16;
 #[derive(Debug)]
 pub(crate) struct JobsService {
     orders: Orders,
+    store: Store,
     journal: Arc<dyn Journal>,
     encoder_default: EncoderChoice,
     /// Ends the streams when the server stops.
@@ -44,11 +50,12 @@ pub(crate) struct JobsService {
 impl JobsService {
     pub(crate) const fn new(
         orders: Orders,
+        store: Store,
         journal: Arc<dyn Journal>,
         encoder_default: EncoderChoice,
         stopping: watch::Receiver<bool>,
     ) -> Self {
-        Self { orders, journal, encoder_default, stopping }
+        Self { orders, store, journal, encoder_default, stopping }
     }
 
     async fn find(&self, job: &JobId) -> Result<Option<Known>, Status> {
@@ -58,6 +65,21 @@ impl JobsService {
 
     async fn known(&self, job: &JobId) -> Result<Known, Status> {
         self.find(job).await?.ok_or_else(|| no_job(job))
+    }
+
+    /// The job, where it waits for a person.
+    async fn reviewed(&self, job: &JobId) -> Result<Known, Status> {
+        let known = self.known(job).await?;
+        match known.phase {
+            JobPhase::Review => Ok(known),
+            JobPhase::Intake
+            | JobPhase::Analyse
+            | JobPhase::Plan
+            | JobPhase::Encode
+            | JobPhase::Stitch
+            | JobPhase::Copy
+            | JobPhase::Ended => Err(not_in_review(job)),
+        }
     }
 
     /// Submits under the client's own name for the job: the same again is the same job.
@@ -84,6 +106,7 @@ impl JobsService {
     }
 }
 
+type PieceStream = Pin<Box<dyn Stream<Item = Result<pb::PreviewPiece, Status>> + Send>>;
 type StateStream = Pin<Box<dyn Stream<Item = Result<pb::JobState, Status>> + Send>>;
 
 #[tonic::async_trait]
@@ -143,7 +166,7 @@ impl Jobs for JobsService {
         request: Request<pb::ShowRequest>,
     ) -> Result<Response<pb::ShowResponse>, Status> {
         let job = job_id(&request.into_inner().job)?;
-        let Known { state, request, outcome: _ } = self.known(&job).await?;
+        let Known { state, request, .. } = self.known(&job).await?;
         let records = self.journal.records_of(&job).await.map_err(unreadable)?;
         let trails = self.journal.trails_of(&job).await.map_err(unreadable)?;
         Ok(Response::new(pb::ShowResponse {
@@ -182,6 +205,85 @@ impl Jobs for JobsService {
             });
         }
         Ok(Response::new(pb::RetryResponse {}))
+    }
+
+    async fn approve(
+        &self,
+        request: Request<pb::ApproveRequest>,
+    ) -> Result<Response<pb::ApproveResponse>, Status> {
+        let pb::ApproveRequest { job, drop: dropped } = request.into_inner();
+        let job = job_id(&job)?;
+        let known = self.reviewed(&job).await?;
+        let shown = known.plan.iter().flat_map(|plan| &plan.overlays).map(|it| !it.when.is_empty());
+        let shown: Vec<bool> = shown.collect();
+        if let Some(absent) = dropped.iter().find(|at| **at as usize >= shown.len()) {
+            return Err(Status::invalid_argument(format!(
+                "the plan of job {job} has no overlay {absent}; its overlays count from 0 to {}",
+                shown.len().saturating_sub(1)
+            )));
+        }
+        let left = (0_u32..).zip(&shown).filter(|(at, shown)| **shown && !dropped.contains(at));
+        if left.count() == 0 {
+            return Err(Status::invalid_argument(
+                "nothing would be left to remove; reject the job instead",
+            ));
+        }
+        match self.orders.input(Input::Approve { job: job.clone(), dropped }).await? {
+            None => Ok(Response::new(pb::ApproveResponse {})),
+            Some(_) => Err(not_in_review(&job)),
+        }
+    }
+
+    async fn reject(
+        &self,
+        request: Request<pb::RejectRequest>,
+    ) -> Result<Response<pb::RejectResponse>, Status> {
+        let job = job_id(&request.into_inner().job)?;
+        self.reviewed(&job).await?;
+        match self.orders.input(Input::Reject { job: job.clone() }).await? {
+            None => Ok(Response::new(pb::RejectResponse {})),
+            Some(_) => Err(not_in_review(&job)),
+        }
+    }
+
+    async fn plan(
+        &self,
+        request: Request<pb::PlanRequest>,
+    ) -> Result<Response<pb::PlanResponse>, Status> {
+        let job = job_id(&request.into_inner().job)?;
+        let plan = self.known(&job).await?.plan.ok_or_else(|| {
+            Status::failed_precondition(format!("what job {job} removes is not settled"))
+        })?;
+        let mattes = match &plan.mattes {
+            None => Vec::new(),
+            Some(object) => self.store.get(object).await.map(Vec::from).map_err(|error| {
+                let text = format!("what job {job} learned is not there any more: {error}");
+                Status::failed_precondition(text)
+            })?,
+        };
+        Ok(Response::new(pb::PlanResponse { plan: Some(ToldPlan { plan, mattes }.into()) }))
+    }
+
+    type PreviewStream = PieceStream;
+
+    async fn preview(
+        &self,
+        request: Request<pb::PreviewRequest>,
+    ) -> Result<Response<Self::PreviewStream>, Status> {
+        let job = job_id(&request.into_inner().job)?;
+        let object = self.known(&job).await?.preview.ok_or_else(|| {
+            let text = format!("job {job} has no preview; submit with --review to get one");
+            Status::failed_precondition(text)
+        })?;
+        let bytes = self.store.get(&object).await.map_err(|error| {
+            Status::failed_precondition(format!("the preview of job {job} is gone: {error}"))
+        })?;
+        let count = bytes.len().div_ceil(PIECE_BYTES);
+        let pieces = (0..count).map(move |at| {
+            let end = ((at + 1) * PIECE_BYTES).min(bytes.len());
+            Ok(pb::PreviewPiece { bytes: bytes.slice(at * PIECE_BYTES..end).to_vec() })
+        });
+        Ok(Response::new(Box::pin(futures::stream::iter(pieces))))
     }
 
     async fn workers(
@@ -234,6 +336,12 @@ fn job_id(text: &str) -> Result<JobId, Status> {
 
 fn no_job(job: &JobId) -> Status {
     Status::not_found(format!("there is no job {job}; `cleanplate jobs` lists all"))
+}
+
+fn not_in_review(job: &JobId) -> Status {
+    Status::failed_precondition(format!(
+        "job {job} does not wait for a review; `cleanplate jobs --show {job}` tells where it stands"
+    ))
 }
 
 fn has_ended(job: &JobId, outcome: &JobOutcome, verb: &str) -> Status {

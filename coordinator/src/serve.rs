@@ -89,6 +89,7 @@ impl Coordinator {
         );
         let jobs = JobsService::new(
             self.orders.clone(),
+            self.store.clone(),
             Arc::clone(&self.journal),
             self.encoder_default,
             stopped.clone(),

@@ -3,13 +3,12 @@
 //! Owns the child's main function and what all kinds of work have in common. Refuses network, keys
 //! and paths: everything goes through the parent, by the names in `order.rs`.
 
-mod analyse;
 mod audit;
 mod check;
 mod desk;
 mod fetch;
 mod intake;
-mod reduce;
+mod look;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -67,8 +66,8 @@ fn work(link: &Link, request: &[u8]) -> Result<Vec<u8>, Failure> {
     let desk = Desk::new(link.clone(), order);
     let done = match desk.order().work.clone() {
         Work::Intake(intake) => intake::run(&desk, &intake),
-        Work::Analyse { window, detect } => analyse::run(&desk, window, &detect),
-        Work::Reduce { windows, fill } => reduce::run(&desk, windows, fill),
+        Work::Analyse { look, window, detect } => look::run(&desk, look, window, &detect),
+        Work::Reduce { look, windows, fill } => look::reduce::run(&desk, look, windows, fill),
         Work::Segment(run) => pipeline::run(&desk, run),
         Work::Audit { cell, conceal } => audit::run(&desk, cell, conceal),
     };

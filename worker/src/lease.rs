@@ -25,7 +25,7 @@ use crate::grant::{Grant, Granted, IntakeGrant};
 use crate::lease::host::{Kept, LeaseHost};
 use crate::lease::prepare::Prepared;
 use crate::machine::{Seat, prove};
-use crate::order::{DESCRIPTION, EVIDENCE, FINDING, Outcome, REST, TABLE};
+use crate::order::{DESCRIPTION, EVIDENCE, FINDING, MATTES, Outcome, REST, TABLE};
 use crate::program::Engine;
 
 pub(crate) use host::NoHost;

@@ -24,6 +24,7 @@ use cleanplate_types::cell::Cell;
 use cleanplate_types::digest::FrameHash;
 use cleanplate_types::failure::{Failure, FailureKind, Stage};
 use cleanplate_types::frames::{FrameRange, FrameTable};
+use cleanplate_types::part::Restored;
 
 use crate::engine::{Desk, panicked};
 use crate::order::{BRIEF, Outcome, Run, TABLE};
@@ -65,6 +66,10 @@ struct Frame {
     touched: bool,
     /// The hash of its samples as they were decoded.
     hash: FrameHash,
+    /// That of the samples that the plan does not cover, before anything was filled and after.
+    outside: FrameHash,
+    /// Where the clean samples come from.
+    restored: Restored,
     /// That of the decoded frame before it, where the decoder showed it.
     before: Option<FrameHash>,
 }

@@ -17,8 +17,6 @@ pub enum JobOutcome {
         /// What was published.
         published: Published,
     },
-    /// What would come out was shown, and no more was asked for.
-    Previewed(ObjectRef),
     /// The detector found no evidence either way; nothing was written.
     Abstained {
         /// Why, in a clause that fits after "the detector abstained: ".
@@ -28,6 +26,8 @@ pub enum JobOutcome {
     Failed(Box<Failure>),
     /// A person cancelled it.
     Cancelled,
+    /// What would come out was shown, and no more was asked for.
+    Previewed(ObjectRef),
 }
 
 /// Why the output is a stream copy.

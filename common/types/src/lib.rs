@@ -16,6 +16,7 @@ pub mod object;
 pub mod overlay;
 pub mod part;
 pub mod picture;
+pub mod preview;
 pub mod request;
 pub mod source;
 pub mod tier;

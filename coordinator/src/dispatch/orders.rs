@@ -3,8 +3,11 @@
 use cleanplate_core::effect::Ignored;
 use cleanplate_core::input::Input;
 use cleanplate_core::outcome::JobOutcome;
+use cleanplate_core::view::JobPhase;
 use cleanplate_proto::v1 as pb;
 use cleanplate_types::ids::{JobId, LeaseId, WorkerId};
+use cleanplate_types::object::ObjectRef;
+use cleanplate_types::overlay::OverlayPlan;
 use cleanplate_types::request::JobRequest;
 use cleanplate_types::trail::TrailEntry;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -80,6 +83,12 @@ pub(crate) struct Known {
     pub(crate) request: JobRequest,
     /// How it ended, where it has.
     pub(crate) outcome: Option<JobOutcome>,
+    /// Where it stands.
+    pub(crate) phase: JobPhase,
+    /// What is removed, once that is settled.
+    pub(crate) plan: Option<OverlayPlan>,
+    /// What a person is shown, once it is made.
+    pub(crate) preview: Option<ObjectRef>,
 }
 
 /// The loop has ended.

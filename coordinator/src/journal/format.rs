@@ -7,7 +7,7 @@
 use cleanplate_core::record::{Event, Record};
 
 /// The format in which records are written.
-pub const RECORD_FORMAT: i64 = 3;
+pub const RECORD_FORMAT: i64 = 4;
 
 /// The bytes of a record.
 pub(super) fn to_bytes(record: &Record) -> Result<Vec<u8>, postcard::Error> {
@@ -29,15 +29,18 @@ pub(super) fn from_bytes(format: i64, bytes: &[u8]) -> Result<Record, postcard::
 /// The format from which on an event is laid out as it is read here.
 const fn since(event: &Event) -> i64 {
     match event {
-        // The third has more of what a source is, and of what parameter sets say of their pictures.
-        Event::Surveyed(_) | Event::CellCommitted { .. } => 3,
+        // The fourth has looks at the frames, and knows how each sample came back.
         Event::Submitted { .. }
         | Event::Leased { .. }
-        | Event::LeaseEnded { .. }
-        | Event::IntakeDone { .. }
-        | Event::WindowDone { .. }
+        | Event::Surveyed(_)
         | Event::Reduced { .. }
         | Event::PlanSettled(_)
+        | Event::CellCommitted { .. }
+        | Event::Drafted { .. }
+        | Event::Approved { .. } => 4,
+        Event::LeaseEnded { .. }
+        | Event::IntakeDone { .. }
+        | Event::WindowDone { .. }
         | Event::CopySettled(_)
         | Event::EncoderChosen(_)
         | Event::Briefed { .. }
@@ -81,6 +84,8 @@ pub(super) const fn kind(event: &Event) -> &'static str {
         Event::SeamBroken { .. } => "seam_broken",
         Event::AuditsDrawn { .. } => "audits_drawn",
         Event::AuditDone { .. } => "audit_done",
+        Event::Drafted { .. } => "drafted",
+        Event::Approved { .. } => "approved",
     }
 }
 

@@ -10,7 +10,7 @@ use cleanplate_types::digest::{FrameHash, Sha};
 use cleanplate_types::frames::{Entry, EntryKind, FrameTable, TableOrigin};
 use cleanplate_types::ids::{CellIndex, LeaseId};
 use cleanplate_types::object::ObjectRef;
-use cleanplate_types::part::{CodedPicture, CodedSignal, PacketRow, PartManifest};
+use cleanplate_types::part::{CodedPicture, CodedSignal, PacketRow, PartManifest, Restored};
 use cleanplate_types::picture::PixelLayout;
 use cleanplate_types::source::{
     Colour, FieldOrder, SourceDescription, StreamDescription, StreamKind, VideoDescription,
@@ -122,6 +122,8 @@ pub(super) fn manifest(
         packets: (frames.start..frames.end).map(row).collect(),
         part,
         decoded: (frames.start..frames.end).map(FrameHash).collect(),
+        outside: (frames.start..frames.end).map(FrameHash).collect(),
+        restored: Restored::default(),
         before: frames.start.checked_sub(1).map(FrameHash),
     }
 }

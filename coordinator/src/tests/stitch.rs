@@ -48,7 +48,7 @@ async fn prepare(place: &Place) -> Prepared {
         description,
         table: table.unwrap(),
         rest: None,
-        plan: OverlayPlan { width: 320, height: 180, overlays: Vec::new() },
+        plan: OverlayPlan::new(320, 180, Vec::new()),
         allow_metadata_loss: false,
         spec,
         cells,

@@ -7,6 +7,7 @@ use cleanplate_media::decode::{DecodeOrder, Decoder, PreRoll};
 use cleanplate_media::fault::{FaultAt, Faults, faults};
 use cleanplate_types::failure::{Failure, FailureKind, Stage};
 use cleanplate_types::frames::FrameRange;
+use cleanplate_types::part::Restored;
 use cleanplate_types::trail::TrailEvent;
 
 use super::{Frame, Segment};
@@ -50,7 +51,9 @@ pub(super) fn run(segment: &Segment, decoded: &SyncSender<Frame>) -> Result<(), 
         strike(index);
         let hash = picture.fast_hash();
         let before = if handed == 0 { decoder.frame_before() } else { last };
-        if decoded.send(Frame { index, picture, touched: false, hash, before }).is_err() {
+        let (touched, outside, restored) = (false, hash, Restored::default());
+        let frame = Frame { index, picture, touched, hash, outside, restored, before };
+        if decoded.send(frame).is_err() {
             // The next stage has gone and reports why itself.
             return Ok(());
         }

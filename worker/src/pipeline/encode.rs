@@ -10,7 +10,7 @@ use cleanplate_types::digest::FrameHash;
 use cleanplate_types::encode::EncodeSpec;
 use cleanplate_types::failure::{Failure, FailureKind, Stage};
 use cleanplate_types::frames::FrameRange;
-use cleanplate_types::part::PacketRow;
+use cleanplate_types::part::{PacketRow, Restored};
 use cleanplate_types::trail::TrailEvent;
 
 use super::{Frame, Segment, forge};
@@ -38,10 +38,8 @@ pub(super) enum Bundle {
     },
     /// The cell is complete.
     End {
-        /// The hash of each of its decoded frames.
-        decoded: Vec<FrameHash>,
-        /// That of the decoded frame before it, where the decoder showed it.
-        before: Option<FrameHash>,
+        /// What its frames were.
+        log: CellLog,
     },
 }
 
@@ -99,6 +97,30 @@ pub(super) fn run(
     Ok(())
 }
 
+/// What the frames of a cell were, before they were encoded.
+#[derive(Debug, Default)]
+pub(super) struct CellLog {
+    /// The hash of each as it was decoded.
+    pub(super) decoded: Vec<FrameHash>,
+    /// The hash of what the plan does not cover of each.
+    pub(super) outside: Vec<FrameHash>,
+    /// Where the clean samples come from.
+    pub(super) restored: Restored,
+    /// The hash of the decoded frame before the first, where the decoder showed it.
+    pub(super) before: Option<FrameHash>,
+}
+
+impl CellLog {
+    fn add(&mut self, frame: &Frame) {
+        if self.decoded.is_empty() {
+            self.before = frame.before;
+        }
+        self.decoded.push(frame.hash);
+        self.outside.push(frame.outside);
+        self.restored.add(&frame.restored);
+    }
+}
+
 /// What has been encoded.
 #[derive(Default)]
 struct Done {
@@ -127,7 +149,7 @@ fn encode_cell(
     if outlet.bundles.send(Bundle::Begin { cell: cell.clone(), extradata }).is_err() {
         return Ok(false);
     }
-    let (mut decoded, mut before) = (Vec::new(), None);
+    let mut log = CellLog::default();
     for index in cell.frames.start..cell.frames.end {
         let Ok(frame) = clean.recv() else { return Ok(false) };
         if frame.index != index {
@@ -135,10 +157,7 @@ fn encode_cell(
             let failure = Failure::new(FailureKind::Internal, Stage::Encode, text);
             return Err(failure.at(cell.frames));
         }
-        if decoded.is_empty() {
-            before = frame.before;
-        }
-        decoded.push(frame.hash);
+        log.add(&frame);
         let picture = forge::fitting(frame.picture, spec).map_err(|error| of_cell(&error, cell))?;
         encoder
             .encode(picture, &mut |packet| outlet.take(&packet))
@@ -152,7 +171,7 @@ fn encode_cell(
     done.captions_left_out += encoder.captions_left_out();
     done.dynamic_hdr_left_out += encoder.dynamic_hdr_left_out();
     encoder.finish(&mut |packet| outlet.take(&packet)).map_err(|error| of_cell(&error, cell))?;
-    Ok(outlet.flush().is_ok() && outlet.bundles.send(Bundle::End { decoded, before }).is_ok())
+    Ok(outlet.flush().is_ok() && outlet.bundles.send(Bundle::End { log }).is_ok())
 }
 
 /// Refuses to lose what the frame at `index`, which the encoder took last, carries beside its picture: intake has

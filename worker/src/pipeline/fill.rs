@@ -6,7 +6,6 @@ use std::sync::mpsc::{Receiver, SyncSender};
 use cleanplate_plate::fill::Filler;
 use cleanplate_types::failure::{Failure, FailureKind, Stage};
 use cleanplate_types::frames::FrameRange;
-use cleanplate_types::overlay::Fill;
 use cleanplate_types::trail::TrailEvent;
 
 use super::{Frame, Segment};
@@ -20,7 +19,7 @@ pub(super) fn run(
     let desk = &segment.desk;
     let plan = &segment.brief.plan;
     let mut filler = Filler::new(&segment.brief.spec.layout, plan);
-    let ways: BTreeSet<&str> = plan.overlays.iter().map(|overlay| name(overlay.fill)).collect();
+    let ways: BTreeSet<&str> = plan.overlays.iter().map(|overlay| overlay.fill.as_str()).collect();
     let ways = ways.into_iter().collect::<Vec<_>>().join(" and ");
     let ways = if ways.is_empty() { "nothing to fill".to_owned() } else { ways };
     desk.trail(Stage::Fill, TrailEvent::Started, ways.clone(), None);
@@ -51,11 +50,4 @@ fn fill(filler: &mut Filler, frame: &mut Frame) -> Result<u64, Failure> {
         Failure::new(FailureKind::Internal, Stage::Fill, error.to_string()).at(only)
     })?;
     Ok(report.samples_changed)
-}
-
-const fn name(fill: Fill) -> &'static str {
-    match fill {
-        Fill::Membrane => "membrane",
-        Fill::Pixelate => "pixelate",
-    }
 }

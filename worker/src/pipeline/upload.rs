@@ -18,7 +18,7 @@ use cleanplate_types::object::ObjectRef;
 use cleanplate_types::part::{PacketRow, PartManifest, reorder_frames};
 use cleanplate_types::trail::TrailEvent;
 
-use super::encode::Bundle;
+use super::encode::{Bundle, CellLog};
 use super::{Segment, forge};
 use crate::engine::{Desk, unwritten};
 use crate::order::{Handed, manifest, part};
@@ -41,10 +41,10 @@ pub(super) fn run(segment: &Segment, bundles: &Receiver<Bundle>) -> Result<(), F
                     part.write(rows, &data)?;
                 }
             }
-            Bundle::End { decoded, before } => {
+            Bundle::End { log } => {
                 if let Some(part) = open.take() {
                     let cell = part.cell.clone();
-                    let manifest = part.finish(segment, (decoded, before))?;
+                    let manifest = part.finish(segment, log)?;
                     bytes += manifest.part.bytes;
                     stored += 1;
                     hand_in(segment, &cell, &manifest)?;
@@ -127,11 +127,8 @@ impl OpenPart {
         Ok(())
     }
 
-    fn finish(
-        self,
-        segment: &Segment,
-        (decoded, before): (Vec<FrameHash>, Option<FrameHash>),
-    ) -> Result<PartManifest, Failure> {
+    fn finish(self, segment: &Segment, log: CellLog) -> Result<PartManifest, Failure> {
+        let CellLog { decoded, outside, restored, before } = log;
         let Self { cell, extradata, mut rows, name, sink, sha, end, .. } = self;
         let (order, spec) = (segment.desk.order(), &segment.brief.spec);
         forge::rows(cell.index, &mut rows);
@@ -148,6 +145,8 @@ impl OpenPart {
             packets: rows,
             part: ObjectRef { key, bytes: end, sha: sha.finish() },
             decoded,
+            outside,
+            restored,
             before,
         };
         forge::manifest(&mut made);

@@ -8,7 +8,7 @@ use cleanplate_types::failure::{Failure, FailureKind, Stage};
 use cleanplate_types::ids::{CellIndex, JobId, LeaseId};
 use cleanplate_types::object::ObjectRef;
 use cleanplate_types::overlay::OverlayPlan;
-use cleanplate_types::part::{CodedPicture, CodedSignal, PartSummary};
+use cleanplate_types::part::{CodedPicture, CodedSignal, PartSummary, Restored};
 use cleanplate_types::picture::PixelLayout;
 use cleanplate_types::source::{
     Colour, FieldOrder, SourceDescription, SourceRef, VideoDescription,
@@ -57,19 +57,19 @@ fn record_of(event: Event) -> Record {
     Record { at: Tick(1000), job: JobId::parse("j1").unwrap(), event }
 }
 
-/// Insists on the bytes of an event, and that no format before the third is read of it.
-fn assert_since_the_third(event: Event, expected: &str) {
+/// Insists on the bytes of an event, and that no format before the fourth is read of it.
+fn assert_since_the_fourth(event: Event, expected: &str) {
     let record = record_of(event);
     let bytes = to_bytes(&record).unwrap();
     assert_eq!(hex(&bytes), expected, "the bytes of {}", kind(&record.event));
     assert_eq!(from_bytes(RECORD_FORMAT, &bytes).unwrap(), record);
-    for older in [1, 2] {
+    for older in [1, 2, 3] {
         assert!(from_bytes(older, &bytes).is_err(), "{} of format {older}", kind(&record.event));
     }
 }
 
 #[test]
-fn a_survey_has_the_bytes_of_the_third_format() {
+fn a_survey_has_the_bytes_of_the_fourth_format() {
     let layout = PixelLayout {
         name: "yuv420p".to_owned(),
         depth: 8,
@@ -110,7 +110,7 @@ fn a_survey_has_the_bytes_of_the_third_format() {
     let survey = Survey {
         description,
         cells: vec![],
-        given: OverlayPlan { width: 64, height: 48, overlays: vec![] },
+        given: OverlayPlan::new(64, 48, vec![]),
         windows: vec![],
         notes: vec![],
         cutting: Cutting { whole: false, compared_from: Some(3) },
@@ -118,13 +118,13 @@ fn a_survey_has_the_bytes_of_the_third_format() {
     let expected = concat!(
         "e807026a3104036d6f76090150000468323634c80140300779757634323070080301010001190101",
         "1901010101010101000001e807900300010863617074696f6e730101010000000000403000000000",
-        "0103",
+        "00000103",
     );
-    assert_since_the_third(Event::Surveyed(Box::new(survey)), expected);
+    assert_since_the_fourth(Event::Surveyed(Box::new(survey)), expected);
 }
 
 #[test]
-fn an_accepted_part_has_the_bytes_of_the_third_format() {
+fn an_accepted_part_has_the_bytes_of_the_fourth_format() {
     let sha = Sha([1; 32]);
     let signal = CodedSignal {
         full_range: false,
@@ -155,10 +155,11 @@ fn an_accepted_part_has_the_bytes_of_the_third_format() {
         coded: Some(coded),
         before: None,
         last: Some(FrameHash(7)),
+        restored: Restored { frames: 1, inverted: 2, fetched: 3, synthesised: 4, pixelated: 5 },
     };
     let event = Event::CellCommitted { lease: LeaseId(7), summary: Box::new(summary) };
     let expected = format!(
-        "e807026a310b07021e{sha}0201{sha}{sha}016d05{sha}84070119014030080301010102000101010101011901000107"
+        "e807026a310b07021e{sha}0201{sha}{sha}016d05{sha}840701190140300803010101020001010101010119010001070102030405"
     );
-    assert_since_the_third(event, &expected);
+    assert_since_the_fourth(event, &expected);
 }

@@ -1,0 +1,124 @@
+//! The looks at the frames that a plan is made from: one window each, and what all windows come to.
+//!
+//! Owns what every look needs: description, table, draft, and frames by index. Refuses to judge what is
+//! seen, which is the clean-plate engine's affair.
+
+pub(super) mod reduce;
+
+mod find;
+mod paint;
+
+use std::sync::Arc;
+
+use cleanplate_media::error::MediaError;
+use cleanplate_media::frame::VideoFrame;
+use cleanplate_media::sample::{SampleOrder, sample};
+use cleanplate_store::kinds;
+use cleanplate_types::access::ReadAt;
+use cleanplate_types::failure::{Failure, FailureKind, Stage};
+use cleanplate_types::frames::{FrameRange, FrameTable};
+use cleanplate_types::overlay::{Draft, Look};
+use cleanplate_types::request::Detect;
+use cleanplate_types::source::SourceDescription;
+use cleanplate_types::trail::TrailEvent;
+
+use crate::engine::Desk;
+use crate::engine::intake::specification;
+use crate::order::{DESCRIPTION, DRAFT, Outcome, TABLE};
+
+/// Takes one look at a window and stores what it came to.
+///
+/// # Errors
+/// What kept the frames from being seen, or the result from being stored.
+pub(super) fn run(
+    desk: &Desk,
+    look: Look,
+    window: FrameRange,
+    detect: &[Detect],
+) -> Result<Outcome, Failure> {
+    let mut viewer = Viewer::open(desk, look, window)?;
+    match look {
+        Look::Find => find::run(&mut viewer, detect)?,
+        Look::Fetch => paint::run(&mut viewer)?,
+        Look::Learn | Look::Preview => {}
+    }
+    let seen = Some(viewer.seen);
+    desk.trail(Stage::Analyse, TrailEvent::Finished, format!("{} stored", look.as_str()), seen);
+    Ok(Outcome::Analyse)
+}
+
+/// Shows the frames of a window.
+struct Viewer<'a> {
+    desk: &'a Desk,
+    description: SourceDescription,
+    table: Arc<FrameTable>,
+    window: FrameRange,
+    source: Arc<dyn ReadAt>,
+    /// Frames that were shown.
+    seen: u64,
+}
+
+impl<'a> Viewer<'a> {
+    fn open(desk: &'a Desk, look: Look, window: FrameRange) -> Result<Self, Failure> {
+        let description: SourceDescription = desk.load(DESCRIPTION, kinds::DESCRIPTION)?;
+        let table: FrameTable = desk.load(TABLE, kinds::TABLE)?;
+        let inside = table.range().intersect(window) == window && !window.is_empty();
+        if !inside {
+            let text = format!("frames {window} are not in the table");
+            return Err(Failure::new(FailureKind::Internal, Stage::Analyse, text));
+        }
+        let started =
+            format!("{}: {}; frames {window}", look.as_str(), specification(&description));
+        desk.trail(Stage::Analyse, TrailEvent::Started, started, Some(window.count()));
+        let source = desk.source()?;
+        Ok(Self { desk, description, table: Arc::new(table), window, source, seen: 0 })
+    }
+
+    /// The frames of the window at which decoding can start.
+    fn starts(&self) -> Vec<u64> {
+        let starts = self.table.entries.iter().map(|entry| entry.frame);
+        starts.filter(|frame| self.window.contains(*frame)).collect()
+    }
+
+    /// The plan that the look is given.
+    fn draft(&self) -> Result<Draft, Failure> {
+        self.desk.load(DRAFT, kinds::DRAFT)
+    }
+
+    /// Shows the `wanted` frames, rising, to `look`.
+    fn show<E: std::fmt::Display>(
+        &mut self,
+        wanted: &[u64],
+        mut look: impl FnMut(u64, &VideoFrame) -> Result<(), E>,
+    ) -> Result<(), Failure> {
+        let desk = self.desk;
+        let means = desk.order().means;
+        // What only looks need not see well: damage is the decoder's affair, and the segment's.
+        let how = SampleOrder { threads: means.threads, card: means.card, conceal: true };
+        let seen = &mut self.seen;
+        let shown = sample(
+            Arc::clone(&self.source),
+            &desk.order().name_hint,
+            &self.description,
+            Arc::clone(&self.table),
+            wanted,
+            &how,
+            &mut |index, frame| {
+                look(index, frame).map_err(|error| MediaError::Internal(error.to_string()))?;
+                *seen += 1;
+                desk.progress(*seen);
+                Ok(())
+            },
+        );
+        let fallbacks = shown.map_err(|error| error.failure(Stage::Analyse).at(self.window))?;
+        for fallback in fallbacks {
+            let text = format!("{}: {}", fallback.what, fallback.message);
+            desk.trail(Stage::Analyse, TrailEvent::Fallback, text, None);
+        }
+        Ok(())
+    }
+}
+
+fn engine_failed(error: impl std::fmt::Display) -> Failure {
+    Failure::new(FailureKind::Internal, Stage::Analyse, error.to_string())
+}

@@ -1,0 +1,30 @@
+//! The first look: shows sampled frames to the finder and stores its evidence.
+
+use cleanplate_plate::find::{SamplePlan, Window};
+use cleanplate_store::kinds;
+use cleanplate_types::failure::{Failure, Stage};
+use cleanplate_types::request::Detect;
+use cleanplate_types::trail::TrailEvent;
+
+use super::Viewer;
+use crate::order::EVIDENCE;
+
+/// Looks for overlays.
+pub(super) fn run(viewer: &mut Viewer<'_>, detect: &[Detect]) -> Result<(), Failure> {
+    let frames = viewer.table.range().count();
+    let wanted = SamplePlan::new(frames).samples(viewer.window, &viewer.starts());
+    let by = names(detect);
+    viewer.desk.trail(Stage::Analyse, TrailEvent::Started, by, Some(wanted.len() as u64));
+    let video = &viewer.description.video;
+    let mut looking = Window::new(&video.layout, video.width, video.height, viewer.window);
+    viewer.show(&wanted, |index, frame| looking.add(index, frame.planes()))?;
+    viewer.desk.save(EVIDENCE, kinds::EVIDENCE, &looking.finish())?;
+    Ok(())
+}
+
+fn names(detect: &[Detect]) -> String {
+    let name = |one: &Detect| match one {
+        Detect::Static => "static",
+    };
+    detect.iter().map(name).collect::<Vec<_>>().join(", ")
+}
