@@ -7,7 +7,7 @@
 //!
 //! Owns three steps, the first two of which are leased by windows. [`Survey`] looks at every frame of
 //! a window once and finds shots and motions: [`Courses`]. [`Painter`] looks at the frames again and
-//! paints a [`Background`] for each shot and overlay. [`Fetcher`] fills one frame from itself and the
+//! paints a [`Background`] for each shot and overlay. `Fetcher` fills one frame from itself and the
 //! backgrounds alone, so how a job is cut cannot show. Two passes, since the samples that a window
 //! will need are known only when its motions are, and its frames are too many to be kept.
 
@@ -30,7 +30,7 @@ mod warp;
 
 pub use background::{Background, UNSEEN};
 pub use course::{Area, Course};
-pub use fetcher::{FetchReport, Fetcher};
+pub(crate) use fetcher::{Cut, Fetcher, Share};
 pub use ground::Ground;
 pub use motion::Motion;
 pub use paint::Painter;

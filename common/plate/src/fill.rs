@@ -7,15 +7,19 @@
 use cleanplate_types::overlay::{Fill, Overlay, OverlayPlan};
 use cleanplate_types::picture::{PixelLayout, PlaneMut, PlanesMut};
 
-use crate::bitmap::{Bitmap, join_near};
+use crate::bitmap::{Span, join_near};
+use crate::piece::{Piece, shifts};
 use crate::sample::Sample;
 use hole::Hole;
-use pixelate::Blocks;
 
 mod grain;
 mod hole;
 mod membrane;
+mod patcher;
 mod pixelate;
+
+pub(crate) use patcher::Patcher;
+pub(crate) use pixelate::Blocks;
 
 /// Number of prepared sets of overlays that are kept; the oldest gives way.
 const PREPARED_MAX: usize = 8;
@@ -137,7 +141,7 @@ impl Filler {
         index: u64,
         planes: Vec<PlaneMut<'_, S>>,
     ) -> Result<FillReport, FillError> {
-        self.check(index, &planes)?;
+        check(&self.layout, (self.plan.width, self.plan.height), index, &planes)?;
         let overlays = self.plan.overlays.iter().enumerate();
         let active: Vec<usize> =
             overlays.filter(|(_, overlay)| shows(overlay, index)).map(|(at, _)| at).collect();
@@ -162,26 +166,6 @@ impl Filler {
         Ok(FillReport { overlays_applied, samples_changed })
     }
 
-    fn check<S>(&self, index: u64, planes: &[PlaneMut<'_, S>]) -> Result<(), FillError> {
-        let expected = usize::from(self.layout.planes);
-        if planes.len() != expected {
-            return Err(FillError::OtherPlanes { index, found: planes.len(), expected });
-        }
-        for ((plane, number), view) in (0..).zip(0_u8..).zip(planes) {
-            let found = (view.width, view.height);
-            let expected = self.layout.plane_size(number, self.plan.width, self.plan.height);
-            if found != expected {
-                return Err(FillError::OtherSize { index, plane, found, expected });
-            }
-            let rows = (view.height as usize).saturating_sub(1);
-            let needed = rows.saturating_mul(view.stride).saturating_add(view.width as usize);
-            if view.stride < view.width as usize || view.samples.len() < needed {
-                return Err(FillError::ShortPlane { index, plane });
-            }
-        }
-        Ok(())
-    }
-
     fn prepare(&mut self, active: Vec<usize>) -> &mut Prepared {
         let at = match self.prepared.iter().position(|prepared| prepared.active == active) {
             Some(at) => at,
@@ -199,59 +183,66 @@ impl Filler {
     }
 
     fn plane_work(&self, plane: u8, active: &[usize]) -> PlaneWork {
-        let (width, height) = self.layout.plane_size(plane, self.plan.width, self.plan.height);
-        let mut hole = Bitmap::empty(width as usize, height as usize);
+        let size = (self.plan.width, self.plan.height);
+        let covered = |overlay: &Overlay| Piece::of(&self.layout, size, plane, &overlay.mask);
+        let (width, height) = self.layout.plane_size(plane, size.0, size.1);
+        let (width, height) = (width as usize, height as usize);
+        let whole = Span { left: 0, top: 0, right: width, bottom: height };
+        let mut hole = Piece::empty((width, height), whole);
         for overlay in self.active(active, |fill| fill != Fill::Pixelate) {
-            self.cover(plane, overlay, &mut hole);
+            hole.add(&covered(overlay));
         }
         // Where overlays meet, each sample is one's alone: a hole's, then the first overlay's.
         let mut taken = hole.clone();
         let mut blocks = Vec::new();
         for overlay in self.active(active, |fill| fill == Fill::Pixelate) {
-            let mut covered = Bitmap::empty(width as usize, height as usize);
-            self.cover(plane, overlay, &mut covered);
+            let mut covered = covered(overlay);
             covered.remove(&taken);
             taken.add(&covered);
-            blocks.extend(Blocks::new(&covered, overlay.mask.bounds, self.shifts(plane)));
+            blocks.extend(Blocks::new(&covered, overlay.mask.bounds, shifts(&self.layout, plane)));
         }
-        let spans = join_near(hole.parts(), HOLE_GAP);
-        let holes = spans.into_iter().map(|span| Hole::new(&hole, span)).collect();
-        PlaneWork { blocks, holes }
+        PlaneWork { blocks, holes: holes(&hole) }
     }
 
     /// The overlays of `active` whose fill is such.
     fn active(&self, active: &[usize], is: fn(Fill) -> bool) -> impl Iterator<Item = &Overlay> {
         active.iter().map(|at| &self.plan.overlays[*at]).filter(move |overlay| is(overlay.fill))
     }
-
-    fn shifts(&self, plane: u8) -> (u8, u8) {
-        if plane == 0 { (0, 0) } else { (self.layout.chroma_shift_x, self.layout.chroma_shift_y) }
-    }
-
-    /// Adds the samples of `plane` that share a luma sample with the overlay's mask.
-    fn cover(&self, plane: u8, overlay: &Overlay, covered: &mut Bitmap) {
-        let (shift_x, shift_y) = self.shifts(plane);
-        let bounds = overlay.mask.bounds;
-        for row in 0..bounds.height {
-            let y = bounds.y.saturating_add(row);
-            if y >= self.plan.height {
-                break;
-            }
-            for column in 0..bounds.width {
-                let x = bounds.x.saturating_add(column);
-                if x >= self.plan.width {
-                    break;
-                }
-                if overlay.mask.covers(column, row) {
-                    let place = (y >> shift_y) as usize * covered.width + (x >> shift_x) as usize;
-                    covered.cells[place] = true;
-                }
-            }
-        }
-    }
 }
 
-fn shows(overlay: &Overlay, index: u64) -> bool {
+/// Refuses a frame whose planes are not those of the layout and size.
+pub(crate) fn check<S>(
+    layout: &PixelLayout,
+    (width, height): (u32, u32),
+    index: u64,
+    planes: &[PlaneMut<'_, S>],
+) -> Result<(), FillError> {
+    let expected = usize::from(layout.planes);
+    if planes.len() != expected {
+        return Err(FillError::OtherPlanes { index, found: planes.len(), expected });
+    }
+    for ((plane, number), view) in (0..).zip(0_u8..).zip(planes) {
+        let found = (view.width, view.height);
+        let expected = layout.plane_size(number, width, height);
+        if found != expected {
+            return Err(FillError::OtherSize { index, plane, found, expected });
+        }
+        let rows = (view.height as usize).saturating_sub(1);
+        let needed = rows.saturating_mul(view.stride).saturating_add(view.width as usize);
+        if view.stride < view.width as usize || view.samples.len() < needed {
+            return Err(FillError::ShortPlane { index, plane });
+        }
+    }
+    Ok(())
+}
+
+/// The holes of a plane, each solved by itself.
+fn holes(hole: &Piece) -> Vec<Hole> {
+    let spans = join_near(hole.parts(), HOLE_GAP);
+    spans.into_iter().map(|span| Hole::new(hole, span)).collect()
+}
+
+pub(crate) fn shows(overlay: &Overlay, index: u64) -> bool {
     overlay.when.iter().any(|range| range.contains(index))
 }
 

@@ -3,6 +3,7 @@
 //! Owns the arithmetic on pictures. Planes in, planes out: it refuses files, libav, models, threads
 //! and clocks, and gives the same samples on every CPU (integers, and `f32` in one fixed order).
 //!
+//! * [`restore`] takes the overlays of an `OverlayPlan` off a frame: all that is known of them put together.
 //! * [`fill`] replaces what an `OverlayPlan` covers, frame by frame.
 //! * [`find`] gathers evidence from sampled frames and turns it into one `Finding` for the job.
 //!
@@ -17,7 +18,9 @@ pub mod fill;
 pub mod find;
 pub mod matte;
 pub mod mattes;
+pub mod restore;
 pub mod track;
 
 mod bitmap;
+mod piece;
 mod sample;

@@ -104,6 +104,11 @@ fn fixed(value: f64) -> u16 {
 }
 
 impl Matte {
+    /// The samples of a plane that it speaks of.
+    pub(crate) fn plane_rect(&self, plane: u8) -> Rect {
+        crops::plane_rect(&self.layout, plane, self.bounds)
+    }
+
     /// Whether the parts fit each other: what a matte from the wire must show.
     pub(crate) fn check(&self) -> Result<(), &'static str> {
         if !(8..=12).contains(&self.layout.depth) {

@@ -5,15 +5,15 @@
 //! nothing. Between fetched and unfetched samples the fill that was there is bent to meet both.
 
 use cleanplate_types::overlay::OverlayPlan;
-use cleanplate_types::picture::{PixelLayout, PlaneMut, PlaneRef, PlanesMut, PlanesRef, Rect};
+use cleanplate_types::picture::{PixelLayout, PlaneMut};
 
-use super::FetchError;
 use super::align::{median, whole};
 use super::ground::{Ground, warp};
 use super::holes::Holes;
 use super::motion::Similarity;
 use super::soft::Grid;
-use crate::bitmap::{Bitmap, Span};
+use crate::bitmap::Span;
+use crate::piece::Piece;
 use crate::sample::Sample;
 
 /// Luma samples next to a hole that are not compared: the encoder smeared the overlay over them.
@@ -30,32 +30,37 @@ const ERROR_SHARE: f32 = 0.3;
 const ERROR_MAX: f32 = 40.0;
 /// Fetched by less than this share is not fetched.
 const SHARE_MIN: f32 = 0.25;
+/// A sample was fetched where at least this share of it was.
+const MOST: f32 = 0.5;
 /// How much an unfetched sample holds to the fill that was there, against those around it.
 const STIFF: f32 = 0.02;
 
-/// Fills holes from backgrounds. Work space in proportion to the largest hole; knows no other frame.
+/// Fills holes from backgrounds. Knows no other frame.
 #[derive(Debug)]
-pub struct Fetcher {
+pub(crate) struct Fetcher {
     holes: Holes,
-    cover: Option<Cover>,
 }
 
-/// What the overlays of a frame cover of each plane, and what is smeared around them.
+/// The hole of one overlay, and what is not to be compared around it, of each plane.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cut<'a> {
+    pub(crate) own: &'a [Piece],
+    pub(crate) covers: &'a [Vec<Piece>],
+}
+
+/// How much of the samples of a hole was fetched.
 #[derive(Debug)]
-struct Cover {
-    active: Vec<usize>,
-    planes: Vec<Bitmap>,
+pub(crate) struct Share {
+    span: Span,
+    shares: Vec<f32>,
 }
 
-/// What was done for one overlay of a frame.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FetchReport {
-    /// Index of the overlay in the plan.
-    pub overlay: u32,
-    /// The rectangle that `shares` speaks of.
-    pub bounds: Rect,
-    /// How much of each luma sample was fetched, 0 to 255; 0 outside the overlay's mask.
-    pub shares: Vec<u8>,
+impl Share {
+    /// Whether the luma sample was fetched for the most part.
+    pub(crate) fn is_most(&self, x: usize, y: usize) -> bool {
+        let place = || (y - self.span.top) * self.span.width() + x - self.span.left;
+        self.span.contains(x, y) && self.shares[place()] >= MOST
+    }
 }
 
 /// A rectangle of a plane around a hole, and what is known of it.
@@ -77,72 +82,38 @@ struct Offer {
 
 impl Fetcher {
     /// A fetcher for frames of that layout and plan.
-    #[must_use]
-    pub fn new(layout: &PixelLayout, plan: &OverlayPlan) -> Self {
-        Self { holes: Holes::new(layout, plan), cover: None }
+    pub(crate) fn new(layout: &PixelLayout, plan: &OverlayPlan) -> Self {
+        Self { holes: Holes::new(layout, plan) }
     }
 
-    /// Fetches into the holes of the frame at `index`, which are filled already (by a membrane).
-    ///
-    /// # Errors
-    /// [`FetchError`] where the frame is not of the plan's size; no sample is changed then.
-    pub fn fill(
-        &mut self,
-        index: u64,
-        planes: &mut PlanesMut<'_>,
-        grounds: &[&Ground],
-    ) -> Result<Vec<FetchReport>, FetchError> {
-        self.holes.check(index, &views(planes))?;
-        let active = self.holes.active(index);
-        let mut reports = Vec::new();
-        for overlay in &active {
-            let number = u32::try_from(*overlay).unwrap_or(u32::MAX);
-            let mut fitting = Vec::new();
-            for ground in grounds.iter().filter(|ground| ground.background().overlay == number) {
-                if let Some(motion) = ground.background().motion(index) {
-                    fitting.push((*ground, motion));
-                }
-            }
-            if fitting.is_empty() {
-                continue;
-            }
-            self.prepare(&active);
-            let report = match planes {
-                PlanesMut::Eight(planes) => self.fetch(number, planes, &fitting),
-                PlanesMut::Sixteen(planes) => self.fetch(number, planes, &fitting),
-            };
-            reports.extend(report);
-        }
-        Ok(reports)
+    /// What is not to be compared of each plane where those are the holes of a frame.
+    pub(crate) fn covers(holes: &[Vec<Piece>]) -> Vec<Vec<Piece>> {
+        let grown = |plane: &Vec<Piece>| plane.iter().map(|hole| hole.grown(SMEARED)).collect();
+        holes.iter().map(grown).collect()
     }
 
-    fn prepare(&mut self, active: &[usize]) {
-        if self.cover.as_ref().is_some_and(|cover| cover.active == active) {
-            return;
-        }
-        let on_planes = |luma: &Bitmap| {
-            (0..usize::from(self.holes.layout.planes))
-                .map(|plane| self.holes.on_plane(luma, plane))
-                .collect()
-        };
-        let planes = on_planes(&self.holes.covered(active, SMEARED));
-        self.cover = Some(Cover { active: active.to_vec(), planes });
-    }
-
-    fn fetch<S: Sample>(
+    /// Fetches into the hole of one overlay in the frame at `index`: its holes are filled already (by a membrane). `None` where nothing is there to be fetched.
+    pub(crate) fn fill<'a, S: Sample>(
         &self,
-        overlay: u32,
+        index: u64,
         planes: &mut [PlaneMut<'_, S>],
-        grounds: &[(&Ground, Similarity)],
-    ) -> Option<FetchReport> {
-        let cover = self.cover.as_ref()?;
-        let bounds = self.holes.overlays[overlay as usize].mask.bounds;
-        let own = self.holes.covered(&[overlay as usize], 0);
+        grounds: impl Iterator<Item = &'a Ground>,
+        cut: Cut<'_>,
+    ) -> Option<Share> {
+        let grounds: Vec<(&Ground, Similarity)> = grounds
+            .filter_map(|ground| Some((ground, ground.background().motion(index)?)))
+            .collect();
+        if grounds.is_empty() {
+            return None;
+        }
         let mut shares: Vec<Vec<f32>> = Vec::new();
         let mut luma_span = None;
-        for (number, plane) in planes.iter_mut().enumerate() {
-            let own = self.holes.on_plane(&own, number);
-            let patch = self.patch(number, plane, &own, cover)?;
+        for ((number, plane), (own, covers)) in
+            planes.iter_mut().enumerate().zip(cut.own.iter().zip(cut.covers))
+        {
+            let Some(patch) = self.patch(number, plane, own, covers) else {
+                continue;
+            };
             let mut offers = Vec::new();
             for (at, (ground, motion)) in grounds.iter().enumerate() {
                 let known = luma_span.map(|span| (span, &shares[at][..]));
@@ -155,50 +126,34 @@ impl Fetcher {
             }
         }
         let span = luma_span?;
-        let mut map = Vec::with_capacity(bounds.width as usize * bounds.height as usize);
-        for y in bounds.y..bounds.bottom() {
-            for x in bounds.x..bounds.right() {
-                let (x, y) = (x as usize, y as usize);
-                let share = if own.has(x, y) {
-                    let at = (y - span.top) * span.width() + x - span.left;
-                    shares.iter().map(|shares| shares[at]).fold(0.0, f32::max)
-                } else {
-                    0.0
-                };
-                map.push(u8::try_from(whole(share * 255.0)).unwrap_or(u8::MAX));
-            }
-        }
-        Some(FetchReport { overlay, bounds, shares: map })
+        let most = |at: usize| shares.iter().map(|shares| shares[at]).fold(0.0, f32::max);
+        Some(Share { span, shares: (0..span.width() * span.height()).map(most).collect() })
     }
 
     fn patch<S: Sample>(
         &self,
         number: usize,
         plane: &PlaneMut<'_, S>,
-        own: &Bitmap,
-        cover: &Cover,
+        own: &Piece,
+        covers: &[Piece],
     ) -> Option<Patch> {
         let (right, _) = self.holes.shifts(number);
         let ring = (self.holes.ring() as usize) >> right;
-        let span = own.bounds()?.grown(ring, own.width, own.height);
+        let span = own.bounds()?.grown(ring, own.size.0, own.size.1);
         let code = 1.0 / f32::from(1_u16 << (self.holes.layout.depth.clamp(8, 16) - 8));
-        let cells = span.width() * span.height();
-        let mut patch = Patch {
-            span,
-            frame: Vec::with_capacity(cells),
-            ring: Vec::with_capacity(cells),
-            hole: Vec::with_capacity(cells),
-        };
+        let mut hole = Piece::empty(own.size, span);
+        let mut cover = hole.clone();
+        hole.add(own);
+        for piece in covers {
+            cover.add(piece);
+        }
+        let mut frame = Vec::with_capacity(span.width() * span.height());
         for y in span.top..span.bottom {
             let line = &plane.samples[y * plane.stride..][span.left..span.right];
-            patch.frame.extend(line.iter().map(|sample| f32::from(sample.wide()) * code));
-            let row = y * own.width;
-            let places = row + span.left..row + span.right;
-            let wide = cover.planes[number].cells[places.clone()].iter();
-            patch.ring.extend(wide.map(|cell| if *cell { 0.0 } else { 1.0 }));
-            patch.hole.extend_from_slice(&own.cells[places]);
+            frame.extend(line.iter().map(|sample| f32::from(sample.wide()) * code));
         }
-        Some(patch)
+        let ring = cover.set.cells.iter().map(|cell| if *cell { 0.0 } else { 1.0 }).collect();
+        Some(Patch { span, frame, ring, hole: hole.set.cells })
     }
 
     /// What a background holds for a patch, made as light as the frame, and how far it is to be
@@ -344,21 +299,4 @@ fn reduced(luma: Span, shares: &[f32], span: Span, shifts: (u32, u32)) -> Vec<f3
         }
     }
     reduced
-}
-
-/// The same planes, to look at.
-fn views<'a>(planes: &'a PlanesMut<'_>) -> PlanesRef<'a> {
-    fn all<'a, S>(planes: &'a [PlaneMut<'_, S>]) -> Vec<PlaneRef<'a, S>> {
-        let view = |plane: &'a PlaneMut<'_, S>| PlaneRef {
-            samples: &*plane.samples,
-            stride: plane.stride,
-            width: plane.width,
-            height: plane.height,
-        };
-        planes.iter().map(view).collect()
-    }
-    match planes {
-        PlanesMut::Eight(planes) => PlanesRef::Eight(all(planes)),
-        PlanesMut::Sixteen(planes) => PlanesRef::Sixteen(all(planes)),
-    }
 }

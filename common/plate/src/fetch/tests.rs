@@ -5,11 +5,16 @@ use cleanplate_types::overlay::{Fill, Mask, Overlay, OverlayOrigin, OverlayPlan}
 use cleanplate_types::picture::{PixelLayout, PlaneMut, PlaneRef, PlanesMut, PlanesRef, Rect};
 
 use super::*;
+use crate::matte::Coding;
+use crate::mattes::Mattes;
+use crate::restore::{Restored, Restorer};
 
 const WIDTH: u32 = 320;
 const HEIGHT: u32 = 180;
 const FRAMES: u64 = 48;
 const HOLE: Rect = Rect { x: 212, y: 40, width: 48, height: 24 };
+/// Luma samples that the overlay covers.
+const COVERED: u64 = 48 * 24;
 /// What an overlay hides its samples behind, in 8-bit codes.
 const PAINT: u16 = 235;
 
@@ -29,7 +34,7 @@ fn layout(depth: u8, shift: u8) -> PixelLayout {
 fn plan(when: Vec<FrameRange>) -> OverlayPlan {
     let mask = Mask::full(HOLE);
     let origin = OverlayOrigin::Region;
-    let overlay = Overlay { origin, mask, when, fill: Fill::Membrane, hides: true };
+    let overlay = Overlay { origin, mask, when, fill: Fill::Auto, hides: true };
     OverlayPlan::new(WIDTH, HEIGHT, vec![overlay])
 }
 
@@ -152,23 +157,21 @@ fn fetched(
     plan: &OverlayPlan,
     backgrounds: &[Background],
     (index, frame): (u64, &Frame),
-) -> (Vec<FetchReport>, Frame) {
-    let grounds: Vec<Ground> =
-        backgrounds.iter().map(|found| Ground::new(layout, found.clone()).unwrap()).collect();
-    let grounds: Vec<&Ground> = grounds.iter().collect();
-    let mut fetcher = Fetcher::new(layout, plan);
+) -> (Restored, Frame) {
+    let size = (WIDTH, HEIGHT);
+    let coding = Coding { layout: layout.clone(), size, matrix: 1, chroma_location: 0 };
+    let mut restorer = Restorer::new(layout, plan, Mattes::default(), &coding).unwrap();
+    restorer.lay_under(FrameRange::new(0, FRAMES), backgrounds.to_vec()).unwrap();
     if layout.depth > 8 {
         let mut filled = frame.clone();
-        let mut planes = PlanesMut::Sixteen(views_mut(layout, &mut filled));
-        let reports = fetcher.fill(index, &mut planes, &grounds).unwrap();
-        return (reports, filled);
+        let planes = PlanesMut::Sixteen(views_mut(layout, &mut filled));
+        return (restorer.apply(index, planes).unwrap(), filled);
     }
     let mut filled = bytes(frame);
-    let mut planes = PlanesMut::Eight(views_mut(layout, &mut filled));
-    let reports = fetcher.fill(index, &mut planes, &grounds).unwrap();
+    let planes = PlanesMut::Eight(views_mut(layout, &mut filled));
+    let restored = restorer.apply(index, planes).unwrap();
     let wide = |plane: &Vec<u8>| plane.iter().copied().map(u16::from).collect();
-    let filled = filled.iter().map(wide).collect();
-    (reports, filled)
+    (restored, filled.iter().map(wide).collect())
 }
 
 /// Mean absolute error under the overlay in 8-bit codes, of each plane.
@@ -199,10 +202,10 @@ fn a_camera_that_passes_uncovers_what_an_overlay_hides() {
         assert!(backgrounds.iter().all(|background| background.is_well_formed(&layout)));
         for index in [4, 24, 40] {
             let at = usize::try_from(index).unwrap();
-            let (reports, filled) = fetched(&layout, &plan, &backgrounds, (index, &frames[at]));
-            let report = &reports[0];
-            let sure = report.shares.iter().filter(|share| **share > 128).count();
-            assert!(sure * 10 > report.shares.len() * 9, "frame {index}: {sure} are fetched");
+            let (restored, filled) = fetched(&layout, &plan, &backgrounds, (index, &frames[at]));
+            let sure = restored.fetched;
+            assert_eq!(sure + restored.synthesised, COVERED);
+            assert!(sure * 10 > COVERED * 9, "frame {index}: {sure} are fetched");
             let errors = errors(&layout, &filled, &truth[at]);
             assert!(errors.iter().all(|error| *error < 3.0), "frame {index}: {errors:?}");
             for (plane, (after, before)) in (0..3).zip(filled.iter().zip(&frames[at])) {
@@ -225,12 +228,12 @@ fn captions_give_what_they_hid_when_they_are_gone() {
         .map(|index| if shows(index) { hidden.clone() } else { truth.clone() })
         .collect();
     let (_, backgrounds) = backgrounds(&layout, &plan, &frames);
-    let (reports, filled) = fetched(&layout, &plan, &backgrounds, (20, &hidden));
-    assert_eq!(reports.len(), 1);
+    let (restored, filled) = fetched(&layout, &plan, &backgrounds, (20, &hidden));
+    assert_eq!(restored.fetched, COVERED);
     let errors = errors(&layout, &filled, &truth);
     assert!(errors.iter().all(|error| *error < 1.5), "{errors:?}");
-    let (reports, untouched) = fetched(&layout, &plan, &backgrounds, (40, &truth));
-    assert!(reports.is_empty() && untouched == truth, "a frame without it is left alone");
+    let (restored, untouched) = fetched(&layout, &plan, &backgrounds, (40, &truth));
+    assert!(!restored.shown && untouched == truth, "a frame without it is left alone");
 }
 
 #[test]
@@ -240,9 +243,12 @@ fn a_camera_that_stays_gives_nothing() {
     let frame = painted(&layout, &seen(&layout, 3, (50, 60)));
     let frames = vec![frame.clone(); usize::try_from(FRAMES).unwrap()];
     let (_, backgrounds) = backgrounds(&layout, &plan, &frames);
-    let (reports, _) = fetched(&layout, &plan, &backgrounds, (20, &frame));
-    let most = reports.iter().flat_map(|report| &report.shares).max();
-    assert_eq!(most.copied().unwrap_or(0), 0, "no frame shows what is behind");
+    let (restored, _) = fetched(&layout, &plan, &backgrounds, (20, &frame));
+    assert_eq!(
+        (restored.fetched, restored.synthesised),
+        (0, COVERED),
+        "no frame shows what is behind"
+    );
 }
 
 #[test]
@@ -253,10 +259,8 @@ fn a_background_of_another_scene_is_not_believed() {
         (0..FRAMES).map(|index| painted(&layout, &seen(&layout, 1, place(index)))).collect();
     let (_, backgrounds) = backgrounds(&layout, &plan, &frames);
     let other = painted(&layout, &seen(&layout, 7, (900, 700)));
-    let (reports, _) = fetched(&layout, &plan, &backgrounds, (24, &other));
-    let shares: Vec<u8> = reports.into_iter().flat_map(|report| report.shares).collect();
-    let sure = shares.iter().filter(|share| **share > 64).count();
-    assert!(sure * 10 < shares.len().max(1), "{sure} of {} are fetched", shares.len());
+    let (restored, _) = fetched(&layout, &plan, &backgrounds, (24, &other));
+    assert!(restored.fetched * 10 < COVERED, "{} are fetched", restored.fetched);
 }
 
 #[test]

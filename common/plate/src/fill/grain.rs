@@ -5,7 +5,8 @@
 
 use cleanplate_types::picture::PlaneMut;
 
-use crate::bitmap::{Bitmap, Span};
+use crate::bitmap::Span;
+use crate::piece::Piece;
 use crate::sample::Sample;
 
 use super::Site;
@@ -34,10 +35,10 @@ pub(super) struct GrainGauge {
 }
 
 impl GrainGauge {
-    pub(super) fn new(hole: &Bitmap, span: Span) -> Self {
+    pub(super) fn new(hole: &Piece, span: Span) -> Self {
         let left = span.left.saturating_sub(REACH).max(1);
-        let right = (span.right + REACH).min(hole.width.saturating_sub(1));
-        let rows = span.top.saturating_sub(REACH)..(span.bottom + REACH).min(hole.height);
+        let right = (span.right + REACH).min(hole.size.0.saturating_sub(1));
+        let rows = span.top.saturating_sub(REACH)..(span.bottom + REACH).min(hole.size.1);
         let mut places = Vec::new();
         for y in rows {
             for x in left..right.max(left) {

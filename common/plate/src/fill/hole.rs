@@ -2,7 +2,8 @@
 
 use cleanplate_types::picture::PlaneMut;
 
-use crate::bitmap::{Bitmap, Span};
+use crate::bitmap::Span;
+use crate::piece::Piece;
 use crate::sample::Sample;
 
 use super::Site;
@@ -36,14 +37,14 @@ const BINOMIAL: [f32; 9] = [1.0, 2.0, 1.0, 2.0, 4.0, 2.0, 1.0, 2.0, 1.0];
 
 impl Hole {
     /// The part of `hole` that lies in `span`.
-    pub(super) fn new(hole: &Bitmap, span: Span) -> Self {
-        let is_known = |x: usize, y: usize| x < hole.width && y < hole.height && !hole.has(x, y);
+    pub(super) fn new(hole: &Piece, span: Span) -> Self {
+        let is_known = |x: usize, y: usize| hole.is_known(x, y);
         let membrane = Membrane::new(
             (span.width(), span.height()),
             |x, y| hole.has(span.left + x, span.top + y),
             |x, y| beside(span.left + x, span.top + y).filter(|(x, y)| is_known(*x, *y)).count(),
         );
-        let around = span.grown(1, hole.width, hole.height);
+        let around = span.grown(1, hole.size.0, hole.size.1);
         let rows = around.top..around.bottom;
         let places = rows.flat_map(|y| (around.left..around.right).map(move |x| (x, y)));
         let ring = places
@@ -129,7 +130,7 @@ fn neighbours(x: usize, y: usize) -> impl Iterator<Item = (usize, usize, usize)>
     (0..9).map(move |bit| (bit, (x + bit % 3).wrapping_sub(1), (y + bit / 3).wrapping_sub(1)))
 }
 
-fn runs(hole: &Bitmap, span: Span) -> Vec<(usize, usize, usize)> {
+fn runs(hole: &Piece, span: Span) -> Vec<(usize, usize, usize)> {
     let mut runs = Vec::new();
     for y in span.top..span.bottom {
         let mut x = span.left;

@@ -2,7 +2,7 @@
 
 use cleanplate_types::picture::{PlaneMut, Rect};
 
-use crate::bitmap::Bitmap;
+use crate::piece::Piece;
 use crate::sample::Sample;
 
 /// Blocks across the shorter side of the mask's bounds.
@@ -13,24 +13,25 @@ const SIDE_MAX: u32 = 96;
 
 /// The covered samples of one plane, by block.
 #[derive(Debug)]
-pub(super) struct Blocks {
+pub(crate) struct Blocks {
     /// Places (column, row) of each block's covered samples.
     blocks: Vec<Vec<(u32, u32)>>,
 }
 
 impl Blocks {
     /// The blocks of a plane; `None` where nothing of the mask lies in the picture.
-    pub(super) fn new(covered: &Bitmap, bounds: Rect, shifts: (u8, u8)) -> Option<Self> {
+    pub(crate) fn new(covered: &Piece, bounds: Rect, shifts: (u32, u32)) -> Option<Self> {
         let side = (bounds.width.min(bounds.height) / BLOCKS_ACROSS).clamp(SIDE_MIN, SIDE_MAX);
-        let step = |shift: u8| (side >> shift).max(1) as usize;
+        let step = |shift: u32| (side >> shift).max(1) as usize;
         let (step_x, step_y) = (step(shifts.0), step(shifts.1));
         let left = (bounds.x >> shifts.0) as usize;
         let top = (bounds.y >> shifts.1) as usize;
         let mut blocks = Vec::new();
-        for block_y in (top..covered.height).step_by(step_y) {
-            for block_x in (left..covered.width).step_by(step_x) {
-                let rows = block_y..(block_y + step_y).min(covered.height);
-                let columns = block_x..(block_x + step_x).min(covered.width);
+        let (right, bottom) = (covered.span.right, covered.span.bottom);
+        for block_y in (top..bottom).step_by(step_y) {
+            for block_x in (left..right).step_by(step_x) {
+                let rows = block_y..(block_y + step_y).min(bottom);
+                let columns = block_x..(block_x + step_x).min(right);
                 let places: Vec<(u32, u32)> = rows
                     .flat_map(|y| columns.clone().map(move |x| (x, y)))
                     .filter(|(x, y)| covered.has(*x, *y))
@@ -45,7 +46,7 @@ impl Blocks {
     }
 
     /// Replaces every block by its mean; returns how many samples changed.
-    pub(super) fn fill<S: Sample>(&self, plane: &mut PlaneMut<'_, S>) -> u64 {
+    pub(crate) fn fill<S: Sample>(&self, plane: &mut PlaneMut<'_, S>) -> u64 {
         let mut changed = 0;
         for block in &self.blocks {
             let place = |(x, y): (u32, u32)| y as usize * plane.stride + x as usize;

@@ -10,13 +10,15 @@ use super::crops::plane_rect;
 use super::denoise::Denoiser;
 use super::edges::Edges;
 use super::{ALPHA_ONE, Class, Matte, PAINT_ONE};
+use crate::piece::Piece;
 use crate::sample::Sample;
 
 /// Fixed point of strength: this much is the matte as it is.
 pub const STRENGTH_ONE: u8 = 64;
 /// Samples that hide more than this of the background are not inverted.
 pub(super) const ALPHA_MAX: f32 = 0.88;
-/// Samples that hide less than this are not touched: inverting would change them by less than rounding.
+/// Samples of 8 bits that hide less than this are not touched: inverting would change them by less than
+/// rounding. Finer samples are touched from as much less on.
 pub(super) const ALPHA_MIN: f32 = 0.004;
 /// Samples that are trusted less than this are not inverted.
 const TRUST_MIN: u8 = 128;
@@ -108,9 +110,41 @@ impl Inverter {
     /// [`InvertError`] where the frame does not fit the matte; no sample is changed then.
     pub fn apply(&mut self, index: u64, planes: PlanesMut<'_>) -> Result<Inversion, InvertError> {
         match planes {
-            PlanesMut::Eight(planes) => self.apply_to(index, planes),
-            PlanesMut::Sixteen(planes) => self.apply_to(index, planes),
+            PlanesMut::Eight(mut planes) => self.take_off(index, &mut planes),
+            PlanesMut::Sixteen(mut planes) => self.take_off(index, &mut planes),
         }
+    }
+
+    /// Leaves alone what lies outside a set of samples: one set for each plane.
+    pub(crate) fn keep_within(&mut self, sets: &[Piece]) {
+        for (ready, set) in self.planes.iter_mut().zip(sets) {
+            let (left, top) = (ready.rect.x as usize, ready.rect.y as usize);
+            let rows = ready.plan.chunks_exact_mut(ready.rect.width as usize);
+            for (y, row) in (top..).zip(rows) {
+                for (x, origin) in (left..).zip(row) {
+                    if !set.has(x, y) {
+                        *origin = Origin::Untouched;
+                    }
+                }
+            }
+        }
+    }
+
+    /// The matte.
+    pub(crate) const fn matte(&self) -> &Matte {
+        &self.matte
+    }
+
+    /// How strongly the overlay shows in a frame, which is left as it is.
+    pub(crate) fn strength<S: Sample>(
+        &mut self,
+        index: u64,
+        planes: &[PlaneMut<'_, S>],
+    ) -> Result<u8, InvertError> {
+        let other = InvertError::OtherPicture { index, plane: 0 };
+        let luma = planes.first().and_then(|luma| self.planes[0].load(luma, 1.0 / self.unit));
+        luma.ok_or(other)?;
+        Ok(self.edges.strength(&self.planes[0].seen))
     }
 
     /// Where the samples of `plane` come from, row by row in [`Self::plane_rect`], after
@@ -126,10 +160,11 @@ impl Inverter {
         plane_rect(&self.matte.layout, plane, self.matte.bounds)
     }
 
-    fn apply_to<S: Sample>(
+    /// As [`Self::apply`], on planes of one kind.
+    pub(crate) fn take_off<S: Sample>(
         &mut self,
         index: u64,
-        mut planes: Vec<PlaneMut<'_, S>>,
+        planes: &mut [PlaneMut<'_, S>],
     ) -> Result<Inversion, InvertError> {
         for (at, ready) in self.planes.iter_mut().enumerate() {
             let plane = planes.get(at).ok_or(InvertError::OtherPicture { index, plane: at })?;
@@ -159,7 +194,7 @@ impl Inverter {
         }
         let top = f32::from((1_u16 << self.matte.layout.depth.min(15)) - 1);
         let (mut inverted, mut left) = (0, 0);
-        for (ready, plane) in self.planes.iter_mut().zip(&mut planes) {
+        for (ready, plane) in self.planes.iter_mut().zip(planes) {
             ready.denoiser.smooth(&mut ready.restored, &ready.origins, strength);
             let (kept, not) = ready.store(plane, self.unit, top);
             inverted += kept;
@@ -185,14 +220,15 @@ impl Ready {
         } else {
             vec![false; alpha.len()]
         };
+        let least = ALPHA_MIN / unit;
         let plan: Vec<Origin> = alpha
             .iter()
             .zip(&part.trust)
             .zip(changing)
             .map(|((alpha, trust), changing)| {
-                if *alpha > ALPHA_MAX || changing || (*alpha >= ALPHA_MIN && *trust < TRUST_MIN) {
+                if *alpha > ALPHA_MAX || changing || (*alpha >= least && *trust < TRUST_MIN) {
                     Origin::Left
-                } else if *alpha < ALPHA_MIN {
+                } else if *alpha < least {
                     Origin::Untouched
                 } else {
                     Origin::Inverted

@@ -1,0 +1,291 @@
+//! What a frame shows without its overlays: the whole of it, as a segment's fill stage calls it.
+//!
+//! Owns the order. Of each overlay that a frame shows, what shines through is solved for; what is left,
+//! of all overlays together, gets the smoothest surface from good surroundings; what other frames show of
+//! it is laid over that. Coarse blocks come last, so that nothing below them is seen. A frame is
+//! restored from the plan, the mattes, the backgrounds and itself: how a job is cut cannot show.
+
+use cleanplate_types::frames::FrameRange;
+use cleanplate_types::overlay::{Fill, OverlayPlan};
+use cleanplate_types::picture::{PixelLayout, PlaneMut, PlanesMut};
+
+use crate::bitmap::{Span, join_near};
+use crate::fetch::{Background, Cut, Fetcher, Ground, Share};
+use crate::fill::{FillError, Patcher, check};
+use crate::matte::{Coding, InvertError, KnownError, Matte};
+use crate::mattes::{Made, Mattes};
+use crate::piece::Piece;
+use crate::sample::Sample;
+use before::Before;
+use layer::Layer;
+use origins::counted;
+
+pub use origins::{Origin, OriginMap};
+
+mod before;
+mod layer;
+mod logo;
+mod origins;
+mod solver;
+
+/// Holes nearer to each other than this many samples are surrounded by the same.
+const GAP: usize = 12;
+
+/// Restores the frames of one segment. Holds no frame; work space in proportion to the overlays, and
+/// the backgrounds of one window.
+#[derive(Debug)]
+pub struct Restorer {
+    coding: Coding,
+    layers: Vec<Layer>,
+    windows: Vec<FrameRange>,
+    laid: FrameRange,
+    grounds: Vec<Ground>,
+    patcher: Patcher,
+    fetcher: Fetcher,
+    maps: Vec<OriginMap>,
+}
+
+/// What was done to a frame. The counts are of luma samples that overlays cover, by where they come from
+/// now; together they are all that was covered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Restored {
+    /// Whether the frame shows any overlay.
+    pub shown: bool,
+    /// From the frame, with the overlay taken off.
+    pub inverted: u64,
+    /// From other frames.
+    pub fetched: u64,
+    /// Made up from what is around.
+    pub synthesised: u64,
+    /// Coarse blocks.
+    pub pixelated: u64,
+    /// Number of samples, of all planes, whose value is another than before.
+    pub samples_changed: u64,
+}
+
+/// What cannot be restored.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RestoreError {
+    /// The mattes are those of another plan.
+    #[error("the plan has {overlays} overlays, and there are mattes for {mattes}")]
+    OtherMattes {
+        /// Overlays of the plan.
+        overlays: usize,
+        /// What they are made of.
+        mattes: usize,
+    },
+    /// A matte is that of another video.
+    #[error("the matte of overlay {0} is of another layout or size than the frames")]
+    OtherLayout(usize),
+    /// A background's parts do not fit each other.
+    #[error("the background of overlay {overlay} for the frames {frames} is damaged")]
+    Background {
+        /// The overlay, by its index in the plan.
+        overlay: u32,
+        /// The frames that it serves.
+        frames: FrameRange,
+    },
+    /// The frame is not one that the plan speaks of.
+    #[error(transparent)]
+    Frame(#[from] FillError),
+    /// A matte does not fit.
+    #[error(transparent)]
+    Invert(#[from] InvertError),
+    /// A logo cannot be brought into the video.
+    #[error(transparent)]
+    Logo(#[from] KnownError),
+}
+
+impl Restorer {
+    /// A restorer for frames of `layout`. Without mattes, nothing is known of what the overlays are made
+    /// of.
+    ///
+    /// # Errors
+    /// [`RestoreError`] where plan, mattes and layout do not fit each other.
+    pub fn new(
+        layout: &PixelLayout,
+        plan: &OverlayPlan,
+        mattes: Mattes,
+        coding: &Coding,
+    ) -> Result<Self, RestoreError> {
+        let (overlays, found) = (plan.overlays.len(), mattes.overlays.len());
+        if found != overlays && found != 0 {
+            return Err(RestoreError::OtherMattes { overlays, mattes: found });
+        }
+        let size = (plan.width, plan.height);
+        let coding = Coding { layout: layout.clone(), size, ..coding.clone() };
+        let unknown = std::iter::repeat_n(Made::Unknown, overlays - found);
+        let mut layers = Vec::new();
+        for (at, (overlay, made)) in
+            plan.overlays.iter().zip(mattes.overlays.into_iter().chain(unknown)).enumerate()
+        {
+            if matches!(&made, Made::Fixed(matte) if !is_of(matte, layout, size)) {
+                return Err(RestoreError::OtherLayout(at));
+            }
+            layers.push(Layer::new(&coding, overlay, made)?);
+        }
+        Ok(Self {
+            patcher: Patcher::new(layout),
+            fetcher: Fetcher::new(layout, plan),
+            coding,
+            layers,
+            windows: plan.backgrounds.iter().map(|window| window.frames).collect(),
+            laid: FrameRange::new(0, 0),
+            grounds: Vec::new(),
+            maps: Vec::new(),
+        })
+    }
+
+    /// Whether the frame at `index` may show an overlay; one that does not need not be copied.
+    #[must_use]
+    pub fn touches(&self, index: u64) -> bool {
+        self.layers.iter().any(|layer| layer.may_show(index))
+    }
+
+    /// The entry of the plan's backgrounds that is to be laid under before the frame at `index` is
+    /// restored; `None` where that is done, or the frame fetches nothing.
+    #[must_use]
+    pub fn needs(&self, index: u64) -> Option<usize> {
+        let fetches = |layer: &Layer| layer.fill.fetches() && layer.may_show(index);
+        let at = self.windows.iter().position(|window| window.contains(index))?;
+        (self.windows[at] != self.laid && self.layers.iter().any(fetches)).then_some(at)
+    }
+
+    /// Lays the backgrounds of a window under its frames, in place of those of another window. Other
+    /// frames fetch nothing.
+    ///
+    /// # Errors
+    /// [`RestoreError::Background`] where one is damaged; nothing is laid under then.
+    pub fn lay_under(
+        &mut self,
+        frames: FrameRange,
+        backgrounds: Vec<Background>,
+    ) -> Result<(), RestoreError> {
+        self.laid = FrameRange::new(0, 0);
+        self.grounds.clear();
+        for background in backgrounds {
+            let (overlay, serves) = (background.overlay, background.serves);
+            let ground = Ground::new(&self.coding.layout, background);
+            self.grounds.push(ground.ok_or(RestoreError::Background { overlay, frames: serves })?);
+        }
+        self.laid = frames;
+        Ok(())
+    }
+
+    /// Takes the overlays off the frame at `index`.
+    ///
+    /// # Errors
+    /// [`RestoreError`] where the frame is not one that the plan speaks of; no sample is changed then.
+    pub fn apply(&mut self, index: u64, planes: PlanesMut<'_>) -> Result<Restored, RestoreError> {
+        match planes {
+            PlanesMut::Eight(mut planes) => self.apply_to(index, &mut planes),
+            PlanesMut::Sixteen(mut planes) => self.apply_to(index, &mut planes),
+        }
+    }
+
+    /// Where the samples of the last frame come from: a map for each overlay that it shows, in the
+    /// plan's order. Where two overlap, a later map holds for the samples that it names as touched.
+    #[must_use]
+    pub fn origins(&self) -> &[OriginMap] {
+        &self.maps
+    }
+
+    fn apply_to<S: Sample>(
+        &mut self,
+        index: u64,
+        planes: &mut [PlaneMut<'_, S>],
+    ) -> Result<Restored, RestoreError> {
+        self.maps.clear();
+        check(&self.coding.layout, self.coding.size, index, planes)?;
+        let mut aimed = Vec::new();
+        for (at, layer) in self.layers.iter_mut().enumerate() {
+            if layer.may_show(index) && layer.aim(index, &self.coding)? {
+                aimed.push(at);
+            }
+        }
+        if aimed.is_empty() {
+            return Ok(Restored::default());
+        }
+        let spans = aimed.iter().map(|at| self.layers[*at].span()).collect();
+        let before = Before::of(&self.coding.layout, join_near(spans, GAP), planes);
+        let mut shown = Vec::new();
+        for at in aimed {
+            if self.layers[at].fill == Fill::Pixelate || self.layers[at].take_off(index, planes)? {
+                shown.push(at);
+            }
+        }
+        let shares = self.fill(index, &shown, planes);
+        for at in &shown {
+            self.layers[*at].pixelate(planes);
+        }
+        for at in &shown {
+            let share = shares.iter().find(|(of, _)| of == at).map(|(_, share)| share);
+            self.maps.push(OriginMap::of(&self.layers[*at], share));
+        }
+        let is_shown = !shown.is_empty();
+        Ok(Restored { samples_changed: before.changed(planes), ..counted(is_shown, &self.maps) })
+    }
+
+    /// Fills what is left of the overlays: how much of it was fetched, for each that was fetched for.
+    fn fill<S: Sample>(
+        &mut self,
+        index: u64,
+        shown: &[usize],
+        planes: &mut [PlaneMut<'_, S>],
+    ) -> Vec<(usize, Share)> {
+        let mut holes = Vec::new();
+        for (number, plane) in (0_u8..).zip(planes.iter_mut()) {
+            let own = |at: &usize| self.layers[*at].holes().get(usize::from(number));
+            let own: Vec<&Piece> = shown.iter().filter_map(own).collect();
+            let pieces = joined(&own);
+            for piece in &pieces {
+                self.patcher.fill((index, number), piece, plane);
+            }
+            holes.push(pieces);
+        }
+        let mut shares = Vec::new();
+        if !self.laid.contains(index) {
+            return shares;
+        }
+        let covers = Fetcher::covers(&holes);
+        for at in shown.iter().filter(|at| self.layers[**at].fill.fetches()) {
+            let own = self.layers[*at].holes();
+            let overlay = u32::try_from(*at).unwrap_or(u32::MAX);
+            let grounds = self.grounds.iter().filter(|under| under.background().overlay == overlay);
+            let share = self.fetcher.fill(index, planes, grounds, Cut { own, covers: &covers });
+            shares.extend(share.map(|share| (*at, share)));
+        }
+        shares
+    }
+}
+
+/// Whether the matte speaks of such frames; names of layouts may differ.
+fn is_of(matte: &Matte, layout: &PixelLayout, (width, height): (u32, u32)) -> bool {
+    let parts = |layout: &PixelLayout| {
+        let PixelLayout { name: _, depth, planes, chroma_shift_x, chroma_shift_y, full_range } =
+            layout;
+        (*depth, *planes, *chroma_shift_x, *chroma_shift_y, *full_range)
+    };
+    parts(&matte.layout) == parts(layout)
+        && matte.bounds.right() <= width
+        && matte.bounds.bottom() <= height
+}
+
+/// The sets, those near each other as one.
+fn joined(sets: &[&Piece]) -> Vec<Piece> {
+    let spans = sets.iter().filter_map(|set| set.bounds().map(|bounds| (bounds, *set)));
+    let (bounds, sets): (Vec<Span>, Vec<&Piece>) = spans.unzip();
+    let mut pieces = Vec::new();
+    for span in join_near(bounds, GAP) {
+        let Some(first) = sets.first() else { break };
+        let mut piece = Piece::empty(first.size, span);
+        for set in &sets {
+            piece.add(set);
+        }
+        pieces.push(piece);
+    }
+    pieces
+}
+
+#[cfg(test)]
+mod tests;
