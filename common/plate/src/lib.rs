@@ -6,6 +6,8 @@
 //! * [`fill`] replaces what an `OverlayPlan` covers, frame by frame.
 //! * [`find`] gathers evidence from sampled frames and turns it into one `Finding` for the job.
 //!
+//! * [`study`] looks a second time: what overlays are made of, and where those are that move.
+//!
 //! Not used by the product yet, and said so in each:
 //!
 //! * [`fetch`] takes what an overlay covers from other frames of its shot.
@@ -17,6 +19,7 @@ pub mod fill;
 pub mod find;
 pub mod matte;
 pub mod mattes;
+pub mod study;
 pub mod track;
 
 mod bitmap;
