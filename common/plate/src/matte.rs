@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 pub use crops::{Crops, CropsError, Gatherer, Site};
 pub use invert::{Inversion, InvertError, Inverter, Origin, STRENGTH_ONE};
-pub use known::{Coding, KnownError, Logo, known};
+pub use known::{Coding, KnownError, Logo, known, known_at};
 pub use learn::{LearnError, learn};
 
 mod crops;
@@ -29,6 +29,7 @@ mod edges;
 mod invert;
 mod known;
 mod learn;
+pub(crate) mod scaled;
 mod siting;
 mod smooth;
 

@@ -12,7 +12,7 @@ use crate::sample::Sample;
 /// Most frames that one window keeps.
 pub(super) const FRAMES_MAX: usize = 48;
 /// Most bytes of samples that one window keeps, two for each sample.
-const BYTES_MAX: usize = 16 << 20;
+const BYTES_MAX: usize = 8 << 20;
 /// Luma samples around an overlay that are looked at with it.
 const MARGIN: u32 = 32;
 
@@ -102,7 +102,7 @@ impl Site {
     }
 
     /// Whether the parts fit each other: what a site from the wire must show.
-    pub(super) fn is_sound(&self) -> bool {
+    pub(crate) fn is_sound(&self) -> bool {
         let layout = &self.layout;
         let is_sized = self.bounds.width > 2 && self.bounds.height > 2;
         (8..=12).contains(&layout.depth)

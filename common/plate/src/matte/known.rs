@@ -7,8 +7,10 @@
 use cleanplate_types::picture::{PixelLayout, Rect};
 
 use super::crops::{aligned, plane_rect};
+use super::scaled::{Taps, taps};
 use super::siting::Siting;
 use super::{ALPHA_ONE, Class, Matte, MattePlane, PAINT_ONE};
+use crate::mattes::{PLACE_ONE, Place, SCALE_ONE};
 
 /// Samples around a logo that its matte speaks of, to judge it by.
 const CONTEXT: u32 = 16;
@@ -75,7 +77,7 @@ pub enum KnownError {
 
 impl Coding {
     /// Shares of red and blue in luma.
-    fn shares(&self) -> Result<(f64, f64), KnownError> {
+    pub(crate) fn shares(&self) -> Result<(f64, f64), KnownError> {
         match self.matrix {
             1 => Ok((0.2126, 0.0722)),
             2 if self.size.1 >= 720 => Ok((0.2126, 0.0722)),
@@ -87,18 +89,39 @@ impl Coding {
         }
     }
 
-    /// The codes of a colour whose parts run from 0 to 1.
-    fn codes(&self, [red, green, blue]: [f64; 3], (kr, kb): (f64, f64)) -> [f64; 3] {
+    /// The codes of a colour whose parts run from 0 to 1, of which there is `alpha`: alpha times the
+    /// code, where the parts are alpha times the colour.
+    pub(crate) fn codes(
+        &self,
+        [red, green, blue]: [f64; 3],
+        alpha: f64,
+        (kr, kb): (f64, f64),
+    ) -> [f64; 3] {
         let luma = kr * red + (1.0 - kr - kb) * green + kb * blue;
         let chroma = [(blue - luma) / (2.0 * (1.0 - kb)), (red - luma) / (2.0 * (1.0 - kr))];
         let step = f64::from(1_u16 << (self.layout.depth - 8));
-        let grey = 128.0 * step;
+        let grey = alpha * 128.0 * step;
         if self.layout.full_range {
             let top = 256.0 * step - 1.0;
             return [top * luma, grey + top * chroma[0], grey + top * chroma[1]];
         }
         let wide = 224.0 * step;
-        [16.0 * step + 219.0 * step * luma, grey + wide * chroma[0], grey + wide * chroma[1]]
+        let black = alpha * 16.0 * step;
+        [black + 219.0 * step * luma, grey + wide * chroma[0], grey + wide * chroma[1]]
+    }
+}
+
+impl Logo<'_> {
+    /// Whether its bytes are as many as its size asks for, and the video one that it can be put into.
+    pub(crate) fn check(&self, coding: &Coding) -> Result<(), KnownError> {
+        if !(8..=12).contains(&coding.layout.depth) {
+            return Err(KnownError::Depth(coding.layout.depth));
+        }
+        let found = self.rgba.len();
+        if found != self.width as usize * self.height as usize * 4 {
+            return Err(KnownError::OtherSize { width: self.width, height: self.height, found });
+        }
+        coding.shares().map(|_| ())
     }
 }
 
@@ -107,28 +130,33 @@ impl Coding {
 /// # Errors
 /// [`KnownError`] where logo, place and picture do not fit each other.
 pub fn known(logo: &Logo<'_>, (x, y): (i32, i32), coding: &Coding) -> Result<Matte, KnownError> {
+    let whole = |at: i32| at.saturating_mul(PLACE_ONE);
+    known_at(logo, Place { x: whole(x), y: whole(y), scale: SCALE_ONE }, coding)
+}
+
+/// The matte of `logo` at a place between samples, and larger or smaller than it is.
+///
+/// # Errors
+/// [`KnownError`] where logo, place and picture do not fit each other.
+pub fn known_at(logo: &Logo<'_>, place: Place, coding: &Coding) -> Result<Matte, KnownError> {
     let layout = &coding.layout;
-    if !(8..=12).contains(&layout.depth) {
-        return Err(KnownError::Depth(layout.depth));
-    }
-    let found = logo.rgba.len();
-    if found != logo.width as usize * logo.height as usize * 4 {
-        return Err(KnownError::OtherSize { width: logo.width, height: logo.height, found });
-    }
+    logo.check(coding)?;
     let shares = coding.shares()?;
-    let bounds = bounds(logo, (x, y), coding)?;
+    let columns = taps(place.x, place.scale, logo.width);
+    let rows = taps(place.y, place.scale, logo.height);
+    let bounds = bounds(place, &columns, &rows, coding)?;
     let (width, height) = (bounds.width as usize, bounds.height as usize);
     let mut alpha = vec![0.0_f64; width * height];
     let mut paints = vec![vec![0.0_f64; width * height]; 3];
-    for (row, line) in (y..).zip(logo.rgba.chunks_exact(logo.width as usize * 4)) {
-        for (column, pixel) in (x..).zip(line.chunks_exact(4)) {
+    for (row, down) in (rows.first..).zip(&rows.weights) {
+        for (column, across) in (columns.first..).zip(&columns.weights) {
             let Some((column, row)) = inside(bounds, column, row) else { continue };
             let at = row * width + column;
-            let part = |number: usize| f64::from(pixel[number]) / 255.0;
-            alpha[at] = part(3);
-            let codes = coding.codes([part(0), part(1), part(2)], shares);
+            let [red, green, blue, share] = logo.mixed(across, down);
+            alpha[at] = share;
+            let codes = coding.codes([red, green, blue], share, shares);
             for (paint, code) in paints.iter_mut().zip(codes) {
-                paint[at] = part(3) * code;
+                paint[at] = code;
             }
         }
     }
@@ -146,21 +174,21 @@ pub fn known(logo: &Logo<'_>, (x, y): (i32, i32), coding: &Coding) -> Result<Mat
 }
 
 /// What the matte speaks of: the logo and some of what is around it, in the picture.
-fn bounds(logo: &Logo<'_>, (x, y): (i32, i32), coding: &Coding) -> Result<Rect, KnownError> {
+fn bounds(place: Place, columns: &Taps, rows: &Taps, coding: &Coding) -> Result<Rect, KnownError> {
     let (width, height) = coding.size;
-    let side = |from: i32, length: u32, size: u32| {
-        let from = i64::from(from);
-        let to = from + i64::from(length);
-        if to <= 0 || from >= i64::from(size) || length == 0 {
+    let side = |taps: &Taps, size: u32| {
+        let from = i64::from(taps.first);
+        let to = from + i64::try_from(taps.weights.len()).ok()?;
+        if to <= 0 || from >= i64::from(size) || from == to {
             return None;
         }
         let from = u32::try_from((from - i64::from(CONTEXT)).max(0)).ok()?;
         let to = u32::try_from((to + i64::from(CONTEXT)).min(i64::from(size))).ok()?;
         Some((from, to - from))
     };
-    let columns = side(x, logo.width, width);
-    let rows = side(y, logo.height, height);
-    let (columns, rows) = columns.zip(rows).ok_or(KnownError::Elsewhere { x, y, width, height })?;
+    let (x, y) = (place.x.div_euclid(PLACE_ONE), place.y.div_euclid(PLACE_ONE));
+    let sides = side(columns, width).zip(side(rows, height));
+    let (columns, rows) = sides.ok_or(KnownError::Elsewhere { x, y, width, height })?;
     let rect = Rect { x: columns.0, y: rows.0, width: columns.1, height: rows.1 };
     Ok(aligned(&coding.layout, coding.size, rect))
 }

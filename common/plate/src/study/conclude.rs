@@ -1,0 +1,214 @@
+//! The reduction: from what all windows kept to what each overlay is made of. A pure function.
+//!
+//! Owns what is believed. Learning holds the samples of at most 128 frames as `f32`, 100 MB in all, beside
+//! what the windows kept.
+
+use std::collections::BTreeSet;
+
+use cleanplate_types::overlay::{Mask, Overlay, OverlayOrigin, OverlayPlan};
+use cleanplate_types::picture::Rect;
+
+use super::footprint::{Tally, common, footprint, mask, tally};
+use super::path::{path, runs};
+use super::window::{Seen, Studied};
+use super::{Owned, Study, Subject};
+use crate::bitmap::Bitmap;
+use crate::matte::{Coding, Crops, Matte, known_at, learn};
+use crate::mattes::{Made, Mattes, Moving, Place};
+
+/// Luma samples around what an overlay covers that belong to its mask: how far its edge leaks when it is
+/// encoded.
+const MARGIN: u32 = 2;
+/// Of a hundred samples, so many must be lost for good before it is worth fetching what lies behind.
+const LOST_PERCENT: u64 = 1;
+/// Of a hundred samples, so many at most may change their colour or be doubted in a matte that is believed.
+const CHANGING_PERCENT: u64 = 50;
+/// A matte that covers less than this part of the mask has found nothing.
+const COVERED_PART: u64 = 50;
+
+/// What the second look came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Conclusion {
+    /// The draft's plan, with masks, frames and `hides` where more is known of them now.
+    pub plan: OverlayPlan,
+    /// What its overlays are made of, in the same order.
+    pub mattes: Mattes,
+    /// What the user should know, in sentences without a full stop.
+    pub notes: Vec<String>,
+}
+
+/// Concludes from what all windows kept, in whatever order.
+#[must_use]
+pub fn conclude(study: &Study, all: &[Studied]) -> Conclusion {
+    let mut plan = study.plan.clone();
+    let mut notes = study.notes.clone();
+    let mut mattes = Mattes::default();
+    for (number, (overlay, subject)) in plan.overlays.iter_mut().zip(&study.subjects).enumerate() {
+        let made = match subject {
+            Subject::Settled(made) => settled(made, overlay, &study.coding),
+            Subject::Learn(_) => {
+                let crops: Vec<Crops> = all
+                    .iter()
+                    .filter_map(|studied| match studied.overlays.get(number) {
+                        Some(Seen::Crops(crops)) => Some(crops.clone()),
+                        Some(Seen::Nothing | Seen::Sightings(_)) | None => None,
+                    })
+                    .collect();
+                learned(&crops, overlay, &study.coding)
+            }
+            Subject::Locate(logo) => {
+                let made = located(study, all, number, logo, overlay);
+                if overlay.when.is_empty() {
+                    notes.push(format!("logo {} was found in no frame", number + 1));
+                }
+                made
+            }
+        };
+        mattes.overlays.push(made);
+    }
+    Conclusion { plan, mattes, notes }
+}
+
+fn settled(made: &Made, overlay: &mut Overlay, coding: &Coding) -> Made {
+    if let Made::Fixed(matte) = made {
+        overlay.hides = hides(&tally(matte));
+        if overlay.origin == OverlayOrigin::Logo
+            && let Some(mask) = mask(&footprint(matte), matte.bounds, MARGIN, coding.size)
+        {
+            overlay.mask = mask;
+        }
+    } else {
+        overlay.hides = true;
+    }
+    made.clone()
+}
+
+fn hides(tally: &Tally) -> bool {
+    (tally.covered - tally.restored) * 100 > tally.covered * LOST_PERCENT
+}
+
+/// What the crops say of an overlay that stays in place.
+fn learned(crops: &[Crops], overlay: &mut Overlay, coding: &Coding) -> Made {
+    overlay.hides = true;
+    let Some(matte) = learn(crops).ok().filter(|matte| is_believed(matte, overlay)) else {
+        return Made::Unknown;
+    };
+    overlay.hides = hides(&tally(&matte));
+    if overlay.origin == OverlayOrigin::Static
+        && let Some(mask) = mask(&footprint(&matte), matte.bounds, MARGIN, coding.size)
+        && let Some(mask) = common(&mask, &grown(&overlay.mask, coding.size))
+    {
+        overlay.mask = mask;
+    }
+    Made::Fixed(Box::new(matte))
+}
+
+/// Whether a matte may be used, be it to tell whether the overlay shows.
+fn is_believed(matte: &Matte, overlay: &Overlay) -> bool {
+    let tally = tally(matte);
+    let doubted = matte.planes.first().map_or(0, |plane| {
+        let covered = footprint(matte).cells;
+        let trust = covered.into_iter().zip(&plane.trust);
+        trust.filter(|(covered, trust)| *covered && **trust < 128).count() as u64
+    });
+    let count = overlay.mask.count();
+    tally.covered * COVERED_PART > count
+        && doubted.max(tally.changing) * 100 < tally.covered * CHANGING_PERCENT
+}
+
+/// A mask, [`MARGIN`] larger.
+fn grown(found: &Mask, size: (u32, u32)) -> Mask {
+    let bounds = found.bounds;
+    let mut covered = Bitmap::empty(bounds.width as usize, bounds.height as usize);
+    for (at, cell) in covered.cells.iter_mut().enumerate() {
+        let place = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+        *cell = found.covers(place(at % covered.width), place(at / covered.width));
+    }
+    mask(&covered, bounds, MARGIN, size).unwrap_or_else(|| found.clone())
+}
+
+/// Where a logo was seen, and what it is made of.
+fn located(
+    study: &Study,
+    all: &[Studied],
+    number: usize,
+    logo: &Owned,
+    overlay: &mut Overlay,
+) -> Made {
+    let mut sightings: Vec<_> = all
+        .iter()
+        .filter_map(|studied| match studied.overlays.get(number) {
+            Some(Seen::Sightings(sightings)) => Some(sightings.as_slice()),
+            Some(Seen::Nothing | Seen::Crops(_)) | None => None,
+        })
+        .flatten()
+        .copied()
+        .collect();
+    sightings.sort_by_key(|seen| seen.index);
+    sightings.dedup_by_key(|seen| seen.index);
+    let path = path(&sightings, study.table_frames, (logo.width, logo.height));
+    overlay.when = runs(&path);
+    overlay.hides = false;
+    let places: BTreeSet<(i32, i32, u16)> =
+        path.iter().flatten().map(|place| (place.x, place.y, place.scale)).collect();
+    let places: Vec<Place> =
+        places.into_iter().map(|(x, y, scale)| Place { x, y, scale }).collect();
+    let first = places.first().and_then(|place| known_at(&logo.logo(), *place, &study.coding).ok());
+    let Some(first) = first else {
+        overlay.when = Vec::new();
+        return Made::Unknown;
+    };
+    overlay.hides = hides(&tally(&first));
+    if places.len() == 1 {
+        if let Some(mask) = mask(&footprint(&first), first.bounds, MARGIN, study.coding.size) {
+            overlay.mask = mask;
+        }
+        return Made::Fixed(Box::new(first));
+    }
+    let rects = places.iter().filter_map(|place| reach(*place, logo, study.coding.size));
+    overlay.mask = hull(rects).unwrap_or_else(|| overlay.mask.clone());
+    let (width, height) = (logo.width, logo.height);
+    Made::Moving(Box::new(Moving { width, height, rgba: logo.rgba.clone(), path }))
+}
+
+/// The luma samples that a logo at a place reaches, and a margin, in the picture.
+fn reach(place: Place, logo: &Owned, (width, height): (u32, u32)) -> Option<Rect> {
+    let side = |at: i32, length: u32, size: u32| {
+        let taps = crate::matte::scaled::taps(at, place.scale, length);
+        let from = i64::from(taps.first);
+        let to = from + i64::try_from(taps.weights.len()).ok()? + i64::from(MARGIN);
+        let from = u32::try_from((from - i64::from(MARGIN)).clamp(0, i64::from(size))).ok()?;
+        let to = u32::try_from(to.clamp(0, i64::from(size))).ok()?;
+        to.checked_sub(from).filter(|length| *length > 0).map(|length| (from, length))
+    };
+    let (x, columns) = side(place.x, logo.width, width)?;
+    let (y, rows) = side(place.y, logo.height, height)?;
+    Some(Rect { x, y, width: columns, height: rows })
+}
+
+/// The mask that covers all of the rectangles.
+fn hull(rects: impl Iterator<Item = Rect>) -> Option<Mask> {
+    let rects: Vec<Rect> = rects.collect();
+    let x = rects.iter().map(|rect| rect.x).min()?;
+    let y = rects.iter().map(|rect| rect.y).min()?;
+    let right = rects.iter().map(|rect| rect.right()).max()?;
+    let bottom = rects.iter().map(|rect| rect.bottom()).max()?;
+    let mut mask = Mask::empty(Rect { x, y, width: right - x, height: bottom - y });
+    // Runs of a row are joined first: a logo that drifts is at thousands of places.
+    for row in y..bottom {
+        let mut ends: Vec<(u32, u32)> = rects
+            .iter()
+            .filter(|rect| rect.y <= row && row < rect.bottom())
+            .map(|rect| (rect.x, rect.right()))
+            .collect();
+        ends.sort_unstable();
+        let mut done = x;
+        for (from, to) in ends {
+            for column in from.max(done)..to {
+                mask.set(column - x, row - y);
+            }
+            done = done.max(to);
+        }
+    }
+    Some(mask)
+}

@@ -1,0 +1,140 @@
+//! A logo's way over the picture from what was seen of it, frame by frame.
+//!
+//! Owns what the neighbours of a frame tell of it: where the evidence of one frame is weak, and what was
+//! rounded where it was composited.
+
+use cleanplate_types::frames::FrameRange;
+
+use super::locate::{FOUND, KEPT, Sighting, nats};
+use crate::mattes::{PLACE_ONE, Place, SCALE_ONE};
+
+/// Frames between two sightings for which the logo is taken to be between them.
+const GAP_MAX: u64 = 12;
+/// Evidence against the logo, in nats, that is still no sign of its absence.
+const AGAINST: f32 = -4.0;
+/// Sixteenths of a sample by which places differ that are one.
+const SAME: i32 = 3;
+/// Sixteenths within which places are whole, and the share of them, in percent, that make all of them so.
+const WHOLE: i32 = 3;
+const WHOLE_PERCENT: usize = 85;
+
+/// The place in each of `frames` frames; empty where the logo was never found.
+pub(super) fn path(sightings: &[Sighting], frames: u64, size: (u32, u32)) -> Vec<Option<Place>> {
+    let is_found = sightings.iter().any(|seen| seen.gain >= nats(FOUND));
+    let Some(count) = usize::try_from(frames).ok().filter(|_| is_found) else {
+        return Vec::new();
+    };
+    let mut path: Vec<Option<Place>> = vec![None; count];
+    for seen in sightings.iter().filter(|seen| seen.gain >= nats(KEPT)) {
+        if let Some(place) = usize::try_from(seen.index).ok().and_then(|at| path.get_mut(at)) {
+            *place = Some(seen.place);
+        }
+    }
+    bridge(sightings, &mut path);
+    round(&mut path, size);
+    path
+}
+
+/// Fills gaps in which nothing speaks against the logo.
+fn bridge(sightings: &[Sighting], path: &mut [Option<Place>]) {
+    let strong: Vec<&Sighting> = sightings.iter().filter(|seen| seen.gain >= nats(KEPT)).collect();
+    for ends in strong.windows(2) {
+        let (before, after) = (ends[0], ends[1]);
+        let gap = after.index - before.index;
+        let moved =
+            (after.place.x - before.place.x).abs().max((after.place.y - before.place.y).abs());
+        let is_straight =
+            i64::from(moved) <= i64::from(PLACE_ONE) * 2 * i64::try_from(gap).unwrap_or(0);
+        if !(2..=GAP_MAX).contains(&gap) || !is_straight {
+            continue;
+        }
+        let between =
+            sightings.iter().filter(|seen| before.index < seen.index && seen.index < after.index);
+        for seen in between.filter(|seen| seen.gain >= nats(AGAINST)) {
+            let part = |from: i32, to: i32| {
+                let done = i64::try_from(seen.index - before.index).unwrap_or(0);
+                let all = i64::try_from(gap).unwrap_or(1);
+                let step = i64::from(to - from) * done / all;
+                from + i32::try_from(step).unwrap_or(0)
+            };
+            let place = Place {
+                x: part(before.place.x, after.place.x),
+                y: part(before.place.y, after.place.y),
+                scale: before.place.scale,
+            };
+            if let Some(empty) = usize::try_from(seen.index).ok().and_then(|at| path.get_mut(at)) {
+                *empty = Some(place);
+            }
+        }
+    }
+}
+
+/// Makes of places what they were before noise: one, where they are one; whole, where they are whole.
+fn round(path: &mut [Option<Place>], (width, height): (u32, u32)) {
+    let mut places: Vec<Place> = path.iter().flatten().copied().collect();
+    let tolerance =
+        i32::from(SCALE_ONE) * 3 / (4 * i32::try_from(width.max(height)).unwrap_or(1)).max(1);
+    let tolerance = tolerance.max(2);
+    let count = places.len();
+    let is_own_size =
+        |place: &Place| (i32::from(place.scale) - i32::from(SCALE_ONE)).abs() <= tolerance;
+    let own = places.iter().filter(|place| is_own_size(place)).count();
+    if own * 100 >= count * WHOLE_PERCENT {
+        let middle = |place: &Place, side: u32| {
+            let more = i32::from(place.scale) - i32::from(SCALE_ONE);
+            more * i32::try_from(side).unwrap_or(0) * PLACE_ONE / (2 * i32::from(SCALE_ONE))
+        };
+        for place in path.iter_mut().flatten().filter(|place| is_own_size(place)) {
+            place.x += middle(place, width);
+            place.y += middle(place, height);
+            place.scale = SCALE_ONE;
+        }
+        places = path.iter().flatten().copied().collect();
+    }
+    let nearest = |at: i32| (at + PLACE_ONE / 2).div_euclid(PLACE_ONE) * PLACE_ONE;
+    let is_whole = |place: &&Place| {
+        place.scale == SCALE_ONE
+            && (place.x - nearest(place.x)).abs() <= WHOLE
+            && (place.y - nearest(place.y)).abs() <= WHOLE
+    };
+    if places.iter().filter(is_whole).count() * 100 >= count * WHOLE_PERCENT {
+        for place in path.iter_mut().flatten().filter(|place| place.scale == SCALE_ONE) {
+            place.x = nearest(place.x);
+            place.y = nearest(place.y);
+        }
+        places = path.iter().flatten().copied().collect();
+    }
+    let Some(one) = middle(&places) else { return };
+    let is_near = |place: &Place| {
+        (place.x - one.x).abs() <= SAME
+            && (place.y - one.y).abs() <= SAME
+            && (i32::from(place.scale) - i32::from(one.scale)).abs() <= tolerance
+    };
+    if places.iter().all(is_near) {
+        path.iter_mut().flatten().for_each(|place| *place = one);
+    }
+}
+
+/// The median of each part.
+fn middle(places: &[Place]) -> Option<Place> {
+    let median = |part: &dyn Fn(&Place) -> i32| {
+        let mut parts: Vec<i32> = places.iter().map(part).collect();
+        parts.sort_unstable();
+        parts.get(parts.len() / 2).copied()
+    };
+    let scale = median(&|place| i32::from(place.scale))?;
+    let (x, y) = (median(&|place| place.x)?, median(&|place| place.y)?);
+    Some(Place { x, y, scale: u16::try_from(scale).ok()? })
+}
+
+/// The runs of frames that have a place.
+pub(super) fn runs(path: &[Option<Place>]) -> Vec<FrameRange> {
+    let mut runs: Vec<FrameRange> = Vec::new();
+    for (index, _) in (0..).zip(path).filter(|(_, place)| place.is_some()) {
+        match runs.last_mut() {
+            Some(run) if run.end == index => run.end = index + 1,
+            Some(_) | None => runs.push(FrameRange::new(index, index + 1)),
+        }
+    }
+    runs
+}
