@@ -11,9 +11,11 @@ use clap::{Args, Parser, Subcommand};
 use cleanplate_types::request::Region;
 
 mod job;
+mod review;
 mod verify;
 
-pub(crate) use job::JobArguments;
+pub(crate) use job::{JobArguments, WhatArguments};
+pub(crate) use review::{ApproveArguments, PlanArguments, PreviewArguments};
 pub(crate) use verify::VerifyArguments;
 
 /// Removes burned-in overlays (logos, timestamps, captions, marks) from video.
@@ -49,7 +51,10 @@ pub(crate) enum Command {
         cleanplate run in.mp4 -o out.mp4\n  \
         cleanplate run in.mp4 -o out.mp4 --region 1500,60,300,120\n  \
         cleanplate run in.mkv -o out.mkv --region 0,0,200,80@00:00:10-00:01:30 --fill pixelate\n  \
-        cleanplate run in.mp4 -o s3://bucket/out.mp4 --mask logo.png --encoder libx265\n\n\
+        cleanplate run in.mp4 -o s3://bucket/out.mp4 --mask where.png --encoder libx265\n  \
+        cleanplate run in.mp4 -o out.mp4 --overlay logo.png@40,-6\n  \
+        cleanplate run one.mp4 -o out1.mp4 --save-plan show.plan\n  \
+        cleanplate run two.mp4 -o out2.mp4 --plan show.plan\n\n\
         The state of the run lies beside the output, in OUTPUT.cleanplate (for an output by URL in \
         ~/.local/state/cleanplate), and goes when the movie is there. A run that was stopped or \
         killed is taken up by the same command.")]
@@ -73,7 +78,8 @@ pub(crate) enum Command {
     /// Queue a job; prints its id and nothing else.
     #[command(after_help = "Examples:\n  \
         cleanplate submit in.mp4 out.mp4\n  \
-        cleanplate watch $(cleanplate submit s3://bucket/in.mp4 s3://bucket/out.mp4)")]
+        cleanplate watch $(cleanplate submit s3://bucket/in.mp4 s3://bucket/out.mp4)\n  \
+        cleanplate submit in.mp4 out.mp4 --review   (then: preview --job ID, approve or reject ID)")]
     Submit(Box<SubmitArguments>),
     /// List jobs, or show one with its attempts and their trails.
     #[command(after_help = "Examples:\n  \
@@ -89,6 +95,21 @@ pub(crate) enum Command {
     Cancel(JobArgument),
     /// Queue a failed or cancelled job again; a failed one keeps what it had committed.
     Retry(JobArgument),
+    /// Show what would be removed and what would come out: stills before and after, and the masks.
+    #[command(after_help = review::EXAMPLES)]
+    Preview(Box<PreviewArguments>),
+    /// Let the plan of a job pass that waits for a review.
+    #[command(after_help = "Examples:\n  \
+        cleanplate approve 4f2a\n  \
+        cleanplate approve 4f2a --drop 1   (all but overlay 1 are removed)")]
+    Approve(ApproveArguments),
+    /// End a job that waits for a review: its plan is wrong.
+    Reject(JobArgument),
+    /// Write what a job learned of its overlays to a file, for `--plan`.
+    ///
+    /// Works once it is settled what the job removes, and after its end where it was submitted with
+    /// --keep-plan.
+    Plan(PlanArguments),
     /// List workers: card, tier, slots, encoders, speed.
     Workers(ClientArguments),
     /// Give a worker no more work; it ends when it has finished what it holds.
@@ -194,6 +215,12 @@ pub(crate) struct SubmitArguments {
     /// What to remove and how.
     #[command(flatten)]
     pub(crate) job: JobArguments,
+    /// Make a preview and wait until somebody approves or rejects it, before anything is encoded.
+    #[arg(long, help_heading = "How to treat the job")]
+    pub(crate) review: bool,
+    /// Keep what was learned of the overlays after the job has ended, for `cleanplate plan ID -o FILE`.
+    #[arg(long, help_heading = "How to treat the job")]
+    pub(crate) keep_plan: bool,
     /// Which coordinator.
     #[command(flatten)]
     pub(crate) client: ClientArguments,

@@ -3,42 +3,20 @@
 //! Takes every colour type and depth. A pixel counts as white where its brightness, over black
 //! where it is transparent, is at least half.
 
-use std::fs::File;
-use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use cleanplate_types::overlay::Mask;
 use cleanplate_types::picture::Rect;
 use cleanplate_types::request::UserMask;
 
-/// The most bytes that a decoded mask may take: a drawing of 16384 by 8192 with alpha.
-const PIXEL_BYTES_MAX: usize = 512 << 20;
+use crate::drawing::{Drawing, DrawingError};
 
 /// A file that is no mask.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum MaskError {
-    /// It cannot be opened.
-    #[error("the mask {} cannot be read: {source}", .path.display())]
-    Unreadable {
-        /// Which file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// It is no PNG, or a damaged one.
-    #[error("the mask {} is not a PNG that can be decoded: {source}", .path.display())]
-    NotPng {
-        /// Which file.
-        path: PathBuf,
-        /// Why.
-        source: png::DecodingError,
-    },
-    /// It asks for too much memory.
-    #[error("the mask {} is larger than any video", .path.display())]
-    TooLarge {
-        /// Which file.
-        path: PathBuf,
-    },
+    /// It is no drawing.
+    #[error(transparent)]
+    Drawing(#[from] DrawingError),
     /// Nothing is to be removed.
     #[error("the mask {} has no white pixel: white is what is removed", .path.display())]
     Black {
@@ -52,25 +30,10 @@ pub(crate) enum MaskError {
 /// # Errors
 /// [`MaskError`] says what is wrong with the file.
 pub(crate) fn read(path: &Path) -> Result<UserMask, MaskError> {
-    let not_png = |source| MaskError::NotPng { path: path.to_owned(), source };
-    let file = File::open(path)
-        .map_err(|source| MaskError::Unreadable { path: path.to_owned(), source })?;
-    let limits = png::Limits { bytes: PIXEL_BYTES_MAX };
-    let mut decoder = png::Decoder::new_with_limits(BufReader::new(file), limits);
-    decoder.set_transformations(png::Transformations::EXPAND | png::Transformations::STRIP_16);
-    let mut reader = decoder.read_info().map_err(not_png)?;
-    let bytes = reader
-        .output_buffer_size()
-        .filter(|bytes| *bytes <= PIXEL_BYTES_MAX)
-        .ok_or_else(|| MaskError::TooLarge { path: path.to_owned() })?;
-    let mut pixels = vec![0; bytes];
-    let info = reader.next_frame(&mut pixels).map_err(not_png)?;
-    let samples = info.color_type.samples();
-    let rows = pixels.chunks_exact(info.line_size.max(1)).take(info.height as usize);
-    let white: Vec<Vec<bool>> =
-        rows.map(|row| row.chunks_exact(samples).map(is_white).collect()).collect();
+    let drawing = Drawing::read("mask", path)?;
+    let white: Vec<Vec<bool>> = drawing.rows().map(|row| row.map(is_white).collect()).collect();
     let mask = enclose(&white).ok_or_else(|| MaskError::Black { path: path.to_owned() })?;
-    Ok(UserMask { width: info.width, height: info.height, mask })
+    Ok(UserMask { width: drawing.width, height: drawing.height, mask })
 }
 
 /// Whether a pixel of 8-bit grey, grey and alpha, RGB or RGBA counts as white.
@@ -109,6 +72,7 @@ fn enclose(white: &[Vec<bool>]) -> Option<Mask> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
     use std::io::BufWriter;
 
     use super::*;
@@ -171,15 +135,5 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = draw(folder.path(), png::ColorType::Grayscale, png::BitDepth::Eight, &[0; 6]);
         assert!(matches!(read(&path), Err(MaskError::Black { .. })));
-    }
-
-    #[test]
-    fn a_file_that_is_no_png_is_named() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("words.png");
-        std::fs::write(&path, "only words").unwrap();
-        let said = read(&path).unwrap_err().to_string();
-        assert!(said.contains("words.png"), "{said}");
-        assert!(matches!(read(&folder.path().join("absent")), Err(MaskError::Unreadable { .. })));
     }
 }

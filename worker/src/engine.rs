@@ -9,6 +9,7 @@ mod desk;
 mod fetch;
 mod intake;
 mod look;
+mod restoring;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -20,6 +21,7 @@ use crate::order::{Order, Work};
 use crate::pipeline;
 
 pub(crate) use desk::{Desk, unwritten};
+pub(crate) use restoring::{Clean, Restoring};
 
 /// Whose child this process is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -112,13 +112,14 @@ async fn brief(
         mask: Mask::full(Rect { x: 236, y: 12, width: 56, height: 32 }),
         when: vec![FrameRange::new(10, 70)],
         fill: Fill::Membrane,
+        hides: true,
     };
     let brief = JobBrief {
         job: JobId::parse("job").unwrap(),
         source: looked.source.clone(),
         table: looked.table.clone(),
         rest: None,
-        plan: OverlayPlan { width: video.width, height: video.height, overlays: vec![overlay] },
+        plan: OverlayPlan::new(video.width, video.height, vec![overlay]),
         allow_metadata_loss: false,
         spec: EncodeSpec {
             encoder: build.clone(),
@@ -259,6 +260,8 @@ async fn windows_become_evidence_and_evidence_a_finding() {
             window: Some(pb::FrameRange { start, end }),
             window_index: index,
             detect: vec!["static".to_owned()],
+            look: "find".to_owned(),
+            draft: None,
         };
         session.grant(u64::from(index) + 2, Work::Analyse(work)).await;
         match session.result(&mut Vec::new()).await {
@@ -271,6 +274,8 @@ async fn windows_become_evidence_and_evidence_a_finding() {
         table: Some(looked.table.clone().into()),
         evidence: evidence.clone(),
         fill: "auto".to_owned(),
+        look: "find".to_owned(),
+        draft: None,
     };
     session.grant(9, Work::Reduce(work)).await;
     let finding = match session.result(&mut Vec::new()).await {

@@ -1,13 +1,14 @@
 //! The options of a job, the same for `run` and `submit`.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use cleanplate_types::request::{OnDamage, Region};
 
-/// What to remove and how.
-#[derive(Debug, Default, Args)]
-pub(crate) struct JobArguments {
+/// What to remove.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct WhatArguments {
     /// Remove this rectangle, in pixels; with @FROM-TO only then. Repeatable.
     #[arg(long, value_name = "X,Y,W,H[@FROM-TO]", value_parser = super::region,
         help_heading = "What to remove")]
@@ -15,21 +16,32 @@ pub(crate) struct JobArguments {
     /// Remove what is white in this picture of the video's size. Repeatable.
     #[arg(long, value_name = "FILE.png", help_heading = "What to remove")]
     pub(crate) mask: Vec<PathBuf>,
-    /// The logo itself, with its alpha (not in this version).
+    /// Remove this logo, a PNG with its transparency. Without a place (its left upper corner, which
+    /// may be negative) it is looked for in every frame. Repeatable.
     #[arg(long, value_name = "LOGO.png[@X,Y]", help_heading = "What to remove")]
-    pub(crate) overlay: Vec<String>,
-    /// An overlay plan learned from another episode (not in this version).
+    pub(crate) overlay: Vec<OsString>,
+    /// Remove what was learned from another video of the same size: a file that --save-plan wrote.
     #[arg(long, value_name = "FILE", help_heading = "What to remove")]
     pub(crate) plan: Option<PathBuf>,
-    /// Write the overlay plan to this file (not in this version).
+    /// Write what was learned of the overlays to this file, for --plan.
     #[arg(long, value_name = "FILE", help_heading = "What to remove")]
     pub(crate) save_plan: Option<PathBuf>,
-    /// What to look for: static (what stays in place), or none. Repeatable; static where nothing
-    /// else is said. (text, faces and models: not in this version.)
+    /// What to look for: static (what stays in place), or none. Repeatable; static where no region,
+    /// mask, overlay or plan is given. (text, faces and models: not in this version.)
     #[arg(long, value_name = "WHAT", help_heading = "What to remove")]
     pub(crate) detect: Vec<String>,
+}
 
-    /// How to fill: auto, membrane or pixelate. (invert, fetch and models: not in this version.)
+/// What to remove and how.
+#[derive(Debug, Default, Args)]
+pub(crate) struct JobArguments {
+    /// What to remove.
+    #[command(flatten)]
+    pub(crate) what: WhatArguments,
+
+    /// How to fill: auto (the best that each sample has), invert (solve the blend of what shines
+    /// through), fetch (from other frames), membrane (from the surroundings) or pixelate. (Models:
+    /// not in this version.)
     #[arg(
         long,
         value_name = "HOW",
@@ -90,7 +102,7 @@ pub(crate) struct JobArguments {
     /// Write a copy of the source where the detector abstained.
     #[arg(long, help_heading = "How to treat the job")]
     pub(crate) allow_unchanged: bool,
-    /// Copy what needs no change (not in this version).
+    /// Copy cells that show no overlay from the source, packet by packet.
     #[arg(long, help_heading = "How to treat the job")]
     pub(crate) copy_untouched: bool,
     /// Let parts of several encoders into one movie (not in this version).

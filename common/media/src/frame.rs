@@ -70,6 +70,15 @@ impl VideoFrame {
         Ok(Self { frame, layout: Arc::clone(layout), pts })
     }
 
+    /// The same frame once more; its samples are copied when one of both is changed.
+    ///
+    /// # Errors
+    /// [`MediaError::OutOfMemory`].
+    pub fn twin(&self) -> Result<Self, MediaError> {
+        let frame = ffi::reference(&self.frame)?;
+        Ok(Self { frame, layout: Arc::clone(&self.layout), pts: self.pts })
+    }
+
     /// Its timestamp, in ticks of the source's video stream.
     #[must_use]
     pub const fn pts(&self) -> Pts {

@@ -7,7 +7,7 @@
 
 use cleanplate_types::frames::FrameRange;
 use cleanplate_types::overlay::{Fill, OverlayPlan};
-use cleanplate_types::picture::{PixelLayout, PlaneMut, PlanesMut};
+use cleanplate_types::picture::{PixelLayout, PlaneMut, PlanesMut, Run};
 
 use crate::bitmap::{Span, join_near};
 use crate::fetch::{Background, Cut, Fetcher, Ground, Share};
@@ -23,6 +23,7 @@ use origins::counted;
 pub use origins::{Origin, OriginMap};
 
 mod before;
+mod covered;
 mod layer;
 mod logo;
 mod origins;
@@ -43,6 +44,8 @@ pub struct Restorer {
     patcher: Patcher,
     fetcher: Fetcher,
     maps: Vec<OriginMap>,
+    /// The runs of the layers that were asked for last, none of which moves.
+    runs: Option<(Vec<usize>, Vec<Vec<Run>>)>,
 }
 
 /// What was done to a frame. The counts are of luma samples that overlays cover, by where they come from
@@ -133,6 +136,7 @@ impl Restorer {
             laid: FrameRange::new(0, 0),
             grounds: Vec::new(),
             maps: Vec::new(),
+            runs: None,
         })
     }
 
@@ -170,6 +174,31 @@ impl Restorer {
         }
         self.laid = frames;
         Ok(())
+    }
+
+    /// The samples of each plane of the frame at `index` that may be changed; all others never are.
+    ///
+    /// # Errors
+    /// [`RestoreError`] where a logo cannot be brought into the video.
+    pub fn covered(&mut self, index: u64) -> Result<&[Vec<Run>], RestoreError> {
+        let (mut aimed, mut moves) = (Vec::new(), false);
+        for (at, layer) in self.layers.iter_mut().enumerate() {
+            if layer.may_show(index) && layer.aim(index, &self.coding)? {
+                aimed.push(at);
+                moves |= layer.moves();
+            }
+        }
+        if !moves && self.runs.as_ref().is_some_and(|(of, _)| *of == aimed) {
+            return Ok(self.runs.as_ref().map_or(&[], |(_, runs)| runs));
+        }
+        let mut runs = Vec::new();
+        for plane in 0..usize::from(self.coding.layout.planes) {
+            let pieces = aimed.iter().filter_map(|at| self.layers[*at].mask().get(plane));
+            runs.push(covered::runs(pieces));
+        }
+        // Those of a layer that moves are no other frame's.
+        let aimed = if moves { vec![usize::MAX] } else { aimed };
+        Ok(&self.runs.insert((aimed, runs)).1)
     }
 
     /// Takes the overlays off the frame at `index`.

@@ -28,6 +28,13 @@ impl OverlayPlan {
     pub const fn new(width: u32, height: u32, overlays: Vec<Overlay>) -> Self {
         Self { width, height, overlays, mattes: None, backgrounds: Vec::new() }
     }
+
+    /// Whether the frame at `index` may show an overlay; one that does not passes untouched.
+    #[must_use]
+    pub fn touches(&self, index: u64) -> bool {
+        let mut when = self.overlays.iter().flat_map(|overlay| &overlay.when);
+        when.any(|frames| frames.contains(index))
+    }
 }
 
 /// What lies behind the overlays of a window's frames.

@@ -6,7 +6,9 @@
 pub(super) mod reduce;
 
 mod find;
+pub(crate) mod learn;
 mod paint;
+mod show;
 
 use std::sync::Arc;
 
@@ -39,8 +41,9 @@ pub(super) fn run(
     let mut viewer = Viewer::open(desk, look, window)?;
     match look {
         Look::Find => find::run(&mut viewer, detect)?,
+        Look::Learn => learn::run(&mut viewer)?,
         Look::Fetch => paint::run(&mut viewer)?,
-        Look::Learn | Look::Preview => {}
+        Look::Preview => show::run(&mut viewer)?,
     }
     let seen = Some(viewer.seen);
     desk.trail(Stage::Analyse, TrailEvent::Finished, format!("{} stored", look.as_str()), seen);

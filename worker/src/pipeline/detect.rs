@@ -2,7 +2,6 @@
 
 use std::sync::mpsc::{Receiver, SyncSender};
 
-use cleanplate_plate::fill::Filler;
 use cleanplate_types::failure::{Failure, Stage};
 use cleanplate_types::frames::FrameRange;
 use cleanplate_types::trail::TrailEvent;
@@ -21,7 +20,6 @@ pub(super) fn run(
     let desk = &segment.desk;
     let batch = u64::from(desk.order().means.batches.detect.max(1));
     let plan = &segment.brief.plan;
-    let filler = Filler::new(&segment.brief.spec.layout, plan);
     let overlays = plan.overlays.len();
     let started = format!("by the plan, which removes {overlays} overlays");
     desk.trail(Stage::Detect, TrailEvent::Started, started, None);
@@ -30,7 +28,7 @@ pub(super) fn run(
     while let Ok(mut frame) = decoded.recv() {
         if !asked.contains(frame.index) {
             asked = FrameRange::new(frame.index, frame.index + batch).intersect(segment.range);
-            marks = (asked.start..asked.end).map(|index| filler.touches(index)).collect();
+            marks = (asked.start..asked.end).map(|index| plan.touches(index)).collect();
             batches += 1;
             largest = largest.max(asked.count());
         }

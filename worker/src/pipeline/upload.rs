@@ -11,7 +11,7 @@ use cleanplate_media::sequence::{self, ParameterSets};
 use cleanplate_store::{keys, kinds};
 use cleanplate_types::access::PartSink;
 use cleanplate_types::cell::Cell;
-use cleanplate_types::digest::{FrameHash, PtsDigest, ShaWriter};
+use cleanplate_types::digest::{PtsDigest, ShaWriter};
 use cleanplate_types::encode::{EncodeSpec, EncoderName};
 use cleanplate_types::failure::{Failure, FailureKind, Stage};
 use cleanplate_types::object::ObjectRef;

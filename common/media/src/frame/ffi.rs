@@ -201,7 +201,6 @@ fn copy_properties(to: &mut Video, from: &Video) -> Result<(), MediaError> {
 }
 
 /// A second reference to the same samples.
-#[cfg(test)]
 pub(super) fn reference(frame: &Video) -> Result<Video, MediaError> {
     let mut other = Video::empty();
     // SAFETY: the destination is empty, the source is allocated.

@@ -28,6 +28,8 @@ pub(super) struct Layer {
     made: Work,
     shown: Shown,
     blocks: Vec<Option<Blocks>>,
+    /// The frame that it was made ready for, where that takes more than a look.
+    aimed: Option<u64>,
 }
 
 /// What is known of the overlay's make.
@@ -82,6 +84,7 @@ impl Layer {
             made,
             shown: Shown::Nothing,
             blocks,
+            aimed: None,
         })
     }
 
@@ -100,13 +103,26 @@ impl Layer {
         let Work::Moving { passing, here } = &mut self.made else {
             return Ok(!self.mask[0].is_empty());
         };
-        *here = None;
+        if self.aimed == Some(index) {
+            return Ok(here.is_some());
+        }
+        (*here, self.aimed) = (None, Some(index));
         let Some(matte) = passing.matte(index, coding)? else {
             return Ok(false);
         };
         self.mask = Solver::reach(&matte, coding);
         *here = Some(Box::new(Solver::new(&matte, &self.mask, self.fill)?));
         Ok(true)
+    }
+
+    /// Whether it is elsewhere from frame to frame.
+    pub(super) const fn moves(&self) -> bool {
+        matches!(self.made, Work::Moving { .. })
+    }
+
+    /// What may change of each plane in the frame at hand.
+    pub(super) fn mask(&self) -> &[Piece] {
+        &self.mask
     }
 
     /// The luma samples that may change in this frame.

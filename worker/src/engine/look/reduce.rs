@@ -1,15 +1,18 @@
 //! Reduction: what a look saw in all windows becomes one finding.
 
 use cleanplate_plate::find::{Evidence, Params, reduce};
+use cleanplate_plate::study::{Conclusion, Studied, conclude};
 use cleanplate_store::kinds;
 use cleanplate_types::failure::{Failure, Stage};
 use cleanplate_types::frames::FrameTable;
 use cleanplate_types::overlay::{Fill, Finding, Look};
+use cleanplate_types::source::SourceDescription;
 use cleanplate_types::trail::TrailEvent;
 use serde::de::DeserializeOwned;
 
 use crate::engine::Desk;
-use crate::order::{FINDING, Outcome, TABLE, evidence};
+use crate::engine::look::learn;
+use crate::order::{DESCRIPTION, DRAFT, FINDING, MATTES, Outcome, TABLE, evidence};
 
 /// Reduces what `windows` windows came to, and stores the finding.
 ///
@@ -25,8 +28,10 @@ pub(in crate::engine) fn run(
     let frames = table.range().count();
     let started = format!("reducing what the look `{}` saw in windows", look.as_str());
     desk.trail(Stage::Analyse, TrailEvent::Started, started, Some(u64::from(windows)));
-    let has_mattes = false;
-    let finding = found(desk, windows, frames, fill)?;
+    let (finding, has_mattes) = match look {
+        Look::Learn => (learned(desk, windows, frames)?, true),
+        Look::Find | Look::Fetch | Look::Preview => (found(desk, windows, frames, fill)?, false),
+    };
     desk.save(FINDING, kinds::FINDING, &finding)?;
     desk.trail(Stage::Analyse, TrailEvent::Finished, words(&finding), None);
     Ok(Outcome::Reduce { has_mattes })
@@ -35,6 +40,16 @@ pub(in crate::engine) fn run(
 fn found(desk: &Desk, windows: u32, frames: u64, fill: Fill) -> Result<Finding, Failure> {
     let gathered: Vec<Evidence> = gather(desk, windows)?;
     Ok(reduce(&gathered, frames, &Params { fill, ..Params::default() }))
+}
+
+/// Concludes what the overlays are made of, and stores that.
+fn learned(desk: &Desk, windows: u32, frames: u64) -> Result<Finding, Failure> {
+    let description: SourceDescription = desk.load(DESCRIPTION, kinds::DESCRIPTION)?;
+    let study = learn::study(desk.load(DRAFT, kinds::DRAFT)?, &description.video, frames)?;
+    let gathered: Vec<Studied> = gather(desk, windows)?;
+    let Conclusion { plan, mattes, notes } = conclude(&study, &gathered);
+    desk.save(MATTES, kinds::MATTES, &mattes)?;
+    Ok(Finding::Learned { plan, notes })
 }
 
 /// What all windows came to, in their order.

@@ -1,0 +1,227 @@
+//! The last look: what will come out, in a few frames, as pictures that a person judges at a glance.
+//!
+//! Owns which frames are shown and what is drawn. For each: as it is, as it will be, the mask, and where each
+//! restored sample comes from; and one short animation, before and after side by side, around the largest
+//! overlay. Refuses to be exact in colour: the pictures are 8-bit RGB, which nothing else here ever is.
+
+mod colour;
+mod image;
+
+use cleanplate_media::frame::VideoFrame;
+use cleanplate_plate::restore::{Origin, OriginMap};
+use cleanplate_store::kinds;
+use cleanplate_types::failure::{Failure, FailureKind, Stage};
+use cleanplate_types::frames::FrameRange;
+use cleanplate_types::overlay::{Overlay, OverlayPlan};
+use cleanplate_types::picture::Rect;
+use cleanplate_types::preview::{Preview, PreviewFile};
+use cleanplate_types::source::VideoDescription;
+
+use super::Viewer;
+use crate::engine::Restoring;
+use crate::order::EVIDENCE;
+use colour::rgb;
+use image::{Image, animation};
+
+/// Frames that are shown whole: 4 PNG of 1080p with grain have about 15 MB, and there are two of each.
+const STILLS_MAX: usize = 4;
+/// Frames of the animation.
+const CLIP_FRAMES: u64 = 36;
+/// The part of the picture that the animation shows, at most; it is reduced where the overlay is larger.
+const CLIP_SIZE: (u32, u32) = (400, 240);
+/// What is shown around the overlay.
+const CLIP_MARGIN: u32 = 48;
+
+/// Draws the preview.
+pub(super) fn run(viewer: &mut Viewer<'_>) -> Result<(), Failure> {
+    let (desk, plan, video) = (viewer.desk, viewer.draft()?.plan, viewer.description.video.clone());
+    let mut restoring = Restoring::open(desk, &plan, &video)?;
+    let stills = stills(&plan);
+    let clip = clip(&plan, viewer.window);
+    let mut wanted: Vec<u64> = stills.iter().copied().chain(clip.frames()).collect();
+    wanted.sort_unstable();
+    wanted.dedup();
+    let (mut files, mut pairs) = (Vec::new(), Vec::new());
+    let mut failed = None;
+    let shown = viewer.show(&wanted, |index, frame| -> Result<(), String> {
+        let drawn = draw(&mut restoring, &video, (index, frame));
+        let drawn = drawn.map_err(|failure| {
+            let text = failure.message.clone();
+            failed = Some(failure);
+            text
+        })?;
+        if stills.contains(&index) {
+            files.extend(drawn.files(index).map_err(|error| error.to_string())?);
+        }
+        if clip.range.contains(index) {
+            pairs.push(clip.pair(&drawn));
+        }
+        Ok(())
+    });
+    // In its own words rather than the decoder's.
+    if let Some(failure) = failed {
+        return Err(failure);
+    }
+    shown?;
+    if !pairs.is_empty() {
+        let bytes = animation(&pairs, video.frame_rate).map_err(|error| undrawn(&error))?;
+        files.push(PreviewFile { name: "before-after.png".to_owned(), bytes });
+    }
+    desk.save(EVIDENCE, kinds::PREVIEW, &Preview { files })?;
+    Ok(())
+}
+
+fn undrawn(error: &png::EncodingError) -> Failure {
+    let text = format!("the preview cannot be drawn: {error}");
+    Failure::new(FailureKind::Internal, Stage::Analyse, text)
+}
+
+/// The frames that are shown whole: the middle of each overlay's longest run, then others that show one.
+fn stills(plan: &OverlayPlan) -> Vec<u64> {
+    let middle = |range: &FrameRange| range.start + range.count() / 2;
+    let longest = |overlay: &Overlay| {
+        overlay.when.iter().max_by_key(|range| (range.count(), u64::MAX - range.start)).copied()
+    };
+    let mut frames: Vec<u64> =
+        plan.overlays.iter().filter_map(longest).map(|range| middle(&range)).collect();
+    let all: Vec<FrameRange> =
+        plan.overlays.iter().flat_map(|overlay| &overlay.when).copied().collect();
+    for part in [1, 3, 2] {
+        frames.extend(all.iter().map(|range| range.start + range.count() * part / 4));
+    }
+    let mut kept: Vec<u64> = Vec::new();
+    for frame in frames {
+        if kept.len() < STILLS_MAX && !kept.contains(&frame) {
+            kept.push(frame);
+        }
+    }
+    kept.sort_unstable();
+    kept
+}
+
+/// What the animation shows.
+struct Clip {
+    range: FrameRange,
+    rect: Rect,
+    /// Columns and rows of the picture that become one.
+    factor: u32,
+}
+
+/// The animation: the largest overlay, from a little before it shows where there is such a frame.
+fn clip(plan: &OverlayPlan, frames: FrameRange) -> Clip {
+    let shown = plan.overlays.iter().filter(|overlay| !overlay.when.is_empty());
+    let largest = shown.max_by_key(|overlay| overlay.mask.count());
+    let bounds = largest.map_or(Rect { x: 0, y: 0, width: 1, height: 1 }, |it| it.mask.bounds);
+    let start = largest.and_then(|it| it.when.first()).map_or(frames.start, |range| range.start);
+    let start = start.saturating_sub(CLIP_FRAMES / 4).max(frames.start);
+    let end = (start + CLIP_FRAMES).min(frames.end);
+    let side = |from: u32, length: u32, size: u32| {
+        let from = from.saturating_sub(CLIP_MARGIN);
+        (from, (from + length + 2 * CLIP_MARGIN).min(size).saturating_sub(from))
+    };
+    let (x, width) = side(bounds.x, bounds.width, plan.width);
+    let (y, height) = side(bounds.y, bounds.height, plan.height);
+    let factor = width.div_ceil(CLIP_SIZE.0).max(height.div_ceil(CLIP_SIZE.1)).max(1);
+    Clip { range: FrameRange::new(start, end), rect: Rect { x, y, width, height }, factor }
+}
+
+impl Clip {
+    fn frames(&self) -> impl Iterator<Item = u64> {
+        self.range.start..self.range.end
+    }
+
+    fn pair(&self, drawn: &Drawn) -> Image {
+        let part = |image: &Image| image.part(self.rect).reduced(self.factor);
+        part(&drawn.before).beside(&part(&drawn.after))
+    }
+}
+
+/// One frame, drawn.
+struct Drawn {
+    before: Image,
+    after: Image,
+    maps: Vec<OriginMap>,
+}
+
+fn draw(
+    restoring: &mut Restoring<'_>,
+    video: &VideoDescription,
+    (index, frame): (u64, &VideoFrame),
+) -> Result<Drawn, Failure> {
+    let before = rgb(&frame.planes(), video);
+    let mut clean = frame.twin().map_err(|error| error.failure(Stage::Analyse))?;
+    restoring.apply(index, &mut clean)?;
+    let after = rgb(&clean.planes(), video);
+    Ok(Drawn { before, after, maps: restoring.origins().to_vec() })
+}
+
+impl Drawn {
+    fn files(&self, index: u64) -> Result<Vec<PreviewFile>, png::EncodingError> {
+        let named = |what: &str| format!("{index:06}-{what}.png");
+        let mut mask = Image::black(self.before.width, self.before.height);
+        let mut origin = self.before.dimmed();
+        for map in &self.maps {
+            let Rect { x, y, width, height } = map.rect;
+            for (x, y) in (y..y + height).flat_map(|y| (x..x + width).map(move |x| (x, y))) {
+                if let Some(paint) = paint(map.at(x, y)) {
+                    mask.put(x, y, [255; 3]);
+                    origin.put(x, y, paint);
+                }
+            }
+        }
+        let pictures = [
+            ("before", &self.before),
+            ("after", &self.after),
+            ("mask", &mask),
+            ("origin", &origin),
+        ];
+        pictures
+            .into_iter()
+            .map(|(what, image)| Ok(PreviewFile { name: named(what), bytes: image.png()? }))
+            .collect()
+    }
+}
+
+/// The colour of an origin in the map; nothing for a sample that stays as it is.
+const fn paint(origin: Origin) -> Option<[u8; 3]> {
+    match origin {
+        Origin::Untouched => None,
+        Origin::Inverted => Some([60, 200, 80]),
+        Origin::Fetched => Some([70, 120, 255]),
+        Origin::Synthesised => Some([255, 90, 60]),
+        Origin::Pixelated => Some([250, 210, 40]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cleanplate_types::overlay::{Fill, Mask, OverlayOrigin};
+
+    use super::*;
+
+    fn plan(whens: &[&[(u64, u64)]]) -> OverlayPlan {
+        let overlay = |when: &&[(u64, u64)]| Overlay {
+            origin: OverlayOrigin::Static,
+            mask: Mask::full(Rect { x: 500, y: 10, width: 100, height: 40 }),
+            when: when.iter().map(|(start, end)| FrameRange::new(*start, *end)).collect(),
+            fill: Fill::Auto,
+            hides: true,
+        };
+        OverlayPlan::new(640, 360, whens.iter().map(overlay).collect())
+    }
+
+    #[test]
+    fn every_overlay_is_shown_in_a_still_and_no_still_twice() {
+        let stills = stills(&plan(&[&[(0, 10), (100, 200)], &[(150, 151)], &[]]));
+        assert!(stills.contains(&150) && stills.len() <= STILLS_MAX, "{stills:?}");
+        assert!(stills.windows(2).all(|pair| pair[0] < pair[1]), "{stills:?}");
+    }
+
+    #[test]
+    fn the_animation_begins_before_the_overlay_does_and_stays_in_the_picture() {
+        let clip = clip(&plan(&[&[(100, 200)]]), FrameRange::new(0, 120));
+        assert_eq!(clip.range, FrameRange::new(91, 120));
+        assert!(clip.rect.right() <= 640 && clip.rect.bottom() <= 360);
+        assert!(clip.rect.x <= 500 && clip.rect.right() >= 600);
+    }
+}
