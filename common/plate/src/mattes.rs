@@ -2,6 +2,7 @@
 //!
 //! Owns the form in which the second look hands this on to the third and to every segment. Judges nothing.
 
+use cleanplate_types::picture::Rect;
 use serde::{Deserialize, Serialize};
 
 use crate::matte::Matte;
@@ -52,3 +53,49 @@ pub struct Place {
 pub const PLACE_ONE: i32 = 16;
 /// Fixed point of a [`Place`]'s scale: this much is the size as given.
 pub const SCALE_ONE: u16 = 1024;
+
+/// Luma samples around a logo over which the encoder smears it.
+const SMEARED: i64 = 2;
+
+impl Moving {
+    /// The rectangle of a picture of `size` that the logo may reach in each frame; `None` where none of it
+    /// lies in the picture.
+    #[must_use]
+    pub fn footprints(&self, size: (u32, u32)) -> Vec<Option<Rect>> {
+        self.path.iter().map(|place| place.and_then(|place| self.footprint(place, size))).collect()
+    }
+
+    fn footprint(&self, place: Place, (width, height): (u32, u32)) -> Option<Rect> {
+        let side = |from: i32, length: u32, size: u32| {
+            let one = i64::from(PLACE_ONE);
+            let long = i64::from(length) * i64::from(place.scale) * one;
+            let end = i64::from(from) + long.div_euclid(i64::from(SCALE_ONE)) + one;
+            let start = (i64::from(from).div_euclid(one) - SMEARED).clamp(0, i64::from(size));
+            let end = (end.div_euclid(one) + 1 + SMEARED).clamp(start, i64::from(size));
+            let (start, length) = (u32::try_from(start).ok()?, u32::try_from(end - start).ok()?);
+            (length > 0).then_some((start, length))
+        };
+        let (x, across) = side(place.x, self.width, width)?;
+        let (y, down) = side(place.y, self.height, height)?;
+        Some(Rect { x, y, width: across, height: down })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_footprint_holds_the_logo_and_its_edge_and_ends_at_the_picture() {
+        let place = |x: i32, y: i32, scale: u16| Some(Place { x: x * 16 + 3, y: y * 16, scale });
+        let path = vec![place(10, 20, 1024), None, place(-30, 0, 1024), place(90, 20, 2048)];
+        let moving = Moving { width: 20, height: 10, rgba: Vec::new(), path };
+        let found = moving.footprints((100, 60));
+        let first = found[0].unwrap();
+        assert!(first.x == 8 && first.y == 18 && first.right() >= 33 && first.bottom() >= 32);
+        assert_eq!((found[1], found[2]), (None, None), "absent, and outside");
+        let last = found[3].unwrap();
+        assert_eq!((last.x, last.right()), (88, 100));
+        assert!(last.bottom() >= 42);
+    }
+}

@@ -3,6 +3,7 @@
 //! Owns the bound on a background's size: a way of the hole that needs more is split.
 
 use cleanplate_types::frames::FrameRange;
+use cleanplate_types::picture::Rect;
 use serde::{Deserialize, Serialize};
 
 use super::holes::Holes;
@@ -114,7 +115,8 @@ impl Holes {
             if !served.contains(index) || !self.shows(overlay as usize, index) {
                 continue;
             }
-            let here = self.reach(overlay, motion.inverse());
+            let bounds = self.bounds(overlay as usize, index);
+            let here = self.reach(bounds, motion.inverse());
             let joined = open.map_or(here, |(_, reach, _)| reach.hull(here));
             let first = open.map_or(index, |(serves, _, _)| serves.start);
             open = match joined.area() {
@@ -130,8 +132,7 @@ impl Holes {
     }
 
     /// Where the overlay and what is around it lie on the background.
-    fn reach(&self, overlay: u32, to_background: Similarity) -> Reach {
-        let bounds = self.overlays[overlay as usize].mask.bounds;
+    fn reach(&self, bounds: Rect, to_background: Similarity) -> Reach {
         let ring = f64::from(self.ring()) + 2.0;
         let (left, top) = (f64::from(bounds.x) - ring, f64::from(bounds.y) - ring);
         let (right, bottom) = (f64::from(bounds.right()) + ring, f64::from(bounds.bottom()) + ring);

@@ -1,10 +1,11 @@
 //! What the plan covers: which overlays a frame shows, and the samples of each plane that they hide.
 
 use cleanplate_types::overlay::{Overlay, OverlayPlan};
-use cleanplate_types::picture::{PixelLayout, PlaneRef, PlanesRef};
+use cleanplate_types::picture::{PixelLayout, PlaneRef, PlanesRef, Rect};
 
 use super::FetchError;
 use crate::bitmap::Bitmap;
+use crate::mattes::{Made, Mattes};
 
 /// The plan's overlays over frames of one layout.
 #[derive(Debug, Clone)]
@@ -13,6 +14,15 @@ pub(super) struct Holes {
     pub(super) width: u32,
     pub(super) height: u32,
     pub(super) overlays: Vec<Overlay>,
+    /// For each overlay that moves, what it covers of each frame.
+    ways: Vec<Option<Vec<Option<Rect>>>>,
+}
+
+/// An overlay that a frame shows, and where, if it moves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Active {
+    overlay: usize,
+    at: Option<Rect>,
 }
 
 impl Holes {
@@ -22,7 +32,37 @@ impl Holes {
             width: plan.width,
             height: plan.height,
             overlays: plan.overlays.clone(),
+            ways: vec![None; plan.overlays.len()],
         }
+    }
+
+    /// The same, where some overlays move.
+    pub(super) fn knowing(mut self, mattes: &Mattes) -> Self {
+        let size = (self.width, self.height);
+        for (way, made) in self.ways.iter_mut().zip(&mattes.overlays) {
+            *way = match made {
+                Made::Moving(moving) => Some(moving.footprints(size)),
+                Made::Fixed(_) | Made::Unknown => None,
+            };
+        }
+        self
+    }
+
+    /// The rectangle around what the overlay may cover of a frame.
+    pub(super) fn bounds(&self, overlay: usize, index: u64) -> Rect {
+        let fixed = self.overlays[overlay].mask.bounds;
+        self.way(overlay, index).map_or(fixed, |here| here.unwrap_or(fixed))
+    }
+
+    /// Whether the overlay is elsewhere from frame to frame.
+    pub(super) fn moves(&self, overlay: usize) -> bool {
+        self.ways[overlay].is_some()
+    }
+
+    /// What an overlay that moves covers of a frame: nothing where it does not show.
+    fn way(&self, overlay: usize, index: u64) -> Option<Option<Rect>> {
+        let way = self.ways[overlay].as_ref()?;
+        Some(usize::try_from(index).ok().and_then(|at| way.get(at).copied().flatten()))
     }
 
     /// Checks that the frame has the layout's planes, of the plan's size.
@@ -48,24 +88,27 @@ impl Holes {
     }
 
     /// The overlays that the frame shows, by index.
-    pub(super) fn active(&self, index: u64) -> Vec<usize> {
-        (0..self.overlays.len()).filter(|at| self.shows(*at, index)).collect()
+    pub(super) fn active(&self, index: u64) -> Vec<Active> {
+        let shown = (0..self.overlays.len()).filter(|at| self.shows(*at, index));
+        shown.map(|overlay| Active { overlay, at: self.way(overlay, index).flatten() }).collect()
     }
 
     pub(super) fn shows(&self, overlay: usize, index: u64) -> bool {
         self.overlays[overlay].when.iter().any(|range| range.contains(index))
+            && self.way(overlay, index).is_none_or(|here| here.is_some())
     }
 
     /// The luma samples that some of `active` covers, and `margin` around.
-    pub(super) fn covered(&self, active: &[usize], margin: usize) -> Bitmap {
+    pub(super) fn covered(&self, active: &[Active], margin: usize) -> Bitmap {
         let mut covered = Bitmap::empty(self.width as usize, self.height as usize);
-        for at in active {
-            let mask = &self.overlays[*at].mask;
-            let bounds = mask.bounds;
+        for Active { overlay, at } in active {
+            let mask = &self.overlays[*overlay].mask;
+            let bounds = at.unwrap_or(mask.bounds);
             for y in bounds.y..bounds.bottom().min(self.height) {
                 let row = y as usize * covered.width;
                 for x in bounds.x..bounds.right().min(self.width) {
-                    covered.cells[row + x as usize] |= mask.covers(x - bounds.x, y - bounds.y);
+                    let covers = at.is_some() || mask.covers(x - bounds.x, y - bounds.y);
+                    covered.cells[row + x as usize] |= covers;
                 }
             }
         }

@@ -6,18 +6,19 @@
 //! overlay follow one another.
 
 use cleanplate_types::overlay::OverlayPlan;
-use cleanplate_types::picture::{PixelLayout, PlaneRef, PlanesRef};
+use cleanplate_types::picture::{PixelLayout, PlaneRef, PlanesRef, Rect};
 
 use super::FetchError;
 use super::align::{Points, whole};
 use super::background::{Background, UNSEEN};
 use super::course::Course;
-use super::holes::Holes;
+use super::holes::{Active, Holes};
 use super::motion::{Motion, Similarity, single};
 use super::sheet::Sheet;
 use super::survey::Courses;
 use super::warp::{Field, on_planes};
 use crate::bitmap::{Bitmap, Span};
+use crate::mattes::Mattes;
 use crate::sample::Sample;
 
 /// Luma samples around an overlay that the encoder may have smeared.
@@ -37,7 +38,7 @@ pub struct Painter {
     waiting: Vec<Course>,
     boards: Vec<Board>,
     done: Vec<Background>,
-    cover: Option<(Vec<usize>, Vec<Bitmap>)>,
+    cover: Option<(Vec<Active>, Vec<Bitmap>)>,
     planes: Vec<Plane>,
 }
 
@@ -68,6 +69,13 @@ impl Painter {
         waiting.sort_by_key(|course| std::cmp::Reverse(course.frames.start));
         let planes = (0..layout.planes).map(|_| Plane::default()).collect();
         Self { holes, waiting, boards: Vec::new(), done: Vec::new(), cover: None, planes }
+    }
+
+    /// The same, where some overlays move.
+    #[must_use]
+    pub fn knowing(mut self, mattes: &Mattes) -> Self {
+        self.holes = self.holes.knowing(mattes);
+        self
     }
 
     /// Whether the frame is of any use; others need not be decoded or given.
@@ -166,17 +174,18 @@ impl Board {
 
     /// Wants the way of the hole and what is around it.
     fn want(&mut self, holes: &Holes) {
-        let bounds = holes.overlays[self.course.overlay as usize].mask.bounds;
         let ring = f64::from(holes.ring());
-        let middle = (
-            f64::from(bounds.x) + f64::from(bounds.width) / 2.0,
-            f64::from(bounds.y) + f64::from(bounds.height) / 2.0,
-        );
-        let half = (f64::from(bounds.width) / 2.0 + ring, f64::from(bounds.height) / 2.0 + ring);
         let area = self.course.area;
         let mut last = (f64::INFINITY, f64::INFINITY);
         for index in self.course.serves.start..self.course.serves.end {
             let Some(motion) = self.course.motion(index) else { continue };
+            let bounds = holes.bounds(self.course.overlay as usize, index);
+            let middle = (
+                f64::from(bounds.x) + f64::from(bounds.width) / 2.0,
+                f64::from(bounds.y) + f64::from(bounds.height) / 2.0,
+            );
+            let half =
+                (f64::from(bounds.width) / 2.0 + ring, f64::from(bounds.height) / 2.0 + ring);
             let back = motion.inverse();
             let (x, y) = back.apply(middle.0, middle.1);
             if (x - last.0).abs().max((y - last.1).abs()) < 0.5 {
@@ -203,7 +212,8 @@ impl Board {
         let Some(motion) = self.course.motion(index) else {
             return;
         };
-        let (motion, light) = self.refine(motion, holes, &planes[0], &cover[0]);
+        let bounds = holes.bounds(self.course.overlay as usize, index);
+        let (motion, light) = self.refine(motion, (holes, bounds), &planes[0], &cover[0]);
         if let Some(at) = index.checked_sub(self.course.frames.start)
             && let Ok(at) = usize::try_from(at)
         {
@@ -220,12 +230,11 @@ impl Board {
     fn refine(
         &self,
         motion: Similarity,
-        holes: &Holes,
+        (holes, bounds): (&Holes, Rect),
         luma: &Plane,
         cover: &Bitmap,
     ) -> (Similarity, f32) {
         let plain = (motion, 0.0);
-        let bounds = holes.overlays[self.course.overlay as usize].mask.bounds;
         let span = Span {
             left: bounds.x as usize,
             top: bounds.y as usize,

@@ -14,11 +14,12 @@ use super::FetchError;
 use super::chain::{Pictures, chain, fits};
 use super::course::Course;
 use super::cuts::cuts;
-use super::holes::Holes;
+use super::holes::{Active, Holes};
 use super::local::{SEED_STEP, tracks};
 use super::motion::Similarity;
 use super::picture::{Covered, Picture, Pyramid, reduction};
 use crate::bitmap::Span;
+use crate::mattes::Mattes;
 
 /// What the first pass comes to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +45,13 @@ impl Survey {
     #[must_use]
     pub fn new(layout: &PixelLayout, plan: &OverlayPlan, start: u64) -> Self {
         Self { holes: Holes::new(layout, plan), start, pyramids: Vec::new() }
+    }
+
+    /// The same, where some overlays move.
+    #[must_use]
+    pub fn knowing(mut self, mattes: &Mattes) -> Self {
+        self.holes = self.holes.knowing(mattes);
+        self
     }
 
     /// Takes in the frame at `index`: every frame of the window, in order.
@@ -107,6 +115,10 @@ impl Survey {
         let whole = FrameRange::new(index(shot.start), index(shot.end));
         for (number, overlay) in (0_u32..).zip(&self.holes.overlays) {
             courses.extend(self.holes.courses(number, whole.start, &full(motions), whole));
+            if self.holes.moves(number as usize) {
+                // What passes behind it is seen as soon as it has moved on.
+                continue;
+            }
             let bounds = overlay.mask.bounds;
             let hole = Span {
                 left: (bounds.x / factor) as usize,
@@ -128,7 +140,7 @@ impl Survey {
 
     /// What is covered of each frame.
     fn covered(&self) -> Vec<Rc<Covered>> {
-        let mut known: Vec<(Vec<usize>, Rc<Covered>)> = Vec::new();
+        let mut known: Vec<(Vec<Active>, Rc<Covered>)> = Vec::new();
         let mut all = Vec::new();
         for (index, pyramid) in (self.start..).zip(&self.pyramids) {
             let active = self.holes.active(index);
