@@ -12,7 +12,7 @@ use super::ground::{Ground, warp};
 use super::holes::Holes;
 use super::motion::Similarity;
 use super::soft::Grid;
-use crate::bitmap::Span;
+use crate::bitmap::{Bitmap, Span};
 use crate::piece::Piece;
 use crate::sample::Sample;
 
@@ -72,6 +72,27 @@ struct Patch {
     ring: Vec<f32>,
     /// Whether the sample is to be filled.
     hole: Vec<bool>,
+    /// Whether it is to be filled, or one of those that are compared: every other one.
+    wanted: Vec<bool>,
+}
+
+impl Patch {
+    /// What is to be filled, and two samples around it.
+    fn inner(&self) -> Option<Span> {
+        let (left, top) = (self.span.left, self.span.top);
+        let hole = Bitmap {
+            width: self.span.width(),
+            height: self.span.height(),
+            cells: self.hole.clone(),
+        };
+        let inner = hole.bounds()?.grown(2, hole.width, hole.height);
+        Some(Span {
+            left: inner.left + left,
+            top: inner.top + top,
+            right: inner.right + left,
+            bottom: inner.bottom + top,
+        })
+    }
 }
 
 /// What a background offers for a patch.
@@ -153,7 +174,13 @@ impl Fetcher {
             frame.extend(line.iter().map(|sample| f32::from(sample.wide()) * code));
         }
         let ring = cover.set.cells.iter().map(|cell| if *cell { 0.0 } else { 1.0 }).collect();
-        Some(Patch { span, frame, ring, hole: hole.set.cells })
+        let width = span.width();
+        let cells = hole.set.cells.iter().zip(&cover.set.cells).enumerate();
+        let is_wanted = |(at, (hole, cover)): (usize, (&bool, &bool))| {
+            *hole || (!*cover && (at % width + at / width) % 2 == 0)
+        };
+        let wanted = cells.map(is_wanted).collect();
+        Some(Patch { span, frame, ring, hole: hole.set.cells, wanted })
     }
 
     /// What a background holds for a patch, made as light as the frame, and how far it is to be
@@ -166,7 +193,7 @@ impl Fetcher {
     ) -> Offer {
         let span = patch.span;
         let shifts = self.holes.shifts(number);
-        let (values, doubt) = warp(ground, number, span, motion, shifts);
+        let (values, doubt) = warp(ground, number, (span, &patch.wanted), motion, shifts);
         let grid = |values: Vec<f32>, weights: Vec<f32>| Grid {
             width: span.width(),
             height: span.height(),
@@ -204,7 +231,7 @@ impl Fetcher {
             differences.iter().map(|value| value.clamp(-LIGHT_MAX, LIGHT_MAX)).collect(),
             weights.collect(),
         );
-        light.spread();
+        light.spread_smooth();
         let values: Vec<f32> = values.iter().zip(&light.values).map(|(a, b)| a + b).collect();
         let shares = match known {
             Some((luma, shares)) => reduced(luma, shares, span, shifts),
@@ -216,9 +243,14 @@ impl Fetcher {
     /// Writes the offers into the plane, each by its share, and bends the fill to meet them.
     fn mix<S: Sample>(&self, patch: &Patch, offers: &[Offer], plane: &mut PlaneMut<'_, S>) {
         let span = patch.span;
-        let mut values = Vec::with_capacity(patch.frame.len());
-        let mut weights = Vec::with_capacity(patch.frame.len());
-        for at in 0..patch.frame.len() {
+        let Some(inner) = patch.inner() else { return };
+        let cells = inner.width() * inner.height();
+        let (mut values, mut weights) = (Vec::with_capacity(cells), Vec::with_capacity(cells));
+        let places = (inner.top..inner.bottom).flat_map(|y| {
+            let row = (y - span.top) * span.width();
+            row + inner.left - span.left..row + inner.right - span.left
+        });
+        for at in places {
             if !patch.hole[at] {
                 values.push(0.0);
                 weights.push(1.0);
@@ -235,18 +267,17 @@ impl Fetcher {
             values.push(if is_fetched { sum / total - patch.frame[at] } else { 0.0 });
             weights.push(if is_fetched { most } else { STIFF });
         }
-        let (width, height) = (span.width(), span.height());
-        let mut bend = Grid { width, height, values, weights };
+        let mut bend = Grid { width: inner.width(), height: inner.height(), values, weights };
         bend.spread();
         let depth = self.holes.layout.depth.clamp(8, 16);
         let code = f32::from(1_u16 << (depth - 8));
         let top = f32::from(u16::MAX >> (16 - depth));
-        for y in 0..height {
-            let line = &mut plane.samples[(span.top + y) * plane.stride..][span.left..span.right];
-            let row = y * width;
-            for (x, sample) in line.iter_mut().enumerate() {
-                if patch.hole[row + x] {
-                    let value = (patch.frame[row + x] + bend.values[row + x]) * code + 0.5;
+        for (y, bent) in (inner.top..inner.bottom).zip(bend.values.chunks_exact(inner.width())) {
+            let line = &mut plane.samples[y * plane.stride..][inner.left..inner.right];
+            let row = (y - span.top) * span.width() + inner.left - span.left;
+            for ((at, sample), bent) in (row..).zip(line).zip(bent) {
+                if patch.hole[at] {
+                    let value = (patch.frame[at] + bent) * code + 0.5;
                     let value = u16::try_from(whole(value.clamp(0.0, top))).unwrap_or(u16::MAX);
                     *sample = S::narrow(value);
                 }
@@ -261,7 +292,7 @@ fn believed(patch: &Patch, values: &[f32], compared: &[f32], doubt: &[f32]) -> V
     let weights: Vec<f32> = compared.iter().map(|ring| ERROR_WEIGHT * ring).collect();
     let grid = |values: Vec<f32>| {
         let mut grid = Grid { width, height, values, weights: weights.clone() };
-        grid.spread();
+        grid.spread_smooth();
         grid.values
     };
     let squared = |a: f32, b: f32| ((a - b) * (a - b)).min(ERROR_MAX * ERROR_MAX);

@@ -54,11 +54,12 @@ impl Ground {
     }
 }
 
-/// The background's samples at the places of a patch, and the doubt about them in 8-bit codes.
+/// The background's samples at the places of a patch that are wanted, row by row, and the doubt about
+/// them in 8-bit codes; that of the others is infinite.
 pub(super) fn warp(
     ground: &Ground,
     number: usize,
-    span: Span,
+    (span, wanted): (Span, &[bool]),
     motion: Similarity,
     shifts: (u32, u32),
 ) -> (Vec<f32>, Vec<f32>) {
@@ -68,8 +69,13 @@ pub(super) fn warp(
     let field = Field { width, height, stride: width, samples: &ground.planes[number] };
     let cells = span.width() * span.height();
     let (mut values, mut doubts) = (Vec::with_capacity(cells), Vec::with_capacity(cells));
-    for y in span.top..span.bottom {
-        for x in span.left..span.right {
+    for (y, wanted) in (span.top..span.bottom).zip(wanted.chunks_exact(span.width())) {
+        for (x, is_wanted) in (span.left..span.right).zip(wanted) {
+            if !is_wanted {
+                values.push(128.0);
+                doubts.push(f32::INFINITY);
+                continue;
+            }
             let (u, v) = map.apply(x as f32 + 0.5, y as f32 + 0.5);
             let value = field.at(u, v);
             let doubt = value.map_or(UNSEEN, |_| {

@@ -21,6 +21,33 @@ impl Grid {
         }
     }
 
+    /// As [`Self::spread`] for what is smooth by nature: on a grid of a quarter of the size, which costs
+    /// little; sure values are averaged over its cells.
+    pub(super) fn spread_smooth(&mut self) {
+        let mut half = self.halved();
+        let mut quarter = half.halved();
+        quarter.spread();
+        half.set_between(&quarter);
+        self.set_between(&half);
+    }
+
+    /// Sets every value to what lies between the cells of the grid of half the size.
+    fn set_between(&mut self, coarser: &Self) {
+        let mut line = vec![0.0_f32; coarser.width];
+        for (y, row) in self.values.chunks_exact_mut(self.width).enumerate() {
+            let (near, far) = beside(y, coarser.height);
+            let near = &coarser.values[near * coarser.width..][..coarser.width];
+            let far = &coarser.values[far * coarser.width..][..coarser.width];
+            for ((line, near), far) in line.iter_mut().zip(near).zip(far) {
+                *line = 0.75 * near + 0.25 * far;
+            }
+            for (x, value) in row.iter_mut().enumerate() {
+                let (close, off) = beside(x, coarser.width);
+                *value = 0.75 * line[close] + 0.25 * line[off];
+            }
+        }
+    }
+
     fn pull_and_push(&mut self) {
         if self.width < 2 && self.height < 2 {
             return;
@@ -74,19 +101,17 @@ impl Grid {
     fn smooth(&mut self) {
         let (width, height) = (self.width, self.height);
         let before = self.values.clone();
-        for y in 0..height {
-            let row = y * width;
-            let above = y.saturating_sub(1) * width;
-            let below = (y + 1).min(height - 1) * width;
-            for x in 0..width {
-                let weight = self.weights[row + x];
-                if weight >= 1.0 {
-                    continue;
-                }
+        for (y, values) in self.values.chunks_exact_mut(width).enumerate() {
+            let line = |y: usize| &before[y * width..][..width];
+            let (above, here) = (line(y.saturating_sub(1)), line(y));
+            let below = line((y + 1).min(height - 1));
+            let weights = &self.weights[y * width..][..width];
+            for (x, value) in values.iter_mut().enumerate() {
+                let weight = weights[x];
                 let (left, right) = (x.saturating_sub(1), (x + 1).min(width - 1));
-                let around = (before[row + left] + before[row + right])
-                    + (before[above + x] + before[below + x]);
-                self.values[row + x] = weight * before[row + x] + (1.0 - weight) * 0.25 * around;
+                let around = (here[left] + here[right]) + (above[x] + below[x]);
+                let mixed = weight * here[x] + (1.0 - weight) * 0.25 * around;
+                *value = if weight >= 1.0 { here[x] } else { mixed };
             }
         }
     }

@@ -26,7 +26,7 @@ fn cubic(t: f32) -> [f32; 4] {
 impl Field<'_> {
     /// The value at a place that is measured from the corner; `None` where it has not two samples on
     /// each side.
-    #[inline]
+    #[inline(always)]
     pub(super) fn at(&self, x: f32, y: f32) -> Option<f32> {
         let (x, y) = (x - 0.5, y - 0.5);
         let inside =
