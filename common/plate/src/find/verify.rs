@@ -1,7 +1,7 @@
 //! Which candidates are overlays: compact, off centre or strong, and with a ring around them that
 //! changed on every side. A still object in a moving scene fails here.
 
-use super::candidates::{Field, STRONG, WEAK};
+use super::candidates::Field;
 use super::plate::plate_around;
 use super::reduce::Params;
 use crate::bitmap::{Bitmap, Span, join_near};
@@ -12,6 +12,7 @@ const STILL_PERCENT: u64 = 12;
 const COMPANY_MIN: usize = 3;
 /// Gaps of twice this many reduced samples are closed, to find what belongs together and to fill it.
 const CLOSE: usize = 3;
+const FILL: usize = 2;
 /// Parts nearer to each other than this are one overlay.
 const GAP: usize = 8;
 /// How far weak and still places are taken in around the strong ones.
@@ -50,9 +51,12 @@ const BESIDE_TURNS_MIN: u32 = 3;
 
 /// The overlays of a field, each as its places, in rising order.
 pub(super) fn overlays_in(field: &Field, params: &Params) -> Vec<Bitmap> {
-    let strong = in_company(&field.steady(STRONG, params.turns_min));
+    let mut strong = field.strong(params.turns_min);
+    strong.add(&field.held());
+    let strong = in_company(&strong);
     let beside = params.turns_min.min(BESIDE_TURNS_MIN);
-    let weak = field.steady(WEAK, beside);
+    let mut weak = field.weak(beside);
+    weak.add(&field.lasting());
     let still_cores = cores(&field.still(STILL_PERCENT, beside));
     let signs = Signs { field, params, strong, weak, still_cores };
     let mut overlays: Vec<Bitmap> = join_near(signs.strong.closed(CLOSE).parts(), GAP)
@@ -119,7 +123,7 @@ impl Signs<'_> {
         for still in self.still_cores.iter().filter(|still| still.meets(&near)) {
             signs.add(still);
         }
-        let mut places = signs.closed(CLOSE).between();
+        let mut places = signs.closed(FILL).filled();
         if let Some(plate) = places.bounds().and_then(|bounds| plate_around(&self.weak, bounds)) {
             places.add_span(plate);
         }
