@@ -41,12 +41,15 @@ struct Layer {
 pub(super) const STRONG: Grade = Grade { length: 8, steady_percent: 70, surprise_percent: 340 };
 /// A place that belongs to an overlay beside a strong one.
 pub(super) const WEAK: Grade = Grade { length: 3, steady_percent: 50, surprise_percent: 250 };
+/// And beside one that hides the background: fainter is what the encoder smears around its edges.
+pub(super) const CLEAR: Grade = Grade { length: 6, steady_percent: 55, surprise_percent: 250 };
 /// The same in chroma, which has less of its own.
 const CHROMA_STRONG: Grade = Grade { length: 5, steady_percent: 75, surprise_percent: 400 };
 const CHROMA_WEAK: Grade = Grade { length: 2, steady_percent: 60, surprise_percent: 300 };
 /// Changes that an edge outlives: beyond doubt, and beside what is.
 const HELD_MIN: u32 = 5;
 const LASTING_PERCENT_MIN: u32 = 50;
+const LASTING_MIN: u32 = 3;
 
 impl Layer {
     fn empty((columns, rows): (usize, usize), side: usize) -> Self {
@@ -188,11 +191,27 @@ impl Field {
         self.bitmap(|place| self.held[place] >= HELD_MIN)
     }
 
-    /// Places with an edge most of the time, each for a while.
+    /// Places that only chroma says something of: it is coarser than luma, and reaches further.
+    pub(super) fn only_colourful(&self, turns_min: u32) -> Bitmap {
+        let mut places = self.colourful(CHROMA_WEAK, turns_min);
+        places.remove(&self.steady(WEAK, turns_min));
+        places.remove(&self.held());
+        places
+    }
+
+    /// Whether most of the places of `strong` have such an edge: it hides the background.
+    pub(super) fn hides(&self, strong: &Bitmap) -> bool {
+        let places = || (0..strong.cells.len()).filter(|place| strong.cells[*place]);
+        let held = places().filter(|place| self.held[*place] >= HELD_MIN).count();
+        held * 2 >= places().count()
+    }
+
+    /// Places with an edge for a while, or for shorter ones most of the time.
     pub(super) fn lasting(&self) -> Bitmap {
         self.bitmap(|place| {
             let steps = self.steps[self.block(place)];
-            steps > 1 && self.lasting[place] * 100 >= steps * LASTING_PERCENT_MIN
+            self.lasting[place] >= LASTING_MIN
+                || (steps > 1 && self.lasting[place] * 100 >= steps * LASTING_PERCENT_MIN)
         })
     }
 

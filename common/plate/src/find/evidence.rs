@@ -252,7 +252,8 @@ impl Looks {
 
     fn take(&mut self, sample: u16, frame: &Reduced) {
         let cells = Cells::of(frame);
-        let slopes = Slopes::of(&frame.luma);
+        let mut slopes = self.presence.spare();
+        slopes.set(&frame.luma);
         let is_step = self.latest.novel(&cells);
         self.runs.take(sample, &slopes, &is_step);
         for block in (0..is_step.len()).filter(|block| is_step[*block]) {

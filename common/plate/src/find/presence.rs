@@ -24,12 +24,19 @@ const GRADE: Grade = Grade { length: 3, steady_percent: 45, surprise_percent: 25
 #[derive(Debug)]
 pub(super) struct Presence {
     waiting: Vec<Slopes>,
+    /// Memory that is free again.
+    spare: Vec<Slopes>,
     series: Vec<Vec<u8>>,
 }
 
 impl Presence {
     pub(super) fn new(blocks: usize) -> Self {
-        Self { waiting: Vec::new(), series: vec![Vec::new(); blocks] }
+        Self { waiting: Vec::new(), spare: Vec::new(), series: vec![Vec::new(); blocks] }
+    }
+
+    /// Slopes to overwrite.
+    pub(super) fn spare(&mut self) -> Slopes {
+        self.spare.pop().unwrap_or_default()
     }
 
     /// Takes in a sample, which is already in the sums where it counts.
@@ -71,7 +78,7 @@ impl Presence {
                 u8::try_from(share.clamp(0, MOST)).unwrap_or(0)
             }));
         }
-        self.waiting.clear();
+        self.spare.append(&mut self.waiting);
     }
 }
 

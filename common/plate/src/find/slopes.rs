@@ -12,12 +12,18 @@ pub(super) struct Slopes {
 
 impl Slopes {
     pub(super) fn of(grid: &Grid) -> Self {
+        let mut slopes = Self::default();
+        slopes.set(grid);
+        slopes
+    }
+
+    /// Becomes that of another grid, in the memory that it has.
+    pub(super) fn set(&mut self, grid: &Grid) {
         let (columns, rows) = (grid.columns, grid.rows);
-        let mut slopes = Self {
-            right: vec![0; columns * rows],
-            down: vec![0; columns * rows],
-            soft: vec![0; columns * rows],
-        };
+        let slopes = self;
+        slopes.right.resize(columns * rows, 0);
+        slopes.down.resize(columns * rows, 0);
+        slopes.soft.resize(columns * rows, 0);
         // One more column on each side, the same as the outermost.
         let mut sums = vec![0_i16; columns + 2];
         let mut differences = vec![0_i16; columns + 2];
@@ -49,7 +55,6 @@ impl Slopes {
                 *out = level((at[0] + 2 * at[1] + at[2] + 8) >> 4);
             }
         }
-        slopes
     }
 }
 
