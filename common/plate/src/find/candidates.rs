@@ -58,7 +58,7 @@ impl Layer {
         Self { columns, rows, side, right, down, length }
     }
 
-    fn add(&mut self, block: usize, sums: (&[i32], &[i32], &[u32])) {
+    fn add(&mut self, block: usize, sums: (&[i16], &[i16], &[u16])) {
         let places = spans(self.columns, self.rows, self.side, block).flatten();
         for (place, ((right, down), length)) in places.zip(sums.0.iter().zip(sums.1).zip(sums.2)) {
             self.right[place] += i64::from(*right);

@@ -64,9 +64,9 @@ pub(super) struct Block {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Kept {
     pub(super) block: u32,
-    pub(super) right: Vec<i32>,
-    pub(super) down: Vec<i32>,
-    pub(super) length: Vec<u32>,
+    pub(super) right: Vec<i16>,
+    pub(super) down: Vec<i16>,
+    pub(super) length: Vec<u16>,
     pub(super) changed: Vec<u16>,
     /// Changes that edges outlived, in long runs, and in all that are not short.
     pub(super) held: Vec<u16>,
@@ -81,9 +81,9 @@ pub(super) struct Kept {
 /// The sums of one chroma plane in a block.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Chroma {
-    pub(super) right: Vec<i32>,
-    pub(super) down: Vec<i32>,
-    pub(super) length: Vec<u32>,
+    pub(super) right: Vec<i16>,
+    pub(super) down: Vec<i16>,
+    pub(super) length: Vec<u16>,
 }
 
 /// A frame that does not belong into the window.
@@ -284,8 +284,9 @@ impl Looks {
         for block in 0..self.blocks.len() {
             let (mut length, mut changed, mut places) = (0, 0, 0);
             for span in self.luma.rows(block) {
-                length += self.luma.length[span.clone()].iter().sum::<u32>();
-                changed += self.luma.changed[span.clone()].iter().sum::<u32>();
+                let sum = |values: &[u16]| values.iter().map(|one| u32::from(*one)).sum::<u32>();
+                length += sum(&self.luma.length[span.clone()]);
+                changed += sum(&self.luma.changed[span.clone()]);
                 places += u32::try_from(span.len()).unwrap_or(0);
             }
             let one = &mut self.blocks[block];
@@ -318,7 +319,7 @@ impl Looks {
             let is_edge = self.runs.held[place] > 0
                 || (turns > 1 && is_steady(&self.luma, place, turns, HINT));
             edges += usize::from(is_edge);
-            let is_still = self.luma.changed[place] * 100 <= u32::from(turns) * STILL_PERCENT;
+            let is_still = u32::from(self.luma.changed[place]) * 100 <= u32::from(turns) * STILL_PERCENT;
             still += usize::from(is_still && turns > 2);
         }
         for sums in &self.chroma {
@@ -331,9 +332,6 @@ impl Looks {
 
     fn kept(&self, block: usize, samples: usize, likeness: &[u8]) -> Kept {
         let luma: Vec<usize> = self.luma.rows(block).flatten().collect();
-        let small = |values: &[u32]| -> Vec<u16> {
-            luma.iter().map(|place| u16::try_from(values[*place]).unwrap_or(u16::MAX)).collect()
-        };
         let held = self.runs.shown(block, samples);
         let most = held.iter().copied().max().unwrap_or(0).max(1);
         let shown: Vec<u8> = held
@@ -345,7 +343,7 @@ impl Looks {
             right: pick(&self.luma.right, &luma),
             down: pick(&self.luma.down, &luma),
             length: pick(&self.luma.length, &luma),
-            changed: small(&self.luma.changed),
+            changed: pick(&self.luma.changed, &luma),
             held: pick(&self.runs.held, &luma),
             lasting: pick(&self.runs.kept, &luma),
             chroma: self.chroma.iter().map(|sums| chroma(sums, block)).collect(),
@@ -358,19 +356,18 @@ impl Looks {
 impl Kept {
     /// About what it takes on the wire.
     fn bytes(&self) -> usize {
-        let signed = |values: &[i32]| -> usize {
-            values.iter().map(|value| bytes_of(value.unsigned_abs() * 2)).sum()
+        let signed = |values: &[i16]| -> usize {
+            values.iter().map(|value| bytes_of(u32::from(value.unsigned_abs()) * 2)).sum()
         };
-        let plain = |values: &[u32]| -> usize { values.iter().map(|value| bytes_of(*value)).sum() };
         let short = |values: &[u16]| -> usize {
             values.iter().map(|value| bytes_of(u32::from(*value))).sum()
         };
         let chroma = self.chroma.iter().map(|chroma| {
-            signed(&chroma.right) + signed(&chroma.down) + plain(&chroma.length)
+            signed(&chroma.right) + signed(&chroma.down) + short(&chroma.length)
         });
         signed(&self.right)
             + signed(&self.down)
-            + plain(&self.length)
+            + short(&self.length)
             + short(&self.changed)
             + short(&self.held)
             + short(&self.lasting)
@@ -388,7 +385,7 @@ const fn bytes_of(value: u32) -> usize {
     } else if value < 1 << 14 {
         2
     } else {
-        5
+        3
     }
 }
 

@@ -21,6 +21,8 @@ pub(super) const MEMORY: usize = 3;
 const TEXTURE: i32 = 900;
 /// And up to which it has nothing.
 const FLAT: i32 = 60;
+/// Square of the cosine from which two gradients point the same way.
+const KEPT: f32 = 0.55;
 /// Share of the cells, in percent, that have something to recognise where anything can be said.
 const TEXTURED_PERCENT_MIN: u32 = 5;
 /// Share of those, in percent, that differ in another background.
@@ -33,18 +35,29 @@ const ALL_PERCENT_MIN: u32 = 60;
 pub(super) struct Cells {
     columns: usize,
     rows: usize,
-    rises: Vec<[i16; 6]>,
+    rises: [Vec<i16>; RISES],
+    /// The sum of their squares.
+    square: Vec<i32>,
 }
 
-/// What differs between two looks at the same cells.
+/// Luma and two chromas, each to the right and down.
+const RISES: usize = 6;
+
+/// What differs between two looks at the same cells: how many are of each sort.
 #[derive(Debug, Clone, Copy, Default)]
 struct Change {
     cells: u32,
-    textured: u32,
+    same: u32,
     turned: u32,
     came: u32,
     went: u32,
 }
+
+/// Sorts of cells.
+const SAME: u8 = 1;
+const TURNED: u8 = 2;
+const CAME: u8 = 3;
+const WENT: u8 = 4;
 
 /// Whether a block shows another background.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,99 +81,133 @@ pub(super) struct Memory {
 
 impl Cells {
     pub(super) fn of(frame: &Reduced) -> Self {
-        let (columns, rows) = (frame.luma.columns.div_ceil(CELL), frame.luma.rows.div_ceil(CELL));
-        let mut rises = vec![[0; 6]; columns * rows];
-        fill(&mut rises, 0, &means(&frame.luma, CELL, (columns, rows)), (columns, 1));
-        if let Some([u, v]) = &frame.chroma {
+        let size = (frame.luma.columns.div_ceil(CELL), frame.luma.rows.div_ceil(CELL));
+        let [right, down] = rises::<CELL>(&frame.luma, size, 1);
+        let none = || vec![0; size.0 * size.1];
+        let rises = match &frame.chroma {
             // Chroma is smoother than luma, and seldom wrong.
-            fill(&mut rises, 2, &means(u, CELL / 2, (columns, rows)), (columns, 2));
-            fill(&mut rises, 4, &means(v, CELL / 2, (columns, rows)), (columns, 2));
+            Some([u, v]) => {
+                let [u_right, u_down] = rises::<{ CELL / 2 }>(u, size, 2);
+                let [v_right, v_down] = rises::<{ CELL / 2 }>(v, size, 2);
+                [right, down, u_right, u_down, v_right, v_down]
+            }
+            None => [right, down, none(), none(), none(), none()],
+        };
+        let mut square = vec![0_i32; size.0 * size.1];
+        for rise in &rises {
+            for (square, rise) in square.iter_mut().zip(rise) {
+                *square += i32::from(*rise) * i32::from(*rise);
+            }
         }
-        Self { columns, rows, rises }
+        Self { columns: size.0, rows: size.1, rises, square }
     }
 
     fn copy_block(&mut self, from: &Self, left: usize, top: usize) {
         let right = (left + CELLS).min(self.columns);
         for y in top..(top + CELLS).min(self.rows) {
             let span = y * self.columns + left..y * self.columns + right;
-            self.rises[span.clone()].copy_from_slice(&from.rises[span]);
+            for (rise, from) in self.rises.iter_mut().zip(&from.rises) {
+                rise[span.clone()].copy_from_slice(&from[span.clone()]);
+            }
+            self.square[span.clone()].copy_from_slice(&from.square[span]);
         }
     }
 
-    fn change(&self, other: &Self, left: usize, top: usize) -> Change {
-        let mut change = Change::default();
-        let right = (left + CELLS).min(self.columns);
-        for y in top..(top + CELLS).min(self.rows) {
-            let span = y * self.columns + left..y * self.columns + right;
-            for (now, then) in self.rises[span.clone()].iter().zip(&other.rises[span]) {
-                change.take(now, then);
+    /// What differs from `then`, block by block.
+    fn changes(&self, then: &Self) -> Vec<Change> {
+        let across = self.columns.div_ceil(CELLS);
+        let mut changes = vec![Change::default(); across * self.rows.div_ceil(CELLS)];
+        let mut sorts = vec![0_u8; self.columns];
+        for y in 0..self.rows {
+            self.sort_row(then, y, &mut sorts);
+            let blocks = &mut changes[y / CELLS * across..][..across];
+            for (change, sorts) in blocks.iter_mut().zip(sorts.chunks(CELLS)) {
+                let count = |sort: u8| sorts.iter().map(|one| u32::from(*one == sort)).sum::<u32>();
+                change.cells += u32::try_from(sorts.len()).unwrap_or(0);
+                change.same += count(SAME);
+                change.turned += count(TURNED);
+                change.came += count(CAME);
+                change.went += count(WENT);
             }
         }
-        change
+        changes
+    }
+
+    fn sort_row(&self, then: &Self, y: usize, sorts: &mut [u8]) {
+        let span = y * self.columns..(y + 1) * self.columns;
+        let mut dots = vec![0_i32; self.columns];
+        for (now, then) in self.rises.iter().zip(&then.rises) {
+            let pairs = now[span.clone()].iter().zip(&then[span.clone()]);
+            for (dot, (now, then)) in dots.iter_mut().zip(pairs) {
+                *dot += i32::from(*now) * i32::from(*then);
+            }
+        }
+        let squares = self.square[span.clone()].iter().zip(&then.square[span]);
+        for ((sort, dot), (new, old)) in sorts.iter_mut().zip(&dots).zip(squares) {
+            *sort = sort_of(*dot, *new, *old);
+        }
     }
 }
 
-/// Means of squares of `side`, in quarters of a code.
-fn means(grid: &Grid, side: usize, (columns, rows): (usize, usize)) -> Vec<i16> {
-    let mut means = vec![0; columns * rows];
-    let mut sums = vec![0_i16; columns];
-    for row in 0..rows {
-        sums.fill(0);
-        for y in row * side..(row + 1) * side {
+#[expect(clippy::cast_precision_loss, reason = "a share of squares need not be exact")]
+fn sort_of(dot: i32, new: i32, old: i32) -> u8 {
+    let turned = dot <= 0 || (dot as f32) * (dot as f32) < KEPT * (new as f32) * (old as f32);
+    let kind = if turned { TURNED } else { SAME };
+    let kind = if new < FLAT { WENT } else { kind };
+    let kind = if old < FLAT { CAME } else { kind };
+    if new.max(old) < TEXTURE { 0 } else { kind }
+}
+
+/// How means of squares of `SIDE` rise, in quarters of a code, times `weight`.
+fn rises<const SIDE: usize>(
+    grid: &Grid,
+    (columns, rows): (usize, usize),
+    weight: i16,
+) -> [Vec<i16>; 2] {
+    let means = means::<SIDE>(grid, (columns, rows));
+    let (mut right, mut down) = (vec![0; columns * rows], vec![0; columns * rows]);
+    for y in 0..rows {
+        let row = |y: usize| &means[y * columns..][..columns];
+        let (above, at, below) = (row(y.saturating_sub(1)), row(y), row((y + 1).min(rows - 1)));
+        let out = &mut right[y * columns..][..columns];
+        for (out, three) in out[1..].iter_mut().zip(at.windows(3)) {
+            *out = (three[2] - three[0]) * weight;
+        }
+        let last = columns - 1;
+        out[0] = (at[1.min(last)] - at[0]) * weight;
+        out[last] = (at[last] - at[last.saturating_sub(1)]) * weight;
+        let out = &mut down[y * columns..][..columns];
+        for (out, (above, below)) in out.iter_mut().zip(above.iter().zip(below)) {
+            *out = (below - above) * weight;
+        }
+    }
+    [right, down]
+}
+
+fn means<const SIDE: usize>(grid: &Grid, (columns, rows): (usize, usize)) -> Vec<i16> {
+    let mut means = vec![0_i16; columns * rows];
+    let whole = grid.columns / SIDE;
+    let scale = i16::try_from(SIDE * SIDE / 4).unwrap_or(1).max(1);
+    for (row, sums) in means.chunks_exact_mut(columns).enumerate() {
+        for y in row * SIDE..(row + 1) * SIDE {
             let line = &grid.levels[y.min(grid.rows - 1) * grid.columns..][..grid.columns];
-            for (sum, run) in sums.iter_mut().zip(line.chunks(side)) {
-                let more: i16 = run.iter().map(|level| i16::from(*level)).sum();
-                let missing = i16::try_from(side - run.len()).unwrap_or(0);
-                *sum += more + missing * i16::from(run[run.len() - 1]);
+            for (sum, run) in sums.iter_mut().zip(line.chunks_exact(SIDE)) {
+                *sum += run.iter().map(|level| i16::from(*level)).sum::<i16>();
+            }
+            for (column, sum) in sums.iter_mut().enumerate().skip(whole) {
+                let at = |x: usize| i16::from(line[(column * SIDE + x).min(grid.columns - 1)]);
+                *sum += (0..SIDE).map(at).sum::<i16>();
             }
         }
-        let scale = i16::try_from(side * side / 4).unwrap_or(1).max(1);
-        for (mean, sum) in means[row * columns..].iter_mut().zip(&sums) {
-            *mean = sum / scale;
-        }
+        sums.iter_mut().for_each(|sum| *sum /= scale);
     }
     means
 }
 
-fn fill(rises: &mut [[i16; 6]], at: usize, means: &[i16], (columns, weight): (usize, i16)) {
-    let rows = means.len() / columns;
-    for y in 0..rows {
-        let (above, below) = (y.saturating_sub(1), (y + 1).min(rows - 1));
-        for x in 0..columns {
-            let (left, right) = (x.saturating_sub(1), (x + 1).min(columns - 1));
-            let rise = &mut rises[y * columns + x];
-            rise[at] = (means[y * columns + right] - means[y * columns + left]) * weight;
-            rise[at + 1] = (means[below * columns + x] - means[above * columns + x]) * weight;
-        }
-    }
-}
-
 impl Change {
-    fn take(&mut self, now: &[i16; 6], then: &[i16; 6]) {
-        let (mut dot, mut new, mut old) = (0_i32, 0_i32, 0_i32);
-        for (a, b) in now.iter().zip(then) {
-            let (a, b) = (i32::from(*a), i32::from(*b));
-            dot += a * b;
-            new += a * a;
-            old += b * b;
-        }
-        self.cells += 1;
-        if new.max(old) < TEXTURE {
-            return;
-        }
-        self.textured += 1;
-        if old < FLAT {
-            self.came += 1;
-        } else if new < FLAT {
-            self.went += 1;
-        } else if dot <= 0 || i64::from(dot).pow(2) * 100 < i64::from(new) * i64::from(old) * 55 {
-            self.turned += 1;
-        }
-    }
-
     fn add(&mut self, other: Self) {
         self.cells += other.cells;
-        self.textured += other.textured;
+        self.same += other.same;
         self.turned += other.turned;
         self.came += other.came;
         self.went += other.went;
@@ -168,11 +215,11 @@ impl Change {
 
     /// What only comes or only goes may be a fade, and says nothing.
     fn novelty(self) -> Novelty {
-        let textured = self.textured - self.came.abs_diff(self.went);
+        let other = self.turned + 2 * self.came.min(self.went);
+        let textured = other + self.same;
         if textured * 100 < self.cells * TEXTURED_PERCENT_MIN {
             return Novelty::Unknown;
         }
-        let other = self.turned + 2 * self.came.min(self.went);
         if other * 100 >= textured * OTHER_PERCENT_MIN {
             Novelty::Other
         } else {
@@ -192,19 +239,18 @@ impl Memory {
     pub(super) fn novel(&self, now: &Cells) -> Vec<bool> {
         let mut novel = vec![true; self.across * self.down];
         for then in &self.seen {
-            let blocks = (0..self.across * self.down).map(|block| {
-                let (x, y) = (block % self.across, block / self.across);
-                now.change(then, x * CELLS, y * CELLS)
-            });
-            let changes: Vec<Change> = blocks.collect();
-            for (is_novel, other) in novel.iter_mut().zip(self.other(&changes)) {
-                *is_novel &= other;
-            }
+            let Some(other) = self.other(&now.changes(then)) else {
+                novel.fill(false);
+                break;
+            };
+            novel.iter_mut().zip(other).for_each(|(is_novel, other)| *is_novel &= other);
         }
         novel
     }
 
-    fn other(&self, changes: &[Change]) -> Vec<bool> {
+    /// The blocks that show another background; none where most of the picture is what it was: what
+    /// passes before a still object makes no overlay of it.
+    fn other(&self, changes: &[Change]) -> Option<Vec<bool>> {
         let near: Vec<Novelty> = (0..changes.len())
             .map(|block| {
                 let mut sum = Change::default();
@@ -212,14 +258,14 @@ impl Memory {
                 sum.novelty()
             })
             .collect();
-        let is_all = is_most(near.iter().copied(), ALL_PERCENT_MIN);
-        (0..near.len())
-            .map(|block| {
-                is_all
-                    && (near[block] == Novelty::Other
-                        || is_most(self.around(block, FAR).map(|at| near[at]), OTHER_PERCENT_MIN))
-            })
-            .collect()
+        is_most(near.iter().copied(), ALL_PERCENT_MIN).then(|| {
+            (0..near.len())
+                .map(|block| {
+                    near[block] == Novelty::Other
+                        || is_most(self.around(block, FAR).map(|at| near[at]), OTHER_PERCENT_MIN)
+                })
+                .collect()
+        })
     }
 
     fn around(&self, block: usize, reach: usize) -> impl Iterator<Item = usize> + use<> {

@@ -15,10 +15,10 @@ const MOST: i64 = 14;
 /// Samples that are held back until there is a mean gradient to compare them with.
 const HELD_BACK: usize = 32;
 /// Looks that a mean gradient has at least.
-const TURNS_MIN: u16 = 6;
+const TURNS_MIN: u16 = 8;
 /// Places of a block with a mean gradient at least.
 const PLACES_MIN: usize = 6;
-const GRADE: Grade = Grade { length: 3, steady_percent: 45, surprise_percent: 250 };
+const GRADE: Grade = Grade { length: 3, steady_percent: 50, surprise_percent: 400 };
 
 /// How much of their mean gradient blocks have, sample by sample.
 #[derive(Debug)]
@@ -57,7 +57,7 @@ impl Presence {
         for (block, series) in self.series.iter_mut().enumerate() {
             let steady = steady_in(sums, block, turns[block]);
             if steady.len() < PLACES_MIN || turns[block] < TURNS_MIN {
-                let is_known = turns[block] >= 2 * TURNS_MIN;
+                let is_known = turns[block] >= TURNS_MIN;
                 let level = if is_known { 0 } else { UNKNOWN };
                 series.extend(std::iter::repeat_n(level, self.waiting.len()));
                 continue;

@@ -13,10 +13,13 @@ const RUN_WEAK: u8 = 2;
 /// Longest part of a run: a longer one is two.
 const RUN_MAX: u8 = 250;
 /// An edge, in codes.
-const EDGE: i16 = 12;
+const EDGE: u8 = 12;
 /// Codes by which the edge may differ, and one more for each so many codes that it has.
-const TOLERANCE: i16 = 5;
-const TOLERANCE_SHARE: i16 = 8;
+const TOLERANCE: u8 = 5;
+const TOLERANCE_SHARE: u8 = 8;
+
+/// Places that are compared at once.
+const LANES: usize = 16;
 
 /// The runs of all places of a window.
 #[derive(Debug)]
@@ -84,32 +87,41 @@ impl Runs {
 
     /// Compares one row with what its runs began with; what differs ends its run and begins another.
     fn row(&mut self, y: usize, slopes: &Slopes, steps: &[u8]) {
-        let span = y * self.columns..(y + 1) * self.columns;
-        let begun = self.right[span.clone()]
-            .iter_mut()
-            .zip(&mut self.down[span.clone()])
-            .zip(&mut self.soft[span.clone()])
-            .zip(&mut self.run[span.clone()]);
-        let now = slopes.right[span.clone()]
-            .iter()
-            .zip(&slopes.down[span.clone()])
-            .zip(&slopes.soft[span]);
-        let rest = steps.iter().zip(&mut self.ended).zip(&mut self.is_new);
-        for (((((right, down), soft), run), ((x, y), level)), ((step, ended), is_new)) in
-            begun.zip(now).zip(rest)
-        {
-            let most = i16::from(*right).abs().max(i16::from(*down).abs());
-            let tolerance = TOLERANCE + most / TOLERANCE_SHARE;
-            let off = (i16::from(*x) - i16::from(*right)).abs();
-            let off = off.max((i16::from(*y) - i16::from(*down)).abs());
-            let off = off.max((i16::from(*level) - i16::from(*soft)).abs());
-            let is_kept = (most >= EDGE) & (off <= tolerance) & (*run < RUN_MAX);
-            *is_new = !is_kept;
-            *ended = if is_kept { 0 } else { *run };
-            *run = if is_kept { *run + *step } else { 0 };
-            *right = if is_kept { *right } else { *x };
-            *down = if is_kept { *down } else { *y };
-            *soft = if is_kept { *soft } else { *level };
+        let start = y * self.columns;
+        for left in (0..self.columns).step_by(LANES) {
+            let at = start + left;
+            let count = LANES.min(self.columns - left);
+            let now = (
+                lanes(&slopes.right, at, count),
+                lanes(&slopes.down, at, count),
+                lanes(&slopes.soft, at, count),
+            );
+            let mut right: [i8; LANES] = lanes(&self.right, at, count);
+            let mut down: [i8; LANES] = lanes(&self.down, at, count);
+            let mut soft: [u8; LANES] = lanes(&self.soft, at, count);
+            let mut run: [u8; LANES] = lanes(&self.run, at, count);
+            let steps: [u8; LANES] = lanes(steps, left, count);
+            let mut ended = [0; LANES];
+            let mut is_new = [false; LANES];
+            for lane in 0..LANES {
+                let most = right[lane].unsigned_abs().max(down[lane].unsigned_abs());
+                let tolerance = TOLERANCE + most / TOLERANCE_SHARE;
+                let off = now.0[lane].abs_diff(right[lane]).max(now.1[lane].abs_diff(down[lane]));
+                let off = off.max(now.2[lane].abs_diff(soft[lane]));
+                let is_kept = (most >= EDGE) & (off <= tolerance) & (run[lane] < RUN_MAX);
+                is_new[lane] = !is_kept;
+                ended[lane] = if is_kept { 0 } else { run[lane] };
+                run[lane] = if is_kept { run[lane] + steps[lane] } else { 0 };
+                right[lane] = if is_kept { right[lane] } else { now.0[lane] };
+                down[lane] = if is_kept { down[lane] } else { now.1[lane] };
+                soft[lane] = if is_kept { soft[lane] } else { now.2[lane] };
+            }
+            self.right[at..at + count].copy_from_slice(&right[..count]);
+            self.down[at..at + count].copy_from_slice(&down[..count]);
+            self.soft[at..at + count].copy_from_slice(&soft[..count]);
+            self.run[at..at + count].copy_from_slice(&run[..count]);
+            self.ended[left..left + count].copy_from_slice(&ended[..count]);
+            self.is_new[left..left + count].copy_from_slice(&is_new[..count]);
         }
     }
 
@@ -152,4 +164,15 @@ impl Runs {
             })
             .collect()
     }
+}
+
+/// `count` values from `at` on.
+fn lanes<T: Copy + Default>(values: &[T], at: usize, count: usize) -> [T; LANES] {
+    let mut lanes = [T::default(); LANES];
+    if count == LANES {
+        lanes.copy_from_slice(&values[at..at + LANES]);
+    } else {
+        lanes[..count].copy_from_slice(&values[at..at + count]);
+    }
+    lanes
 }

@@ -90,6 +90,10 @@ fn shown_in(window: &Evidence, shares: &[Share]) -> Vec<Option<bool>> {
     };
     let blocks: Vec<_> = shares.iter().map(|share| (share, kept(share.block))).collect();
     let whole = u64::from(WHOLE);
+    let (edges, gradient) = shares
+        .iter()
+        .fold((0, 0), |(edges, gradient), one| (edges + one.edges, gradient + one.gradient));
+    let hides = edges * 2 >= gradient;
     (0..window.at.len())
         .map(|sample| {
             let (mut runs, mut runs_all, mut like, mut like_all) = (0, 0, 0, 0);
@@ -113,10 +117,8 @@ fn shown_in(window: &Evidence, shares: &[Share]) -> Vec<Option<bool>> {
             let by_runs = (runs_all > 0).then_some(runs * 100 >= runs_all * RUNS_PERCENT_MIN);
             let by_likeness =
                 (like_all > 0).then_some(like * 100 >= like_all * LIKENESS_PERCENT_MIN);
-            match (by_runs, by_likeness) {
-                (Some(runs), Some(likeness)) => Some(runs || likeness),
-                (one, None) | (None, one) => one,
-            }
+            // What hides the background has edges that stay; what shines through has none.
+            if hides { by_runs.or(by_likeness) } else { by_likeness.or(by_runs) }
         })
         .collect()
 }

@@ -73,8 +73,8 @@ const fn level(value: i16) -> u8 {
     value as u8
 }
 
-/// About the length of a gradient: never more than an eighth too long.
-pub(super) const fn length(x: i32, y: i32) -> i32 {
-    let (x, y) = (x.abs(), y.abs());
-    if x > y { x + y * 3 / 8 } else { y + x * 3 / 8 }
+/// About the length of a gradient of such parts, each at most 127: never an eighth too long.
+pub(super) const fn length(x: u8, y: u8) -> u8 {
+    let (long, short) = if x > y { (x, y) } else { (y, x) };
+    long + short / 4 + short / 8
 }

@@ -7,7 +7,7 @@ use super::slopes::{Slopes, length};
 /// a faint one seen in all.
 pub(super) const GRADIENT_MAX: i8 = 16;
 /// Levels that differ by more than this are other levels.
-const LEVEL_OTHER: i32 = 12;
+const LEVEL_OTHER: u8 = 12;
 
 /// The sums of one plane.
 #[derive(Debug, Clone)]
@@ -15,10 +15,10 @@ pub(super) struct Sums {
     pub(super) columns: usize,
     /// Side of a block in places of this plane.
     pub(super) side: usize,
-    pub(super) right: Vec<i32>,
-    pub(super) down: Vec<i32>,
-    pub(super) length: Vec<u32>,
-    pub(super) changed: Vec<u32>,
+    pub(super) right: Vec<i16>,
+    pub(super) down: Vec<i16>,
+    pub(super) length: Vec<u16>,
+    pub(super) changed: Vec<u16>,
     /// What each block counted last; before it counts, the first look.
     counted: Slopes,
 }
@@ -46,9 +46,8 @@ impl Grade {
 }
 
 /// A gradient as it is counted.
-pub(super) fn clipped(x: i8, y: i8) -> (i32, i32) {
-    let clip = |value: i8| i32::from(value.clamp(-GRADIENT_MAX, GRADIENT_MAX));
-    (clip(x), clip(y))
+pub(super) fn clipped(x: i8, y: i8) -> (i8, i8) {
+    (x.clamp(-GRADIENT_MAX, GRADIENT_MAX), y.clamp(-GRADIENT_MAX, GRADIENT_MAX))
 }
 
 impl Sums {
@@ -95,15 +94,12 @@ impl Sums {
                 .iter()
                 .zip(&now.down[span.clone()])
                 .zip(&now.soft[span.clone()]);
-            for (((then, come), changed), _) in
-                begun.zip(come).zip(&mut self.changed[span]).zip(0..BLOCK)
-            {
+            for ((then, come), changed) in begun.zip(come).zip(&mut self.changed[span]) {
                 let (((right, down), soft), ((x, y), level)) = (then, come);
-                let turned = (i32::from(*x) - i32::from(*right)).abs()
-                    + (i32::from(*y) - i32::from(*down)).abs();
-                let long = length(i32::from(*right), i32::from(*down));
-                let other = (i32::from(*level) - i32::from(*soft)).abs();
-                *changed += u32::from((turned > 8 + long / 2) | (other > LEVEL_OTHER));
+                let turned = x.abs_diff(*right).saturating_add(y.abs_diff(*down));
+                let long = length(right.unsigned_abs(), down.unsigned_abs());
+                let other = level.abs_diff(*soft) > LEVEL_OTHER;
+                *changed += u16::from((turned > 8 + long / 2) | other);
                 (*right, *down, *soft) = (*x, *y, *level);
             }
         }
@@ -118,9 +114,9 @@ impl Sums {
             let come = now.right[span.clone()].iter().zip(&now.down[span]);
             for (((right, down), long), (x, y)) in sums.zip(come) {
                 let (x, y) = clipped(*x, *y);
-                *right += x;
-                *down += y;
-                *long += length(x, y).unsigned_abs();
+                *right = right.saturating_add(i16::from(x));
+                *down = down.saturating_add(i16::from(y));
+                *long = long.saturating_add(u16::from(length(x.unsigned_abs(), y.unsigned_abs())));
             }
         }
     }
