@@ -15,11 +15,16 @@ pub use sampling::SamplePlan;
 
 mod candidates;
 mod evidence;
-mod luma;
+mod novelty;
 mod plate;
+mod presence;
 mod reduce;
+mod reduced;
+mod runs;
 mod sampling;
-mod scene;
+mod shown;
+mod slopes;
+mod sums;
 mod verify;
 
 #[cfg(test)]

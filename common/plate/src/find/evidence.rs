@@ -1,31 +1,32 @@
-//! What is kept of a window's samples: for each reduced place sums over the samples that count there.
+//! What is kept of a window's samples: sums over the looks that count, for the blocks that may show an
+//! overlay, and for all others how often their background changed.
 //!
-//! Owns what "the background changed" means. A block counts a sample only when its surroundings
-//! differ from the sample that it counted last, and each scene (a view of the world: a cut begins
-//! one, and so does a camera that has moved on) only once, also where the video returns to it: what
-//! passes before a still object does not make an overlay of it. A block that sees one scene only
-//! counts nothing. Evidence is whole numbers, so adding windows in any order gives the same sums.
+//! Evidence is whole numbers, so adding windows in any order gives the same sums, and it stays below
+//! [`BYTES_MAX`] on the wire however large the picture and however long the window.
 
 use cleanplate_types::frames::FrameRange;
-use cleanplate_types::picture::{PixelLayout, PlaneRef, PlanesRef};
+use cleanplate_types::picture::{PixelLayout, PlanesRef};
 use serde::{Deserialize, Serialize};
 
-use super::luma::{Luma, reduced_size};
-use super::scene::View;
-use crate::sample::Sample;
+use super::novelty::{BLOCK, Cells, Memory, MEMORY};
+use super::presence::{Presence, WHOLE, is_steady, packed};
+use super::reduced::{Reduced, half, reduced_size};
+use super::runs::Runs;
+use super::slopes::Slopes;
+use super::sums::{Grade, Sums, spans};
 
-/// Side of a block in reduced samples.
-pub(super) const BLOCK: usize = 16;
-/// Blocks to each side whose change counts for a block: overlays are seldom larger.
-const SURROUND: usize = 2;
-/// Scenes of a window that are told apart; samples of any further one are not counted.
-const SCENES_MAX: usize = 128;
-/// Samples of a window that are counted at most, so that sums stay small.
-const SAMPLES_MAX: u32 = 512;
-/// A gradient at least this long is texture and not noise.
-const TEXTURE: u8 = 12;
-/// Luma that differs by more than this is another level.
-const LEVEL_OTHER: u32 = 14;
+/// Samples of a window that are taken in at most, so that sums stay small: a 10-hour video of 60 frames
+/// a second has windows of 17,000 frames, and a quarter of a second of it is 15 frames.
+const SAMPLES_MAX: u32 = 8192;
+/// What is kept of blocks may become so large.
+const BYTES_MAX: usize = 900 << 10;
+/// Places of a block that hint at an overlay at least, where the block is kept.
+const HINTS_MIN: usize = 4;
+/// A place that hints at an overlay: its mean gradient, or that it seldom changed.
+const HINT: Grade = Grade { length: 3, steady_percent: 45, surprise_percent: 200 };
+const STILL_PERCENT: u32 = 25;
+/// A place that is only still says less than an edge that stays.
+const STILL_SHARE: usize = 4;
 
 /// The sums of one window.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,21 +39,58 @@ pub struct Evidence {
     pub height: u32,
     /// Number of samples taken in.
     pub samples: u32,
-    /// For each block the number of samples that counted.
-    pub(super) turns: Vec<u16>,
-    /// For each reduced place sums over the samples that counted: gradient to the right, down,
-    /// length of the gradient, and how often the place itself had changed.
+    /// The samples, as distances from the window's first frame, rising.
+    pub(super) at: Vec<u32>,
+    /// Every block.
+    pub(super) blocks: Vec<Block>,
+    /// The blocks that may show an overlay, rising.
+    pub(super) kept: Vec<Kept>,
+}
+
+/// How often the background of a block changed, and how it looks on average.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Block {
+    /// Looks that counted.
+    pub(super) turns: u16,
+    /// Changes that a run of edges could outlive.
+    pub(super) steps: u16,
+    /// Mean over the places: length of the gradient, and times that the place changed, summed over the
+    /// looks.
+    pub(super) length: u32,
+    pub(super) changed: u16,
+}
+
+/// The sums of a block, row by row.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Kept {
+    pub(super) block: u32,
     pub(super) right: Vec<i16>,
     pub(super) down: Vec<i16>,
     pub(super) length: Vec<u16>,
     pub(super) changed: Vec<u16>,
+    /// Changes that edges outlived, in long runs, and in all that are not short.
+    pub(super) held: Vec<u16>,
+    pub(super) lasting: Vec<u16>,
+    /// The same sums for both chromas, where there are any.
+    pub(super) chroma: Vec<Chroma>,
+    /// For each sample how much is shown, two in a byte: by runs of edges, and by the mean gradient.
+    pub(super) runs: Vec<u8>,
+    pub(super) likeness: Vec<u8>,
+}
+
+/// The sums of one chroma plane in a block.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Chroma {
+    pub(super) right: Vec<i16>,
+    pub(super) down: Vec<i16>,
+    pub(super) length: Vec<u16>,
 }
 
 /// A frame that does not belong into the window.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WindowError {
-    /// The frame has another size than the window's video, or no luma plane of that size.
-    #[error("frame {index} has no luma plane of {width} by {height} samples")]
+    /// The frame has another size than the window's video, or planes that do not fit.
+    #[error("frame {index} has not the planes of a picture of {width} by {height} samples")]
     OtherSize {
         /// The frame.
         index: u64,
@@ -82,73 +120,60 @@ impl Evidence {
     #[must_use]
     pub fn is_well_formed(&self) -> bool {
         let (columns, rows) = reduced_size(self.width, self.height);
-        let places = columns * rows;
-        self.turns.len() == columns.div_ceil(BLOCK) * rows.div_ceil(BLOCK)
-            && self.right.len() == places
-            && self.down.len() == places
-            && self.length.len() == places
-            && self.changed.len() == places
+        let small = half((columns, rows));
+        let blocks = columns.div_ceil(BLOCK) * rows.div_ceil(BLOCK);
+        let count = |(columns, rows): (usize, usize), side: usize, block: usize| -> usize {
+            spans(columns, rows, side, block).map(|span| span.len()).sum()
+        };
+        self.blocks.len() == blocks
+            && self.at.len() == self.samples as usize
+            && self.at.windows(2).all(|pair| pair[0] < pair[1])
+            && self.kept.windows(2).all(|pair| pair[0].block < pair[1].block)
+            && self.kept.iter().all(|kept| {
+                let block = kept.block as usize;
+                let places = count((columns, rows), BLOCK, block);
+                let fewer = count(small, BLOCK / 2, block);
+                block < blocks
+                    && [kept.right.len(), kept.down.len(), kept.length.len()] == [places; 3]
+                    && [kept.changed.len(), kept.held.len(), kept.lasting.len()] == [places; 3]
+                    && (kept.chroma.is_empty() || kept.chroma.len() == 2)
+                    && kept.chroma.iter().all(|chroma| {
+                        [chroma.right.len(), chroma.down.len(), chroma.length.len()] == [fewer; 3]
+                    })
+            })
     }
 }
 
 /// A window that is being looked at.
 #[derive(Debug)]
 pub struct Window {
-    depth: u8,
-    columns: usize,
-    rows: usize,
+    layout: PixelLayout,
+    frames: FrameRange,
+    size: (u32, u32),
     last: Option<u64>,
-    scenes: Vec<Scene>,
-    /// What each block counted last, and in which scene; before it counts, the first sample.
-    counted: Option<Luma>,
-    counted_scene: Vec<usize>,
-    evidence: Evidence,
+    at: Vec<u32>,
+    looks: Option<Looks>,
 }
 
-/// A view of the world: its first sample, and the blocks that have counted it.
+/// What has been seen, once something has.
 #[derive(Debug)]
-struct Scene {
-    view: View,
-    is_counted: Vec<bool>,
-}
-
-/// What a block saw change.
-#[derive(Debug, Clone, Copy, Default)]
-struct Change {
-    places: u32,
-    textured: u32,
-    turned: u32,
-    other_level: u32,
+struct Looks {
+    blocks: Vec<Block>,
+    turns: Vec<u16>,
+    memory: Memory,
+    latest: Memory,
+    luma: Sums,
+    chroma: Vec<Sums>,
+    runs: Runs,
+    presence: Presence,
 }
 
 impl Window {
     /// An empty window over `frames` of a video of `layout`, `width` by `height`.
     #[must_use]
     pub fn new(layout: &PixelLayout, width: u32, height: u32, frames: FrameRange) -> Self {
-        let (columns, rows) = reduced_size(width, height);
-        let blocks = columns.div_ceil(BLOCK) * rows.div_ceil(BLOCK);
-        let places = columns * rows;
-        let evidence = Evidence {
-            frames,
-            width,
-            height,
-            samples: 0,
-            turns: vec![0; blocks],
-            right: vec![0; places],
-            down: vec![0; places],
-            length: vec![0; places],
-            changed: vec![0; places],
-        };
-        Self {
-            depth: layout.depth,
-            columns,
-            rows,
-            last: None,
-            scenes: Vec::new(),
-            counted: None,
-            counted_scene: vec![0; blocks],
-            evidence,
-        }
+        let layout = layout.clone();
+        Self { layout, frames, size: (width, height), last: None, at: Vec::new(), looks: None }
     }
 
     /// Takes in the frame at `index`; frames must come in rising order.
@@ -159,167 +184,220 @@ impl Window {
         if let Some(last) = self.last.filter(|last| *last >= index) {
             return Err(WindowError::NotRising { index, last });
         }
-        if self.evidence.samples == SAMPLES_MAX {
+        let Some(sample) = u16::try_from(self.at.len()).ok().filter(|at| u32::from(*at) < SAMPLES_MAX)
+        else {
             return Err(WindowError::Full { index });
-        }
-        let luma = match planes {
-            PlanesRef::Eight(planes) => self.luma(planes.first()),
-            PlanesRef::Sixteen(planes) => self.luma(planes.first()),
         };
-        let (width, height) = (self.evidence.width, self.evidence.height);
-        let luma = luma.ok_or(WindowError::OtherSize { index, width, height })?;
+        let frame = match planes {
+            PlanesRef::Eight(planes) => Reduced::of(&planes, &self.layout, self.size),
+            PlanesRef::Sixteen(planes) => Reduced::of(&planes, &self.layout, self.size),
+        };
+        let (width, height) = self.size;
+        let frame = frame.ok_or(WindowError::OtherSize { index, width, height })?;
         self.last = Some(index);
-        self.evidence.samples += 1;
-        self.take(luma);
+        self.at.push(u32::try_from(index.saturating_sub(self.frames.start)).unwrap_or(u32::MAX));
+        match &mut self.looks {
+            Some(looks) => looks.take(sample, &frame),
+            None => self.looks = Some(Looks::new(&frame)),
+        }
         Ok(())
     }
 
     /// The window's evidence.
     #[must_use]
     pub fn finish(self) -> Evidence {
-        self.evidence
-    }
-
-    fn luma<S: Sample>(&self, plane: Option<&PlaneRef<'_, S>>) -> Option<Luma> {
-        let plane = plane?;
-        let (width, height) = (self.evidence.width, self.evidence.height);
-        let rows = (height as usize).checked_sub(1)?;
-        let whole = plane.width == width
-            && plane.height == height
-            && width > 0
-            && plane.stride >= width as usize
-            && plane.samples.len() >= rows * plane.stride + width as usize;
-        whole.then(|| Luma::of(plane, self.depth))
-    }
-
-    fn take(&mut self, luma: Luma) {
-        let Some(scene) = self.scene_of(&luma) else {
-            return;
+        let (width, height) = self.size;
+        let (columns, rows) = reduced_size(width, height);
+        let blocks = columns.div_ceil(BLOCK) * rows.div_ceil(BLOCK);
+        let samples = self.at.len();
+        let (blocks, kept) = match self.looks {
+            Some(looks) => looks.finish(samples),
+            None => (vec![Block::default(); blocks], Vec::new()),
         };
-        let Some(mut counted) = self.counted.take() else {
-            self.counted = Some(luma);
-            return;
+        Evidence {
+            frames: self.frames,
+            width,
+            height,
+            samples: u32::try_from(samples).unwrap_or(u32::MAX),
+            at: self.at,
+            blocks,
+            kept,
+        }
+    }
+}
+
+impl Looks {
+    fn new(first: &Reduced) -> Self {
+        let cells = Cells::of(first);
+        let (columns, rows) = (first.luma.columns, first.luma.rows);
+        let blocks = columns.div_ceil(BLOCK) * rows.div_ceil(BLOCK);
+        let slopes = Slopes::of(&first.luma);
+        let chroma = first.chroma.iter().flatten();
+        let mut looks = Self {
+            blocks: vec![Block::default(); blocks],
+            turns: vec![0; blocks],
+            memory: Memory::new(&cells, MEMORY),
+            latest: Memory::new(&cells, 1),
+            luma: Sums::new(columns, BLOCK, slopes.clone()),
+            chroma: chroma
+                .map(|plane| Sums::new(plane.columns, BLOCK / 2, Slopes::of(plane)))
+                .collect(),
+            runs: Runs::new(columns, rows),
+            presence: Presence::new(blocks),
         };
-        let (across, down) = (self.columns.div_ceil(BLOCK), self.rows.div_ceil(BLOCK));
-        let changes: Vec<Change> =
-            (0..across * down).map(|block| self.change(block, scene, &counted, &luma)).collect();
-        for block in 0..across * down {
-            if self.scenes[scene].is_counted[block] || self.counted_scene[block] == scene {
-                continue;
+        looks.runs.take(0, &slopes, &vec![false; blocks]);
+        looks.presence.take(slopes, &looks.luma, &looks.turns);
+        looks
+    }
+
+    fn take(&mut self, sample: u16, frame: &Reduced) {
+        let cells = Cells::of(frame);
+        let mut slopes = self.presence.spare();
+        slopes.set(&frame.luma);
+        let is_step = self.latest.novel(&cells);
+        self.runs.take(sample, &slopes, &is_step);
+        for block in (0..is_step.len()).filter(|block| is_step[*block]) {
+            self.latest.remember(block, &cells);
+            self.blocks[block].steps += 1;
+        }
+        let is_turn = self.memory.novel(&cells);
+        let chroma: Vec<Slopes> = frame.chroma.iter().flatten().map(Slopes::of).collect();
+        for block in (0..is_turn.len()).filter(|block| is_turn[*block]) {
+            self.memory.remember(block, &cells);
+            if self.turns[block] == 0 {
+                self.turns[block] = 1;
+                self.luma.count_first(block);
+                self.chroma.iter_mut().for_each(|sums| sums.count_first(block));
             }
-            let (x, y) = (block % across, block / across);
-            let mut around = Change::default();
-            for row in y.saturating_sub(SURROUND)..(y + SURROUND + 1).min(down) {
-                for column in x.saturating_sub(SURROUND)..(x + SURROUND + 1).min(across) {
-                    around.add(changes[row * across + column]);
-                }
+            self.turns[block] += 1;
+            self.luma.turn(block, &slopes);
+            let planes = self.chroma.iter_mut().zip(&chroma);
+            planes.for_each(|(sums, slopes)| sums.turn(block, slopes));
+        }
+        self.presence.take(slopes, &self.luma, &self.turns);
+    }
+
+    fn finish(mut self, samples: usize) -> (Vec<Block>, Vec<Kept>) {
+        self.runs.finish(u16::try_from(samples).unwrap_or(u16::MAX));
+        let presence = std::mem::replace(&mut self.presence, Presence::new(0));
+        let likeness = presence.finish(&self.luma, &self.turns);
+        for block in 0..self.blocks.len() {
+            let (mut length, mut changed, mut places) = (0, 0, 0);
+            for span in self.luma.rows(block) {
+                let sum = |values: &[u16]| values.iter().map(|one| u32::from(*one)).sum::<u32>();
+                length += sum(&self.luma.length[span.clone()]);
+                changed += sum(&self.luma.changed[span.clone()]);
+                places += u32::try_from(span.len()).unwrap_or(0);
             }
-            if around.is_another_background() {
-                self.turn(block, scene, &mut counted, &luma);
+            let one = &mut self.blocks[block];
+            one.turns = self.turns[block];
+            one.length = length / places.max(1);
+            one.changed = u16::try_from(changed / places.max(1)).unwrap_or(u16::MAX);
+        }
+        let mut hints: Vec<(usize, usize)> =
+            (0..self.blocks.len()).map(|block| (self.hints(block), block)).collect();
+        hints.retain(|(hints, _)| *hints >= HINTS_MIN);
+        hints.sort_unstable_by_key(|(hints, block)| (std::cmp::Reverse(*hints), *block));
+        let (mut bytes, mut kept) = (0, Vec::new());
+        for (_, block) in hints {
+            let one = self.kept(block, samples, &likeness[block]);
+            bytes += one.bytes();
+            if bytes > BYTES_MAX {
+                break;
             }
+            kept.push(one);
         }
-        self.counted = Some(counted);
+        kept.sort_unstable_by_key(|one| one.block);
+        (self.blocks, kept)
     }
 
-    /// The scene that the sample shows, a new one where it shows none of those seen before; `None`
-    /// where there are too many.
-    fn scene_of(&mut self, luma: &Luma) -> Option<usize> {
-        let view = View::of(luma, self.columns, self.rows);
-        let known = self.scenes.iter().rposition(|scene| view.is_like(&scene.view));
-        if known.is_some() || self.scenes.len() == SCENES_MAX {
-            return known;
+    /// How many places of `block` hint at an overlay.
+    fn hints(&self, block: usize) -> usize {
+        let turns = self.turns[block];
+        let (mut edges, mut still) = (0, 0);
+        for place in self.luma.rows(block).flatten() {
+            let is_edge = self.runs.held[place] > 0
+                || (turns > 1 && is_steady(&self.luma, place, turns, HINT));
+            edges += usize::from(is_edge);
+            let is_still = u32::from(self.luma.changed[place]) * 100 <= u32::from(turns) * STILL_PERCENT;
+            still += usize::from(is_still && turns > 2);
         }
-        let is_counted = vec![false; self.evidence.turns.len()];
-        self.scenes.push(Scene { view, is_counted });
-        Some(self.scenes.len() - 1)
+        for sums in &self.chroma {
+            let places = sums.rows(block).flatten();
+            let is_edge = |place: &usize| turns > 1 && is_steady(sums, *place, turns, HINT);
+            edges += 4 * places.filter(is_edge).count();
+        }
+        edges + still / STILL_SHARE
     }
 
-    fn places(&self, block: usize) -> impl Iterator<Item = usize> + use<> {
-        let columns = self.columns;
-        let across = columns.div_ceil(BLOCK);
-        let (left, top) = (block % across * BLOCK, block / across * BLOCK);
-        let rows = top..(top + BLOCK).min(self.rows);
-        let span = left..(left + BLOCK).min(columns);
-        rows.flat_map(move |y| span.clone().map(move |x| y * columns + x))
-    }
-
-    fn change(&self, block: usize, scene: usize, counted: &Luma, luma: &Luma) -> Change {
-        let mut change = Change::default();
-        if self.counted_scene[block] == scene {
-            return change;
-        }
-        for place in self.places(block) {
-            change.places += 1;
-            let textured = counted.lengths[place].max(luma.lengths[place]) >= TEXTURE;
-            change.textured += u32::from(textured);
-            change.turned += u32::from(textured && has_turned(counted, luma, place));
-            change.other_level += u32::from(is_other_level(counted, luma, place));
-        }
-        change
-    }
-
-    /// Counts the sample in `block`, and before the first also what it differs from.
-    fn turn(&mut self, block: usize, scene: usize, counted: &mut Luma, luma: &Luma) {
-        if self.evidence.turns[block] == 0 {
-            self.scenes[self.counted_scene[block]].is_counted[block] = true;
-            self.count(block, counted);
-        }
-        self.scenes[scene].is_counted[block] = true;
-        self.counted_scene[block] = scene;
-        self.count(block, luma);
-        for place in self.places(block) {
-            let textured = counted.lengths[place].max(luma.lengths[place]) >= TEXTURE;
-            let changed = (textured && has_turned(counted, luma, place))
-                || is_other_level(counted, luma, place);
-            self.evidence.changed[place] += u16::from(changed);
-            counted.levels[place] = luma.levels[place];
-            counted.gradients[place] = luma.gradients[place];
-            counted.lengths[place] = luma.lengths[place];
-        }
-    }
-
-    fn count(&mut self, block: usize, luma: &Luma) {
-        self.evidence.turns[block] += 1;
-        for place in self.places(block) {
-            let (right, down) = luma.gradients[place];
-            self.evidence.right[place] += i16::from(right);
-            self.evidence.down[place] += i16::from(down);
-            self.evidence.length[place] += u16::from(luma.lengths[place]);
+    fn kept(&self, block: usize, samples: usize, likeness: &[u8]) -> Kept {
+        let luma: Vec<usize> = self.luma.rows(block).flatten().collect();
+        let held = self.runs.shown(block, samples);
+        let most = held.iter().copied().max().unwrap_or(0).max(1);
+        let shown: Vec<u8> = held
+            .iter()
+            .map(|count| u8::try_from(count * u16::from(WHOLE) / most).unwrap_or(WHOLE))
+            .collect();
+        Kept {
+            block: u32::try_from(block).unwrap_or(u32::MAX),
+            right: pick(&self.luma.right, &luma),
+            down: pick(&self.luma.down, &luma),
+            length: pick(&self.luma.length, &luma),
+            changed: pick(&self.luma.changed, &luma),
+            held: pick(&self.runs.held, &luma),
+            lasting: pick(&self.runs.kept, &luma),
+            chroma: self.chroma.iter().map(|sums| chroma(sums, block)).collect(),
+            runs: packed(&shown),
+            likeness: packed(likeness),
         }
     }
 }
 
-impl Change {
-    fn add(&mut self, other: Self) {
-        self.places += other.places;
-        self.textured += other.textured;
-        self.turned += other.turned;
-        self.other_level += other.other_level;
-    }
-
-    /// Whether so much of the texture turned, or of the level changed, that what is still the same
-    /// did not belong to it.
-    const fn is_another_background(self) -> bool {
-        let moved = self.textured * 20 >= self.places && self.turned * 100 >= self.textured * 45;
-        moved || self.other_level * 4 >= self.places
+impl Kept {
+    /// About what it takes on the wire.
+    fn bytes(&self) -> usize {
+        let signed = |values: &[i16]| -> usize {
+            values.iter().map(|value| bytes_of(u32::from(value.unsigned_abs()) * 2)).sum()
+        };
+        let short = |values: &[u16]| -> usize {
+            values.iter().map(|value| bytes_of(u32::from(*value))).sum()
+        };
+        let chroma = self.chroma.iter().map(|chroma| {
+            signed(&chroma.right) + signed(&chroma.down) + short(&chroma.length)
+        });
+        signed(&self.right)
+            + signed(&self.down)
+            + short(&self.length)
+            + short(&self.changed)
+            + short(&self.held)
+            + short(&self.lasting)
+            + self.runs.len()
+            + self.likeness.len()
+            + chroma.sum::<usize>()
+            + 32
     }
 }
 
-/// Whether the gradient points elsewhere, came, or went; a fade changes only its length.
-fn has_turned(a: &Luma, b: &Luma, place: usize) -> bool {
-    let (short, long) = if a.lengths[place] < b.lengths[place] { (a, b) } else { (b, a) };
-    if u16::from(short.lengths[place]) * 5 < u16::from(long.lengths[place]) * 2 {
-        return true;
+/// Bytes of a number of so many bits, seven to each.
+const fn bytes_of(value: u32) -> usize {
+    if value < 1 << 7 {
+        1
+    } else if value < 1 << 14 {
+        2
+    } else {
+        3
     }
-    let dot = dot(a.gradients[place], b.gradients[place]);
-    let lengths = i32::from(a.lengths[place]) * i32::from(b.lengths[place]);
-    dot * 100 < lengths * 82
 }
 
-fn is_other_level(a: &Luma, b: &Luma, place: usize) -> bool {
-    u32::from(a.levels[place].abs_diff(b.levels[place])) > LEVEL_OTHER
+fn chroma(sums: &Sums, block: usize) -> Chroma {
+    let places: Vec<usize> = sums.rows(block).flatten().collect();
+    Chroma {
+        right: pick(&sums.right, &places),
+        down: pick(&sums.down, &places),
+        length: pick(&sums.length, &places),
+    }
 }
 
-fn dot(a: (i8, i8), b: (i8, i8)) -> i32 {
-    i32::from(a.0) * i32::from(b.0) + i32::from(a.1) * i32::from(b.1)
+fn pick<T: Copy>(values: &[T], places: &[usize]) -> Vec<T> {
+    places.iter().map(|place| values[*place]).collect()
 }

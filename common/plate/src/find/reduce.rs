@@ -1,17 +1,14 @@
 //! From the evidence of all windows to one finding. Pure, and the same for any order of the windows.
 
-use cleanplate_types::frames::FrameRange;
 use cleanplate_types::overlay::{Fill, Finding, Mask, Overlay, OverlayOrigin, OverlayPlan};
 use cleanplate_types::picture::Rect;
 
 use super::candidates::Field;
 use super::evidence::Evidence;
-use super::luma::{reduced_size, reduction};
+use super::reduced::{reduced_size, reduction};
+use super::shown::when_shown;
 use super::verify::overlays_in;
 use crate::bitmap::Bitmap;
-
-/// The margin around what was seen in reduced samples, at least: their levels are softened.
-const MARGIN_MIN: u32 = 2;
 
 /// What the decision depends on beside the evidence.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,8 +17,8 @@ pub struct Params {
     pub turns_min: u32,
     /// Share of the picture, in percent, that must say something before the finder says "nothing".
     pub seen_percent_min: u32,
-    /// How far a found mask reaches beyond what was seen, in luma samples, at least: soft edges and
-    /// the encoder's ringing.
+    /// How far a found mask reaches beyond what is visible, in luma samples: soft edges and the encoder's
+    /// ringing.
     pub margin: u32,
     /// How a found overlay is to be filled.
     pub fill: Fill,
@@ -29,15 +26,15 @@ pub struct Params {
 
 impl Default for Params {
     fn default() -> Self {
-        Self { turns_min: 4, seen_percent_min: 80, margin: 3, fill: Fill::Auto }
+        Self { turns_min: 4, seen_percent_min: 80, margin: 2, fill: Fill::Auto }
     }
 }
 
 /// Decides from the evidence of all windows of a video of `table_frames` frames.
 ///
 /// Evidence of another picture size than the first in frame order is left out: such a window cannot
-/// be compared; neither can one that is not well formed. An overlay is there in all frames but those
-/// of windows where it clearly is not.
+/// be compared; neither can one that is not well formed. An overlay is there up to the first sample that
+/// does not show it.
 #[must_use]
 pub fn reduce(evidence: &[Evidence], table_frames: u64, params: &Params) -> Finding {
     let mut windows: Vec<&Evidence> =
@@ -57,7 +54,8 @@ pub fn reduce(evidence: &[Evidence], table_frames: u64, params: &Params) -> Find
         return without_overlays(&field, params);
     }
     let step = reduction(width);
-    let margin = params.margin.div_ceil(step).max(MARGIN_MIN) as usize;
+    // An edge is seen one reduced sample to each side of itself.
+    let margin = params.margin.saturating_sub(step).div_ceil(step) as usize;
     let overlays = found
         .iter()
         .map(|places| Overlay {
@@ -72,8 +70,7 @@ pub fn reduce(evidence: &[Evidence], table_frames: u64, params: &Params) -> Find
 }
 
 fn without_overlays(field: &Field, params: &Params) -> Finding {
-    let seen = field.seen(params.turns_min);
-    let percent = seen * 100 / field.turns.len().max(1);
+    let percent = field.seen_percent(params.turns_min);
     if percent >= params.seen_percent_min as usize {
         return Finding::Nothing;
     }
@@ -82,29 +79,6 @@ fn without_overlays(field: &Field, params: &Params) -> Finding {
             "the background changes in only {percent} % of the picture, so what stays need not be an overlay"
         ),
     }
-}
-
-/// All frames but those of windows that had the chance to show the overlay and did not.
-fn when_shown(
-    field: &Field,
-    places: &Bitmap,
-    windows: &[&Evidence],
-    table_frames: u64,
-) -> Vec<FrameRange> {
-    let mut shown = Vec::new();
-    let mut start = 0;
-    for window in windows.iter().filter(|window| field.is_absent(places, window)) {
-        let before = FrameRange::new(start, window.frames.start.min(table_frames));
-        if !before.is_empty() {
-            shown.push(before);
-        }
-        start = start.max(window.frames.end);
-    }
-    let rest = FrameRange::new(start, table_frames);
-    if !rest.is_empty() {
-        shown.push(rest);
-    }
-    shown
 }
 
 /// The luma samples that reduced places stand for.

@@ -1,12 +1,14 @@
-//! Which frames are looked at. A pure function of the video's length, the window and the places where
-//! decoding can start; the fleet has no say in it.
+//! Which frames are looked at. A pure function of the video's length and rate, the window and the places
+//! where decoding can start; the fleet has no say in it.
 
 use cleanplate_types::frames::FrameRange;
 
 /// Samples in the whole video, where it has as many frames.
-const TOTAL_MIN: u64 = 48;
-/// Frames of video per sample beyond that.
-const FRAMES_PER_SAMPLE: u64 = 50;
+const TOTAL_MIN: u64 = 96;
+/// Samples a second: what comes and goes is to be known to half a second.
+const PER_SECOND: u64 = 4;
+/// Frames a sample where the rate is not known: a quarter of a second at 24 frames a second.
+const FRAMES_UNKNOWN: u64 = 6;
 /// Samples in each window, where it has as many frames.
 const WINDOW_MIN: u64 = 8;
 
@@ -14,13 +16,27 @@ const WINDOW_MIN: u64 = 8;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SamplePlan {
     table_frames: u64,
+    /// Frames from one sample to the next at most.
+    frames_max: u64,
 }
 
 impl SamplePlan {
     /// For a video of `table_frames` frames.
     #[must_use]
     pub const fn new(table_frames: u64) -> Self {
-        Self { table_frames }
+        Self { table_frames, frames_max: FRAMES_UNKNOWN }
+    }
+
+    /// For a video that has, on average, `frames` frames in `seconds` seconds; a rate that cannot be
+    /// changes nothing.
+    #[must_use]
+    pub const fn at_rate(self, frames: u64, seconds: u64) -> Self {
+        let per_sample = match frames.checked_div(seconds.saturating_mul(PER_SECOND)) {
+            Some(per_sample) => per_sample,
+            None => return self,
+        };
+        let frames_max = if per_sample == 0 { 1 } else { per_sample };
+        Self { frames_max, ..self }
     }
 
     /// The frames of `window` to look at, rising: one in each of equal slots. `entries` are the frames
@@ -29,19 +45,22 @@ impl SamplePlan {
     #[must_use]
     pub fn samples(&self, window: FrameRange, entries: &[u64]) -> Vec<u64> {
         let frames = window.count();
-        let total = TOTAL_MIN.max(self.table_frames / FRAMES_PER_SAMPLE);
-        let share = u128::from(total) * u128::from(frames);
-        let share = share.div_ceil(u128::from(self.table_frames.max(1)));
-        let count = u64::try_from(share).unwrap_or(u64::MAX).max(WINDOW_MIN).min(frames);
+        let per_sample = self.frames_max.min(self.table_frames / TOTAL_MIN).max(1);
+        let count = frames.div_ceil(per_sample).max(WINDOW_MIN).min(frames);
         let edge = |slot: u64| {
             let offset = u128::from(frames) * u128::from(slot) / u128::from(count.max(1));
             window.start + u64::try_from(offset).unwrap_or(u64::MAX)
         };
+        let mut entries: Vec<u64> =
+            entries.iter().copied().filter(|entry| window.contains(*entry)).collect();
+        entries.sort_unstable();
         (0..count)
             .map(|slot| {
                 let range = FrameRange::new(edge(slot), edge(slot + 1));
                 let middle = range.start + range.count() / 2;
-                let within = entries.iter().copied().filter(|entry| range.contains(*entry));
+                let from = entries.partition_point(|entry| *entry < range.start);
+                let to = entries.partition_point(|entry| *entry < range.end);
+                let within = entries[from..to].iter().copied();
                 within.min_by_key(|entry| (entry.abs_diff(middle), *entry)).unwrap_or(middle)
             })
             .collect()

@@ -1,7 +1,7 @@
 //! Which candidates are overlays: compact, off centre or strong, and with a ring around them that
 //! changed on every side. A still object in a moving scene fails here.
 
-use super::candidates::{Field, STRONG, WEAK};
+use super::candidates::{CLEAR, Field};
 use super::plate::plate_around;
 use super::reduce::Params;
 use crate::bitmap::{Bitmap, Span, join_near};
@@ -12,6 +12,7 @@ const STILL_PERCENT: u64 = 12;
 const COMPANY_MIN: usize = 3;
 /// Gaps of twice this many reduced samples are closed, to find what belongs together and to fill it.
 const CLOSE: usize = 3;
+const FILL: usize = 2;
 /// Parts nearer to each other than this are one overlay.
 const GAP: usize = 8;
 /// How far weak and still places are taken in around the strong ones.
@@ -50,11 +51,19 @@ const BESIDE_TURNS_MIN: u32 = 3;
 
 /// The overlays of a field, each as its places, in rising order.
 pub(super) fn overlays_in(field: &Field, params: &Params) -> Vec<Bitmap> {
-    let strong = in_company(&field.steady(STRONG, params.turns_min));
+    let mut strong = field.strong(params.turns_min);
+    strong.add(&field.held());
+    let strong = in_company(&strong);
     let beside = params.turns_min.min(BESIDE_TURNS_MIN);
-    let weak = field.steady(WEAK, beside);
+    let mut weak = field.weak(beside);
+    let weak_always = weak.clone();
+    weak.add(&field.lasting());
+    let mut clear = field.steady(CLEAR, beside);
+    clear.add(&field.lasting());
+    let held = field.held();
+    let coarse = field.only_colourful(beside);
     let still_cores = cores(&field.still(STILL_PERCENT, beside));
-    let signs = Signs { field, params, strong, weak, still_cores };
+    let signs = Signs { field, params, strong, weak, weak_always, clear, held, coarse, still_cores };
     let mut overlays: Vec<Bitmap> = join_near(signs.strong.closed(CLOSE).parts(), GAP)
         .into_iter()
         .filter_map(|span| signs.mark_in(span))
@@ -64,7 +73,30 @@ pub(super) fn overlays_in(field: &Field, params: &Params) -> Vec<Bitmap> {
             overlays.push(places.clone());
         }
     }
-    overlays
+    lines(overlays)
+}
+
+/// Joins what is written on one line.
+fn lines(mut parts: Vec<Bitmap>) -> Vec<Bitmap> {
+    let mut joined: Vec<Bitmap> = Vec::new();
+    while let Some(mut part) = parts.pop() {
+        while let Some(at) = joined.iter().position(|other| is_one_line(&part, other)) {
+            part.add(&joined.swap_remove(at));
+        }
+        joined.push(part);
+    }
+    joined.sort_by_key(Bitmap::bounds);
+    joined
+}
+
+fn is_one_line(one: &Bitmap, other: &Bitmap) -> bool {
+    let Some((one, other)) = one.bounds().zip(other.bounds()) else {
+        return false;
+    };
+    let (low, high) = (one.height().min(other.height()), one.height().max(other.height()));
+    let shared = one.bottom.min(other.bottom).saturating_sub(one.top.max(other.top));
+    let gap = one.left.max(other.left).saturating_sub(one.right.min(other.right));
+    shared * 4 >= high * 3 && gap <= low * 3 / 2
 }
 
 /// The places of `strong` that are not alone.
@@ -85,6 +117,14 @@ struct Signs<'a> {
     params: &'a Params,
     strong: Bitmap,
     weak: Bitmap,
+    /// Of those what is there most of the time.
+    weak_always: Bitmap,
+    /// And what belongs to a mark that hides the background.
+    clear: Bitmap,
+    /// Edges that stayed for a while.
+    held: Bitmap,
+    /// What only chroma says.
+    coarse: Bitmap,
     /// Solid parts that stay as they are.
     still_cores: Vec<Bitmap>,
 }
@@ -109,21 +149,29 @@ impl Signs<'_> {
     /// The mark around the strong places in `span`, if it is one.
     fn mark_in(&self, span: Span) -> Option<Bitmap> {
         let strong = self.strong.within(span);
-        if !self.has_body(&strong, span) || !self.has_outline(&strong) {
+        let is_brief = !strong.meets(&self.weak_always);
+        if !self.has_body(&strong, span, is_brief) || !self.has_outline(&strong) {
             return None;
         }
-        let mut signs = self.weak.within(span.grown(REACH, strong.width, strong.height));
+        let signs = if self.field.hides(&strong) { &self.clear } else { &self.weak };
+        let mut signs = signs.within(span.grown(REACH, strong.width, strong.height));
         let near = strong.dilated(REACH);
         signs.cells.iter_mut().zip(&near.cells).for_each(|(sign, near)| *sign &= near);
         let mut signs = strong.spread_in(&signs);
         for still in self.still_cores.iter().filter(|still| still.meets(&near)) {
             signs.add(still);
         }
-        let mut places = signs.closed(CLOSE).between();
+        let mut places = signs.closed(FILL).filled();
         if let Some(plate) = places.bounds().and_then(|bounds| plate_around(&self.weak, bounds)) {
             places.add_span(plate);
         }
-        self.is_overlay(&places).then_some(places)
+        if !self.is_overlay(&places) {
+            return None;
+        }
+        let mut fringe = places.inverse().dilated(1);
+        fringe.cells.iter_mut().zip(&self.coarse.cells).for_each(|(at, coarse)| *at &= coarse);
+        places.remove(&fringe);
+        Some(places)
     }
 
     /// Rectangles that stay as they are although their outline shows no lasting contrast: grey on
@@ -156,13 +204,13 @@ impl Signs<'_> {
     }
 
     /// Whether enough of it is beyond doubt; more is asked for in the middle of the picture.
-    fn has_body(&self, strong: &Bitmap, span: Span) -> bool {
+    fn has_body(&self, strong: &Bitmap, span: Span, is_brief: bool) -> bool {
         let (columns, rows) = (self.field.columns, self.field.rows);
         let central = span.left * 10 > columns * 3
             && span.right * 10 < columns * 7
             && span.top * 10 > rows * 3
             && span.bottom * 10 < rows * 7;
-        strong.count() >= if central { STRONG_MIN * 3 } else { STRONG_MIN }
+        strong.count() >= if central || is_brief { STRONG_MIN * 3 } else { STRONG_MIN }
     }
 
     fn has_outline(&self, strong: &Bitmap) -> bool {
@@ -204,7 +252,7 @@ impl Signs<'_> {
             let percent = self.field.changed_percent(place);
             seen += 1;
             changed += percent;
-            steady += u64::from(self.weak.cells[place]);
+            steady += u64::from(self.weak.cells[place] || self.held.cells[place]);
             let (x, y) = (place % places.width, place / places.width);
             let is_on = [x < span.left, x >= span.right, y < span.top, y >= span.bottom];
             for (side, _) in sides.iter_mut().zip(is_on).filter(|(_, is_on)| *is_on) {
