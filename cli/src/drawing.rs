@@ -62,8 +62,11 @@ impl Drawing {
     /// [`DrawingError`] says what is wrong with the file.
     pub(crate) fn read(what: &'static str, path: &Path) -> Result<Self, DrawingError> {
         let not_png = |source| DrawingError::NotPng { what, path: path.to_owned(), source };
-        let file = File::open(path)
-            .map_err(|source| DrawingError::Unreadable { what, path: path.to_owned(), source })?;
+        let file = File::open(path).map_err(|source| DrawingError::Unreadable {
+            what,
+            path: path.to_owned(),
+            source,
+        })?;
         let limits = png::Limits { bytes: PIXEL_BYTES_MAX };
         let mut decoder = png::Decoder::new_with_limits(BufReader::new(file), limits);
         decoder.set_transformations(png::Transformations::EXPAND);

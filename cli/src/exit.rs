@@ -81,6 +81,17 @@ impl Refusal {
         Self::new(Status::Usage, message)
     }
 
+    /// Nobody reads the results any more, as behind `| head`: there is nothing to tell, and nobody to
+    /// tell it to.
+    pub(crate) const fn unread() -> Self {
+        Self { status: Status::Failed, message: String::new() }
+    }
+
+    /// Whether there is nothing to tell.
+    pub(crate) const fn is_quiet(&self) -> bool {
+        self.message.is_empty()
+    }
+
     /// Anything without a status of its own.
     pub(crate) fn failed(message: impl Into<String>) -> Self {
         Self::new(Status::Failed, message)

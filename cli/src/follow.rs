@@ -7,9 +7,9 @@ use tonic::{Status as Reply, Streaming};
 
 use crate::client::{Client, is_lost};
 use crate::exit::{Refusal, Status};
-use crate::job_state::{End, JobState};
+use crate::job_state::{End, JobState, Outcome};
 use crate::progress::{Progress, clock, thousandths};
-use crate::say;
+use crate::{report, say};
 
 /// How long to wait before a lost coordinator is asked again: it may be restarting.
 const ASK_AGAIN: Duration = Duration::from_millis(500);
@@ -25,17 +25,32 @@ pub(crate) async fn to_the_end(
     job: &str,
     progress: &mut Progress,
 ) -> Result<JobState, Refusal> {
+    until(client, job, progress, |_| false).await
+}
+
+/// Follows `job` until it has ended or `is_enough` is, and returns its last state.
+///
+/// # Errors
+/// As for [`to_the_end`].
+pub(crate) async fn until(
+    client: &Client,
+    job: &str,
+    progress: &mut Progress,
+    is_enough: fn(&JobState) -> bool,
+) -> Result<JobState, Refusal> {
     let mut asks = 0;
     let mut seen = false;
     loop {
         let lost = match watch(client, job).await {
-            Ok(mut states) => match until_lost(&mut states, progress, &mut asks).await? {
-                Followed::Ended(state) => return Ok(*state),
-                Followed::Lost(reply) => {
-                    seen = true;
-                    reply
+            Ok(mut states) => {
+                match until_lost(&mut states, progress, &mut asks, is_enough).await? {
+                    Followed::Ended(state) => return Ok(*state),
+                    Followed::Lost(reply) => {
+                        seen = true;
+                        reply
+                    }
                 }
-            },
+            }
             // A coordinator that never answered is not one that restarts.
             Err(reply) if is_lost(&reply) && seen => reply,
             Err(reply) => return Err(client.refusal(&reply)),
@@ -65,6 +80,7 @@ async fn until_lost(
     states: &mut Streaming<pb::JobState>,
     progress: &mut Progress,
     asks: &mut u32,
+    is_enough: fn(&JobState) -> bool,
 ) -> Result<Followed, Refusal> {
     loop {
         let state = match states.message().await {
@@ -74,14 +90,21 @@ async fn until_lost(
             Err(reply) => return Err(Refusal::failed(reply.message())),
         };
         *asks = 0;
-        let state = JobState::try_from(state).map_err(|error| {
-            Refusal::failed(format!("the coordinator is of another version: {error}"))
-        })?;
+        let state = parsed(state)?;
         progress.tell(&state)?;
-        if state.outcome.is_some() {
+        if state.outcome.is_some() || is_enough(&state) {
             return Ok(Followed::Ended(Box::new(state)));
         }
     }
+}
+
+/// A state as the coordinator sent it.
+///
+/// # Errors
+/// A refusal where this version does not understand it.
+pub(crate) fn parsed(state: pb::JobState) -> Result<JobState, Refusal> {
+    JobState::try_from(state)
+        .map_err(|error| Refusal::failed(format!("the coordinator is of another version: {error}")))
 }
 
 /// What people waited for.
@@ -119,26 +142,40 @@ pub(crate) fn conclude(state: &JobState, output: &str, waited: Waited) -> Result
             ));
             return Ok(status);
         }
+        (_, End::Previewed) => {
+            say::note(&format!(
+                "done: {}; `cleanplate preview --job {} -o DIR` writes the preview",
+                outcome.message, state.job
+            ));
+            return Ok(status);
+        }
         (_, End::Cancelled) => "the job was cancelled".to_owned(),
-        (_, End::Abstained) => format!(
-            "the detector abstained: {}; nothing was written (say what to remove by --region or \
-             --mask, or take a copy by --allow-unchanged)",
-            outcome.message
-        ),
+        (_, End::Abstained) => abstained(outcome),
         (Some(failure), End::Failed) => failure.to_string(),
         (None, End::Failed) => outcome.message.clone(),
     };
     Err(Refusal::new(status, message))
 }
 
+/// What people may do where the detector cannot tell.
+pub(crate) fn abstained(outcome: &Outcome) -> String {
+    format!(
+        "the detector abstained: {}; nothing was written (say what to remove by --region, --mask, --overlay \
+         or --plan, or take a copy by --allow-unchanged)",
+        outcome.message
+    )
+}
+
 fn what_was_done(state: &JobState, waited: Waited) -> String {
-    let mut text = format!(
+    let removed = report::removed(&state.overlays, &state.restored);
+    let mut text = removed.map_or_else(String::new, |removed| format!("{removed}, "));
+    text.push_str(&format!(
         "{} in {} by {}, {}",
         count(state.frames_total, "frame"),
         count(state.cells_total.into(), "cell"),
         if state.encoder.is_empty() { "no encoder" } else { &state.encoder },
         clock(waited.ms)
-    );
+    ));
     let frames = state.frames_total.saturating_sub(waited.frames_before);
     let fps_milli = u128::from(frames) * 1_000_000 / u128::from(waited.ms.max(1));
     if let Ok(fps_milli) = u32::try_from(fps_milli) {
@@ -174,9 +211,21 @@ mod tests {
         state.cells_total = 1;
         state.encoder = "libx264".to_owned();
         state.notes = vec!["one".to_owned(), "two".to_owned()];
-        let said = |frames_before| what_was_done(&state, Waited { ms: 12_500, frames_before });
-        assert_eq!(said(0), "250 frames in 1 cell by libx264, 0:13 (20.0 fps), 2 notes");
-        assert!(said(125).contains("(10.0 fps)"), "work of an earlier run is not this one's");
+        let said = |state: &JobState, frames_before| {
+            what_was_done(state, Waited { ms: 12_500, frames_before })
+        };
+        assert_eq!(said(&state, 0), "250 frames in 1 cell by libx264, 0:13 (20.0 fps), 2 notes");
+        state.overlays =
+            vec![report::overlay_for_tests("static", 240).try_into().expect("it is whole")];
+        assert!(
+            said(&state, 0).starts_with("removed static 120x40 at 10,20, 250 frames"),
+            "{}",
+            said(&state, 0)
+        );
+        assert!(
+            said(&state, 125).contains("(10.0 fps)"),
+            "work of an earlier run is not this one's"
+        );
     }
 
     #[test]

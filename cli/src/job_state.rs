@@ -1,11 +1,14 @@
 //! A job as the coordinator tells it: parsed at the door, printed for people and as JSON.
 
-use cleanplate_proto::{WireError, v1 as pb};
+use cleanplate_proto::{WireError, look_from, v1 as pb};
 use cleanplate_types::failure::Failure;
+use cleanplate_types::overlay::Look;
+use cleanplate_types::part::Restored;
 use serde::Serialize;
 
 use crate::exit::Status;
 use crate::follow::size;
+use crate::report::{self, ShownOverlay};
 
 /// Where a job stands. The names of its fields are those of `--json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -40,6 +43,20 @@ pub(crate) struct JobState {
     pub(crate) leases: u32,
     /// When it was submitted, in milliseconds since the Unix epoch.
     pub(crate) submitted_ms: u64,
+    /// The look at the frames that is under way.
+    #[serde(serialize_with = "look_as_json")]
+    pub(crate) look: Option<Look>,
+    /// Windows of that look; 0 between looks.
+    pub(crate) windows_total: u32,
+    /// Windows of it that are done.
+    pub(crate) windows_done: u32,
+    /// What is removed, once that is settled.
+    pub(crate) overlays: Vec<ShownOverlay>,
+    /// What came in its place, in the parts that are accepted.
+    #[serde(flatten, serialize_with = "report::shares")]
+    pub(crate) restored: Restored,
+    /// Whether there is a preview to fetch.
+    pub(crate) has_preview: bool,
     /// How it ended; absent while it runs.
     pub(crate) outcome: Option<Outcome>,
 }
@@ -66,6 +83,8 @@ pub(crate) enum End {
     Done,
     /// There was nothing to remove: the output is a stream copy.
     Unchanged,
+    /// The preview that was asked for is there; nothing was encoded.
+    Previewed,
     /// The detector found no evidence either way; nothing was written.
     Abstained,
     /// It failed.
@@ -78,7 +97,7 @@ impl Outcome {
     /// The exit status of a command that waited for the job.
     pub(crate) fn status(&self) -> Status {
         match self.kind {
-            End::Done | End::Unchanged => Status::Done,
+            End::Done | End::Unchanged | End::Previewed => Status::Done,
             End::Abstained => Status::Abstained,
             End::Cancelled => Status::Cancelled,
             End::Failed => {
@@ -92,6 +111,7 @@ impl Outcome {
         let kind = match self.kind {
             End::Done => "done",
             End::Unchanged => "unchanged",
+            End::Previewed => "previewed",
             End::Abstained => "abstained",
             End::Failed => "failed",
             End::Cancelled => "cancelled",
@@ -101,6 +121,22 @@ impl Outcome {
         words.extend(self.failure.as_ref().map(ToString::to_string));
         words.extend((!self.message.is_empty()).then(|| self.message.clone()));
         words.join(", ")
+    }
+}
+
+impl JobState {
+    /// Whether it waits for a person.
+    pub(crate) fn is_in_review(&self) -> bool {
+        self.phase == "review" && self.outcome.is_none()
+    }
+
+    /// How to go on with a job that waits for a person.
+    pub(crate) fn review_in_words(&self) -> String {
+        let job = &self.job;
+        format!(
+            "`cleanplate preview --job {job} -o DIR` shows what would come out; `cleanplate approve {job}` \
+             (with --drop N for each overlay that stays) or `cleanplate reject {job}` decides"
+        )
     }
 }
 
@@ -125,7 +161,14 @@ impl TryFrom<pb::JobState> for JobState {
             encoder,
             leases,
             submitted_ms,
+            look,
+            windows_total,
+            windows_done,
+            overlays,
+            restored,
+            has_preview,
         } = state;
+        let look = Some(look).filter(|look| !look.is_empty());
         Ok(Self {
             job,
             input,
@@ -142,6 +185,12 @@ impl TryFrom<pb::JobState> for JobState {
             encoder,
             leases,
             submitted_ms,
+            look: look.as_deref().map(look_from).transpose()?,
+            windows_total,
+            windows_done,
+            overlays: overlays.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
+            restored: restored.map(Into::into).unwrap_or_default(),
+            has_preview,
             outcome: outcome.map(TryInto::try_into).transpose()?,
         })
     }
@@ -155,6 +204,7 @@ impl TryFrom<pb::Outcome> for Outcome {
         let kind = match kind.as_str() {
             "done" => End::Done,
             "unchanged" => End::Unchanged,
+            "previewed" => End::Previewed,
             "abstained" => End::Abstained,
             "failed" => End::Failed,
             "cancelled" => End::Cancelled,
@@ -192,6 +242,14 @@ impl<'a> From<&'a Failure> for FailureJson<'a> {
     }
 }
 
+#[expect(clippy::ref_option, reason = "serde asks for it so")]
+fn look_as_json<S: serde::Serializer>(
+    look: &Option<Look>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    look.map(Look::as_str).serialize(serializer)
+}
+
 fn failure_as_json<S: serde::Serializer>(
     failure: &Option<Failure>,
     serializer: S,
@@ -224,12 +282,33 @@ mod tests {
     fn every_end_has_the_exit_status_of_the_contract() {
         assert_eq!(status("done", None), 0);
         assert_eq!(status("unchanged", None), 0);
+        assert_eq!(status("previewed", None), 0);
         assert_eq!(status("abstained", None), 5);
         assert_eq!(status("cancelled", None), 6);
         let failure = |kind| Some(Failure::new(kind, Stage::Decode, "words"));
         assert_eq!(status("failed", failure(FailureKind::BadInput)), 3);
         assert_eq!(status("failed", failure(FailureKind::EngineCrashed)), 1);
         assert!(JobState::try_from(ended("finished", None)).is_err());
+    }
+
+    #[test]
+    fn json_tells_what_was_removed_and_what_came_in_its_place() {
+        let overlay = report::overlay_for_tests("static", 240);
+        let restored = pb::Restored { frames: 240, inverted: 3, fetched: 1, ..Default::default() };
+        let state = pb::JobState {
+            look: "learn".to_owned(),
+            overlays: vec![overlay],
+            restored: Some(restored),
+            ..ended("done", None)
+        };
+        let json = serde_json::to_value(JobState::try_from(state).unwrap()).unwrap();
+        assert_eq!(json["overlays"][0]["origin"], "static");
+        assert_eq!(json["overlays"][0]["x"], 10);
+        assert_eq!((&json["inverted"], &json["fetched"]), (&0.75.into(), &0.25.into()));
+        assert_eq!((&json["synthesised"], &json["pixelated"]), (&0.0.into(), &0.0.into()));
+        assert_eq!((&json["frames_with_overlay"], &json["look"]), (&240.into(), &"learn".into()));
+        let unknown = pb::JobState { look: "gaze".to_owned(), ..pb::JobState::default() };
+        assert!(JobState::try_from(unknown).is_err());
     }
 
     #[test]

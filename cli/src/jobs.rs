@@ -7,8 +7,10 @@ use serde_json::{Value, json};
 use crate::arguments::JobsArguments;
 use crate::client::Client;
 use crate::exit::{Refusal, Status};
+use crate::follow::parsed;
 use crate::job_state::{FailureJson, JobState};
-use crate::progress::{clock, thousandths};
+use crate::progress::{clock, summary, thousandths};
+use crate::report::{numbered, percentages};
 use crate::say;
 use crate::settings::Settings;
 
@@ -39,12 +41,10 @@ pub(crate) async fn run(arguments: JobsArguments, settings: &Settings) -> Result
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     rows.extend(jobs.iter().map(row));
     say::table(&rows)?;
+    for job in jobs.iter().filter(|job| job.is_in_review()) {
+        say::note(&format!("job {} waits for a review: {}", job.job, job.review_in_words()));
+    }
     Ok(Status::Done)
-}
-
-fn parsed(state: cleanplate_proto::v1::JobState) -> Result<JobState, Refusal> {
-    JobState::try_from(state)
-        .map_err(|error| Refusal::failed(format!("the coordinator is of another version: {error}")))
 }
 
 fn row(state: &JobState) -> Vec<String> {
@@ -83,6 +83,18 @@ fn show_one(shown: ShowResponse, as_json: bool) -> Result<Status, Refusal> {
     .filter(|(_, value)| !value.is_empty())
     .map(|(name, value)| vec![name.to_owned(), value])
     .collect();
+    if state.look.is_some() {
+        rows.push(vec!["look".to_owned(), summary(&state)]);
+    }
+    rows.extend(numbered(&state.overlays).into_iter().map(|line| split_at_colon(&line)));
+    if state.restored.frames > 0 {
+        let frames = format!("{} with an overlay", state.restored.frames);
+        rows.push(vec!["cleaned".to_owned(), frames]);
+    }
+    rows.extend(percentages(&state.restored).map(|told| vec!["restored".to_owned(), told]));
+    if state.is_in_review() {
+        rows.push(vec!["to go on".to_owned(), state.review_in_words()]);
+    }
     rows.extend(state.notes.iter().map(|note| vec!["note".to_owned(), note.clone()]));
     if let Some(outcome) = &state.outcome {
         rows.push(vec!["outcome".to_owned(), outcome.in_words()]);
@@ -90,6 +102,11 @@ fn show_one(shown: ShowResponse, as_json: bool) -> Result<Status, Refusal> {
     say::table(&rows)?;
     attempts.iter().try_for_each(tell_attempt)?;
     Ok(Status::Done)
+}
+
+fn split_at_colon(line: &str) -> Vec<String> {
+    let (name, value) = line.split_once(": ").unwrap_or((line, ""));
+    vec![name.to_owned(), value.to_owned()]
 }
 
 fn failure_of(attempt: &Attempt) -> Result<Option<Failure>, Refusal> {

@@ -84,11 +84,7 @@ fn whole(text: &str) -> Option<i32> {
 }
 
 /// The smallest part of the drawing that shows all of it, at a place that moved with it.
-fn cropped(
-    drawing: &Drawing,
-    path: &Path,
-    at: Option<(i32, i32)>,
-) -> Result<UserLogo, LogoError> {
+fn cropped(drawing: &Drawing, path: &Path, at: Option<(i32, i32)>) -> Result<UserLogo, LogoError> {
     let is_seen = |pixel: &[u8]| pixel.last().is_some_and(|alpha| *alpha > 0);
     let (mut columns, mut rows) = (None, None);
     for (y, row) in (0_u32..).zip(drawing.rows()) {
@@ -105,7 +101,8 @@ fn cropped(
     if samples > LOGO_SAMPLES_MAX {
         return Err(LogoError::TooLarge { path: path.to_owned(), samples });
     }
-    let moved = |(x, y): (i32, i32)| Some((x.checked_add_unsigned(left)?, y.checked_add_unsigned(top)?));
+    let moved =
+        |(x, y): (i32, i32)| Some((x.checked_add_unsigned(left)?, y.checked_add_unsigned(top)?));
     let too_far = || LogoError::TooFar { path: path.to_owned() };
     let at = at.map(|at| moved(at).ok_or_else(too_far)).transpose()?;
     let visible = drawing.rows().skip(top as usize).take(height as usize);
@@ -184,9 +181,10 @@ mod tests {
             (
                 ColorType::Rgba,
                 BitDepth::Sixteen,
-                spread(&[9; 6].into_iter().chain([0; 2]).collect::<Vec<u8>>(), &[
-                    200, 200, 100, 100, 50, 50, 128, 128,
-                ]),
+                spread(
+                    &[9; 6].into_iter().chain([0; 2]).collect::<Vec<u8>>(),
+                    &[200, 200, 100, 100, 50, 50, 128, 128],
+                ),
             ),
             (ColorType::GrayscaleAlpha, BitDepth::Eight, spread(&[9, 0], &[77, 128])),
             (
@@ -239,7 +237,12 @@ mod tests {
         draw(&path, (ColorType::Rgb, BitDepth::Eight), (&[], &[]), &[200; 36]);
         let said = read(path.as_os_str()).unwrap_err().to_string();
         assert!(said.contains("with its transparency") && said.contains("--region"), "{said}");
-        draw(&path, (ColorType::Rgba, BitDepth::Eight), (&[], &[]), &spread(&[7, 7, 7, 0], &[0; 4]));
+        draw(
+            &path,
+            (ColorType::Rgba, BitDepth::Eight),
+            (&[], &[]),
+            &spread(&[7, 7, 7, 0], &[0; 4]),
+        );
         assert!(matches!(read(path.as_os_str()), Err(LogoError::Invisible { .. })));
     }
 

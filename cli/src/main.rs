@@ -1,6 +1,7 @@
 //! `cleanplate`: takes the command line and the settings, hands over to the subcommand, and ends
 //! with its exit status and at most one sentence.
 
+mod approve;
 mod arguments;
 mod bug;
 mod cancel;
@@ -8,6 +9,7 @@ mod client;
 mod coordinator;
 mod doctor;
 mod drain;
+mod drawing;
 mod engine;
 mod exit;
 mod follow;
@@ -15,12 +17,18 @@ mod heap;
 mod inquiry;
 mod job_state;
 mod jobs;
+mod logo;
 mod mask;
 mod place;
+mod plan;
+mod plan_file;
+mod preview;
 mod probe;
 mod program;
 mod progress;
 mod region;
+mod reject;
+mod report;
 mod request;
 mod retry;
 mod run;
@@ -30,6 +38,7 @@ mod signals;
 mod submit;
 mod verify;
 mod watch;
+mod whole;
 mod worker;
 mod workers;
 
@@ -74,7 +83,9 @@ fn main() -> ExitCode {
     match ended {
         Ok(status) => status.into(),
         Err(refusal) => {
-            say::note(&format!("error: {}", say::one_line(&refusal.message)));
+            if !refusal.is_quiet() {
+                say::note(&format!("error: {}", say::one_line(&refusal.message)));
+            }
             refusal.status.into()
         }
     }
@@ -88,11 +99,15 @@ fn log(verbosity: u8, filter: Option<&str>, json: bool) -> Result<(), Refusal> {
 fn begin(command: Command, verbose: u8, settings: &Settings) -> Result<Status, Refusal> {
     let usual = match command {
         // Fallbacks are told by the progress and failures by the last sentence, once.
-        Command::Run(_) if verbose == 0 => 0,
+        Command::Run(_) | Command::Preview(_) if verbose == 0 => 0,
         // The milestones of a service are its output.
         Command::Coordinator(_) | Command::Worker(_) => 2,
         Command::Run(_)
         | Command::Submit(_)
+        | Command::Preview(_)
+        | Command::Approve(_)
+        | Command::Reject(_)
+        | Command::Plan(_)
         | Command::Jobs(_)
         | Command::Watch(_)
         | Command::Cancel(_)
@@ -124,6 +139,10 @@ async fn dispatch(command: Command, settings: &Settings) -> Result<Status, Refus
         Command::Watch(arguments) => watch::run(arguments, settings).await,
         Command::Cancel(arguments) => cancel::run(arguments, settings).await,
         Command::Retry(arguments) => retry::run(arguments, settings).await,
+        Command::Preview(arguments) => preview::run(*arguments, settings).await,
+        Command::Approve(arguments) => approve::run(arguments, settings).await,
+        Command::Reject(arguments) => reject::run(arguments, settings).await,
+        Command::Plan(arguments) => plan::run(arguments, settings).await,
         Command::Workers(arguments) => workers::run(arguments, settings).await,
         Command::Drain(arguments) => drain::run(arguments, settings).await,
         Command::Probe(arguments) => probe::run(arguments, settings).await,

@@ -6,21 +6,27 @@ use std::fmt::Write as _;
 use std::io::IsTerminal as _;
 use std::time::{Duration, Instant};
 
+use cleanplate_types::overlay::Look;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::exit::Refusal;
 use crate::job_state::JobState;
+use crate::report::numbered;
 use crate::say;
 
 /// How often a line is written where no bar can be shown.
 const LINE_EVERY: Duration = Duration::from_secs(5);
+
+/// What a job is doing, as far as a line of its own is worth it.
+type Stage = (String, Option<Look>);
 
 /// Tells the states of one job as they come.
 #[derive(Debug)]
 pub(crate) struct Progress {
     json: bool,
     bar: Option<ProgressBar>,
-    told: Option<(Instant, String)>,
+    told: Option<(Instant, Stage)>,
+    review_told: bool,
     notes_told: BTreeSet<String>,
 }
 
@@ -32,7 +38,7 @@ impl Progress {
             ProgressBar::new(0)
                 .with_style(style.unwrap_or_else(|_never| ProgressStyle::default_bar()))
         });
-        Self { json, bar, told: None, notes_told: BTreeSet::new() }
+        Self { json, bar, told: None, review_told: false, notes_told: BTreeSet::new() }
     }
 
     /// Tells `state`.
@@ -48,9 +54,14 @@ impl Progress {
                 self.note(&format!("note: {note}"));
             }
         }
+        self.tell_review(state);
         if let Some(bar) = &self.bar {
-            bar.set_length(state.frames_total.max(1));
-            bar.set_position(state.frames_done);
+            let (done, total) = match state.look {
+                Some(_) => (state.windows_done.into(), state.windows_total.into()),
+                None => (state.frames_done, state.frames_total),
+            };
+            bar.set_length(total.max(1));
+            bar.set_position(done);
             bar.set_prefix(state.phase.clone());
             bar.set_message(summary(state));
             return Ok(());
@@ -61,23 +72,38 @@ impl Progress {
         Ok(())
     }
 
+    /// Tells once for each review how to go on.
+    fn tell_review(&mut self, state: &JobState) {
+        let waits = state.is_in_review();
+        if waits && !self.review_told {
+            for line in numbered(&state.overlays) {
+                self.note(&line);
+            }
+            self.note(&format!("note: the job waits for a review: {}", state.review_in_words()));
+        }
+        self.review_told = waits;
+    }
+
     fn tell_line(&mut self, state: &JobState) {
         if state.outcome.is_some() {
             // How it ended is the last sentence's to say.
             return;
         }
+        let stage = (state.phase.clone(), state.look);
         let due = match &self.told {
-            Some((at, phase)) => at.elapsed() >= LINE_EVERY || *phase != state.phase,
+            // How to go on with it was told, and nothing changes until somebody does.
+            Some((_, told)) if state.is_in_review() => *told != stage,
+            Some((at, told)) => at.elapsed() >= LINE_EVERY || *told != stage,
             // What a job waits for when it is first seen is mostly there a moment later.
             None if state.phase == "queued" || !state.waits_for.is_empty() => {
-                self.told = Some((Instant::now(), state.phase.clone()));
+                self.told = Some((Instant::now(), stage.clone()));
                 false
             }
             None => true,
         };
         if due {
             say::note(&format!("{}: {}", state.phase, summary(state)));
-            self.told = Some((Instant::now(), state.phase.clone()));
+            self.told = Some((Instant::now(), stage));
         }
     }
 
@@ -107,9 +133,14 @@ fn without_times(note: &str) -> &str {
 }
 
 /// Frames, speed, time left, and why nothing happens: as much of it as is known.
-fn summary(state: &JobState) -> String {
+pub(crate) fn summary(state: &JobState) -> String {
     let mut text = String::new();
-    if state.frames_total > 0 {
+    if let Some(look) = state.look {
+        text.push_str(look_in_words(look));
+        if state.windows_total > 0 {
+            write!(text, ", {}/{} windows", state.windows_done, state.windows_total).ok();
+        }
+    } else if state.frames_total > 0 {
         write!(text, "{}/{} frames", state.frames_done, state.frames_total).ok();
     } else {
         text.push_str("looking at the source");
@@ -124,6 +155,16 @@ fn summary(state: &JobState) -> String {
         write!(text, ", waiting: {}", state.waits_for).ok();
     }
     text
+}
+
+/// What a look at the frames is for.
+const fn look_in_words(look: Look) -> &'static str {
+    match look {
+        Look::Find => "looking for overlays",
+        Look::Learn => "learning what they are made of",
+        Look::Fetch => "painting what lies behind",
+        Look::Preview => "making the preview",
+    }
 }
 
 /// Thousandths as a number with one decimal.
@@ -175,5 +216,16 @@ mod tests {
         assert_eq!(summary(&state), "120/250 frames, 30.0 fps, 0:05 left");
         state.waits_for = "no worker is attached".to_owned();
         assert!(summary(&state).ends_with("waiting: no worker is attached"));
+    }
+
+    #[test]
+    fn a_summary_names_the_look_that_is_under_way_with_its_windows() {
+        let mut state = JobState::try_from(cleanplate_proto::v1::JobState::default()).unwrap();
+        state.frames_total = 250;
+        state.look = Some(Look::Fetch);
+        assert_eq!(summary(&state), "painting what lies behind");
+        state.windows_total = 12;
+        state.windows_done = 3;
+        assert_eq!(summary(&state), "painting what lies behind, 3/12 windows");
     }
 }

@@ -1,15 +1,32 @@
-//! From what was typed to a `JobRequest`: names resolved, masks read, options of a later version
-//! refused by name.
+//! From what was typed to a `JobRequest`: names resolved, masks, logos and plans read, options of a later
+//! version refused by name.
 
+use std::path::Path;
+
+use cleanplate_proto::MESSAGE_BYTES_MAX;
 use cleanplate_types::encode::EncoderName;
 use cleanplate_types::overlay::Fill;
-use cleanplate_types::request::{Detect, EncoderChoice, FillChoice, JobRequest};
+use cleanplate_types::request::{Detect, EncoderChoice, JobRequest, Review};
 
-use crate::arguments::JobArguments;
+use crate::arguments::{JobArguments, WhatArguments};
 use crate::exit::Refusal;
+use crate::{logo, mask, plan_file};
 
-/// Makes the request. `restart_default` is what `--restart-on-encoder-loss` is where it is not
-/// given.
+/// Bytes of masks, logos and plan that fit one message with all the rest of a request.
+const PICTURE_BYTES_MAX: usize = MESSAGE_BYTES_MAX - (1 << 20);
+
+/// What differs between the subcommands that make a request.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Terms {
+    /// What `--restart-on-encoder-loss` is where it is not given.
+    pub(crate) restart_default: bool,
+    /// What happens between plan and encode.
+    pub(crate) review: Review,
+    /// Keep what was learned after the job has ended.
+    pub(crate) keep_plan: bool,
+}
+
+/// Makes the request.
 ///
 /// # Errors
 /// A refusal with status 2 names the option and what it may be.
@@ -17,16 +34,23 @@ pub(crate) fn build(
     input: String,
     output: String,
     job: &JobArguments,
-    restart_default: bool,
+    terms: Terms,
 ) -> Result<JobRequest, Refusal> {
-    refuse_later_options(job)?;
-    let masks = job.mask.iter().map(|path| crate::mask::read(path)).collect::<Result<_, _>>();
-    Ok(JobRequest {
+    if job.mixed_encoders {
+        return Err(later("--mixed-encoders"));
+    }
+    let what = &job.what;
+    let masks = what.mask.iter().map(|path| mask::read(path)).collect::<Result<_, _>>();
+    let logos = what.overlay.iter().map(|typed| logo::read(typed)).collect::<Result<_, _>>();
+    let told = what.plan.as_deref().map(plan_file::read).transpose();
+    let request = JobRequest {
         input,
         output,
-        regions: job.region.clone(),
-        masks: masks.map_err(|error| Refusal::usage(error.to_string()))?,
-        detect: detect(job)?,
+        regions: what.region.clone(),
+        masks: masks.map_err(wrong)?,
+        logos: logos.map_err(wrong)?,
+        told: told.map_err(wrong)?,
+        detect: detect(what)?,
         fill: fill(&job.fill)?,
         encoder: encoder(&job.encoder)?,
         quality: job.quality,
@@ -39,43 +63,79 @@ pub(crate) fn build(
         on_damage: job.on_damage.into(),
         allow_unchanged: job.allow_unchanged,
         allow_metadata_loss: job.allow_metadata_loss,
-        restart_on_encoder_loss: job.restart_on_encoder_loss.unwrap_or(restart_default),
+        restart_on_encoder_loss: job.restart_on_encoder_loss.unwrap_or(terms.restart_default),
         audit: job.audit,
-    })
+        review: terms.review,
+        keep_plan: terms.keep_plan,
+        copy_untouched: job.copy_untouched,
+    };
+    fits(&request)?;
+    Ok(request)
+}
+
+/// Takes the file for a plan, where one is asked for and can be written.
+///
+/// # Errors
+/// A refusal with status 2.
+pub(crate) fn plan_target(what: &WhatArguments) -> Result<Option<&Path>, Refusal> {
+    let path = what.save_plan.as_deref();
+    path.map(plan_file::check_target).transpose().map_err(wrong)?;
+    Ok(path)
+}
+
+fn wrong(error: impl std::error::Error) -> Refusal {
+    Refusal::usage(error.to_string())
 }
 
 fn later(option: &str) -> Refusal {
     Refusal::usage(format!("{option} is not in this version"))
 }
 
-fn refuse_later_options(job: &JobArguments) -> Result<(), Refusal> {
-    let given = [
-        ("--overlay", !job.overlay.is_empty()),
-        ("--plan", job.plan.is_some()),
-        ("--save-plan", job.save_plan.is_some()),
-        ("--mixed-encoders", job.mixed_encoders),
-        ("--copy-untouched", job.copy_untouched),
-    ];
-    match given.into_iter().find(|(_, given)| *given) {
-        Some((option, _)) => Err(later(option)),
-        None => Ok(()),
+/// Refuses pictures that are too large together: each alone may be as large as it likes.
+fn fits(request: &JobRequest) -> Result<(), Refusal> {
+    let masks = request.masks.iter().map(|mask| mask.mask.bits.len());
+    let logos = request.logos.iter().map(|logo| logo.rgba.len());
+    let told = request.told.iter().flat_map(|told| {
+        let masks = told.plan.overlays.iter().map(|overlay| overlay.mask.bits.len());
+        masks.chain([told.mattes.len()])
+    });
+    let bytes: usize = masks.chain(logos).chain(told).sum();
+    if bytes > PICTURE_BYTES_MAX {
+        return Err(Refusal::usage(format!(
+            "masks, logos and plan are {} MiB together, and {} MiB are the most; give fewer, or say where \
+             some of them lie by --region",
+            bytes.div_ceil(1 << 20),
+            PICTURE_BYTES_MAX >> 20
+        )));
     }
+    Ok(())
 }
 
 /// What to look for: what stays in place, where nothing says what to remove.
-fn detect(job: &JobArguments) -> Result<Vec<Detect>, Refusal> {
-    if job.detect.is_empty() {
-        let told = !job.region.is_empty() || !job.mask.is_empty();
+fn detect(what: &WhatArguments) -> Result<Vec<Detect>, Refusal> {
+    if what.detect.is_empty() {
+        let told = !what.region.is_empty()
+            || !what.mask.is_empty()
+            || !what.overlay.is_empty()
+            || what.plan.is_some();
         return Ok(if told { Vec::new() } else { vec![Detect::Static] });
     }
     let mut wanted = Vec::new();
     let mut none = false;
-    for what in &job.detect {
-        match what.as_str() {
+    for name in &what.detect {
+        match name.as_str() {
             "static" if !wanted.contains(&Detect::Static) => wanted.push(Detect::Static),
             "static" => {}
             "none" => none = true,
-            other => return Err(later(&format!("--detect {other}"))),
+            known @ ("text" | "faces") => return Err(later(&format!("--detect {known}"))),
+            // A path or a URL.
+            model if model.ends_with(".onnx") => return Err(later(&format!("--detect {model}"))),
+            other => {
+                return Err(Refusal::usage(format!(
+                    "--detect is `{other}`; it must be static (what stays in place) or none; text, faces \
+                     and detectors (MODEL.onnx) are not in this version"
+                )));
+            }
         }
     }
     if none && !wanted.is_empty() {
@@ -84,17 +144,14 @@ fn detect(job: &JobArguments) -> Result<Vec<Detect>, Refusal> {
     Ok(wanted)
 }
 
-fn fill(name: &str) -> Result<FillChoice, Refusal> {
-    match name {
-        "auto" => Ok(FillChoice::Auto),
-        "membrane" => Ok(FillChoice::Forced(Fill::Membrane)),
-        "pixelate" => Ok(FillChoice::Forced(Fill::Pixelate)),
-        "invert" | "fetch" => Err(later(&format!("--fill {name}"))),
-        model if model.ends_with(".onnx") => Err(later(&format!("--fill {model}"))),
-        other => Err(Refusal::usage(format!(
-            "--fill is `{other}`; it must be auto, membrane or pixelate"
-        ))),
+fn fill(name: &str) -> Result<Fill, Refusal> {
+    if name.ends_with(".onnx") {
+        return Err(later(&format!("--fill {name}")));
     }
+    Fill::ALL.into_iter().find(|fill| fill.as_str() == name).ok_or_else(|| {
+        let names = Fill::ALL.map(Fill::as_str).join(", ");
+        Refusal::usage(format!("--fill is `{name}`; it must be one of {names}"))
+    })
 }
 
 /// Takes `auto` or an encoder's name.
@@ -127,7 +184,8 @@ mod tests {
         let Command::Run(run) = typed.command else {
             panic!("`run` is parsed as `run`");
         };
-        build("file:///in.mp4".to_owned(), "file:///out.mp4".to_owned(), &run.job, true)
+        let terms = Terms { restart_default: true, review: Review::Go, keep_plan: false };
+        build("file:///in.mp4".to_owned(), "file:///out.mp4".to_owned(), &run.job, terms)
     }
 
     #[test]
@@ -142,17 +200,11 @@ mod tests {
 
     #[test]
     fn options_of_a_later_version_are_refused_by_name_and_never_ignored() {
-        let later: [&[&str]; 11] = [
-            &["--overlay", "logo.png"],
-            &["--plan", "plan.json"],
-            &["--save-plan", "plan.json"],
+        let later: [&[&str]; 5] = [
             &["--mixed-encoders"],
-            &["--copy-untouched"],
             &["--detect", "text"],
             &["--detect", "faces"],
             &["--detect", "model.onnx"],
-            &["--fill", "invert"],
-            &["--fill", "fetch"],
             &["--fill", "lama.onnx"],
         ];
         for options in later {
@@ -164,6 +216,59 @@ mod tests {
     }
 
     #[test]
+    fn a_plan_or_a_logo_tells_what_to_remove_and_nothing_is_looked_for_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let logo = folder.path().join("logo.png");
+        let file = std::fs::File::create(&logo).unwrap();
+        let mut encoder = png::Encoder::new(file, 1, 1);
+        encoder.set_color(png::ColorType::Rgba);
+        encoder.write_header().unwrap().write_image_data(&[1, 2, 3, 4]).unwrap();
+        let typed = format!("{}@5,-6", logo.display());
+        let request = ask(&["--overlay", &typed]).unwrap();
+        assert_eq!((request.detect.len(), request.logos.len()), (0, 1));
+        assert_eq!(request.logos[0].at, Some((5, -6)));
+        let plan = folder.path().join("show.plan");
+        std::fs::write(
+            &plan,
+            r#"{"format":1,"product":"cleanplate 0","width":8,"height":8,"mattes":"","overlays":
+                [{"x":1,"y":1,"width":1,"height":1,"hides":false,"mask":"01"}]}"#,
+        )
+        .unwrap();
+        let request = ask(&["--plan", plan.to_str().unwrap()]).unwrap();
+        assert_eq!((request.detect.len(), request.told.unwrap().plan.width), (0, 8));
+        let both = ask(&["--plan", plan.to_str().unwrap(), "--detect", "static"]).unwrap();
+        assert_eq!(both.detect, [Detect::Static]);
+        let thesis = folder.path().join("thesis.json");
+        std::fs::write(&thesis, "{}").unwrap();
+        let refusal = ask(&["--plan", thesis.to_str().unwrap()]).unwrap_err();
+        assert_eq!(refusal.status, Status::Usage);
+        assert!(refusal.message.contains("not a plan file"), "{}", refusal.message);
+    }
+
+    #[test]
+    fn every_fill_of_this_version_is_taken() {
+        for fill in Fill::ALL {
+            assert_eq!(ask(&["--fill", fill.as_str()]).unwrap().fill, fill);
+        }
+    }
+
+    #[test]
+    fn pictures_that_do_not_fit_one_message_are_refused_together() {
+        let mut request = ask(&[]).unwrap();
+        let logo = cleanplate_types::request::UserLogo {
+            width: 1_000,
+            height: 2_000,
+            rgba: vec![0; 8_000_000],
+            at: None,
+        };
+        request.logos = vec![logo.clone()];
+        assert!(fits(&request).is_ok());
+        request.logos.push(logo);
+        let refusal = fits(&request).unwrap_err();
+        assert!(refusal.message.contains("16 MiB together"), "{}", refusal.message);
+    }
+
+    #[test]
     fn a_lost_encoder_restarts_in_run_unless_told_otherwise() {
         assert!(ask(&[]).unwrap().restart_on_encoder_loss);
         assert!(!ask(&["--restart-on-encoder-loss=false"]).unwrap().restart_on_encoder_loss);
@@ -171,7 +276,8 @@ mod tests {
 
     #[test]
     fn names_that_mean_nothing_are_refused_with_those_that_do() {
-        assert!(ask(&["--fill", "magic"]).unwrap_err().message.contains("membrane"));
+        assert!(ask(&["--fill", "magic"]).unwrap_err().message.contains("membrane, pixelate"));
+        assert!(ask(&["--detect", "foo"]).unwrap_err().message.contains("static"));
         assert!(ask(&["--encoder", "x264"]).unwrap_err().message.contains("libx264"));
     }
 }

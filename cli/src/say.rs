@@ -9,12 +9,15 @@ use crate::exit::{Refusal, Status};
 /// Writes one line to standard output.
 ///
 /// # Errors
-/// Where nobody reads it: status 1, as for any other command in a pipe that closed.
+/// Status 1; in silence where the reader of the pipe has gone.
 pub(crate) fn line(text: &str) -> Result<(), Refusal> {
     let mut out = io::stdout().lock();
-    writeln!(out, "{text}")
-        .and_then(|()| out.flush())
-        .map_err(|error| Refusal::failed(format!("standard output cannot be written: {error}")))
+    writeln!(out, "{text}").and_then(|()| out.flush()).map_err(|error| {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            return Refusal::unread();
+        }
+        Refusal::failed(format!("standard output cannot be written: {error}"))
+    })
 }
 
 /// Writes `value` as one JSON object on a line of its own.

@@ -1,11 +1,13 @@
 //! `submit`: queues a job and prints its id, and nothing else, on standard output.
 
 use cleanplate_proto::v1::SubmitRequest;
+use cleanplate_types::request::Review;
 use serde_json::json;
 
 use crate::arguments::SubmitArguments;
 use crate::client::Client;
 use crate::exit::{Refusal, Status};
+use crate::request::Terms;
 use crate::settings::Settings;
 use crate::{place, request, say};
 
@@ -17,10 +19,18 @@ pub(crate) async fn run(
     arguments: SubmitArguments,
     settings: &Settings,
 ) -> Result<Status, Refusal> {
-    let SubmitArguments { input, output, job, client } = arguments;
+    let SubmitArguments { input, output, job, review, keep_plan, client } = arguments;
+    if job.what.save_plan.is_some() {
+        return Err(Refusal::usage(
+            "--save-plan waits for the end of the job, and submit does not; submit with --keep-plan, then \
+             `cleanplate plan ID -o FILE` writes the plan",
+        ));
+    }
     let input = place::parse("the input", &input)?;
     let output = place::parse("the output", &output)?;
-    let request = request::build(input.url(), output.url(), &job, false)?;
+    let review = if review { Review::Wait } else { Review::Go };
+    let terms = Terms { restart_default: false, review, keep_plan };
+    let request = request::build(input.url(), output.url(), &job, terms)?;
     let connected = Client::connect(settings.coordinator_of(&client)).await?;
     let request = SubmitRequest { request: Some(request.into()), job: None };
     let reply = connected.jobs.clone().submit(request).await;

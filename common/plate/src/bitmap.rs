@@ -120,6 +120,12 @@ impl Bitmap {
         }
     }
 
+    pub(crate) fn remove(&mut self, other: &Self) {
+        for (cell, less) in self.cells.iter_mut().zip(&other.cells) {
+            *cell &= !less;
+        }
+    }
+
     /// Every place at most `radius` rows and columns away from one of the set.
     pub(crate) fn dilated(&self, radius: usize) -> Self {
         let mut rows = Self::empty(self.width, self.height);

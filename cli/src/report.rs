@@ -1,0 +1,199 @@
+//! What is removed and what came in its place: the same facts for people and in `--json`.
+//!
+//! Shares are of the luma samples that overlays covered, summed over the frames that are done. Where no
+//! sample was covered there are none.
+
+use cleanplate_proto::{WireError, v1 as pb};
+use cleanplate_types::part::Restored;
+use serde::Serialize;
+
+/// Overlays that the last line of a command names, at most.
+const NAMED_MAX: usize = 3;
+
+/// An overlay of a job. The names of its fields are those of `--json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct ShownOverlay {
+    /// Its left edge.
+    pub(crate) x: u32,
+    /// Its upper edge.
+    pub(crate) y: u32,
+    /// Samples in a row.
+    pub(crate) width: u32,
+    /// Number of rows.
+    pub(crate) height: u32,
+    /// How it became known: region, mask, static, logo, plan.
+    pub(crate) origin: String,
+    /// How it is removed.
+    pub(crate) fill: String,
+    /// Frames that may show it.
+    pub(crate) frames: u64,
+    /// Luma samples of its mask.
+    pub(crate) samples: u64,
+    /// The first ranges of these frames.
+    pub(crate) when: Vec<(u64, u64)>,
+}
+
+impl ShownOverlay {
+    /// All of it but its number, on one line.
+    pub(crate) fn in_words(&self) -> String {
+        let when = match self.frames {
+            0 => "in no frame: it is not removed".to_owned(),
+            1 => "in 1 frame".to_owned(),
+            frames => format!("in {frames} frames"),
+        };
+        format!("{}, {when}, fill {}", self.place(), self.fill)
+    }
+
+    /// What it is, how large, and where.
+    fn place(&self) -> String {
+        let Self { x, y, width, height, origin, .. } = self;
+        format!("{origin} {width}x{height} at {x},{y}")
+    }
+}
+
+impl TryFrom<pb::OverlayState> for ShownOverlay {
+    type Error = WireError;
+
+    fn try_from(overlay: pb::OverlayState) -> Result<Self, WireError> {
+        let pb::OverlayState { bounds, origin, fill, frames, samples, when } = overlay;
+        let pb::Rect { x, y, width, height } =
+            bounds.ok_or(WireError::Missing("overlay.bounds"))?;
+        let when = when.into_iter().map(|range| (range.start, range.end)).collect();
+        Ok(Self { x, y, width, height, origin, fill, frames, samples, when })
+    }
+}
+
+/// Lines that tell all overlays, each with its number.
+pub(crate) fn numbered(overlays: &[ShownOverlay]) -> Vec<String> {
+    let number =
+        |(at, overlay): (usize, &ShownOverlay)| format!("overlay {at}: {}", overlay.in_words());
+    overlays.iter().enumerate().map(number).collect()
+}
+
+/// What was removed, in a clause; nothing where nothing was.
+pub(crate) fn removed(overlays: &[ShownOverlay], restored: &Restored) -> Option<String> {
+    let gone: Vec<&ShownOverlay> = overlays.iter().filter(|overlay| overlay.frames > 0).collect();
+    if gone.is_empty() {
+        return None;
+    }
+    let mut names: Vec<String> = gone.iter().take(NAMED_MAX).map(|it| it.place()).collect();
+    let more = gone.len().saturating_sub(NAMED_MAX);
+    if more > 0 {
+        names.push(format!("{more} more"));
+    }
+    let mut text = format!("removed {}", names.join(" and "));
+    if restored.frames > 0 {
+        let plural = if restored.frames == 1 { "" } else { "s" };
+        text.push_str(&format!(" from {} frame{plural}", restored.frames));
+    }
+    if let Some(percentages) = percentages(restored) {
+        text.push_str(&format!(" ({percentages})"));
+    }
+    Some(text)
+}
+
+/// Where the samples come from, in percent; nothing where none was covered.
+pub(crate) fn percentages(restored: &Restored) -> Option<String> {
+    let samples = restored.samples();
+    if samples == 0 {
+        return None;
+    }
+    let ways = [
+        (restored.inverted, "inverted"),
+        (restored.fetched, "fetched"),
+        (restored.synthesised, "synthesised"),
+        (restored.pixelated, "pixelated"),
+    ];
+    let told = ways.into_iter().filter(|(part, _)| *part > 0).map(|(part, way)| {
+        let permille = rounded(part, samples, 1_000);
+        format!("{}.{}% {way}", permille / 10, permille % 10)
+    });
+    Some(told.collect::<Vec<_>>().join(", "))
+}
+
+/// The fields of `--json` that tell what came in the overlays' place.
+#[derive(Debug, Serialize)]
+struct Shares {
+    frames_with_overlay: u64,
+    inverted: Option<f64>,
+    fetched: Option<f64>,
+    synthesised: Option<f64>,
+    pixelated: Option<f64>,
+}
+
+/// Writes the fields of `--json`, for serde.
+pub(crate) fn shares<S: serde::Serializer>(
+    restored: &Restored,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let samples = restored.samples();
+    let share = |part| (samples > 0).then(|| f64::from(rounded(part, samples, 1_000_000)) / 1e6);
+    let Restored { frames, inverted, fetched, synthesised, pixelated } = *restored;
+    let shares = Shares {
+        frames_with_overlay: frames,
+        inverted: share(inverted),
+        fetched: share(fetched),
+        synthesised: share(synthesised),
+        pixelated: share(pixelated),
+    };
+    shares.serialize(serializer)
+}
+
+/// `part` of `whole` in units of one `unit`th, rounded to the nearest.
+fn rounded(part: u64, whole: u64, unit: u32) -> u32 {
+    let (part, whole) = (u128::from(part), u128::from(whole.max(1)));
+    u32::try_from((part * u128::from(unit) + whole / 2) / whole).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+pub(crate) fn overlay_for_tests(origin: &str, frames: u64) -> pb::OverlayState {
+    pb::OverlayState {
+        bounds: Some(pb::Rect { x: 10, y: 20, width: 120, height: 40 }),
+        origin: origin.to_owned(),
+        fill: "auto".to_owned(),
+        frames,
+        samples: 4800,
+        when: vec![pb::FrameRange { start: 0, end: frames }],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn overlay(origin: &str, frames: u64) -> ShownOverlay {
+        ShownOverlay::try_from(overlay_for_tests(origin, frames)).unwrap()
+    }
+
+    const RESTORED: Restored =
+        Restored { frames: 240, inverted: 805, fetched: 0, synthesised: 195, pixelated: 0 };
+
+    #[test]
+    fn overlays_are_numbered_from_0_and_tell_place_size_frames_origin_and_fill() {
+        let told = numbered(&[overlay("static", 240), overlay("logo", 0)]);
+        assert_eq!(told[0], "overlay 0: static 120x40 at 10,20, in 240 frames, fill auto");
+        assert!(told[1].starts_with("overlay 1: logo"), "{}", told[1]);
+        assert!(told[1].contains("not removed"), "{}", told[1]);
+    }
+
+    #[test]
+    fn what_was_removed_is_told_with_where_its_samples_come_from() {
+        let said = removed(&[overlay("static", 240)], &RESTORED).unwrap();
+        let expected = "removed static 120x40 at 10,20 from 240 frames (80.5% inverted, 19.5% \
+            synthesised)";
+        assert_eq!(said, expected);
+        assert_eq!(removed(&[overlay("static", 0)], &RESTORED), None);
+        let many: Vec<_> = (0..5).map(|_| overlay("static", 1)).collect();
+        assert!(removed(&many, &Restored::default()).unwrap().ends_with("and 2 more"));
+    }
+
+    #[test]
+    fn there_are_no_percentages_of_nothing() {
+        assert_eq!(percentages(&Restored::default()), None);
+        let json = shares(&Restored::default(), serde_json::value::Serializer).unwrap();
+        assert!(json["inverted"].is_null(), "{json}");
+        let json = shares(&RESTORED, serde_json::value::Serializer).unwrap();
+        assert_eq!((json["inverted"].as_f64(), json["fetched"].as_f64()), (Some(0.805), Some(0.0)));
+        assert_eq!(json["frames_with_overlay"], 240);
+    }
+}
