@@ -179,31 +179,6 @@ impl Bitmap {
         outside.inverse()
     }
 
-    /// With every place that has some of the set to its left, right, above and below.
-    pub(crate) fn between(&self) -> Self {
-        let Some(span) = self.bounds() else {
-            return self.clone();
-        };
-        let mut columns = vec![(usize::MAX, 0); self.width];
-        for y in span.top..span.bottom {
-            for (x, (first, last)) in columns.iter_mut().enumerate() {
-                if self.cells[y * self.width + x] {
-                    *first = y.min(*first);
-                    *last = y.max(*last);
-                }
-            }
-        }
-        let mut between = self.clone();
-        for y in span.top..span.bottom {
-            let row = &mut between.cells[y * self.width..][..self.width];
-            let ends = row.iter().position(|cell| *cell).zip(row.iter().rposition(|cell| *cell));
-            for x in ends.map_or(0..0, |(left, right)| left..right + 1) {
-                row[x] |= columns[x].0 <= y && y <= columns[x].1;
-            }
-        }
-        between
-    }
-
     /// Adds a whole rectangle.
     pub(crate) fn add_span(&mut self, span: Span) {
         for y in span.top..span.bottom.min(self.height) {

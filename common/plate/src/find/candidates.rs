@@ -50,6 +50,8 @@ const CHROMA_WEAK: Grade = Grade { length: 2, steady_percent: 60, surprise_perce
 const HELD_MIN: u32 = 5;
 const LASTING_PERCENT_MIN: u32 = 50;
 const LASTING_MIN: u32 = 3;
+/// Columns and rows at the picture's edge of which nothing is believed.
+const BORDER: usize = 2;
 
 impl Layer {
     fn empty((columns, rows): (usize, usize), side: usize) -> Self {
@@ -220,13 +222,9 @@ impl Field {
     pub(super) fn direction(&self, place: usize) -> usize {
         let small = self.small(place);
         let luma = (self.luma.right[place], self.luma.down[place]);
-        let [u, v] = [0, 1].map(|plane: usize| {
-            (self.chroma[plane].right[small], self.chroma[plane].down[small])
-        });
-        let (x, y) = [luma, u, v]
-            .into_iter()
-            .max_by_key(|(x, y)| x * x + y * y)
-            .unwrap_or(luma);
+        let [u, v] = [0, 1]
+            .map(|plane: usize| (self.chroma[plane].right[small], self.chroma[plane].down[small]));
+        let (x, y) = [luma, u, v].into_iter().max_by_key(|(x, y)| x * x + y * y).unwrap_or(luma);
         match (x.abs() >= y.abs(), x >= 0, y >= 0) {
             (true, true, _) => 0,
             (false, _, true) => 1,
@@ -247,8 +245,15 @@ impl Field {
         })
     }
 
+    /// The places that pass the test; none at the picture's edge, where half lines and dark ones stay.
     fn bitmap(&self, test: impl Fn(usize) -> bool) -> Bitmap {
-        let cells = (0..self.columns * self.rows).map(test).collect();
+        let is_inside = |place: usize| {
+            let (x, y) = (place % self.columns, place / self.columns);
+            (BORDER..self.columns.saturating_sub(BORDER)).contains(&x)
+                && (BORDER..self.rows.saturating_sub(BORDER)).contains(&y)
+        };
+        let cells = (0..self.columns * self.rows).map(|place| is_inside(place) && test(place));
+        let cells = cells.collect();
         Bitmap { width: self.columns, height: self.rows, cells }
     }
 }

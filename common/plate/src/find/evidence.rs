@@ -8,7 +8,7 @@ use cleanplate_types::frames::FrameRange;
 use cleanplate_types::picture::{PixelLayout, PlanesRef};
 use serde::{Deserialize, Serialize};
 
-use super::novelty::{BLOCK, Cells, Memory, MEMORY};
+use super::novelty::{BLOCK, Cells, MEMORY, Memory};
 use super::presence::{Presence, WHOLE, is_steady, packed};
 use super::reduced::{Reduced, half, reduced_size};
 use super::runs::Runs;
@@ -184,7 +184,8 @@ impl Window {
         if let Some(last) = self.last.filter(|last| *last >= index) {
             return Err(WindowError::NotRising { index, last });
         }
-        let Some(sample) = u16::try_from(self.at.len()).ok().filter(|at| u32::from(*at) < SAMPLES_MAX)
+        let Some(sample) =
+            u16::try_from(self.at.len()).ok().filter(|at| u32::from(*at) < SAMPLES_MAX)
         else {
             return Err(WindowError::Full { index });
         };
@@ -319,7 +320,8 @@ impl Looks {
             let is_edge = self.runs.held[place] > 0
                 || (turns > 1 && is_steady(&self.luma, place, turns, HINT));
             edges += usize::from(is_edge);
-            let is_still = u32::from(self.luma.changed[place]) * 100 <= u32::from(turns) * STILL_PERCENT;
+            let is_still =
+                u32::from(self.luma.changed[place]) * 100 <= u32::from(turns) * STILL_PERCENT;
             still += usize::from(is_still && turns > 2);
         }
         for sums in &self.chroma {
@@ -362,9 +364,10 @@ impl Kept {
         let short = |values: &[u16]| -> usize {
             values.iter().map(|value| bytes_of(u32::from(*value))).sum()
         };
-        let chroma = self.chroma.iter().map(|chroma| {
-            signed(&chroma.right) + signed(&chroma.down) + short(&chroma.length)
-        });
+        let chroma = self
+            .chroma
+            .iter()
+            .map(|chroma| signed(&chroma.right) + signed(&chroma.down) + short(&chroma.length));
         signed(&self.right)
             + signed(&self.down)
             + short(&self.length)

@@ -220,11 +220,7 @@ impl Change {
         if textured * 100 < self.cells * TEXTURED_PERCENT_MIN {
             return Novelty::Unknown;
         }
-        if other * 100 >= textured * OTHER_PERCENT_MIN {
-            Novelty::Other
-        } else {
-            Novelty::Same
-        }
+        if other * 100 >= textured * OTHER_PERCENT_MIN { Novelty::Other } else { Novelty::Same }
     }
 }
 

@@ -104,5 +104,5 @@ pub(super) fn packed(series: &[u8]) -> Vec<u8> {
 /// Number `sample` of a packed series; nothing can be said of one that is not there.
 pub(super) fn unpacked(series: &[u8], sample: usize) -> u8 {
     let byte = series.get(sample / 2).copied().unwrap_or(0xff);
-    if sample % 2 == 0 { byte & 15 } else { byte >> 4 }
+    if sample.is_multiple_of(2) { byte & 15 } else { byte >> 4 }
 }

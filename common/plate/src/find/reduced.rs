@@ -53,8 +53,7 @@ impl Reduced {
                 && one.width > 0
                 && one.height > 0
                 && one.stride >= one.width as usize
-                && one.samples.len()
-                    >= (one.height as usize - 1) * one.stride + one.width as usize;
+                && one.samples.len() >= (one.height as usize - 1) * one.stride + one.width as usize;
             is_whole.then_some(one)
         };
         let luma = Grid::of(fits(0)?, layout.depth, size);

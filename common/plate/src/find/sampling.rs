@@ -31,9 +31,8 @@ impl SamplePlan {
     /// changes nothing.
     #[must_use]
     pub const fn at_rate(self, frames: u64, seconds: u64) -> Self {
-        let per_sample = match frames.checked_div(seconds.saturating_mul(PER_SECOND)) {
-            Some(per_sample) => per_sample,
-            None => return self,
+        let Some(per_sample) = frames.checked_div(seconds.saturating_mul(PER_SECOND)) else {
+            return self;
         };
         let frames_max = if per_sample == 0 { 1 } else { per_sample };
         Self { frames_max, ..self }

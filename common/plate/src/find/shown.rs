@@ -2,7 +2,7 @@
 
 use cleanplate_types::frames::FrameRange;
 
-use super::candidates::Field;
+use super::candidates::{Field, WEAK};
 use super::evidence::Evidence;
 use super::presence::{UNKNOWN, WHOLE, unpacked};
 use super::runs::RUN_MIN;
@@ -11,7 +11,11 @@ use crate::bitmap::Bitmap;
 /// Share of an overlay's edges, in percent, that stay in a sample that shows it: captions differ in length.
 const RUNS_PERCENT_MIN: u64 = 12;
 /// Share of the mean gradient, in percent, that such a sample has.
-const LIKENESS_PERCENT_MIN: u64 = 50;
+const LIKENESS_PERCENT_MIN: u64 = 38;
+/// Edges that stay, in percent of those of the mean gradient, where the background is hidden.
+const HIDES_PERCENT_MIN: u64 = 80;
+/// Samples that do not show what shines through, where that is no chance.
+const GAP_MIN: usize = 3;
 /// Looks after which a block without a mean gradient does not show the overlay.
 const TURNS_MIN: u16 = 12;
 
@@ -32,10 +36,14 @@ pub(super) fn when_shown(
     table_frames: u64,
 ) -> Vec<FrameRange> {
     let shares = shares(field, places);
+    let (edges, gradient) = shares
+        .iter()
+        .fold((0, 0), |(edges, gradient), one| (edges + one.edges, gradient + one.gradient));
+    let hides = edges * 100 >= gradient * HIDES_PERCENT_MIN;
     let mut samples: Vec<(u64, Option<bool>)> = Vec::new();
     for window in windows {
         let starts = window.at.iter().map(|at| window.frames.start + u64::from(*at));
-        let shown = shown_in(window, &shares);
+        let shown = shown_in(window, &shares, hides);
         samples.extend(starts.zip(shown).filter(|(frame, _)| *frame < table_frames));
     }
     let mut shown: Vec<bool> = Vec::with_capacity(samples.len());
@@ -44,6 +52,9 @@ pub(super) fn when_shown(
         shown.push(is_shown.unwrap_or_else(|| shown.last().copied().unwrap_or(true)));
     }
     steady(&mut shown);
+    if !hides {
+        close_gaps(&mut shown);
+    }
     let mut ranges: Vec<FrameRange> = Vec::new();
     for (at, _) in shown.iter().enumerate().filter(|(_, is_shown)| **is_shown) {
         let start = at.checked_sub(1).map_or(0, |before| samples[before].0 + 1);
@@ -68,8 +79,19 @@ fn steady(shown: &mut [bool]) {
     }
 }
 
+fn close_gaps(shown: &mut [bool]) {
+    let mut last = None;
+    for at in (0..shown.len()).filter(|at| shown[*at]).collect::<Vec<_>>() {
+        let from = last.map_or(at, |last| last + 1);
+        if at - from < GAP_MIN {
+            shown[from..at].fill(true);
+        }
+        last = Some(at);
+    }
+}
+
 fn shares(field: &Field, places: &Bitmap) -> Vec<Share> {
-    let (held, steady) = (field.held(), field.weak(1));
+    let (held, steady) = (field.held(), field.steady(WEAK, 1));
     let mut shares = vec![(0, 0); field.turns.len()];
     for place in (0..places.cells.len()).filter(|place| places.cells[*place]) {
         let share = &mut shares[field.block(place)];
@@ -83,17 +105,13 @@ fn shares(field: &Field, places: &Bitmap) -> Vec<Share> {
         .collect()
 }
 
-fn shown_in(window: &Evidence, shares: &[Share]) -> Vec<Option<bool>> {
+fn shown_in(window: &Evidence, shares: &[Share], hides: bool) -> Vec<Option<bool>> {
     let kept = |block: usize| {
         let at = window.kept.binary_search_by_key(&block, |kept| kept.block as usize);
         at.ok().map(|at| &window.kept[at])
     };
     let blocks: Vec<_> = shares.iter().map(|share| (share, kept(share.block))).collect();
     let whole = u64::from(WHOLE);
-    let (edges, gradient) = shares
-        .iter()
-        .fold((0, 0), |(edges, gradient), one| (edges + one.edges, gradient + one.gradient));
-    let hides = edges * 2 >= gradient;
     (0..window.at.len())
         .map(|sample| {
             let (mut runs, mut runs_all, mut like, mut like_all) = (0, 0, 0, 0);
@@ -117,8 +135,14 @@ fn shown_in(window: &Evidence, shares: &[Share]) -> Vec<Option<bool>> {
             let by_runs = (runs_all > 0).then_some(runs * 100 >= runs_all * RUNS_PERCENT_MIN);
             let by_likeness =
                 (like_all > 0).then_some(like * 100 >= like_all * LIKENESS_PERCENT_MIN);
-            // What hides the background has edges that stay; what shines through has none.
-            if hides { by_runs.or(by_likeness) } else { by_likeness.or(by_runs) }
+            if hides {
+                return by_runs.or(by_likeness);
+            }
+            // What shines through need not have edges that stay.
+            match (by_runs, by_likeness) {
+                (Some(true), Some(_) | None) => Some(true),
+                (Some(false) | None, likeness) => likeness,
+            }
         })
         .collect()
 }

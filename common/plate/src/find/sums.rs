@@ -1,6 +1,5 @@
 //! Sums over the looks that counted, place by place: the gradient, its length, and how often it changed.
 
-use super::novelty::BLOCK;
 use super::slopes::{Slopes, length};
 
 /// Longest gradient that counts in full, on each axis: a bright edge seen in a few looks must not outweigh
@@ -66,7 +65,10 @@ impl Sums {
     }
 
     /// The places of `block`, row by row.
-    pub(super) fn rows(&self, block: usize) -> impl Iterator<Item = std::ops::Range<usize>> + use<> {
+    pub(super) fn rows(
+        &self,
+        block: usize,
+    ) -> impl Iterator<Item = std::ops::Range<usize>> + use<> {
         spans(self.columns, self.soft_rows(), self.side, block)
     }
 

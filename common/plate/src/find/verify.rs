@@ -63,7 +63,8 @@ pub(super) fn overlays_in(field: &Field, params: &Params) -> Vec<Bitmap> {
     let held = field.held();
     let coarse = field.only_colourful(beside);
     let still_cores = cores(&field.still(STILL_PERCENT, beside));
-    let signs = Signs { field, params, strong, weak, weak_always, clear, held, coarse, still_cores };
+    let signs =
+        Signs { field, params, strong, weak, weak_always, clear, held, coarse, still_cores };
     let mut overlays: Vec<Bitmap> = join_near(signs.strong.closed(CLOSE).parts(), GAP)
         .into_iter()
         .filter_map(|span| signs.mark_in(span))
