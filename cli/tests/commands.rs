@@ -124,3 +124,65 @@ fn settings_that_are_wrong_are_named_and_nothing_is_done() {
     assert_eq!(output.status.code(), Some(2));
     assert!(said(&output).contains("wrong.toml") && said(&output).contains("slotz"));
 }
+
+#[test]
+fn a_preview_leaves_stills_and_a_plan_and_no_movie() {
+    let folder = tempfile::tempdir().unwrap();
+    let (stills, plan) = (folder.path().join("stills"), folder.path().join("show.plan"));
+    let options = ["-o", stills.to_str().unwrap(), "--save-plan", plan.to_str().unwrap()];
+    let clip = clip();
+    let what = ["--region", "20,16,60,40", "--json"];
+    let output = cleanplate(&[&["preview", &clip][..], &options, &what].concat());
+    assert!(output.status.success(), "{}", said(&output));
+    let told = lines(&output).pop().unwrap();
+    assert_eq!(told["outcome"]["kind"], "previewed");
+    assert_eq!(
+        (&told["overlays"][0]["x"], &told["overlays"][0]["origin"]),
+        (&20.into(), &"region".into())
+    );
+    let files = told["files"].as_array().unwrap();
+    assert!(!files.is_empty());
+    assert_eq!(std::fs::read_dir(&stills).unwrap().count(), files.len(), "stills and nothing else");
+    for file in files {
+        let bytes = std::fs::read(file.as_str().unwrap()).unwrap();
+        assert!(bytes.starts_with(b"\x89PNG"), "{file}");
+    }
+    let plan: Value = serde_json::from_slice(&std::fs::read(&plan).unwrap()).unwrap();
+    assert_eq!((&plan["format"], plan["overlays"].as_array().unwrap().len()), (&1.into(), 1));
+}
+
+#[test]
+fn what_cannot_be_done_is_refused_before_anything_is_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let thesis = folder.path().join("thesis.json");
+    std::fs::write(&thesis, "{}").unwrap();
+    let (clip, thesis) = (clip(), thesis.to_str().unwrap());
+    let output = folder.path().join("out.mp4");
+    let run = ["run", &clip, "-o", output.to_str().unwrap()];
+    let refused: [(&[&str], &[&str], &str); 5] = [
+        (&run, &["--save-plan", thesis], "is not replaced"),
+        (&run, &["--plan", thesis], "not a plan file"),
+        (&run, &["--detect", "foo"], "must be static"),
+        (&["submit", "in.mp4", "out.mp4"], &["--save-plan", "new.plan"], "--keep-plan"),
+        (&["preview", &clip, "-o", thesis], &[], "not a folder"),
+    ];
+    for (command, options, expected) in refused {
+        let output = cleanplate(&[command, options].concat());
+        assert_eq!(output.status.code(), Some(2), "{options:?}: {}", said(&output));
+        assert!(said(&output).contains(expected), "{options:?}: {}", said(&output));
+        assert_eq!(said(&output).lines().count(), 1);
+    }
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_a_command_in_silence() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cleanplate"));
+    command.args(["probe", &clip()]).env("XDG_CONFIG_HOME", "/nonexistent");
+    command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    // Nobody will read.
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(said(&output), "");
+}
