@@ -25,32 +25,17 @@ pub(crate) async fn to_the_end(
     job: &str,
     progress: &mut Progress,
 ) -> Result<JobState, Refusal> {
-    until(client, job, progress, |_| false).await
-}
-
-/// Follows `job` until it has ended or `is_enough` is, and returns its last state.
-///
-/// # Errors
-/// As for [`to_the_end`].
-pub(crate) async fn until(
-    client: &Client,
-    job: &str,
-    progress: &mut Progress,
-    is_enough: fn(&JobState) -> bool,
-) -> Result<JobState, Refusal> {
     let mut asks = 0;
     let mut seen = false;
     loop {
         let lost = match watch(client, job).await {
-            Ok(mut states) => {
-                match until_lost(&mut states, progress, &mut asks, is_enough).await? {
-                    Followed::Ended(state) => return Ok(*state),
-                    Followed::Lost(reply) => {
-                        seen = true;
-                        reply
-                    }
+            Ok(mut states) => match until_lost(&mut states, progress, &mut asks).await? {
+                Followed::Ended(state) => return Ok(*state),
+                Followed::Lost(reply) => {
+                    seen = true;
+                    reply
                 }
-            }
+            },
             // A coordinator that never answered is not one that restarts.
             Err(reply) if is_lost(&reply) && seen => reply,
             Err(reply) => return Err(client.refusal(&reply)),
@@ -80,7 +65,6 @@ async fn until_lost(
     states: &mut Streaming<pb::JobState>,
     progress: &mut Progress,
     asks: &mut u32,
-    is_enough: fn(&JobState) -> bool,
 ) -> Result<Followed, Refusal> {
     loop {
         let state = match states.message().await {
@@ -92,7 +76,7 @@ async fn until_lost(
         *asks = 0;
         let state = parsed(state)?;
         progress.tell(&state)?;
-        if state.outcome.is_some() || is_enough(&state) {
+        if state.outcome.is_some() {
             return Ok(Followed::Ended(Box::new(state)));
         }
     }

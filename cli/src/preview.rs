@@ -114,8 +114,6 @@ async fn of_video(
         folder,
         slots: workers.or(settings.worker.slots),
         pretend: worker::pretended(settings.worker.card.as_deref())?,
-        // Nothing was found: the copy that `run` would make is of no use here.
-        is_enough: |state| state.phase == "copy",
     };
     let fetched = async |client: &Client, ended: &JobState| made(client, ended, save_plan).await;
     let conclude = |ended: Followed<Option<Made>>| conclude(&ended.state, ended.fetched, arguments);
@@ -134,8 +132,7 @@ async fn made(
     ended: &JobState,
     save_plan: Option<&Path>,
 ) -> Result<Option<Made>, Refusal> {
-    let is_there = ended.outcome.as_ref().is_some_and(|outcome| outcome.kind == End::Previewed);
-    if !is_there {
+    if !ended.has_preview {
         return Ok(None);
     }
     let stills = Stills::fetch(client, &ended.job).await?;
@@ -164,7 +161,7 @@ fn conclude(
         return nothing_found(arguments);
     };
     let message = match (outcome.kind, &outcome.failure) {
-        (End::Unchanged, _) => return nothing_found(arguments),
+        (End::Unchanged | End::Previewed, _) => return nothing_found(arguments),
         (End::Abstained, _) => format!(
             "the detector abstained: {}; there is nothing to show (say what to remove by --region, --mask, \
              --overlay or --plan)",
@@ -173,7 +170,7 @@ fn conclude(
         (End::Cancelled, _) => "the job was cancelled".to_owned(),
         (End::Failed, Some(failure)) => failure.to_string(),
         (End::Failed, None) => outcome.message.clone(),
-        (End::Done | End::Previewed, _) => "the job ended without a preview".to_owned(),
+        (End::Done, _) => "the job ended without a preview".to_owned(),
     };
     Err(Refusal::new(outcome.status(), message))
 }

@@ -58,7 +58,6 @@ pub(crate) async fn run(arguments: RunArguments, settings: &Settings) -> Result<
         folder: place::state_folder(&target, &|name| std::env::var(name).ok())?,
         slots: workers.or(settings.worker.slots),
         pretend,
-        is_enough: |_| false,
     };
     // What the plan came to is told after the movie, which is there whatever became of the plan.
     let saved = async |client: &Client, ended: &JobState| Ok(save(client, ended, save_plan).await);

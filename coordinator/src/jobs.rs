@@ -13,6 +13,7 @@ use cleanplate_proto::v1 as pb;
 use cleanplate_proto::v1::jobs_server::Jobs;
 use cleanplate_store::Store;
 use cleanplate_types::ids::{JobId, WorkerId};
+use cleanplate_types::overlay::Mask;
 use cleanplate_types::request::{EncoderChoice, JobRequest, ToldPlan};
 use futures::{Stream, StreamExt as _};
 use tokio::sync::watch;
@@ -251,9 +252,24 @@ impl Jobs for JobsService {
         request: Request<pb::PlanRequest>,
     ) -> Result<Response<pb::PlanResponse>, Status> {
         let job = job_id(&request.into_inner().job)?;
-        let plan = self.known(&job).await?.plan.ok_or_else(|| {
-            Status::failed_precondition(format!("what job {job} removes is not settled"))
+        let Known { plan, phase, .. } = self.known(&job).await?;
+        let mut plan = plan.ok_or_else(|| {
+            let text = match phase {
+                JobPhase::Ended | JobPhase::Copy => "removes nothing: there is no plan to save",
+                JobPhase::Intake
+                | JobPhase::Analyse
+                | JobPhase::Review
+                | JobPhase::Plan
+                | JobPhase::Encode
+                | JobPhase::Stitch => "has not settled what it removes; ask again later",
+            };
+            Status::failed_precondition(format!("job {job} {text}"))
         })?;
+        // What no frame shows, or a person dropped, is nothing to remove elsewhere either. It keeps its place,
+        // which is that of its matte.
+        for overlay in plan.overlays.iter_mut().filter(|overlay| overlay.when.is_empty()) {
+            overlay.mask = Mask::empty(overlay.mask.bounds);
+        }
         let mattes = match &plan.mattes {
             None => Vec::new(),
             Some(object) => self.store.get(object).await.map(Vec::from).map_err(|error| {

@@ -12,6 +12,10 @@ use crate::attempts::Attempt;
 use crate::book::Book;
 use crate::journal::TrailLine;
 
+/// What is said where there is nothing to remove, and what may be done about it.
+const NOTHING_FOUND: &str = "nothing that stays in place was found";
+const NAME_IT: &str = "where there is something, name it by --region, --mask, --overlay or --plan";
+
 /// Ranges of frames of an overlay that are shown; the first of those there are.
 const RANGES_SHOWN: usize = 8;
 
@@ -111,9 +115,7 @@ fn outcome(outcome: &JobOutcome) -> pb::Outcome {
         JobOutcome::Copied { why, published } => {
             let why = match why {
                 CopyReason::NothingFound => {
-                    "nothing that stays in place was found; the output is a stream copy (where there \
-                     is something, name it by --region or --mask)"
-                        .to_owned()
+                    format!("{NOTHING_FOUND}; the output is a stream copy ({NAME_IT})")
                 }
                 CopyReason::Abstained { why } => {
                     format!("the detector abstained: {why}; the output is a stream copy")
@@ -121,7 +123,8 @@ fn outcome(outcome: &JobOutcome) -> pb::Outcome {
             };
             pb::Outcome { output_bytes: published.bytes, ..ended("unchanged", why) }
         }
-        JobOutcome::Previewed(_) => ended("previewed", "nothing was encoded".to_owned()),
+        JobOutcome::Previewed(Some(_)) => ended("previewed", "nothing was encoded".to_owned()),
+        JobOutcome::Previewed(None) => ended("previewed", NOTHING_FOUND.to_owned()),
         JobOutcome::Abstained { why } => ended("abstained", why.clone()),
         JobOutcome::Failed(failure) => pb::Outcome {
             failure: Some(failure.as_ref().clone().into()),

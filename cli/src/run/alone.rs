@@ -34,8 +34,6 @@ pub(crate) struct Alone<'a> {
     pub(crate) slots: Option<u32>,
     /// A card to pretend.
     pub(crate) pretend: Option<Card>,
-    /// When there is no need to follow the job any further.
-    pub(crate) is_enough: fn(&JobState) -> bool,
 }
 
 /// A job that was followed as far as it was of interest.
@@ -62,7 +60,7 @@ pub(crate) async fn work<T>(
     fetch: impl AsyncFnOnce(&Client, &JobState) -> Result<T, Refusal>,
     conclude: impl FnOnce(Followed<T>) -> Result<Status, Refusal>,
 ) -> Result<Status, Refusal> {
-    let Alone { request, source, folder, slots, pretend, is_enough } = alone;
+    let Alone { request, source, folder, slots, pretend } = alone;
     let ticket = ticket(&request, source).await?;
     let state = State::take(&folder, &ticket)?;
     if state.resumed {
@@ -74,8 +72,7 @@ pub(crate) async fn work<T>(
     };
     let client = machine.client();
     let worked = async {
-        let (state, frames_before) =
-            to_the_end(&client, request, &ticket.job, progress, is_enough).await?;
+        let (state, frames_before) = to_the_end(&client, request, &ticket.job, progress).await?;
         let fetched = fetch(&client, &state).await?;
         Ok(Followed { state, frames_before, fetched })
     };
@@ -112,7 +109,6 @@ async fn to_the_end(
     request: JobRequest,
     job: &str,
     progress: &mut Progress,
-    is_enough: fn(&JobState) -> bool,
 ) -> Result<(JobState, u64), Refusal> {
     let mut jobs = client.jobs.clone();
     let earlier = match jobs.show(pb::ShowRequest { job: job.to_owned() }).await {
@@ -130,11 +126,11 @@ async fn to_the_end(
         let submit = pb::SubmitRequest { request: Some(request.into()), job: Some(job.to_owned()) };
         jobs.submit(submit).await.map_err(|reply| client.refusal(&reply))?;
     }
-    let ended = follow::until(client, job, progress, is_enough).await?;
+    let ended = follow::to_the_end(client, job, progress).await?;
     if taken_up && was_lost_too_often(&ended) {
         progress.note("note: earlier runs ended in the middle of the same work, it is tried again");
         retry(client, job).await?;
-        return Ok((follow::until(client, job, progress, is_enough).await?, frames_before));
+        return Ok((follow::to_the_end(client, job, progress).await?, frames_before));
     }
     Ok((ended, frames_before))
 }

@@ -26,8 +26,9 @@ pub enum JobOutcome {
     Failed(Box<Failure>),
     /// A person cancelled it.
     Cancelled,
-    /// What would come out was shown, and no more was asked for.
-    Previewed(ObjectRef),
+    /// What would come out was shown, and no more was asked for; nothing was there to show where nothing
+    /// would be removed.
+    Previewed(Option<ObjectRef>),
 }
 
 /// Why the output is a stream copy.

@@ -29,7 +29,7 @@ use cleanplate_types::frames::{FrameRange, FrameTable, TableOrigin};
 use cleanplate_types::ids::{CellIndex, JobId, LeaseId};
 use cleanplate_types::object::ObjectRef;
 use cleanplate_types::overlay::OverlayPlan;
-use cleanplate_types::part::{PacketRow, PartManifest};
+use cleanplate_types::part::{PacketRow, PartManifest, Restored};
 use cleanplate_types::picture::PlanesMut;
 use cleanplate_types::source::SourceRef;
 use cleanplate_types::time::{Pts, Timebase};
@@ -244,7 +244,7 @@ fn job_of(shape: Shape, source: &Path) -> Job {
     let brief = JobBrief {
         job: JobId::parse("bench").unwrap(),
         source: SourceRef { url: "source.mp4".to_owned(), bytes: description.bytes, version: None },
-        plan: OverlayPlan { width: video.width, height: video.height, overlays: Vec::new() },
+        plan: OverlayPlan::new(video.width, video.height, Vec::new()),
         table: ObjectRef { key: "table".to_owned(), bytes: 0, sha: Sha::of(&[]) },
         rest: None,
         allow_metadata_loss: false,
@@ -301,6 +301,8 @@ fn manifest(
         packets,
         part,
         decoded: Vec::new(),
+        outside: Vec::new(),
+        restored: Restored::default(),
         before: None,
     }
 }

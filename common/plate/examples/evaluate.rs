@@ -254,7 +254,7 @@ fn describe(finding: &Finding, clip: &Clip) -> String {
     match finding {
         Finding::Nothing => format!("nothing {size}"),
         Finding::Abstained { why } => format!("abstained: {why} {size}"),
-        Finding::Overlays(plan) => {
+        Finding::Overlays(plan) | Finding::Learned { plan, .. } => {
             let boxes: Vec<String> = plan
                 .overlays
                 .iter()

@@ -225,7 +225,8 @@ impl Study {
 
     fn told(&mut self, number: usize, made: Made) -> Subject {
         let whole = FrameRange::new(0, self.table_frames);
-        if let Some(overlay) = self.plan.overlays.get_mut(number) {
+        let shown = |overlay: &&mut Overlay| !overlay.when.is_empty();
+        if let Some(overlay) = self.plan.overlays.get_mut(number).filter(shown) {
             overlay.when = vec![whole];
         }
         match made {

@@ -186,7 +186,7 @@ fn from_told(
         let (plan_width, plan_height) = (plan.width, plan.height);
         return Err(GivenError::PlanSize { plan_width, plan_height, width, height });
     }
-    if plan.overlays.is_empty() {
+    if plan.overlays.iter().all(|overlay| overlay.mask.count() == 0) {
         return Err(GivenError::PlanEmpty);
     }
     let overlay = |told: &Overlay| {
@@ -194,7 +194,9 @@ fn from_told(
         if !told.mask.is_well_formed() || bounds.right() > width || bounds.bottom() > height {
             return Err(GivenError::MaskBroken);
         }
-        let (mask, when) = (told.mask.clone(), vec![table.range()]);
+        // One that was dropped keeps its place among the others.
+        let when = if told.mask.count() == 0 { Vec::new() } else { vec![table.range()] };
+        let mask = told.mask.clone();
         Ok(Overlay { origin: OverlayOrigin::Plan, mask, when, fill, hides: told.hides })
     };
     plan.overlays.iter().map(overlay).collect()

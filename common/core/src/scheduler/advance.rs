@@ -49,9 +49,8 @@ impl Scheduler {
                 false
             }
             Phase::Previewed => {
-                if let Some(preview) = job.preview.clone() {
-                    self.end(id, JobOutcome::Previewed(preview), effects);
-                }
+                let preview = job.preview.clone();
+                self.end(id, JobOutcome::Previewed(preview), effects);
                 false
             }
             Phase::Encoder => self.choose(id, effects),

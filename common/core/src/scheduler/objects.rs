@@ -5,6 +5,7 @@ use cleanplate_types::frames::FrameTable;
 use cleanplate_types::ids::JobId;
 use cleanplate_types::object::ObjectRef;
 use cleanplate_types::overlay::{Finding, Look};
+use cleanplate_types::request::Review;
 use cleanplate_types::source::SourceDescription;
 
 use crate::effect::Effect;
@@ -65,6 +66,7 @@ impl Scheduler {
             return;
         };
         let (fill, allow_unchanged) = (job.request.fill, job.request.allow_unchanged);
+        let only_shown = job.request.review == Review::PreviewOnly;
         let settled = match look {
             Look::Find => settle(plan, finding, fill),
             Look::Learn | Look::Fetch | Look::Preview => learned(plan, finding, mattes.clone()),
@@ -73,10 +75,14 @@ impl Scheduler {
             Ok(Settled::Plan(settled)) => {
                 self.record(id, Event::PlanSettled(Box::new(settled)), effects);
             }
+            Ok(Settled::Nothing) if only_shown => {
+                self.end(id, JobOutcome::Previewed(None), effects);
+                return;
+            }
             Ok(Settled::Nothing) => {
                 self.record(id, Event::CopySettled(CopyReason::NothingFound), effects);
             }
-            Ok(Settled::Abstained { why }) if allow_unchanged => {
+            Ok(Settled::Abstained { why }) if allow_unchanged && !only_shown => {
                 self.record(id, Event::CopySettled(CopyReason::Abstained { why }), effects);
             }
             Ok(Settled::Abstained { why }) => {

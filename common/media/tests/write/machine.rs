@@ -21,7 +21,7 @@ use cleanplate_types::frames::{FrameRange, FrameTable, TableOrigin};
 use cleanplate_types::ids::{CellIndex, JobId, LeaseId};
 use cleanplate_types::object::ObjectRef;
 use cleanplate_types::overlay::OverlayPlan;
-use cleanplate_types::part::{PacketRow, PartManifest};
+use cleanplate_types::part::{PacketRow, PartManifest, Restored};
 use cleanplate_types::picture::{PixelLayout, PlaneMut, PlanesMut};
 use cleanplate_types::source::SourceRef;
 use cleanplate_types::time::Pts;
@@ -161,7 +161,7 @@ pub(crate) fn plan(clip: &Path, cell_frames: u64, change: impl FnOnce(&mut Encod
             bytes: description.bytes,
             version: None,
         },
-        plan: OverlayPlan { width: video.width, height: video.height, overlays: Vec::new() },
+        plan: OverlayPlan::new(video.width, video.height, Vec::new()),
         description,
         table: nothing,
         rest: None,
@@ -251,6 +251,8 @@ pub(crate) fn encode_cell(
         packets,
         part,
         decoded: Vec::new(),
+        outside: Vec::new(),
+        restored: Restored::default(),
         before: None,
     };
     (manifest, bytes)

@@ -97,6 +97,7 @@ fn overlays(finding: Finding) -> OverlayPlan {
     match finding {
         Finding::Overlays(plan) => plan,
         Finding::Nothing => panic!("nothing was found"),
+        Finding::Learned { .. } => panic!("nothing is learned by finding"),
         Finding::Abstained { why } => panic!("abstained: {why}"),
     }
 }
