@@ -1,6 +1,6 @@
 //! Fine noise for a filled patch: as strong as around it, the same for the same frame and place.
 //!
-//! Owns the measure (how the ring flickers from column to column) and the generator (a hash of frame,
+//! Owns the measure (how the ring flickers from column to column, unless that is a texture) and the generator (a hash of frame,
 //! plane and place). Holds no state between frames: a segment may start anywhere.
 
 use cleanplate_types::picture::PlaneMut;
@@ -22,6 +22,9 @@ const PLACES_MIN: usize = 64;
 const QUANTILE: (usize, usize) = (3, 10);
 /// Deviation of grain over that quantile of `|2b - a - c|`: 1 / (0.385 * sqrt(6)).
 const SIGMA_PER_QUANTILE: f32 = 1.06;
+/// Sums of `|2b - a - c|` over those of `|b - a|`: 1.7 for grain that knows nothing of its neighbours,
+/// about 1 for texture, fur or grass. Below this, as a fraction, it is texture.
+const ROUGH: (u64, u64) = (13, 10);
 /// Grain weaker or stronger than this, in 8-bit codes, is left out or held back.
 const SIGMA_MIN: f32 = 0.75;
 const SIGMA_MAX: f32 = 6.0;
@@ -58,12 +61,18 @@ impl GrainGauge {
             return 0.0;
         }
         self.levels.clear();
+        let (mut bends, mut slopes) = (0_u64, 0_u64);
         for (x, y) in &self.places {
             let at = y * plane.stride + x;
             let [a, b, c] =
                 [at - 1, at, at + 1].map(|place| i32::from(plane.samples[place].wide()));
             let bend = (2 * b - a - c).unsigned_abs();
             self.levels.push(u16::try_from(bend).unwrap_or(u16::MAX));
+            bends += u64::from(bend);
+            slopes += u64::from(b.abs_diff(a));
+        }
+        if bends * ROUGH.1 < slopes * ROUGH.0 {
+            return 0.0;
         }
         let rank = self.levels.len() * QUANTILE.0 / QUANTILE.1;
         let (_, level, _) = self.levels.select_nth_unstable(rank);

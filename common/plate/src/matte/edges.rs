@@ -21,6 +21,10 @@ const ALIKE: f32 = 6.0;
 const NOISE: f32 = 1.5;
 /// Strengths whose log-likelihoods differ by less than this cannot be told apart.
 const DOUBT: f32 = 3.0;
+/// Strengths below this are those of a texture more often than of an overlay that fades, and must be so
+/// much likelier than absence.
+const FAINT: u8 = STRENGTH_ONE / 4;
+const DOUBT_FAINT: f32 = 24.0;
 
 /// Samples that hide more than this cannot be restored, and are not looked for in what was.
 const ALPHA_MAX: f32 = 0.85;
@@ -108,8 +112,13 @@ impl Edges {
     ///
     /// Full strength where the frame does not speak against it, then absence, else the likeliest.
     pub(super) fn strength(&self, seen: &[f32]) -> u8 {
+        self.strength_where(seen, true)
+    }
+
+    /// As [`Self::strength`]; not full where `is_full` says that it cannot be.
+    pub(super) fn strength_where(&self, seen: &[f32], is_full: bool) -> u8 {
         if self.judges.len() < PAIRS_MIN {
-            return STRENGTH_ONE;
+            return if is_full { STRENGTH_ONE } else { 0 };
         }
         let roughness = self.roughness(seen);
         let cost = |strength: u8| self.cost(seen, strength, roughness);
@@ -119,9 +128,9 @@ impl Edges {
         let fine = fine.map(|strength| (cost(strength), strength));
         let best = fine.min_by(|a, b| a.0.total_cmp(&b.0)).unwrap_or(best);
         let full = cost(STRENGTH_ONE);
-        if full - best.0 < DOUBT {
+        if is_full && full - best.0 < DOUBT {
             STRENGTH_ONE
-        } else if cost(0) - best.0 < DOUBT {
+        } else if cost(0) - best.0 < if best.1 < FAINT { DOUBT_FAINT } else { DOUBT } {
             0
         } else {
             best.1

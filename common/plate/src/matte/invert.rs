@@ -20,6 +20,16 @@ pub(super) const ALPHA_MAX: f32 = 0.88;
 /// Samples of 8 bits that hide less than this are not touched: inverting would change them by less than
 /// rounding. Finer samples are touched from as much less on.
 pub(super) const ALPHA_MIN: f32 = 0.004;
+/// Samples that hide at least this show the overlay's own colour, but for so many 8-bit codes, wherever it
+/// shows at full strength: it does where such a share of them do, and does not where so few do. Fewer of
+/// them than the last prove nothing.
+const ALPHA_OPAQUE: f32 = 0.97;
+const ALIKE: f32 = 16.0;
+const SHOWN_MIN: f32 = 0.9;
+const HIDDEN_MAX: f32 = 0.25;
+const OPAQUE_MIN: usize = 64;
+/// Most of them that are looked at.
+const OPAQUE_MAX: usize = 1024;
 /// Samples that are trusted less than this are not inverted.
 const TRUST_MIN: u8 = 128;
 
@@ -68,6 +78,8 @@ pub struct Inverter {
     matte: Matte,
     unit: f32,
     edges: Edges,
+    /// Luma samples that hide all, and what they show.
+    opaque: Vec<(usize, f32)>,
     planes: Vec<Ready>,
 }
 
@@ -101,7 +113,8 @@ impl Inverter {
             (0..matte.layout.planes).map(|plane| Ready::new(matte, plane, unit)).collect();
         let width = matte.bounds.width as usize;
         let edges = Edges::new(width, &planes[0].alpha, &planes[0].paint);
-        Ok(Self { matte: matte.clone(), unit, edges, planes })
+        let opaque = planes[0].opaque(matte);
+        Ok(Self { matte: matte.clone(), unit, edges, opaque, planes })
     }
 
     /// Takes the overlay off the frame at `index`, where it shows.
@@ -144,7 +157,22 @@ impl Inverter {
         let other = InvertError::OtherPicture { index, plane: 0 };
         let luma = planes.first().and_then(|luma| self.planes[0].load(luma, 1.0 / self.unit));
         luma.ok_or(other)?;
-        Ok(self.edges.strength(&self.planes[0].seen))
+        Ok(self.judged())
+    }
+
+    /// How strongly the overlay shows in the samples at hand.
+    fn judged(&self) -> u8 {
+        let seen = &self.planes[0].seen;
+        if self.opaque.len() < OPAQUE_MIN {
+            return self.edges.strength(seen);
+        }
+        let alike = |(at, paint): &&(usize, f32)| (seen[*at] - paint).abs() <= ALIKE;
+        let share = self.opaque.iter().filter(alike).count() as f32 / self.opaque.len() as f32;
+        if share >= SHOWN_MIN {
+            STRENGTH_ONE
+        } else {
+            self.edges.strength_where(seen, share > HIDDEN_MAX)
+        }
     }
 
     /// Where the samples of `plane` come from, row by row in [`Self::plane_rect`], after
@@ -172,7 +200,7 @@ impl Inverter {
                 .load(plane, 1.0 / self.unit)
                 .ok_or(InvertError::OtherPicture { index, plane: at })?;
         }
-        let strength = self.edges.strength(&self.planes[0].seen);
+        let strength = self.judged();
         if strength == 0 {
             for ready in &mut self.planes {
                 ready.origins.fill(Origin::Untouched);
@@ -251,6 +279,15 @@ impl Ready {
             restored: vec![0.0; size],
             denoiser,
         }
+    }
+
+    /// Samples that hide all and do not change, spread over the overlay, and what they show.
+    fn opaque(&self, matte: &Matte) -> Vec<(usize, f32)> {
+        let is_opaque =
+            |at: &usize| self.alpha[*at] >= ALPHA_OPAQUE && matte.classes[*at] != Class::Changing;
+        let places: Vec<usize> = (0..self.alpha.len()).filter(is_opaque).collect();
+        let step = places.len().div_ceil(OPAQUE_MAX).max(1);
+        places.into_iter().step_by(step).map(|at| (at, self.paint[at])).collect()
     }
 
     /// Copies the samples in; nothing where the plane is too small.
