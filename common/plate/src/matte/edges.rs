@@ -137,6 +137,16 @@ impl Edges {
         }
     }
 
+    /// How much likelier the frame is with the overlay at full strength than without it, in nats; 0 where
+    /// there are too few edges to tell.
+    pub(super) fn evidence(&self, seen: &[f32]) -> f32 {
+        if self.judges.len() < PAIRS_MIN {
+            return 0.0;
+        }
+        let roughness = self.roughness(seen);
+        self.cost(seen, 0, roughness) - self.cost(seen, STRENGTH_ONE, roughness)
+    }
+
     /// Names the samples of squares in which the overlay is still to be seen in `restored`.
     pub(super) fn check(&self, restored: &[f32], strength: u8, left: impl FnMut(usize)) {
         let mut remains = Remains::default();

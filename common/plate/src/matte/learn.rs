@@ -13,6 +13,8 @@
 //!
 //! Frames that do not show the overlay at full strength are then found by what the lines cannot explain,
 //! and left out; after that samples whose colour changes (digits). Each time the lines are fitted again.
+//! At last, where the background moves, the slopes are taken from how far samples swing (`swing`), which
+//! no guess biases, and parts of the overlay that have one alpha by all that can be told are given one.
 
 use super::crops::{Crops, Site};
 use super::edges::Edges;
@@ -21,10 +23,12 @@ use super::siting::Siting;
 use super::{ALPHA_ONE, Class, Matte, MattePlane, PAINT_ONE};
 use field::Field;
 use stack::{Belief, Stack, Sums};
+use swing::Swing;
 
 mod field;
 mod judge;
 mod stack;
+mod swing;
 
 /// Most frames that are learned from, and most luma samples of them all (4 bytes each, and half as many
 /// again for chroma).
@@ -33,9 +37,12 @@ const SAMPLES_MAX: usize = 16 << 20;
 /// Frames that are learned from even if they are large.
 const FRAMES_MIN: usize = 8;
 /// Rounds of guessing and fitting.
-const ROUNDS: usize = 14;
+const ROUNDS: usize = 10;
+const ROUNDS_TURNED: usize = 5;
 /// Times that frames which show too little of the overlay are looked for, and left out of what follows.
 const PASSES_FAINT: usize = 3;
+/// Mean evidence of a frame for the overlay, in nats, from which it is believed that there is one.
+const EVIDENCE_MIN: f32 = 1.0;
 /// Least that a frame must show of the overlay.
 const STRENGTH_MIN: u8 = STRENGTH_ONE - 4;
 
@@ -78,7 +85,8 @@ pub fn learn(crops: &[Crops]) -> Result<Matte, LearnError> {
             Stack::new(site, plane, planes)
         })
         .collect();
-    let mut beliefs = fit(site, &stacks);
+    let free = Known { slopes: None, pinned: vec![None; stacks[0].inside.len()] };
+    let mut beliefs = fit(site, &stacks, &free);
     for _ in 0..PASSES_FAINT {
         let absent = faint(&stacks[0], &beliefs[0]);
         if absent.is_empty() {
@@ -87,7 +95,7 @@ pub fn learn(crops: &[Crops]) -> Result<Matte, LearnError> {
         for stack in &mut stacks {
             stack.drop_frames(&absent);
         }
-        beliefs = fit(site, &stacks);
+        beliefs = fit(site, &stacks, &free);
     }
     // Only now: a frame without the overlay would make all of it look as if it changed.
     let changing = judge::changing(&stacks[0], &beliefs[0]);
@@ -96,22 +104,46 @@ pub fn learn(crops: &[Crops]) -> Result<Matte, LearnError> {
         for stack in &mut stacks {
             stack.mute(site, &changing, width);
         }
-        beliefs = fit(site, &stacks);
+        beliefs = fit(site, &stacks, &free);
     }
-    Ok(matte(site, &stacks, &beliefs, &changing))
+    let swing = Swing::of(&stacks[0]);
+    let slopes = swing.slopes(&stacks[0]);
+    let slopes_known = slopes.is_some();
+    if let Some(slopes) = slopes {
+        beliefs = fit(site, &stacks, &Known { slopes: Some(slopes), ..free });
+        let pinned = swing.parts(&stacks[0], &beliefs[0]);
+        if pinned.iter().any(Option::is_some) {
+            beliefs = fit(site, &stacks, &Known { slopes: None, pinned });
+        }
+    }
+    let bears_out = slopes_known && judge::evidence(&stacks[0], &beliefs[0]) > EVIDENCE_MIN;
+    Ok(matte(site, &stacks, &beliefs, &Doubt { changing, bears_out }))
 }
 
-fn fit(site: &Site, stacks: &[Stack]) -> Vec<Belief> {
+/// What is known before lines are fitted.
+#[derive(Debug)]
+struct Known {
+    /// The slope of each luma sample's line, which its neighbours still smooth.
+    slopes: Option<Vec<f32>>,
+    /// The pass of luma samples where it is settled.
+    pinned: Vec<Option<f32>>,
+}
+
+fn fit(site: &Site, stacks: &[Stack], known: &Known) -> Vec<Belief> {
     let siting = Siting::new(&site.layout, site.chroma_location);
     let mut beliefs: Vec<Belief> = stacks.iter().map(Stack::fresh).collect();
     let mut sums: Vec<Sums> = stacks.iter().map(Stack::first_sums).collect();
-    for round in 0..ROUNDS {
+    let rounds = if known.slopes.is_some() { ROUNDS_TURNED } else { ROUNDS };
+    for round in 0..rounds {
         if round > 0 {
-            let coarse = round <= ROUNDS / 3;
+            let coarse = round <= rounds / 3;
             let planes = stacks.iter().zip(&beliefs);
             sums = planes.map(|(stack, belief)| stack.sums(belief, coarse)).collect();
         }
-        let field = Field::new(&stacks[0], &sums[0], &beliefs[0]);
+        if let Some(slopes) = &known.slopes {
+            sums[0].turn(&stacks[0].inside, slopes);
+        }
+        let field = Field::new(&stacks[0], &sums[0], &beliefs[0], &known.pinned);
         field.solve(&sums[0], &mut beliefs[0]);
         for at in 1..stacks.len() {
             let size = (stacks[at].width, stacks[at].height);
@@ -134,10 +166,20 @@ fn faint(stack: &Stack, belief: &Belief) -> Vec<usize> {
     if 2 * faint.len() > stack.frames.len() { Vec::new() } else { faint }
 }
 
-fn matte(site: &Site, stacks: &[Stack], beliefs: &[Belief], changing: &[bool]) -> Matte {
+/// What speaks against believing an estimate.
+#[derive(Debug)]
+struct Doubt {
+    /// Luma samples whose colour changes.
+    changing: Vec<bool>,
+    /// Whether the background moves, and the frames are likelier with the overlay than without it.
+    bears_out: bool,
+}
+
+fn matte(site: &Site, stacks: &[Stack], beliefs: &[Belief], doubt: &Doubt) -> Matte {
+    let Doubt { changing, bears_out } = doubt;
     let unit = f64::from(1_u16 << (site.layout.depth - 8));
     let one = f64::from(ALPHA_ONE);
-    let doubt = judge::doubtful(&stacks[0], &beliefs[0]);
+    let doubtful = judge::doubtful(&stacks[0], &beliefs[0]);
     let (sx, sy) = (site.layout.chroma_shift_x, site.layout.chroma_shift_y);
     let width = stacks[0].width;
     let mut planes = Vec::new();
@@ -146,7 +188,7 @@ fn matte(site: &Site, stacks: &[Stack], beliefs: &[Belief], changing: &[bool]) -
         let trust = (0..stack.inside.len()).map(|at| {
             let (x, y) = ((at % stack.width) << sx, (at / stack.width) << sy);
             let luma = y * width + x;
-            if doubt[luma] || changing[luma] { 0 } else { u8::MAX }
+            if !bears_out || doubtful[luma] || changing[luma] { 0 } else { u8::MAX }
         });
         let paint = belief.paint.iter();
         let noise = judge::noise(stack, belief);

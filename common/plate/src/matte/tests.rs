@@ -277,7 +277,9 @@ proptest! {
         let (report, restored) =
             invert(&mut Inverter::new(&matte).unwrap(), &coding.layout, &painted);
         if report.strength == STRENGTH_ONE && report.left == 0 {
-            let most = (0.5 / (1.0 - alpha) + 0.6).ceil() as u16;
+            // What hides less than 0.4 % is not touched, which deep samples show.
+            let untouched = 0.002 * f64::from(1_u16 << depth);
+            let most = (0.5 / (1.0 - alpha) + 0.6 + untouched).ceil() as u16;
             prop_assert!(error_max(&restored, &truth) <= most, "{}", error_max(&restored, &truth));
         }
         let alike = restored.iter().zip(&painted).zip(0_u8..).all(|((restored, painted), plane)| {
@@ -408,6 +410,41 @@ fn alpha_and_colour_are_learned_from_moving_pictures() {
         // No coder blurred these: the truth inverts to rounding, so errors are compared to 2 codes.
         assert!(ours < 10.0 * 4.0 + told, "alpha {alpha}: {ours:.2} against {told:.2}");
     }
+}
+
+#[test]
+fn a_solid_mark_is_told_by_how_far_it_swings() {
+    let coding = coding(8, (1, 1));
+    for alpha in [0.25, 0.45, 0.65] {
+        let code = (255.0 * alpha) as u8;
+        let bytes: Vec<u8> = (0..56 * 32).flat_map(|_| [60, 90, 200, code]).collect();
+        let truth = known(&logo(&bytes), (60, 30), &coding).unwrap();
+        let learned = learn(&[scenes(&truth, 0..40)]).unwrap();
+        let alpha = f64::from(code) / 255.0;
+        let (mut sum, mut count) = (0.0, 0.0);
+        for (at, found) in learned.planes[0].alpha.iter().enumerate() {
+            let x = at as u32 % learned.bounds.width + learned.bounds.x;
+            let y = at as u32 / learned.bounds.width + learned.bounds.y;
+            if (62..114).contains(&x) && (32..60).contains(&y) {
+                sum += (f64::from(*found) / f64::from(ALPHA_ONE) - alpha).abs();
+                count += 1.0;
+            }
+        }
+        assert!(sum / count < 0.025, "alpha {alpha} is missed by {:.3}", sum / count);
+    }
+}
+
+#[test]
+fn an_overlay_over_a_still_picture_is_not_believed() {
+    let truth = told(&coding(8, (1, 1)), 0.5, [255, 255, 255]);
+    let frame = |index: u64| {
+        let mut still = background(&truth.layout, 3);
+        let mut noise = Noise(index);
+        still[0].iter_mut().for_each(|sample| *sample += u16::from(noise.unit() < 0.5));
+        (index, composite(&still, &truth, 1.0))
+    };
+    let learned = learn(&[gather(&truth, (0..20).map(frame))]).unwrap();
+    assert!(learned.planes.iter().all(|plane| plane.trust.iter().all(|trust| *trust == 0)));
 }
 
 #[test]

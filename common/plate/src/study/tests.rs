@@ -260,7 +260,7 @@ fn a_matte_that_nothing_bears_out_is_not_believed() {
     let study = Study::new(&draft(overlays, Vec::new()), &coding(), 40).unwrap();
     let nothing = look(&study, 40, 40, background);
     let conclusion = conclude(&study, &nothing);
-    assert_eq!(conclusion.mattes.overlays, vec![Made::Unknown], "there is nothing");
+    assert!(conclusion.mattes.overlays == vec![Made::Unknown], "there is nothing");
     assert!(conclusion.plan.overlays[0].hides);
     let words = look(&study, 40, 40, |index| {
         let mut frame = background(index);
@@ -276,7 +276,7 @@ fn a_matte_that_nothing_bears_out_is_not_believed() {
         frame
     });
     let conclusion = conclude(&study, &words);
-    assert_eq!(conclusion.mattes.overlays, vec![Made::Unknown], "it changes all over");
+    assert!(conclusion.mattes.overlays == vec![Made::Unknown], "it changes all over");
     assert_eq!(conclude(&study, &[]).mattes.overlays, vec![Made::Unknown], "no frame was seen");
 }
 

@@ -51,6 +51,8 @@ pub(super) struct Field {
     down: Vec<f32>,
     start: Vec<Line>,
     mean: Evidence,
+    /// The pass of samples of which it is known.
+    pinned: Vec<Option<f32>>,
 }
 
 impl Evidence {
@@ -92,10 +94,15 @@ impl Evidence {
 }
 
 impl Field {
-    pub(super) fn new(stack: &Stack, sums: &Sums, belief: &Belief) -> Self {
+    pub(super) fn new(stack: &Stack, sums: &Sums, belief: &Belief, pinned: &[Option<f32>]) -> Self {
         let size = stack.inside.len();
         let evidence: Vec<Evidence> = (0..size).map(|at| Evidence::of(sums, at)).collect();
-        let start = averaged(stack, &evidence);
+        let mut start = averaged(stack, &evidence);
+        for ((line, own), pass) in start.iter_mut().zip(&evidence).zip(pinned) {
+            if let Some(pass) = *pass {
+                *line = Line { pass, level: (own.j - pass * own.b) / own.n };
+            }
+        }
         let inside: Vec<usize> = (0..size).filter(|at| stack.inside[*at]).collect();
         let mut mean = Evidence::default();
         for at in &inside {
@@ -120,7 +127,17 @@ impl Field {
             if *muted { 0.0 } else { near }
         });
         let (right, down, reliance) = (right.collect(), down.collect(), reliance.collect());
-        Self { width: stack.width, inside, evidence, reliance, right, down, start, mean }
+        Self {
+            width: stack.width,
+            inside,
+            evidence,
+            reliance,
+            right,
+            down,
+            start,
+            mean,
+            pinned: pinned.to_vec(),
+        }
     }
 
     /// Solves for the lines and writes them into `belief`.
@@ -162,6 +179,12 @@ impl Field {
                     },
                     pull,
                 );
+            }
+            if let Some(pass) = self.pinned[at] {
+                let level = (sum.j - pass * sum.b) / sum.n.max(1e-9);
+                let old = lines[at].level;
+                lines[at] = Line { pass, level: old + OMEGA * (level - old) };
+                continue;
             }
             let determinant = sum.bb * sum.n - sum.b * sum.b;
             if determinant > 0.0 {

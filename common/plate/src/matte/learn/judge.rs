@@ -81,6 +81,14 @@ pub(super) fn doubtful(stack: &Stack, belief: &Belief) -> Vec<bool> {
     doubtful
 }
 
+/// How much likelier a frame is with the overlay than without it, in nats, on the mean.
+pub(super) fn evidence(stack: &Stack, belief: &Belief) -> f32 {
+    let alpha: Vec<f32> = belief.pass.iter().map(|pass| 1.0 - pass).collect();
+    let edges = Edges::new(stack.width, &alpha, &belief.paint);
+    let sum: f32 = stack.frames.iter().map(|frame| edges.evidence(frame)).sum();
+    sum / stack.frames.len().max(1) as f32
+}
+
 /// Deviation of the noise that restoring amplifies, in 8-bit codes: what restored samples have in fine
 /// detail beyond their neighbours without overlay.
 pub(super) fn noise(stack: &Stack, belief: &Belief) -> f32 {

@@ -260,6 +260,14 @@ impl Sums {
         self.jb[at] - self.j[at] * self.b[at] / self.n[at]
     }
 
+    /// Gives the lines inside the slopes that are known from elsewhere.
+    pub(super) fn turn(&mut self, inside: &[bool], slopes: &[f32]) {
+        for at in (0..inside.len()).filter(|at| inside[*at]) {
+            let mean = self.b[at] / self.n[at];
+            self.jb[at] = slopes[at] * self.variance(at) + mean * self.j[at];
+        }
+    }
+
     /// Stretches the guesses so that their slope is 1 where there is no overlay.
     fn straighten(&mut self, inside: &[bool]) {
         let (mut covariance, mut variance) = (0.0, 0.0);
