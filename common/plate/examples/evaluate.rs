@@ -25,6 +25,8 @@ const FRAMES_MAX: usize = 1200;
 struct Clip {
     width: u32,
     height: u32,
+    /// Frames in so many seconds.
+    rate: (u64, u64),
     frames: Vec<Vec<u8>>,
 }
 
@@ -276,7 +278,8 @@ fn find(clip: &Clip) -> Result<Finding, Failure> {
     for at in 0..count {
         let frames = FrameRange::new(total * at / count, total * (at + 1) / count);
         let mut window = Window::new(&layout(), clip.width, clip.height, frames);
-        for index in SamplePlan::new(total).samples(frames, &[]) {
+        let (rate, seconds) = clip.rate;
+        for index in SamplePlan::new(total).at_rate(rate, seconds).samples(frames, &[]) {
             let frame = &clip.frames[usize::try_from(index)?];
             window.add(index, PlanesRef::Eight(planes_ref(frame, clip)))?;
         }
@@ -341,8 +344,21 @@ fn size(path: &Path) -> Result<(u32, u32), Failure> {
     Ok(numbers.next().zip(numbers.next()).ok_or("no video stream")?)
 }
 
+/// Frames in so many seconds, on average.
+fn rate(path: &Path) -> Result<(u64, u64), Failure> {
+    let probe = Command::new("ffprobe")
+        .args(["-v", "fatal", "-select_streams", "v:0", "-of", "csv=p=0"])
+        .args(["-show_entries", "stream=avg_frame_rate"])
+        .arg(path)
+        .output()?;
+    let text = String::from_utf8(probe.stdout)?;
+    let mut numbers = text.split(['/', ',', '\n']).filter_map(|part| part.trim().parse().ok());
+    Ok(numbers.next().zip(numbers.next()).unwrap_or((0, 0)))
+}
+
 fn decode(path: &Path) -> Result<Clip, Failure> {
     let (width, height) = size(path)?;
+    let rate = rate(path)?;
     let out = ffmpeg()
         .args(["-noautorotate", "-i"])
         .arg(path)
@@ -352,5 +368,5 @@ fn decode(path: &Path) -> Result<Clip, Failure> {
     let chroma = width.div_ceil(2) * height.div_ceil(2);
     let size = (width * height + 2 * chroma) as usize;
     let frames = out.stdout.chunks_exact(size).map(<[u8]>::to_vec).collect();
-    Ok(Clip { width, height, frames })
+    Ok(Clip { width, height, rate, frames })
 }

@@ -9,7 +9,7 @@ use cleanplate_types::picture::{PixelLayout, PlanesRef};
 use serde::{Deserialize, Serialize};
 
 use super::novelty::{BLOCK, Cells, MEMORY, Memory};
-use super::presence::{Presence, WHOLE, is_steady, packed};
+use super::presence::{MOST, PLACES_A_LEVEL, Presence, is_steady, packed};
 use super::reduced::{Reduced, half, reduced_size};
 use super::runs::Runs;
 use super::slopes::Slopes;
@@ -41,6 +41,8 @@ pub struct Evidence {
     pub samples: u32,
     /// The samples, as distances from the window's first frame, rising.
     pub(super) at: Vec<u32>,
+    /// The samples, by their number, in which most of the picture changed.
+    pub(super) moved: Vec<u16>,
     /// Every block.
     pub(super) blocks: Vec<Block>,
     /// The blocks that may show an overlay, rising.
@@ -128,6 +130,7 @@ impl Evidence {
         self.blocks.len() == blocks
             && self.at.len() == self.samples as usize
             && self.at.windows(2).all(|pair| pair[0] < pair[1])
+            && self.moved.windows(2).all(|pair| pair[0] < pair[1])
             && self.kept.windows(2).all(|pair| pair[0].block < pair[1].block)
             && self.kept.iter().all(|kept| {
                 let block = kept.block as usize;
@@ -158,6 +161,7 @@ pub struct Window {
 /// What has been seen, once something has.
 #[derive(Debug)]
 struct Looks {
+    moved: Vec<u16>,
     blocks: Vec<Block>,
     turns: Vec<u16>,
     memory: Memory,
@@ -211,9 +215,9 @@ impl Window {
         let (columns, rows) = reduced_size(width, height);
         let blocks = columns.div_ceil(BLOCK) * rows.div_ceil(BLOCK);
         let samples = self.at.len();
-        let (blocks, kept) = match self.looks {
+        let (moved, blocks, kept) = match self.looks {
             Some(looks) => looks.finish(samples),
-            None => (vec![Block::default(); blocks], Vec::new()),
+            None => (Vec::new(), vec![Block::default(); blocks], Vec::new()),
         };
         Evidence {
             frames: self.frames,
@@ -221,6 +225,7 @@ impl Window {
             height,
             samples: u32::try_from(samples).unwrap_or(u32::MAX),
             at: self.at,
+            moved,
             blocks,
             kept,
         }
@@ -235,6 +240,7 @@ impl Looks {
         let slopes = Slopes::of(&first.luma);
         let chroma = first.chroma.iter().flatten();
         let mut looks = Self {
+            moved: Vec::new(),
             blocks: vec![Block::default(); blocks],
             turns: vec![0; blocks],
             memory: Memory::new(&cells, MEMORY),
@@ -257,6 +263,9 @@ impl Looks {
         slopes.set(&frame.luma);
         let is_step = self.latest.novel(&cells);
         self.runs.take(sample, &slopes, &is_step);
+        if is_step.iter().filter(|is_step| **is_step).count() * 2 >= is_step.len() {
+            self.moved.push(sample);
+        }
         for block in (0..is_step.len()).filter(|block| is_step[*block]) {
             self.latest.remember(block, &cells);
             self.blocks[block].steps += 1;
@@ -278,7 +287,7 @@ impl Looks {
         self.presence.take(slopes, &self.luma, &self.turns);
     }
 
-    fn finish(mut self, samples: usize) -> (Vec<Block>, Vec<Kept>) {
+    fn finish(mut self, samples: usize) -> (Vec<u16>, Vec<Block>, Vec<Kept>) {
         self.runs.finish(u16::try_from(samples).unwrap_or(u16::MAX));
         let presence = std::mem::replace(&mut self.presence, Presence::new(0));
         let likeness = presence.finish(&self.luma, &self.turns);
@@ -309,7 +318,7 @@ impl Looks {
             kept.push(one);
         }
         kept.sort_unstable_by_key(|one| one.block);
-        (self.blocks, kept)
+        (self.moved, self.blocks, kept)
     }
 
     /// How many places of `block` hint at an overlay.
@@ -334,11 +343,10 @@ impl Looks {
 
     fn kept(&self, block: usize, samples: usize, likeness: &[u8]) -> Kept {
         let luma: Vec<usize> = self.luma.rows(block).flatten().collect();
-        let held = self.runs.shown(block, samples);
-        let most = held.iter().copied().max().unwrap_or(0).max(1);
-        let shown: Vec<u8> = held
+        let shown = self.runs.shown(block, samples);
+        let shown: Vec<u8> = shown
             .iter()
-            .map(|count| u8::try_from(count * u16::from(WHOLE) / most).unwrap_or(WHOLE))
+            .map(|count| u8::try_from(count / PLACES_A_LEVEL).unwrap_or(MOST).min(MOST))
             .collect();
         Kept {
             block: u32::try_from(block).unwrap_or(u32::MAX),

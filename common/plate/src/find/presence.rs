@@ -7,11 +7,14 @@ use super::novelty::BLOCK;
 use super::slopes::Slopes;
 use super::sums::{Grade, Sums, clipped};
 
-/// All of it is there.
+/// All of the mean gradient is there.
 pub(super) const WHOLE: u8 = 8;
 /// Nothing can be said.
 pub(super) const UNKNOWN: u8 = 15;
-const MOST: i64 = 14;
+/// The highest number of a series.
+pub(super) const MOST: u8 = 14;
+/// Places in a run that make one level.
+pub(super) const PLACES_A_LEVEL: u16 = 2;
 /// Samples that are held back until there is a mean gradient to compare them with.
 const HELD_BACK: usize = 32;
 /// Looks that a mean gradient has at least.
@@ -75,7 +78,7 @@ impl Presence {
                 });
                 let dot = dot.sum::<i64>() * i64::from(turns[block]);
                 let share = (dot * i64::from(WHOLE) + whole / 2).div_euclid(whole.max(1));
-                u8::try_from(share.clamp(0, MOST)).unwrap_or(0)
+                u8::try_from(share.clamp(0, i64::from(MOST))).unwrap_or(0)
             }));
         }
         self.spare.append(&mut self.waiting);

@@ -3,6 +3,7 @@
 //! Owns the runs: how long each place kept one edge, counted in changes of its surroundings, and in which
 //! samples. Nothing that moves keeps an edge like this; what is written onto a picture does.
 
+use super::lanes::{load, store};
 use super::novelty::BLOCK;
 use super::slopes::Slopes;
 
@@ -91,16 +92,16 @@ impl Runs {
         for left in (0..self.columns).step_by(LANES) {
             let at = start + left;
             let count = LANES.min(self.columns - left);
-            let now = (
-                lanes(&slopes.right, at, count),
-                lanes(&slopes.down, at, count),
-                lanes(&slopes.soft, at, count),
+            let now: ([i8; LANES], [i8; LANES], [u8; LANES]) = (
+                load(&slopes.right, at, count),
+                load(&slopes.down, at, count),
+                load(&slopes.soft, at, count),
             );
-            let mut right: [i8; LANES] = lanes(&self.right, at, count);
-            let mut down: [i8; LANES] = lanes(&self.down, at, count);
-            let mut soft: [u8; LANES] = lanes(&self.soft, at, count);
-            let mut run: [u8; LANES] = lanes(&self.run, at, count);
-            let steps: [u8; LANES] = lanes(steps, left, count);
+            let mut right: [i8; LANES] = load(&self.right, at, count);
+            let mut down: [i8; LANES] = load(&self.down, at, count);
+            let mut soft: [u8; LANES] = load(&self.soft, at, count);
+            let mut run: [u8; LANES] = load(&self.run, at, count);
+            let steps: [u8; LANES] = load(steps, left, count);
             let mut ended = [0; LANES];
             let mut is_new = [false; LANES];
             for lane in 0..LANES {
@@ -116,12 +117,12 @@ impl Runs {
                 down[lane] = if is_kept { down[lane] } else { now.1[lane] };
                 soft[lane] = if is_kept { soft[lane] } else { now.2[lane] };
             }
-            self.right[at..at + count].copy_from_slice(&right[..count]);
-            self.down[at..at + count].copy_from_slice(&down[..count]);
-            self.soft[at..at + count].copy_from_slice(&soft[..count]);
-            self.run[at..at + count].copy_from_slice(&run[..count]);
-            self.ended[left..left + count].copy_from_slice(&ended[..count]);
-            self.is_new[left..left + count].copy_from_slice(&is_new[..count]);
+            store(&mut self.right, at, count, right);
+            store(&mut self.down, at, count, down);
+            store(&mut self.soft, at, count, soft);
+            store(&mut self.run, at, count, run);
+            store(&mut self.ended, left, count, ended);
+            store(&mut self.is_new, left, count, is_new);
         }
     }
 
@@ -164,15 +165,4 @@ impl Runs {
             })
             .collect()
     }
-}
-
-/// `count` values from `at` on.
-fn lanes<T: Copy + Default>(values: &[T], at: usize, count: usize) -> [T; LANES] {
-    let mut lanes = [T::default(); LANES];
-    if count == LANES {
-        lanes.copy_from_slice(&values[at..at + LANES]);
-    } else {
-        lanes[..count].copy_from_slice(&values[at..at + count]);
-    }
-    lanes
 }

@@ -1,5 +1,6 @@
 //! Sums over the looks that counted, place by place: the gradient, its length, and how often it changed.
 
+use super::lanes::{load, store};
 use super::slopes::{Slopes, length};
 
 /// Longest gradient that counts in full, on each axis: a bright edge seen in a few looks must not outweigh
@@ -7,6 +8,9 @@ use super::slopes::{Slopes, length};
 pub(super) const GRADIENT_MAX: i8 = 16;
 /// Levels that differ by more than this are other levels.
 const LEVEL_OTHER: u8 = 12;
+
+/// Places that are summed at once: half a row of a block.
+const LANES: usize = 8;
 
 /// The sums of one plane.
 #[derive(Debug, Clone)]
@@ -87,38 +91,53 @@ impl Sums {
     pub(super) fn turn(&mut self, block: usize, now: &Slopes) {
         self.count(block, now);
         for span in self.rows(block) {
-            let then = &mut self.counted;
-            let begun = then.right[span.clone()]
-                .iter_mut()
-                .zip(&mut then.down[span.clone()])
-                .zip(&mut then.soft[span.clone()]);
-            let come = now.right[span.clone()]
-                .iter()
-                .zip(&now.down[span.clone()])
-                .zip(&now.soft[span.clone()]);
-            for ((then, come), changed) in begun.zip(come).zip(&mut self.changed[span]) {
-                let (((right, down), soft), ((x, y), level)) = (then, come);
-                let turned = x.abs_diff(*right).saturating_add(y.abs_diff(*down));
-                let long = length(right.unsigned_abs(), down.unsigned_abs());
-                let other = level.abs_diff(*soft) > LEVEL_OTHER;
-                *changed += u16::from((turned > 8 + long / 2) | other);
-                (*right, *down, *soft) = (*x, *y, *level);
+            for at in span.clone().step_by(LANES) {
+                self.change(at, LANES.min(span.end - at), now);
             }
         }
     }
 
+    /// Counts what changed since the last look, which is then forgotten.
+    fn change(&mut self, at: usize, count: usize, now: &Slopes) {
+        let then = &mut self.counted;
+        let (right, down): ([i8; LANES], [i8; LANES]) =
+            (load(&then.right, at, count), load(&then.down, at, count));
+        let soft: [u8; LANES] = load(&then.soft, at, count);
+        let (x, y): ([i8; LANES], [i8; LANES]) =
+            (load(&now.right, at, count), load(&now.down, at, count));
+        let level: [u8; LANES] = load(&now.soft, at, count);
+        let mut changed: [u16; LANES] = load(&self.changed, at, count);
+        for lane in 0..LANES {
+            let turned = x[lane].abs_diff(right[lane]).saturating_add(y[lane].abs_diff(down[lane]));
+            let long = length(right[lane].unsigned_abs(), down[lane].unsigned_abs());
+            let other = level[lane].abs_diff(soft[lane]) > LEVEL_OTHER;
+            changed[lane] += u16::from((turned > 8 + long / 2) | other);
+        }
+        store(&mut self.changed, at, count, changed);
+        store(&mut then.right, at, count, x);
+        store(&mut then.down, at, count, y);
+        store(&mut then.soft, at, count, level);
+    }
+
     fn count(&mut self, block: usize, now: &Slopes) {
         for span in self.rows(block) {
-            let sums = self.right[span.clone()]
-                .iter_mut()
-                .zip(&mut self.down[span.clone()])
-                .zip(&mut self.length[span.clone()]);
-            let come = now.right[span.clone()].iter().zip(&now.down[span]);
-            for (((right, down), long), (x, y)) in sums.zip(come) {
-                let (x, y) = clipped(*x, *y);
-                *right = right.saturating_add(i16::from(x));
-                *down = down.saturating_add(i16::from(y));
-                *long = long.saturating_add(u16::from(length(x.unsigned_abs(), y.unsigned_abs())));
+            for at in span.clone().step_by(LANES) {
+                let count = LANES.min(span.end - at);
+                let (x, y): ([i8; LANES], [i8; LANES]) =
+                    (load(&now.right, at, count), load(&now.down, at, count));
+                let mut right: [i16; LANES] = load(&self.right, at, count);
+                let mut down: [i16; LANES] = load(&self.down, at, count);
+                let mut long: [u16; LANES] = load(&self.length, at, count);
+                for lane in 0..LANES {
+                    let (x, y) = clipped(x[lane], y[lane]);
+                    right[lane] = right[lane].saturating_add(i16::from(x));
+                    down[lane] = down[lane].saturating_add(i16::from(y));
+                    let one = length(x.unsigned_abs(), y.unsigned_abs());
+                    long[lane] = long[lane].saturating_add(u16::from(one));
+                }
+                store(&mut self.right, at, count, right);
+                store(&mut self.down, at, count, down);
+                store(&mut self.length, at, count, long);
             }
         }
     }

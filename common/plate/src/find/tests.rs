@@ -5,6 +5,8 @@ use proptest::prelude::*;
 
 use super::{Evidence, Params, SamplePlan, Window, WindowError, reduce};
 
+mod kinds;
+
 const WIDTH: u32 = 320;
 const HEIGHT: u32 = 180;
 const FRAMES: u64 = 240;
@@ -253,7 +255,7 @@ fn a_window_takes_rising_frames_of_its_size_only() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(16))]
+    #![proptest_config(ProptestConfig::with_cases(6))]
 
     #[test]
     fn the_order_of_the_windows_does_not_matter(

@@ -169,6 +169,7 @@ impl Signs<'_> {
         if !self.is_overlay(&places) {
             return None;
         }
+        // Chroma reaches further than what it shows.
         let mut fringe = places.inverse().dilated(1);
         fringe.cells.iter_mut().zip(&self.coarse.cells).for_each(|(at, coarse)| *at &= coarse);
         places.remove(&fringe);
