@@ -13,9 +13,13 @@ use serde_json::Value;
 /// A logo with a soft inside: white with an alpha of one half, and a darker bar.
 fn logo(folder: &Path) -> PathBuf {
     let path = folder.join("logo.png");
-    let picture = "color=c=white@0.5:s=88x36,format=rgba,drawbox=x=12:y=12:w=64:h=12:color=navy@0.6:t=fill:replace=1";
+    let bar = "between(X\\,12\\,75)*between(Y\\,12\\,23)";
+    let bright = format!("if({bar}\\,20\\,250)");
+    let picture = format!(
+        "color=c=black:s=88x36,format=rgba,geq=r={bright}:g={bright}:b=if({bar}\\,110\\,250):a=if({bar}\\,150\\,128)"
+    );
     let target = path.to_str().unwrap();
-    clips::ffmpeg(&["-f", "lavfi", "-i", picture, "-frames:v", "1", "-update", "1", target]);
+    clips::ffmpeg(&["-f", "lavfi", "-i", &picture, "-frames:v", "1", "-update", "1", target]);
     path
 }
 
@@ -43,9 +47,12 @@ fn marked(folder: &Path, name: &str, marks: &[(&Path, &str)], more: &[&str]) -> 
 
 fn opaque(folder: &Path) -> PathBuf {
     let path = folder.join("opaque.png");
-    let picture = "color=c=orange:s=72x32,format=rgba,drawbox=x=8:y=8:w=40:h=6:color=black:t=fill";
+    let bar = "between(X\\,8\\,47)*between(Y\\,8\\,13)";
+    let picture = format!(
+        "color=c=black:s=72x32,format=rgba,geq=r=if({bar}\\,10\\,250):g=if({bar}\\,10\\,160):b=10:a=255"
+    );
     let target = path.to_str().unwrap();
-    clips::ffmpeg(&["-f", "lavfi", "-i", picture, "-frames:v", "1", "-update", "1", target]);
+    clips::ffmpeg(&["-f", "lavfi", "-i", &picture, "-frames:v", "1", "-update", "1", target]);
     path
 }
 
