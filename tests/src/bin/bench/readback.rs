@@ -28,6 +28,8 @@ pub(super) fn share(folder: &Path, clip: &Path) {
                 "libx264",
                 "--preset",
                 "veryfast",
+                "--fill",
+                "membrane",
                 "-vv",
             ]);
             let began = Instant::now();
