@@ -12,7 +12,7 @@ const REGION: [&str; 2] = ["--region", "20,20,120,50"];
 /// Small cells and segments, so that a short job is many leases.
 const CUT: [&str; 6] =
     ["--region", "20,20,120,50", "--cell-frames", "40", "--segment-frames", "80"];
-const FAST: [&str; 4] = ["--encoder", "libx264", "--preset", "ultrafast"];
+const FAST: [&str; 6] = ["--encoder", "libx264", "--preset", "ultrafast", "--fill", "membrane"];
 
 /// A job that lasts for some seconds, so that something can happen to it.
 fn clip() -> PathBuf {

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 const CUT: [&str; 6] =
     ["--region", "20,20,100,40", "--cell-frames", "100", "--segment-frames", "300"];
-const SOFTWARE: [&str; 4] = ["--encoder", "libx264", "--preset", "ultrafast"];
+const SOFTWARE: [&str; 6] = ["--encoder", "libx264", "--preset", "ultrafast", "--fill", "membrane"];
 const AT: u64 = 1000;
 
 fn clip() -> PathBuf {

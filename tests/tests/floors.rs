@@ -51,7 +51,7 @@ const FENCES: [(&str, &[&str]); 7] = [
 ];
 
 /// All that core and plate may build on: no clock, no socket, no runtime.
-const PURE: [&str; 4] = ["serde", "thiserror", "sha2", "bytemuck"];
+const PURE: [&str; 5] = ["serde", "thiserror", "sha2", "bytemuck", "postcard"];
 
 /// Normal dependencies of every crate of the workspace, by the crate's name without its prefix.
 fn dependencies() -> BTreeMap<String, BTreeSet<String>> {

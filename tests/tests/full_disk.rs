@@ -7,7 +7,9 @@ use cleanplate_tests::cluster::{Cluster, said};
 use cleanplate_tests::tiny_disk::TinyDisk;
 use cleanplate_tests::{binary, clips};
 
-const OPTIONS: [&str; 8] = [
+const OPTIONS: [&str; 10] = [
+    "--fill",
+    "membrane",
     "--region",
     "20,20,100,40",
     "--encoder",

@@ -8,8 +8,16 @@ use cleanplate_tests::{binary, clips};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-const OPTIONS: [&str; 6] =
-    ["--region", "20,20,120,50", "--encoder", "libx264", "--preset", "veryfast"];
+const OPTIONS: [&str; 8] = [
+    "--region",
+    "20,20,120,50",
+    "--fill",
+    "membrane",
+    "--encoder",
+    "libx264",
+    "--preset",
+    "veryfast",
+];
 
 fn hash(path: &Path) -> String {
     let digest = Sha256::digest(std::fs::read(path).unwrap());

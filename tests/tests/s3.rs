@@ -4,7 +4,9 @@ use cleanplate_tests::cluster::Cluster;
 use cleanplate_tests::weed::{BUCKET, Weed};
 use cleanplate_tests::{binary, clips};
 
-const OPTIONS: [&str; 10] = [
+const OPTIONS: [&str; 12] = [
+    "--fill",
+    "membrane",
     "--region",
     "20,20,120,50",
     "--encoder",
