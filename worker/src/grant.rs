@@ -46,6 +46,7 @@ pub(crate) struct IntakeGrant {
     pub(crate) allow_metadata_loss: bool,
     pub(crate) encoder: EncoderChoice,
     pub(crate) lossless: bool,
+    pub(crate) read_packets: bool,
 }
 
 /// A look at a window.
@@ -158,6 +159,7 @@ fn of_intake(intake: pb::Intake) -> Result<Granted, WireError> {
         decode_reason,
         encoder,
         lossless,
+        read_packets,
     } = intake;
     if url.is_empty() {
         return Err(WireError::Missing("url"));
@@ -170,6 +172,7 @@ fn of_intake(intake: pb::Intake) -> Result<Granted, WireError> {
         allow_metadata_loss,
         encoder: encoder_from(&encoder)?,
         lossless,
+        read_packets,
     }))
 }
 

@@ -111,6 +111,8 @@ pub(crate) struct Intake {
     pub(crate) encoder: EncoderChoice,
     /// Whether the clean frames are to be encoded bit-exactly.
     pub(crate) lossless: bool,
+    /// Look at every packet, whatever index there is.
+    pub(crate) read_packets: bool,
 }
 
 /// What a child tells without waiting.

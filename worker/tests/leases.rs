@@ -137,6 +137,7 @@ async fn brief(
             light_level: None,
             reorder_frames: 2,
             cell_frames_max: u32::try_from(length).unwrap(),
+            copied: None,
         },
         cells,
         description,

@@ -181,6 +181,9 @@ pub enum Work {
         encoder: EncoderChoice,
         /// Whether the clean frames are to be encoded bit-exactly.
         lossless: bool,
+        /// Whether every packet is to be looked at, since some are to be copied: an index does not tell which
+        /// of them stand alone.
+        read_packets: bool,
     },
     /// Look at a window of frames; store the evidence, the backgrounds or the preview.
     Analyse {

@@ -246,4 +246,6 @@ pub struct Survey {
     pub notes: Vec<String>,
     /// How the job may be cut.
     pub cutting: crate::planning::cutting::Cutting,
+    /// Whether the table was made of packets, of which each is one frame, and the kind of each key frame is known.
+    pub from_packets: bool,
 }

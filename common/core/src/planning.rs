@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod cells;
+pub mod copying;
 pub mod cutting;
 pub mod encoder;
 pub mod given;

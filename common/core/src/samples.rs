@@ -75,6 +75,7 @@ pub(crate) fn description() -> SourceDescription {
             messages: Vec::new(),
             stereo: None,
             alpha: false,
+            sets: None,
         },
         streams: Vec::new(),
         chapters: 0,

@@ -128,12 +128,12 @@ pub enum SeamError {
         /// Which frame.
         which: &'static str,
     },
-    /// Its parameter sets are not those of the parts before it.
+    /// Its parameter sets are not those of the parts before it, or of the source whose packets it is made of.
     #[error("the part of cell {cell} has extradata {found}, the job's other parts have {expected}")]
     Extradata {
         /// Which cell.
         cell: CellIndex,
-        /// The first accepted part's.
+        /// The first accepted part's, or the source's.
         expected: Sha,
         /// The part's.
         found: Sha,
@@ -155,7 +155,8 @@ pub struct Seam<'a> {
     pub spec: &'a EncodeSpec,
     /// Its fingerprint.
     pub fingerprint: Sha,
-    /// The extradata of the first accepted part, where there is one.
+    /// The extradata of the first accepted part that was encoded, where there is one; that of parts of the
+    /// source's own packets is in the contract.
     pub extradata: Option<Sha>,
     /// Which borders it shares with parts that tell of the same frame.
     pub shared: Shared,
@@ -199,7 +200,8 @@ pub fn check(seam: Seam<'_>, summary: &PartSummary) -> Result<(), SeamError> {
         return Err(SeamError::Reorder { cell: index, expected, found });
     }
     pictures(spec, summary)?;
-    if let Some(expected) = extradata
+    let copied = spec.copied.as_ref().filter(|_| spec.copies(index));
+    if let Some(expected) = copied.map(|copied| copied.extradata).or(extradata)
         && summary.extradata != expected
     {
         return Err(SeamError::Extradata { cell: index, expected, found: summary.extradata });
@@ -242,7 +244,8 @@ fn pictures(spec: &EncodeSpec, summary: &PartSummary) -> Result<(), SeamError> {
         let (expected, found) = (layout_text(&spec.layout), coded.samples_text());
         return Err(SeamError::Samples { cell, expected, found });
     }
-    if let Some(differs) = coded.signal.differs(spec) {
+    // What the source's say was looked at when it was decided to copy.
+    if let Some(differs) = coded.signal.differs(spec).filter(|_| !spec.copies(cell)) {
         return Err(SeamError::Signal { cell, differs });
     }
     match coded.reorder_frames.filter(|found| *found > spec.reorder_frames) {

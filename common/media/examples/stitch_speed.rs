@@ -226,6 +226,7 @@ fn job_of(shape: Shape, source: &Path) -> Job {
         light_level: None,
         reorder_frames: 2,
         cell_frames_max: shape.frames,
+        copied: None,
     };
     let frames = u64::from(shape.frames);
     let cells = (0..shape.parts).map(|number| {

@@ -161,6 +161,14 @@ pub enum MediaError {
         /// What the decoder showed; nothing where the stream ended.
         found: Option<Pts>,
     },
+    /// Packets of the source that were to be a part, and cannot be: the table is wrong about them.
+    #[error("the source's packets of frames {range} cannot be taken as they are: {detail}")]
+    NotOwnPackets {
+        /// The frames of the cell.
+        range: FrameRange,
+        /// What is wrong.
+        detail: String,
+    },
     /// A range that is not in the table.
     #[error("frames {range} are not in a table of {count} frames")]
     OutsideTable {
@@ -280,7 +288,7 @@ impl MediaError {
             | Self::DamagedBeside { .. }
             | Self::PictureChanges { .. }
             | Self::BadTimes { .. } => FailureKind::BadInput,
-            Self::TableMismatch { .. } => FailureKind::TableMismatch,
+            Self::TableMismatch { .. } | Self::NotOwnPackets { .. } => FailureKind::TableMismatch,
             Self::Read(_) => FailureKind::SourceUnavailable,
             Self::Write(_) => FailureKind::StoreUnavailable,
             Self::OutOfMemory { .. } | Self::NoEncoder { .. } => FailureKind::WorkerLacks,
@@ -306,6 +314,9 @@ impl MediaError {
         } else {
             None
         };
+        if let Self::NotOwnPackets { range, .. } = self {
+            return failure.at(*range);
+        }
         match frame {
             Some(frame) => failure.at(FrameRange::new(frame, frame.saturating_add(1))),
             None => failure,

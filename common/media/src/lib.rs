@@ -19,6 +19,7 @@ pub mod frame;
 pub mod index;
 pub mod input;
 pub mod log;
+pub mod own;
 pub mod probe;
 pub mod prove;
 pub mod rest;

@@ -19,6 +19,7 @@ use crate::error::{MediaError, Words};
 use crate::frame;
 use crate::input::{Input, StreamFacts};
 use crate::scan::watch::PULLDOWN;
+use crate::sequence;
 
 /// Packets of the video stream that are tried for a first frame: 20 seconds of 60 frames, longer than
 /// the groups of pictures of any broadcast.
@@ -178,6 +179,7 @@ fn video(
         messages: beside::messages(first),
         stereo: beside::stereo(&stream),
         alpha: false,
+        sets: sequence::own_sets(&facts.codec, &facts.extradata),
     })
 }
 

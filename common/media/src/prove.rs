@@ -121,6 +121,7 @@ fn spec(name: EncoderName, quality: Quality) -> Result<EncodeSpec, MediaError> {
         light_level: None,
         reorder_frames,
         cell_frames_max: PICTURES,
+        copied: None,
     })
 }
 

@@ -5,14 +5,19 @@
 //! that have no sequence parameter set.
 
 mod in_band;
+mod own;
 mod usability;
 
-use cleanplate_types::encode::{EncodeSpec, EncoderName};
+use cleanplate_types::digest::Sha;
+use cleanplate_types::encode::{EncodeSpec, EncoderName, VideoCodec};
+use cleanplate_types::ids::CellIndex;
 use cleanplate_types::part::{CodedPicture, CodedSignal, layout_text};
 
 use crate::scan::bits::{Bits, Framing, nal_units};
 use crate::scan::headers::{HIGH_PROFILES, skip_picture_order, skip_scaling_lists};
 pub use in_band::ParameterSets;
+pub use own::in_band_sets;
+pub(crate) use own::{brings_sets, of_header, own_sets, with_sets};
 
 /// The NAL unit types of a sequence parameter set.
 const AVC_SEQUENCE: u8 = 7;
@@ -66,6 +71,9 @@ pub enum SequenceError {
         /// Which kind of parameter set.
         what: &'static str,
     },
+    /// A part of the source's own packets has other sets than planning saw.
+    #[error("the parameter sets are not those of the source")]
+    NotTheSources,
     /// They allow more reordering than the movie's decoding times rest on.
     #[error("the parameter sets allow {found} reordered pictures, the encode spec {expected}")]
     Reorder {
@@ -85,26 +93,55 @@ pub fn coded_picture(
     encoder: EncoderName,
     extradata: &[u8],
 ) -> Result<Option<CodedPicture>, SequenceError> {
+    coded_by(encoder.codec(), extradata)
+}
+
+fn coded_by(codec: VideoCodec, extradata: &[u8]) -> Result<Option<CodedPicture>, SequenceError> {
     let mut units = nal_units(extradata, Framing::AnnexB);
-    let (codec, found) = match encoder.as_str() {
-        "libx264" | "h264_nvenc" => {
+    let (codec, found) = match codec {
+        VideoCodec::H264 => {
             let unit = units.find(|unit| unit[0] & 0x1f == AVC_SEQUENCE);
             ("H.264", unit.map(|unit| avc(unit.get(1..).unwrap_or_default())))
         }
-        "libx265" | "hevc_nvenc" => {
+        VideoCodec::Hevc => {
             let unit = units.find(|unit| unit[0] >> 1 & 0x3f == HEVC_SEQUENCE);
             ("HEVC", unit.map(|unit| hevc(unit.get(2..).unwrap_or_default())))
         }
-        _ => return Ok(None),
+        VideoCodec::Vp9 | VideoCodec::Av1 => return Ok(None),
     };
     found.map(Some).ok_or(SequenceError::Missing { codec })
+}
+
+/// Who wrote the parameter sets of a part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whose {
+    /// The contract's encoder.
+    Encoder,
+    /// Whoever made the source: planning has looked at how its samples are to be shown.
+    Source,
+}
+
+impl Whose {
+    /// Those of the part of `cell`.
+    #[must_use]
+    pub fn of(spec: &EncodeSpec, cell: CellIndex) -> Self {
+        if spec.copies(cell) { Self::Source } else { Self::Encoder }
+    }
 }
 
 /// Checks that the parameter sets of a part are those of its contract; returns what they say.
 ///
 /// # Errors
 /// [`SequenceError`] names the first thing that is not.
-pub fn check(spec: &EncodeSpec, extradata: &[u8]) -> Result<Option<CodedPicture>, SequenceError> {
+pub fn check(
+    spec: &EncodeSpec,
+    whose: Whose,
+    extradata: &[u8],
+) -> Result<Option<CodedPicture>, SequenceError> {
+    let expected = spec.copied.as_ref().map(|copied| copied.extradata);
+    if whose == Whose::Source && expected != Some(Sha::of(extradata)) {
+        return Err(SequenceError::NotTheSources);
+    }
     let coded = coded_picture(spec.encoder.name, extradata)?;
     let Some(picture) = coded else { return Ok(None) };
     let (width, height) = (spec.width, spec.height);
@@ -116,7 +153,8 @@ pub fn check(spec: &EncodeSpec, extradata: &[u8]) -> Result<Option<CodedPicture>
         let (found, expected) = (picture.samples_text(), layout_text(&spec.layout));
         return Err(SequenceError::Samples { found, expected });
     }
-    if let Some(differs) = picture.signal.differs(spec) {
+    let differs = picture.signal.differs(spec);
+    if let (Whose::Encoder, Some(differs)) = (whose, differs) {
         return Err(SequenceError::Signal { differs });
     }
     match picture.reorder_frames.filter(|reorder| *reorder > spec.reorder_frames) {

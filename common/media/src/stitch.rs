@@ -151,6 +151,9 @@ pub fn stitch(
     };
     let mut part = next_part(&job, cell, parts, None)?;
     let extradata = part.extradata().to_vec();
+    // Those of parts of the source's own packets are pinned by the plan.
+    let copies = |cell: &Cell| job.brief.spec.copies(cell.index);
+    let mut encoded = (!copies(cell)).then(|| extradata.clone());
     let plan = Plan {
         container,
         video,
@@ -172,7 +175,13 @@ pub fn stitch(
             .copy_part(&mut input, &mut part, progress)
             .map_err(|error| StitchError { cell: blamed(&error, part.cell()), error })?;
         match cells.next() {
-            Some(cell) => part = next_part(&job, cell, parts, Some(&extradata))?,
+            Some(cell) => {
+                let expected = encoded.as_deref().filter(|_| !copies(cell));
+                part = next_part(&job, cell, parts, expected)?;
+                if encoded.is_none() && !copies(cell) {
+                    encoded = Some(part.extradata().to_vec());
+                }
+            }
             None => break,
         }
     }
@@ -233,7 +242,17 @@ fn video_of<'a>(
         },
         mastering: spec.mastering.as_deref().and_then(|numbers| numbers.try_into().ok()),
         light_level: spec.light_level,
-        tag: (codec == VideoCodec::Hevc && container.is_boxed()).then_some(*b"hvc1"),
+        tag: sample_entry(codec, spec.has_sets_in_band()).filter(|_| container.is_boxed()),
+    }
+}
+
+/// The sample entry in containers of boxes, where it is not the muxer's usual one.
+const fn sample_entry(codec: VideoCodec, sets_in_band: bool) -> Option<[u8; 4]> {
+    match (codec, sets_in_band) {
+        (VideoCodec::H264, true) => Some(*b"avc3"),
+        (VideoCodec::Hevc, true) => Some(*b"hev1"),
+        (VideoCodec::Hevc, false) => Some(*b"hvc1"),
+        (VideoCodec::H264, false) | (VideoCodec::Vp9 | VideoCodec::Av1, _) => None,
     }
 }
 

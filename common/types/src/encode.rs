@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Sha;
+use crate::ids::CellIndex;
 use crate::picture::PixelLayout;
 use crate::source::{Colour, FieldOrder};
 use crate::time::Timebase;
@@ -227,6 +228,20 @@ pub struct EncodeSpec {
     pub reorder_frames: u8,
     /// The longest cell in frames: the encoder's keyframe interval lies beyond it.
     pub cell_frames_max: u32,
+    /// The cells that are not encoded but taken from the source; nothing where all are encoded.
+    pub copied: Option<CopiedCells>,
+}
+
+/// Cells whose parts are the source's own packets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CopiedCells {
+    /// Which, rising; never empty.
+    pub cells: Vec<CellIndex>,
+    /// The hash of the source's parameter sets, which these parts carry as their extradata.
+    pub extradata: Sha,
+    /// Every key frame of every part brings its parameter sets with it, since other cells have others: a
+    /// decoder may begin at any of them. Not so where the whole movie is the source's own packets.
+    pub sets_in_band: bool,
 }
 
 /// Rates that are believed, in frames per second; others come from clocks, not from cameras.
@@ -236,6 +251,18 @@ const RATES: std::ops::RangeInclusive<u32> = 1..=300;
 const RATE_UNKNOWN: (u32, u32) = (25, 1);
 
 impl EncodeSpec {
+    /// Whether the part of `cell` is made of the source's own packets.
+    #[must_use]
+    pub fn copies(&self, cell: CellIndex) -> bool {
+        self.copied.as_ref().is_some_and(|copied| copied.cells.binary_search(&cell).is_ok())
+    }
+
+    /// Whether every key frame brings its parameter sets with it.
+    #[must_use]
+    pub fn has_sets_in_band(&self) -> bool {
+        self.copied.as_ref().is_some_and(|copied| copied.sets_in_band)
+    }
+
     /// The frame rate that rate control works with. Cells are encoded as if their frames came at this rate:
     /// so the jitter of a clock in milliseconds, and where a cell lies in the file, change no byte.
     #[must_use]

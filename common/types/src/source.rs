@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::digest::Sha;
+use crate::part::CodedPicture;
 use crate::picture::PixelLayout;
 use crate::time::Timebase;
 
@@ -112,6 +114,17 @@ pub struct VideoDescription {
     /// A second picture beside each one makes it see-through (VP8 and VP9 in Matroska): the layout does
     /// not show it, and a new encode loses it.
     pub alpha: bool,
+    /// The parameter sets of its header, where the codec is H.264 or HEVC and they could be read.
+    pub sets: Option<OwnSets>,
+}
+
+/// The parameter sets of a source, as parts that are made of its packets carry them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwnSets {
+    /// What they say of the pictures.
+    pub coded: CodedPicture,
+    /// The hash of their bytes in Annex B.
+    pub extradata: Sha,
 }
 
 /// Colour description in the code points of ITU-T H.273 (2 = unspecified).

@@ -17,6 +17,7 @@ pub(crate) fn grant_to_wire(lease: LeaseId, grant: Grant) -> pb::Grant {
             allow_metadata_loss,
             encoder,
             lossless,
+            read_packets,
         } => Wire::Intake(pb::Intake {
             url,
             output,
@@ -26,6 +27,7 @@ pub(crate) fn grant_to_wire(lease: LeaseId, grant: Grant) -> pb::Grant {
             decode_reason: decode_all.unwrap_or_default(),
             encoder: encoder_name(encoder).to_owned(),
             lossless,
+            read_packets,
         }),
         Work::Analyse { look, draft, source, description, table, detect, index, window } => {
             Wire::Analyse(pb::Analyse {

@@ -7,7 +7,7 @@
 use cleanplate_core::record::{Event, Record};
 
 /// The format in which records are written.
-pub const RECORD_FORMAT: i64 = 4;
+pub const RECORD_FORMAT: i64 = 5;
 
 /// The bytes of a record.
 pub(super) fn to_bytes(record: &Record) -> Result<Vec<u8>, postcard::Error> {
@@ -29,10 +29,11 @@ pub(super) fn from_bytes(format: i64, bytes: &[u8]) -> Result<Record, postcard::
 /// The format from which on an event is laid out as it is read here.
 const fn since(event: &Event) -> i64 {
     match event {
+        // The fifth knows a source's parameter sets, and the cells that are its own packets.
+        Event::Surveyed(_) | Event::EncoderChosen(_) => 5,
         // The fourth has looks at the frames, and knows how each sample came back.
         Event::Submitted { .. }
         | Event::Leased { .. }
-        | Event::Surveyed(_)
         | Event::Reduced { .. }
         | Event::PlanSettled(_)
         | Event::CellCommitted { .. }
@@ -42,7 +43,6 @@ const fn since(event: &Event) -> i64 {
         | Event::IntakeDone { .. }
         | Event::WindowDone { .. }
         | Event::CopySettled(_)
-        | Event::EncoderChosen(_)
         | Event::Briefed { .. }
         | Event::PartDiscarded { .. }
         | Event::Retabled { .. }

@@ -175,6 +175,7 @@ pub(super) fn description() -> SourceDescription {
         messages: Vec::new(),
         stereo: None,
         alpha: false,
+        sets: None,
     };
     let stream = StreamDescription {
         index: 0,

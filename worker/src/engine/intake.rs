@@ -4,6 +4,7 @@
 use std::io;
 
 use cleanplate_media::container;
+use cleanplate_media::index::IndexUse;
 use cleanplate_media::scan::{ScanOrder, Scanned, scan_keeping};
 use cleanplate_store::kinds;
 use cleanplate_types::choice::{asks_for_webm, software_encoder};
@@ -31,7 +32,7 @@ pub(super) fn run(desk: &Desk, intake: &Intake) -> Result<Outcome, Failure> {
         decode_all: intake.decode_all.clone().or_else(|| to_find_damage(intake)),
         conceal: intake.conceal,
         threads: order.means.threads,
-        ..ScanOrder::default()
+        index: if intake.read_packets { IndexUse::Never } else { IndexUse::default() },
     };
     // What the parent hears of a failed write is the store's own reason.
     let mut keep = || desk.create(REST).map_err(|failure| io::Error::other(failure.message));

@@ -112,8 +112,16 @@ fn card_in_words(room: &Room) -> String {
 }
 
 fn of_intake(grant: &Grant, intake: &IntakeGrant) -> Result<Needs, Failure> {
-    let IntakeGrant { url, output, decode_all, on_damage, allow_metadata_loss, encoder, lossless } =
-        intake;
+    let IntakeGrant {
+        url,
+        output,
+        decode_all,
+        on_damage,
+        allow_metadata_loss,
+        encoder,
+        lossless,
+        read_packets,
+    } = intake;
     let location = located(url)?;
     let intake = Intake {
         output: located(output)?.name_hint().to_owned(),
@@ -122,6 +130,7 @@ fn of_intake(grant: &Grant, intake: &IntakeGrant) -> Result<Needs, Failure> {
         allow_metadata_loss: *allow_metadata_loss,
         encoder: *encoder,
         lossless: *lossless,
+        read_packets: *read_packets,
     };
     let (job, lease) = (&grant.job, grant.lease);
     Ok(Needs {

@@ -1,10 +1,14 @@
 //! Encoding: one encoder for each cell, so that a cell's bytes depend on nothing but its frames and
-//! the `EncodeSpec`.
+//! the `EncodeSpec`. A cell that the contract copies has the source's own packets instead; its frames are
+//! decoded all the same, since borders and audits go by their hashes.
 
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender};
 
 use cleanplate_media::encode::{CellEncoder, EncodedPacket};
 use cleanplate_media::error::MediaError;
+use cleanplate_media::own::OwnPackets;
+use cleanplate_media::sequence::in_band_sets;
 use cleanplate_types::cell::Cell;
 use cleanplate_types::digest::FrameHash;
 use cleanplate_types::encode::EncodeSpec;
@@ -65,7 +69,14 @@ pub(super) fn run(
     let mut outlet = Outlet { bundles, rows: Vec::new(), data: Vec::new() };
     let mut done = Done::default();
     let mut way = String::new();
+    let mut own = None;
     for cell in cells {
+        if spec.copies(cell.index) {
+            if !copy_cell(segment, cell, (clean, &mut own), (&mut outlet, &mut done))? {
+                return Ok(());
+            }
+            continue;
+        }
         let instead = forge::spec_instead(spec, cell.index);
         let spec = instead.as_ref().unwrap_or(spec);
         let encoder = CellEncoder::open(spec, desk.order().means.card);
@@ -80,7 +91,7 @@ pub(super) fn run(
             return Ok(());
         }
     }
-    let Done { frames, captions_left_out, dynamic_hdr_left_out } = done;
+    let Done { frames, copied, captions_left_out, dynamic_hdr_left_out } = done;
     if dynamic_hdr_left_out > 0 {
         let text = format!("the HDR metadata of {dynamic_hdr_left_out} single frames are left out");
         desk.trail(Stage::Encode, TrailEvent::Fallback, text, Some(dynamic_hdr_left_out));
@@ -92,7 +103,12 @@ pub(super) fn run(
         );
         desk.trail(Stage::Encode, TrailEvent::Fallback, text, Some(captions_left_out));
     }
-    let text = format!("{way}; {} cells", cells.len());
+    let way = if way.is_empty() { "nothing to encode".to_owned() } else { way };
+    let own = match copied {
+        (0, _) => String::new(),
+        (cells, packets) => format!(", {cells} of them the source's own {packets} packets"),
+    };
+    let text = format!("{way}; {} cells{own}", cells.len());
     desk.trail(Stage::Encode, TrailEvent::Finished, text, Some(frames));
     Ok(())
 }
@@ -125,6 +141,8 @@ impl CellLog {
 #[derive(Default)]
 struct Done {
     frames: u64,
+    /// Cells that are the source's own packets, and those packets.
+    copied: (u64, u64),
     /// Frames whose closed captions the codec has no place for.
     captions_left_out: u64,
     /// Frames whose own HDR metadata are left out.
@@ -149,18 +167,17 @@ fn encode_cell(
     if outlet.bundles.send(Bundle::Begin { cell: cell.clone(), extradata }).is_err() {
         return Ok(false);
     }
+    let sets = spec.has_sets_in_band();
+    let sets = sets.then(|| in_band_sets(spec.encoder.name, encoder.extradata()));
+    let sets = sets.unwrap_or_default();
     let mut log = CellLog::default();
     for index in cell.frames.start..cell.frames.end {
         let Ok(frame) = clean.recv() else { return Ok(false) };
-        if frame.index != index {
-            let text = format!("frame {} came where frame {index} is due", frame.index);
-            let failure = Failure::new(FailureKind::Internal, Stage::Encode, text);
-            return Err(failure.at(cell.frames));
-        }
+        due(&frame, index, cell)?;
         log.add(&frame);
         let picture = forge::fitting(frame.picture, spec).map_err(|error| of_cell(&error, cell))?;
         encoder
-            .encode(picture, &mut |packet| outlet.take(&packet))
+            .encode(picture, &mut |packet| outlet.take(&packet, &sets))
             .map_err(|error| of_cell(&error, cell))?;
         if !segment.brief.allow_metadata_loss {
             refuse_loss(&encoder, spec, index)?;
@@ -170,8 +187,64 @@ fn encode_cell(
     }
     done.captions_left_out += encoder.captions_left_out();
     done.dynamic_hdr_left_out += encoder.dynamic_hdr_left_out();
-    encoder.finish(&mut |packet| outlet.take(&packet)).map_err(|error| of_cell(&error, cell))?;
+    let finished = encoder.finish(&mut |packet| outlet.take(&packet, &sets));
+    finished.map_err(|error| of_cell(&error, cell))?;
     Ok(outlet.flush().is_ok() && outlet.bundles.send(Bundle::End { log }).is_ok())
+}
+
+/// Takes the packets of one cell from the source; `false` where a neighbour has gone, which reports why itself.
+fn copy_cell(
+    segment: &Segment,
+    cell: &Cell,
+    (clean, own): (&Receiver<Frame>, &mut Option<OwnPackets>),
+    (outlet, done): (&mut Outlet, &mut Done),
+) -> Result<bool, Failure> {
+    let failed = |error: &MediaError| of_cell(error, cell);
+    let mut log = CellLog::default();
+    for index in cell.frames.start..cell.frames.end {
+        let Ok(frame) = clean.recv() else { return Ok(false) };
+        due(&frame, index, cell)?;
+        if frame.touched {
+            let text =
+                format!("frame {index} shows an overlay, and its cell is to be the source's own");
+            let failure = Failure::new(FailureKind::Internal, Stage::Encode, text);
+            return Err(failure.at(cell.frames));
+        }
+        log.add(&frame);
+        done.frames += 1;
+        segment.desk.progress(done.frames);
+    }
+    let own = match own {
+        Some(own) => own,
+        None => own.insert(segment.own_packets().map_err(|error| failed(&error))?),
+    };
+    let extradata = own.extradata().to_vec();
+    if outlet.bundles.send(Bundle::Begin { cell: cell.clone(), extradata }).is_err() {
+        return Ok(false);
+    }
+    own.cell(cell.frames, &mut |packet| outlet.take(&packet, &[]))
+        .map_err(|error| failed(&error))?;
+    done.copied.0 += 1;
+    done.copied.1 += cell.frames.count();
+    Ok(outlet.flush().is_ok() && outlet.bundles.send(Bundle::End { log }).is_ok())
+}
+
+impl Segment {
+    /// The source, for its packets.
+    fn own_packets(&self) -> Result<OwnPackets, MediaError> {
+        let (source, table) = (Arc::clone(&self.source), Arc::clone(&self.table));
+        let hint = &self.desk.order().name_hint;
+        OwnPackets::open(source, hint, &self.brief.description, table, &self.brief.spec)
+    }
+}
+
+/// Insists that `frame` is the one at `index`.
+fn due(frame: &Frame, index: u64, cell: &Cell) -> Result<(), Failure> {
+    if frame.index == index {
+        return Ok(());
+    }
+    let text = format!("frame {} came where frame {index} is due", frame.index);
+    Err(Failure::new(FailureKind::Internal, Stage::Encode, text).at(cell.frames))
 }
 
 /// Refuses to lose what the frame at `index`, which the encoder took last, carries beside its picture: intake has
@@ -199,10 +272,13 @@ struct Outlet {
 }
 
 impl Outlet {
-    fn take(&mut self, packet: &EncodedPacket<'_>) -> Result<(), MediaError> {
-        let bytes = u32::try_from(packet.data.len())
+    /// Takes a packet; a key frame gets `sets` in front.
+    fn take(&mut self, packet: &EncodedPacket<'_>, sets: &[u8]) -> Result<(), MediaError> {
+        let sets = if packet.key { sets } else { &[] };
+        let bytes = u32::try_from(sets.len().saturating_add(packet.data.len()))
             .map_err(|_over| MediaError::Internal("a packet of 4 GiB".to_owned()))?;
         self.rows.push(PacketRow { pts: packet.pts, bytes, key: packet.key });
+        self.data.extend_from_slice(sets);
         self.data.extend_from_slice(packet.data);
         if self.data.len() < BUNDLE_BYTES { Ok(()) } else { self.flush() }
     }

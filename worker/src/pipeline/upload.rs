@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::sync::mpsc::Receiver;
 
 use cleanplate_media::fault::faults;
-use cleanplate_media::sequence::{self, ParameterSets};
+use cleanplate_media::sequence::{self, ParameterSets, Whose};
 use cleanplate_store::{keys, kinds};
 use cleanplate_types::access::PartSink;
 use cleanplate_types::cell::Cell;
@@ -170,7 +170,7 @@ fn check(cell: &Cell, spec: &EncodeSpec, made: &PartManifest) -> Result<(), Stri
         return Err(format!("the part of cell {index} counts in {found}, the job in {expected}"));
     }
     check_rows(cell, &made.packets, spec.reorder_frames)?;
-    if let Err(error) = sequence::check(spec, &made.extradata) {
+    if let Err(error) = sequence::check(spec, Whose::of(spec, index), &made.extradata) {
         return Err(format!("the encoder of cell {index} made other pictures: {error}"));
     }
     Ok(())

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use cleanplate_types::encode::EncodeSpec;
 use cleanplate_types::failure::{Failure, FailureKind, Verdict};
 use cleanplate_types::ids::{CellIndex, JobId, LeaseId, WorkerId};
 use cleanplate_types::object::ObjectRef;
@@ -15,6 +16,7 @@ use crate::ledger::job::{Analysis, Encoding, Job, Part, Phase, place};
 use crate::ledger::tries::Blamed;
 use crate::ledger::{Lease, Ledger, Limits};
 use crate::outcome::JobOutcome;
+use crate::planning::copying::told;
 use crate::planning::looks::{next_look, windows_of};
 use crate::planning::settle::SettledPlan;
 use crate::record::{Event, LeaseEnd, Piece, Record};
@@ -126,7 +128,7 @@ impl Ledger {
             Event::Approved { dropped } => job.approved(dropped),
             Event::PlanSettled(settled) => job.settled(settled),
             Event::CopySettled(why) => job.phase = Phase::Copy { why: why.clone() },
-            Event::EncoderChosen(spec) => job.phase = Phase::Brief { spec: spec.clone() },
+            Event::EncoderChosen(spec) => job.encoder_chosen(spec),
             Event::Briefed { brief } => {
                 if let (Phase::Brief { spec }, Some(survey)) = (&job.phase, &job.survey) {
                     let encoding = Encoding::new((**spec).clone(), brief.clone(), survey);
@@ -308,6 +310,19 @@ impl Job {
         self.phase = Phase::Encoder;
     }
 
+    fn encoder_chosen(&mut self, spec: &EncodeSpec) {
+        let told = match (&self.survey, &self.plan) {
+            (Some(survey), Some(plan)) => told(&self.request, survey, plan, spec),
+            (Some(_) | None, Some(_) | None) => None,
+        };
+        let is_known =
+            |note: &String| self.survey.as_ref().is_some_and(|survey| survey.notes.contains(note));
+        if let Some(note) = told.filter(|note| !is_known(note)) {
+            self.note(note);
+        }
+        self.phase = Phase::Brief { spec: Box::new(spec.clone()) };
+    }
+
     /// Keeps what people should know of the job, for as long as its cells are these.
     fn note(&mut self, note: String) {
         if let Some(survey) = &mut self.survey {
@@ -433,7 +448,10 @@ impl Job {
             encoding.cells_committed += 1;
             encoding.frames_committed += part.summary.frames;
             encoding.restored.add(&part.summary.restored);
-            encoding.extradata.get_or_insert(part.summary.extradata);
+            // Those of the source's own packets are in the contract.
+            if !encoding.spec.copies(part.summary.cell) {
+                encoding.extradata.get_or_insert(part.summary.extradata);
+            }
             *place = Some(Box::new(part));
             encoding.settle();
         }
@@ -465,7 +483,8 @@ impl Job {
         encoding.cells_committed -= 1;
         encoding.frames_committed -= frames;
         encoding.restored.remove(&part.summary.restored);
-        if encoding.cells_committed == 0 {
+        let is_encoded = |part: &Part| !encoding.spec.copies(part.summary.cell);
+        if !encoding.parts.iter().flatten().any(|part| is_encoded(part)) {
             encoding.extradata = None;
         }
         if !leased && encoding.frontier.give(cell) {

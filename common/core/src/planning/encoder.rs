@@ -314,6 +314,7 @@ pub fn encode_spec(
         light_level: video.light_level,
         reorder_frames: reorder_frames(name),
         cell_frames_max: u32::try_from(longest).unwrap_or(u32::MAX),
+        copied: None,
     })
 }
 

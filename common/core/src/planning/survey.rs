@@ -2,7 +2,7 @@
 //! so that neither is needed again.
 
 use cleanplate_types::failure::FailureKind;
-use cleanplate_types::frames::{BadTable, FrameTable};
+use cleanplate_types::frames::{BadTable, FrameTable, TableOrigin};
 use cleanplate_types::request::JobRequest;
 use cleanplate_types::source::SourceDescription;
 use cleanplate_types::time::Timebase;
@@ -81,7 +81,8 @@ pub fn survey(
     let cells = cut_cells(table, request.cell_frames);
     let (cutting, why) = cutting(request, &description, table);
     let notes = notes(request).into_iter().chain(why).collect();
-    Ok(Survey { cells, given, windows, notes, cutting, description })
+    let from_packets = table.origin == TableOrigin::Packets;
+    Ok(Survey { cells, given, windows, notes, cutting, from_packets, description })
 }
 
 fn notes(request: &JobRequest) -> Vec<String> {

@@ -10,6 +10,7 @@ use cleanplate_types::time::Tick;
 use crate::effect::Effect;
 use crate::ledger::job::{Job, Phase};
 use crate::outcome::JobOutcome;
+use crate::planning::copying::copy_untouched;
 use crate::planning::encoder::{Choice, Mood, choose_encoder, encode_spec};
 use crate::planning::looks::draft;
 use crate::record::Event;
@@ -91,7 +92,11 @@ impl Scheduler {
         let chosen = choose_encoder(&job.request, video, self.fleet.proofs(), mood);
         let spec = match &chosen {
             Ok(Choice::Take(proof)) => {
-                encode_spec(video, &job.request, proof, &survey.cells).map(Some)
+                let spec = encode_spec(video, &job.request, proof, &survey.cells);
+                spec.map(|spec| match &job.plan {
+                    Some(plan) => Some(copy_untouched(&job.request, survey, plan, spec)),
+                    None => Some(spec),
+                })
             }
             Ok(Choice::Wait { .. } | Choice::Missing(_)) => Ok(None),
             Err(error) => Err(error.clone()),

@@ -183,6 +183,7 @@ fn work_of(job: &Job, piece: Piece) -> Option<Work> {
             allow_metadata_loss: job.request.allow_metadata_loss,
             encoder: job.request.encoder,
             lossless: job.request.lossless,
+            read_packets: job.request.copy_untouched,
         });
     }
     let intake = job.intake.as_ref()?;

@@ -1,4 +1,4 @@
-use cleanplate_types::encode::EncoderName;
+use cleanplate_types::encode::{CopiedCells, EncoderName};
 use cleanplate_types::frames::FrameRange;
 use cleanplate_types::part::{CodedPicture, CodedSignal};
 
@@ -66,6 +66,48 @@ fn a_part_is_held_to_what_its_parameter_sets_say() {
     let expected = "the part of cell 1 has 3 planes of 8 bits, chroma 1x1, \
                     the job 3 planes of 8 bits, chroma 2x2";
     assert_eq!(text.as_deref(), Some(expected));
+}
+
+#[test]
+fn a_part_of_own_packets_is_held_to_the_sources_parameter_sets() {
+    let (own, other) = (Sha::of(b"own"), Sha::of(b"other"));
+    let checked = |change: fn(&mut PartSummary)| {
+        let source = table(90, 30);
+        let cells = cut_cells(&source, Some(30));
+        let proof = proof(EncoderName::Libx264);
+        let mut spec = encode_spec(&description().video, &request(), &proof, &cells)
+            .expect("libx264 takes the sample source");
+        let copied = CopiedCells { cells: vec![CellIndex(1)], extradata: own, sets_in_band: true };
+        spec.copied = Some(copied);
+        let fingerprint = spec.fingerprint();
+        let mut part = summary(&cells[1], fingerprint, "m");
+        part.extradata = own;
+        change(&mut part);
+        // Encoded parts have others.
+        let (extradata, shared) = (Some(other), Shared::default());
+        check(Seam { cell: &cells[1], spec: &spec, fingerprint, extradata, shared }, &part).err()
+    };
+    assert_eq!(checked(|_| {}), None);
+    let refused = checked(|part| part.extradata = Sha::of(b"other"));
+    assert_eq!(
+        refused,
+        Some(SeamError::Extradata { cell: CellIndex(1), expected: own, found: other })
+    );
+    assert_eq!(
+        checked(|part| {
+            if let Some(coded) = &mut part.coded {
+                coded.signal.frame_rate = Some((50, 1));
+            }
+        }),
+        None,
+        "planning has looked at it"
+    );
+    let narrow = checked(|part| {
+        if let Some(coded) = &mut part.coded {
+            coded.width = 304;
+        }
+    });
+    assert!(matches!(narrow, Some(SeamError::Size { .. })));
 }
 
 #[test]

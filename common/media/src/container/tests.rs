@@ -55,6 +55,7 @@ fn source(beside: Option<&str>) -> SourceDescription {
             messages: Vec::new(),
             stereo: None,
             alpha: false,
+            sets: None,
         },
         streams,
         chapters: 0,

@@ -439,14 +439,14 @@ pub(super) fn open_codec(input: &Input, stream: usize, means: Means) -> Result<C
 }
 
 /// Where to try to seek to, best first.
-fn places_to_seek(entry: &Entry) -> impl Iterator<Item = SeekTo> {
+pub(crate) fn places_to_seek(entry: &Entry) -> impl Iterator<Item = SeekTo> {
     let stamps = [entry.dts, Some(entry.pts.0)];
     let byte = entry.byte.and_then(|byte| i64::try_from(byte).ok());
     stamps.into_iter().flatten().map(SeekTo::Stamp).chain(byte.map(SeekTo::Byte))
 }
 
 /// Whether `packet` is the one that `entry` speaks of.
-fn is_entry(packet: &libav::Packet, entry: &Entry) -> bool {
+pub(crate) fn is_entry(packet: &libav::Packet, entry: &Entry) -> bool {
     let byte = u64::try_from(packet.position()).ok();
     let differ =
         |one: Option<u64>, other: Option<u64>| one.is_some() && other.is_some() && one != other;

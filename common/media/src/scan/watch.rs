@@ -90,6 +90,7 @@ impl Watch {
         self.enter(packet, look.entry);
         self.packets += 1;
         let Some(pts) = packet.pts() else { return };
+        self.lead(pts);
         if look.shows && self.doubt.is_none() {
             self.pts.push(Pts(pts));
         }
@@ -123,6 +124,15 @@ impl Watch {
         (self.reached, self.entered) = (pts, self.packets);
         let byte = u64::try_from(packet.position()).ok();
         self.entries.push(Entry { frame: 0, pts: Pts(pts), dts: packet.dts(), byte, kind });
+    }
+
+    /// An entry with pictures that lead it is no free cut of packets: they come behind it and are shown before.
+    fn lead(&mut self, pts: i64) {
+        if let Some(last) = self.entries.last_mut().filter(|last| pts < last.pts.0)
+            && last.kind == EntryKind::Idr
+        {
+            last.kind = EntryKind::Recovery;
+        }
     }
 
     /// The second entry: from it on every frame can be decoded.

@@ -3,9 +3,9 @@
 //! A decoder takes what a packet brings before what the container says; so a part whose packets bring other
 //! sets shows other pictures than its extradata promises. Refuses to read them: they must be the same bytes.
 
-use cleanplate_types::encode::EncoderName;
+use cleanplate_types::encode::{EncoderName, VideoCodec};
 
-use super::SequenceError;
+use super::{AVC_SEQUENCE, HEVC_SEQUENCE, SequenceError};
 use crate::scan::bits::{Framing, nal_units};
 
 /// The parameter sets that a part's extradata holds.
@@ -16,7 +16,7 @@ pub struct ParameterSets {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Codec {
+pub(super) enum Codec {
     Avc,
     Hevc,
 }
@@ -25,11 +25,7 @@ impl ParameterSets {
     /// Those in `extradata` as `encoder` wrote it; none of codecs whose parameter sets are not read.
     #[must_use]
     pub fn of(encoder: EncoderName, extradata: &[u8]) -> Self {
-        let codec = match encoder {
-            EncoderName::Libx264 | EncoderName::H264Nvenc => Some(Codec::Avc),
-            EncoderName::Libx265 | EncoderName::HevcNvenc => Some(Codec::Hevc),
-            EncoderName::LibvpxVp9 | EncoderName::LibaomAv1 => None,
-        };
+        let codec = Codec::of(encoder.codec());
         let units = codec.into_iter().flat_map(|codec| {
             let all = nal_units(extradata, Framing::AnnexB);
             all.filter(move |unit| codec.set_name(unit).is_some()).map(<[u8]>::to_vec)
@@ -58,8 +54,35 @@ impl ParameterSets {
 }
 
 impl Codec {
+    /// The codec, where its parameter sets are read.
+    pub(super) const fn of(codec: VideoCodec) -> Option<Self> {
+        match codec {
+            VideoCodec::H264 => Some(Self::Avc),
+            VideoCodec::Hevc => Some(Self::Hevc),
+            VideoCodec::Vp9 | VideoCodec::Av1 => None,
+        }
+    }
+
+    /// Whether `unit` is a sequence parameter set.
+    pub(super) fn is_sequence(self, unit: &[u8]) -> bool {
+        match (self, unit.first()) {
+            (Self::Avc, Some(header)) => header & 0x1f == AVC_SEQUENCE,
+            (Self::Hevc, Some(header)) => header >> 1 & 0x3f == HEVC_SEQUENCE,
+            (Self::Avc | Self::Hevc, None) => false,
+        }
+    }
+
+    /// Whether `unit` marks where an access unit begins, and so stands before parameter sets.
+    pub(super) fn is_delimiter(self, unit: &[u8]) -> bool {
+        match (self, unit.first()) {
+            (Self::Avc, Some(header)) => header & 0x1f == 9,
+            (Self::Hevc, Some(header)) => header >> 1 & 0x3f == 35,
+            (Self::Avc | Self::Hevc, None) => false,
+        }
+    }
+
     /// What kind of parameter set `unit` is, where it is one.
-    fn set_name(self, unit: &[u8]) -> Option<&'static str> {
+    pub(super) fn set_name(self, unit: &[u8]) -> Option<&'static str> {
         let header = *unit.first()?;
         let kind = match self {
             Self::Avc => header & 0x1f,

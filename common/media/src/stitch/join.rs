@@ -9,6 +9,7 @@ use cleanplate_types::access::ReadAt;
 use cleanplate_types::brief::JobBrief;
 use cleanplate_types::cell::Cell;
 use cleanplate_types::digest::{PtsDigest, ShaWriter};
+use cleanplate_types::encode::EncoderName;
 use cleanplate_types::frames::FrameTable;
 use cleanplate_types::ids::CellIndex;
 use cleanplate_types::part::{PacketRow, PartManifest};
@@ -16,7 +17,7 @@ use cleanplate_types::time::Pts;
 
 use super::StitchPart;
 use crate::error::MediaError;
-use crate::sequence::{self, ParameterSets};
+use crate::sequence::{self, ParameterSets, Whose};
 
 /// Bytes of a part that are read at a time; the buffer grows beyond it for larger packets only.
 const BLOCK_BYTES: usize = 1 << 20;
@@ -27,6 +28,8 @@ pub(super) struct OpenPart {
     manifest: PartManifest,
     bytes: Arc<dyn ReadAt>,
     sets: ParameterSets,
+    /// The encoder, where key frames must bring their parameter sets with them.
+    in_band: Option<EncoderName>,
     hash: ShaWriter,
     /// The packet that comes next.
     next: usize,
@@ -50,7 +53,9 @@ impl OpenPart {
         let refused = |detail: String| MediaError::PartRefused { range: cell.frames, detail };
         fits(&manifest, cell, brief, table).map_err(refused)?;
         if extradata.is_some_and(|extradata| extradata != manifest.extradata) {
-            return Err(refused("its parameter sets are not those of the first part".to_owned()));
+            return Err(refused(
+                "its parameter sets are not those of the parts before it".to_owned(),
+            ));
         }
         if bytes.size() != manifest.part.bytes {
             let (found, told) = (bytes.size(), manifest.part.bytes);
@@ -59,6 +64,7 @@ impl OpenPart {
         Ok(Self {
             cell: cell.clone(),
             sets: ParameterSets::of(brief.spec.encoder.name, &manifest.extradata),
+            in_band: brief.spec.has_sets_in_band().then_some(brief.spec.encoder.name),
             manifest,
             bytes,
             hash: ShaWriter::default(),
@@ -101,6 +107,11 @@ impl OpenPart {
             range: self.cell.frames,
             detail: error.to_string(),
         })?;
+        if let Some(encoder) = self.in_band.filter(|_| row.key)
+            && !sequence::brings_sets(encoder, &self.manifest.extradata, data)
+        {
+            return Err(self.refused("a key frame does not bring its parameter sets with it"));
+        }
         self.hash.write(data);
         Ok(Some((row, data)))
     }
@@ -166,7 +177,8 @@ fn fits(
     if manifest.extradata.is_empty() && brief.spec.encoder.name.codec().has_parameter_sets() {
         return Err("it has no parameter sets".to_owned());
     }
-    sequence::check(&brief.spec, &manifest.extradata).map_err(|error| error.to_string())?;
+    let whose = Whose::of(&brief.spec, cell.index);
+    sequence::check(&brief.spec, whose, &manifest.extradata).map_err(|error| error.to_string())?;
     if !manifest.packets.first().is_some_and(|packet| packet.key) {
         return Err("it does not start with a key frame".to_owned());
     }

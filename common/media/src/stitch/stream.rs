@@ -27,7 +27,8 @@ pub(super) struct Video<'a> {
     pub(super) field_order: FieldOrder,
     pub(super) mastering: Option<[(i32, i32); 10]>,
     pub(super) light_level: Option<(u32, u32)>,
-    /// The sample entry that players of Apple want for HEVC, in containers of boxes.
+    /// The sample entry, in containers of boxes: what players of Apple want for HEVC, or the one that says that
+    /// parameter sets are among the samples.
     pub(super) tag: Option<[u8; 4]>,
 }
 

@@ -293,6 +293,7 @@ mod tests {
             messages: Vec::new(),
             stereo: None,
             alpha: false,
+            sets: None,
         }
     }
 

@@ -136,6 +136,7 @@ pub(crate) fn plan(clip: &Path, cell_frames: u64, change: impl FnOnce(&mut Encod
         light_level: video.light_level,
         reorder_frames: 2,
         cell_frames_max: u32::try_from(cell_frames).unwrap(),
+        copied: None,
     };
     change(&mut spec);
     let whole = table.range();

@@ -57,19 +57,19 @@ fn record_of(event: Event) -> Record {
     Record { at: Tick(1000), job: JobId::parse("j1").unwrap(), event }
 }
 
-/// Insists on the bytes of an event, and that no format before the fourth is read of it.
-fn assert_since_the_fourth(event: Event, expected: &str) {
+/// Insists on the bytes of an event, and that no format before `first` is read of it.
+fn assert_since(first: i64, event: Event, expected: &str) {
     let record = record_of(event);
     let bytes = to_bytes(&record).unwrap();
     assert_eq!(hex(&bytes), expected, "the bytes of {}", kind(&record.event));
     assert_eq!(from_bytes(RECORD_FORMAT, &bytes).unwrap(), record);
-    for older in [1, 2, 3] {
+    for older in 1..first {
         assert!(from_bytes(older, &bytes).is_err(), "{} of format {older}", kind(&record.event));
     }
 }
 
 #[test]
-fn a_survey_has_the_bytes_of_the_fourth_format() {
+fn a_survey_has_the_bytes_of_the_fifth_format() {
     let layout = PixelLayout {
         name: "yuv420p".to_owned(),
         depth: 8,
@@ -97,6 +97,7 @@ fn a_survey_has_the_bytes_of_the_fourth_format() {
         messages: vec!["captions".to_owned()],
         stereo: Some((1, true)),
         alpha: false,
+        sets: None,
     };
     let description = SourceDescription {
         container: "mov".to_owned(),
@@ -114,13 +115,14 @@ fn a_survey_has_the_bytes_of_the_fourth_format() {
         windows: vec![],
         notes: vec![],
         cutting: Cutting { whole: false, compared_from: Some(3) },
+        from_packets: true,
     };
     let expected = concat!(
         "e807026a3104036d6f76090150000468323634c80140300779757634323070080301010001190101",
-        "1901010101010101000001e807900300010863617074696f6e730101010000000000403000000000",
-        "00000103",
+        "1901010101010101000001e807900300010863617074696f6e73010101000000000000403000000000",
+        "0000010301",
     );
-    assert_since_the_fourth(Event::Surveyed(Box::new(survey)), expected);
+    assert_since(5, Event::Surveyed(Box::new(survey)), expected);
 }
 
 #[test]
@@ -161,5 +163,5 @@ fn an_accepted_part_has_the_bytes_of_the_fourth_format() {
     let expected = format!(
         "e807026a310b07021e{sha}0201{sha}{sha}016d05{sha}840701190140300803010101020001010101010119010001070102030405"
     );
-    assert_since_the_fourth(event, &expected);
+    assert_since(4, event, &expected);
 }
