@@ -64,6 +64,7 @@ async fn intake(session: &mut Session, lease: u64, clip: &Path) -> Looked {
         decode_reason: String::new(),
         encoder: "auto".to_owned(),
         lossless: false,
+        read_packets: false,
     };
     session.grant(lease, Work::Intake(work)).await;
     let mut trail = Vec::new();
