@@ -109,15 +109,17 @@ pub fn learn(crops: &[Crops]) -> Result<Matte, LearnError> {
     let swing = Swing::of(&stacks[0]);
     let slopes = swing.slopes(&stacks[0]);
     let slopes_known = slopes.is_some();
+    let mut rims = vec![false; changing.len()];
     if let Some(slopes) = slopes {
         beliefs = fit(site, &stacks, &Known { slopes: Some(slopes), ..free });
         let pinned = swing.parts(&stacks[0], &beliefs[0]);
         if pinned.iter().any(Option::is_some) {
+            rims = swing::rims(&stacks[0], &pinned, &changing);
             beliefs = fit(site, &stacks, &Known { slopes: None, pinned });
         }
     }
     let bears_out = slopes_known && judge::evidence(&stacks[0], &beliefs[0]) > EVIDENCE_MIN;
-    Ok(matte(site, &stacks, &beliefs, &Doubt { changing, bears_out }))
+    Ok(matte(site, &stacks, &beliefs, &Doubt { changing, rims, bears_out }))
 }
 
 /// What is known before lines are fitted.
@@ -171,12 +173,14 @@ fn faint(stack: &Stack, belief: &Belief) -> Vec<usize> {
 struct Doubt {
     /// Luma samples whose colour changes.
     changing: Vec<bool>,
+    /// Luma samples that are partly covered by what hides all.
+    rims: Vec<bool>,
     /// Whether the background moves, and the frames are likelier with the overlay than without it.
     bears_out: bool,
 }
 
 fn matte(site: &Site, stacks: &[Stack], beliefs: &[Belief], doubt: &Doubt) -> Matte {
-    let Doubt { changing, bears_out } = doubt;
+    let Doubt { changing, rims, bears_out } = doubt;
     let unit = f64::from(1_u16 << (site.layout.depth - 8));
     let one = f64::from(ALPHA_ONE);
     let doubtful = judge::doubtful(&stacks[0], &beliefs[0]);
@@ -188,7 +192,8 @@ fn matte(site: &Site, stacks: &[Stack], beliefs: &[Belief], doubt: &Doubt) -> Ma
         let trust = (0..stack.inside.len()).map(|at| {
             let (x, y) = ((at % stack.width) << sx, (at / stack.width) << sy);
             let luma = y * width + x;
-            if !bears_out || doubtful[luma] || changing[luma] { 0 } else { u8::MAX }
+            let is_rim = rims[luma] && belief.pass[at] > 1.0 - super::invert::ALPHA_MAX;
+            if !bears_out || doubtful[luma] || changing[luma] || is_rim { 0 } else { u8::MAX }
         });
         let paint = belief.paint.iter();
         let noise = judge::noise(stack, belief);

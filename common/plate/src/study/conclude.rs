@@ -19,6 +19,8 @@ use crate::mattes::{Made, Mattes, Moving, Place};
 /// Luma samples around what an overlay covers that belong to its mask: how far its edge leaks when it is
 /// encoded.
 const MARGIN: u32 = 2;
+/// Gaps in what was learned, of up to twice so many luma samples, belong to the mask of what was found.
+const GAP: usize = 4;
 /// Of a hundred samples, so many must be lost for good before it is worth fetching what lies behind.
 const LOST_PERCENT: u64 = 1;
 /// Of a hundred samples, so many at most may change their colour or be doubted in a matte that is believed.
@@ -95,7 +97,8 @@ fn learned(crops: &[Crops], overlay: &mut Overlay, coding: &Coding) -> Made {
     };
     overlay.hides = hides(&tally(&matte));
     if overlay.origin == OverlayOrigin::Static
-        && let Some(mask) = mask(&footprint(&matte), matte.bounds, MARGIN, coding.size)
+        && let covered = footprint(&matte).closed(GAP)
+        && let Some(mask) = mask(&covered, matte.bounds, MARGIN, coding.size)
         && let Some(mask) = common(&mask, &grown(&overlay.mask, coding.size))
     {
         overlay.mask = mask;

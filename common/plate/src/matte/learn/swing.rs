@@ -35,6 +35,8 @@ const SPREAD_MAX: f32 = 1.45;
 const HARD: f32 = 0.28;
 const HARD_PART: f32 = 0.14;
 const HARD_APART: f32 = 2.5;
+/// One of so many settled samples is a good part.
+const HIDES_PART: usize = 4;
 /// Least mean variance of the background, in squared 8-bit codes, that tells anything.
 const VARIANCE_MIN: f32 = 36.0;
 /// Variance that coding and rounding have of themselves.
@@ -176,6 +178,20 @@ fn harden(stack: &Stack, belief: &Belief, pinned: &mut [Option<f32>]) {
             *pass = Some(PASS_MIN);
         }
     }
+}
+
+/// The samples that are not of a part which something shines through, nor beside one, in an overlay that
+/// hides all or changes over a good part of what is settled of it: edges of strokes, of which inverting
+/// would leave more noise than picture.
+pub(super) fn rims(stack: &Stack, pinned: &[Option<f32>], changing: &[bool]) -> Vec<bool> {
+    let soft: Vec<bool> =
+        pinned.iter().map(|pass| pass.is_some_and(|pass| pass > HARD_PART)).collect();
+    let count = |set: &mut dyn Iterator<Item = bool>| set.filter(|set| *set).count();
+    let settled = count(&mut pinned.iter().map(Option::is_some));
+    let softs = count(&mut soft.iter().copied());
+    let changes = count(&mut changing.iter().copied());
+    let hides = HIDES_PART * (settled - softs + changes) > settled + changes;
+    depth(stack.width, &soft).into_iter().map(|far| hides && far > HARD_APART).collect()
 }
 
 /// Pairs of one sample that is set in `one` and another, beside it, that is set in `other`.
