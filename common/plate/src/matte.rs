@@ -18,7 +18,7 @@
 use cleanplate_types::picture::{PixelLayout, Rect};
 use serde::{Deserialize, Serialize};
 
-pub use crops::{Crops, CropsError, Gatherer, Site};
+pub use crops::{Crop, Crops, CropsError, Gatherer, Site};
 pub use invert::{Inversion, InvertError, Inverter, Origin, STRENGTH_ONE};
 pub use known::{Coding, KnownError, Logo, known, known_at};
 pub use learn::{LearnError, learn};

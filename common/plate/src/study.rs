@@ -25,6 +25,7 @@ mod conclude;
 mod footprint;
 mod locate;
 mod path;
+mod steady;
 mod template;
 mod window;
 
@@ -225,8 +226,8 @@ impl Study {
 
     fn told(&mut self, number: usize, made: Made) -> Subject {
         let whole = FrameRange::new(0, self.table_frames);
-        let shown = |overlay: &&mut Overlay| !overlay.when.is_empty();
-        if let Some(overlay) = self.plan.overlays.get_mut(number).filter(shown) {
+        let kept = |overlay: &&mut Overlay| overlay.mask.count() > 0;
+        if let Some(overlay) = self.plan.overlays.get_mut(number).filter(kept) {
             overlay.when = vec![whole];
         }
         match made {

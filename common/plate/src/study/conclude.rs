@@ -5,11 +5,13 @@
 
 use std::collections::BTreeSet;
 
+use cleanplate_types::frames::FrameRange;
 use cleanplate_types::overlay::{Mask, Overlay, OverlayOrigin, OverlayPlan};
 use cleanplate_types::picture::Rect;
 
 use super::footprint::{Tally, common, footprint, mask, tally};
 use super::path::{path, runs};
+use super::steady::steady;
 use super::window::{Seen, Studied};
 use super::{Owned, Study, Subject};
 use crate::bitmap::Bitmap;
@@ -19,6 +21,10 @@ use crate::mattes::{Made, Mattes, Moving, Place};
 /// Luma samples around what an overlay covers that belong to its mask: how far its edge leaks when it is
 /// encoded.
 const MARGIN: u32 = 2;
+/// Frames that show it which are enough to learn from them alone.
+const LEARNED_MIN: usize = 8;
+/// Frames for which an overlay of unknown make is not believed to be absent: two seconds at 25 a second.
+const ABSENCE_MAX: u64 = 50;
 /// Gaps in what was learned, of up to twice so many luma samples, belong to the mask of what was found.
 const GAP: usize = 4;
 /// Of a hundred samples, so many must be lost for good before it is worth fetching what lies behind.
@@ -56,7 +62,7 @@ pub fn conclude(study: &Study, all: &[Studied]) -> Conclusion {
                         Some(Seen::Nothing | Seen::Sightings(_)) | None => None,
                     })
                     .collect();
-                learned(&crops, overlay, &study.coding)
+                learned(crops, overlay, study)
             }
             Subject::Locate(logo) => {
                 let made = located(study, all, number, logo, overlay);
@@ -90,13 +96,38 @@ fn hides(tally: &Tally) -> bool {
 }
 
 /// What the crops say of an overlay that stays in place.
-fn learned(crops: &[Crops], overlay: &mut Overlay, coding: &Coding) -> Made {
+///
+/// Where a found overlay is known, each frame tells for itself whether it shows it, and better than the finder
+/// could from samples: so all frames are asked. Where it is not, short absences between samples are not believed:
+/// an overlay that blinks back is worse than a frame that is filled in vain.
+fn learned(mut crops: Vec<Crops>, overlay: &mut Overlay, study: &Study) -> Made {
+    let coding = &study.coding;
     overlay.hides = true;
-    let Some(matte) = learn(crops).ok().filter(|matte| is_believed(matte, overlay)) else {
+    let is_found = overlay.origin == OverlayOrigin::Static;
+    if is_found {
+        let agree = steady(&crops);
+        let shown = |index: u64| match &agree {
+            Some(frames) => frames.contains(&index),
+            None => overlay.when.iter().any(|range| range.contains(index)),
+        };
+        let frames = crops.iter().flat_map(|one| &one.frames);
+        if frames.filter(|frame| shown(frame.index)).count() >= LEARNED_MIN {
+            for crops in &mut crops {
+                crops.frames.retain(|frame| shown(frame.index));
+            }
+        }
+    }
+    let Some(matte) = learn(&crops).ok().filter(|matte| is_believed(matte, overlay)) else {
+        if is_found {
+            overlay.when = closed(&overlay.when);
+        }
         return Made::Unknown;
     };
     overlay.hides = hides(&tally(&matte));
-    if overlay.origin == OverlayOrigin::Static
+    if is_found {
+        overlay.when = vec![FrameRange::new(0, study.table_frames)];
+    }
+    if is_found
         && let covered = footprint(&matte).closed(GAP)
         && let Some(mask) = mask(&covered, matte.bounds, MARGIN, coding.size)
         && let Some(mask) = common(&mask, &grown(&overlay.mask, coding.size))
@@ -104,6 +135,18 @@ fn learned(crops: &[Crops], overlay: &mut Overlay, coding: &Coding) -> Made {
         overlay.mask = mask;
     }
     Made::Fixed(Box::new(matte))
+}
+
+/// The same ranges without the gaps between them that are too short to be believed.
+fn closed(when: &[FrameRange]) -> Vec<FrameRange> {
+    let mut closed: Vec<FrameRange> = Vec::new();
+    for range in when {
+        match closed.last_mut() {
+            Some(last) if range.start <= last.end + ABSENCE_MAX => last.end = range.end,
+            Some(_) | None => closed.push(*range),
+        }
+    }
+    closed
 }
 
 /// Whether a matte may be used, be it to tell whether the overlay shows.
