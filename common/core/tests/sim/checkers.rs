@@ -105,10 +105,7 @@ impl Checkers {
                 let part = self.job(id).accepted[place(*cell)].take();
                 assert!(part.is_some(), "there was a part to discard");
             }
-            Event::Retabled { .. } | Event::EncoderLost { .. } => {
-                self.drop_leases(id);
-                self.job(id).accepted.clear();
-            }
+            Event::Retabled { .. } | Event::EncoderLost { .. } => self.started_over(id),
             Event::Ended(outcome) => self.ended(id, outcome, truth),
             Event::Retried => {
                 self.job(id).breaks.clear();
@@ -230,6 +227,11 @@ impl Checkers {
             | JobOutcome::Cancelled => {}
         }
         job.outcome = Some(outcome.clone());
+    }
+
+    fn started_over(&mut self, id: &JobId) {
+        self.drop_leases(id);
+        self.job(id).accepted.clear();
     }
 
     /// A result counts only where the holder of the lease told it.

@@ -15,12 +15,8 @@ pub(super) fn rgb(planes: &PlanesRef<'_>, video: &VideoDescription) -> Image {
         _ => (0.299, 0.114),
     };
     match planes {
-        PlanesRef::Eight(planes) => {
-            drawn(planes, &video.layout, shares, |sample| f32::from(sample))
-        }
-        PlanesRef::Sixteen(planes) => {
-            drawn(planes, &video.layout, shares, |sample| f32::from(sample))
-        }
+        PlanesRef::Eight(planes) => drawn(planes, &video.layout, shares, f32::from),
+        PlanesRef::Sixteen(planes) => drawn(planes, &video.layout, shares, f32::from),
     }
 }
 
