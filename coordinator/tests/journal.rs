@@ -4,7 +4,9 @@
 
 use std::path::Path;
 
-use cleanplate_coordinator::{Batch, Journal, JournalError, SqliteJournal, TrailLine};
+use cleanplate_coordinator::{
+    Batch, Journal, JournalError, RECORD_FORMAT, SqliteJournal, TrailLine,
+};
 use cleanplate_core::outcome::JobOutcome;
 use cleanplate_core::record::{Event, Record};
 use cleanplate_types::failure::Stage;
@@ -139,7 +141,8 @@ async fn a_journal_of_a_newer_version_is_refused_in_words() {
     sqlx::query(old).execute(&pool).await.unwrap();
     let error = journal.load().await.unwrap_err();
     assert!(matches!(error, JournalError::Older { found: 1, .. }), "{error}");
-    sqlx::query("UPDATE record SET format = 3, body = x'ff'").execute(&pool).await.unwrap();
+    let current = "UPDATE record SET format = ?, body = x'ff'";
+    sqlx::query(current).bind(RECORD_FORMAT).execute(&pool).await.unwrap();
     let error = journal.load().await.unwrap_err();
     assert!(matches!(error, JournalError::Damaged { seq: 1, .. }), "{error}");
 }

@@ -15,7 +15,7 @@ use super::steady::steady;
 use super::window::{Seen, Studied};
 use super::{Owned, Study, Subject};
 use crate::bitmap::Bitmap;
-use crate::matte::{Coding, Crops, Matte, known_at, learn};
+use crate::matte::{ALPHA_ONE, Coding, Crops, Matte, known_at, learn};
 use crate::mattes::{Made, Mattes, Moving, Place};
 
 /// Luma samples around what an overlay covers that belong to its mask: how far its edge leaks when it is
@@ -23,6 +23,9 @@ use crate::mattes::{Made, Mattes, Moving, Place};
 const MARGIN: u32 = 2;
 /// Frames that show it which are enough to learn from them alone.
 const LEARNED_MIN: usize = 8;
+/// A learned sample that hides more than this is not solved for: an alpha that is off by 0.02, which is what
+/// learning comes to, leaves a ghost of 12 codes and more of a white mark on grey.
+const LEARNED_ALPHA_MAX: u16 = ALPHA_ONE / 4 * 3;
 /// Frames for which an overlay of unknown make is not believed to be absent: two seconds at 25 a second.
 const ABSENCE_MAX: u64 = 50;
 /// Gaps in what was learned, of up to twice so many luma samples, belong to the mask of what was found.
@@ -117,12 +120,19 @@ fn learned(mut crops: Vec<Crops>, overlay: &mut Overlay, study: &Study) -> Made 
             }
         }
     }
-    let Some(matte) = learn(&crops).ok().filter(|matte| is_believed(matte, overlay)) else {
+    let Some(mut matte) = learn(&crops).ok().filter(|matte| is_believed(matte, overlay)) else {
         if is_found {
             overlay.when = closed(&overlay.when);
         }
         return Made::Unknown;
     };
+    for plane in &mut matte.planes {
+        for (trust, alpha) in plane.trust.iter_mut().zip(&plane.alpha) {
+            if *alpha > LEARNED_ALPHA_MAX {
+                *trust = 0;
+            }
+        }
+    }
     overlay.hides = hides(&tally(&matte));
     if is_found {
         overlay.when = vec![FrameRange::new(0, study.table_frames)];
