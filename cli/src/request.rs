@@ -13,7 +13,7 @@ use crate::exit::Refusal;
 use crate::{logo, mask, plan_file};
 
 /// Bytes of masks, logos and plan that fit one message with all the rest of a request.
-const PICTURE_BYTES_MAX: usize = MESSAGE_BYTES_MAX - (1 << 20);
+const PICTURE_BYTES_MAX: usize = MESSAGE_BYTES_MAX / 2;
 
 /// What differs between the subcommands that make a request.
 #[derive(Debug, Clone, Copy)]
@@ -257,15 +257,15 @@ mod tests {
         let mut request = ask(&[]).unwrap();
         let logo = cleanplate_types::request::UserLogo {
             width: 1_000,
-            height: 2_000,
-            rgba: vec![0; 8_000_000],
+            height: 1_000,
+            rgba: vec![0; 4_000_000],
             at: None,
         };
-        request.logos = vec![logo.clone()];
+        request.logos = vec![logo.clone(); 2];
         assert!(fits(&request).is_ok());
         request.logos.push(logo);
         let refusal = fits(&request).unwrap_err();
-        assert!(refusal.message.contains("16 MiB together"), "{}", refusal.message);
+        assert!(refusal.message.contains("12 MiB together"), "{}", refusal.message);
     }
 
     #[test]

@@ -232,7 +232,10 @@ fn unswept(scheduler: &Scheduler, latest: Tick) -> Vec<(JobId, Option<ObjectRef>
             && !matches!(view.outcome, Some(JobOutcome::Failed(_) | JobOutcome::Previewed(_)))
     };
     let kept = |view: &JobView<'_>| {
-        view.plan.and_then(|plan| plan.mattes.clone()).filter(|_| view.request.keep_plan)
+        let published =
+            matches!(view.outcome, Some(JobOutcome::Done(_) | JobOutcome::Copied { .. }));
+        let mattes = view.plan.and_then(|plan| plan.mattes.clone());
+        mattes.filter(|_| view.request.keep_plan && published)
     };
     scheduler.jobs().filter(lately).map(|view| (view.job.clone(), kept(&view))).collect()
 }

@@ -231,6 +231,7 @@ impl Dispatch {
                     request: view.request.clone(),
                     outcome: view.outcome.cloned(),
                     phase: view.phase,
+                    look: view.look,
                     plan: view.plan.cloned(),
                     preview: view.preview.cloned(),
                 });
@@ -239,7 +240,15 @@ impl Dispatch {
             Answer::To(Question::Jobs { limit, reply }) => {
                 let views: Vec<_> = self.scheduler.jobs().collect();
                 let newest = views.iter().rev().take(limit);
-                let states = newest.map(|view| shown::job_state(view, &mut self.book)).collect();
+                let state = |view| {
+                    // A list is of many jobs; what each removes is told by itself.
+                    let overlays = Vec::new();
+                    cleanplate_proto::v1::JobState {
+                        overlays,
+                        ..shown::job_state(view, &mut self.book)
+                    }
+                };
+                let states = newest.map(state).collect();
                 reply.send(states).ok();
             }
             Answer::To(Question::Workers { reply }) => {

@@ -13,7 +13,7 @@ use cleanplate_proto::v1 as pb;
 use cleanplate_proto::v1::jobs_server::Jobs;
 use cleanplate_store::Store;
 use cleanplate_types::ids::{JobId, WorkerId};
-use cleanplate_types::overlay::Mask;
+use cleanplate_types::overlay::{Look, Mask};
 use cleanplate_types::request::{EncoderChoice, JobRequest, ToldPlan};
 use futures::{Stream, StreamExt as _};
 use tokio::sync::watch;
@@ -215,6 +215,9 @@ impl Jobs for JobsService {
         let pb::ApproveRequest { job, drop: dropped } = request.into_inner();
         let job = job_id(&job)?;
         let known = self.reviewed(&job).await?;
+        let mut dropped = dropped;
+        dropped.sort_unstable();
+        dropped.dedup();
         let shown = known.plan.iter().flat_map(|plan| &plan.overlays).map(|it| !it.when.is_empty());
         let shown: Vec<bool> = shown.collect();
         if let Some(absent) = dropped.iter().find(|at| **at as usize >= shown.len()) {
@@ -252,8 +255,9 @@ impl Jobs for JobsService {
         request: Request<pb::PlanRequest>,
     ) -> Result<Response<pb::PlanResponse>, Status> {
         let job = job_id(&request.into_inner().job)?;
-        let Known { plan, phase, .. } = self.known(&job).await?;
-        let mut plan = plan.ok_or_else(|| {
+        let Known { plan, phase, look, .. } = self.known(&job).await?;
+        let is_learned = !matches!(look, Some(Look::Find | Look::Learn));
+        let mut plan = plan.filter(|_| is_learned).ok_or_else(|| {
             let text = match phase {
                 JobPhase::Ended | JobPhase::Copy => "removes nothing: there is no plan to save",
                 JobPhase::Intake

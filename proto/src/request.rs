@@ -5,8 +5,8 @@ use cleanplate_types::frames::FrameRange;
 use cleanplate_types::overlay::{Fill, Look, Mask, Overlay, OverlayOrigin, OverlayPlan};
 use cleanplate_types::picture::Rect;
 use cleanplate_types::request::{
-    Detect, EncoderChoice, JobRequest, OnDamage, Region, Review, TimeSpan, ToldPlan, UserLogo,
-    UserMask,
+    Detect, EncoderChoice, JobRequest, LOGO_SAMPLES_MAX, OVERLAYS_TOLD_MAX, OnDamage, Region,
+    Review, TimeSpan, ToldPlan, UserLogo, UserMask,
 };
 
 use crate::error::WireError;
@@ -73,7 +73,8 @@ fn logo_to_wire(logo: UserLogo) -> pb::UserLogo {
 
 fn logo_from_wire(logo: pb::UserLogo) -> Result<UserLogo, WireError> {
     let pb::UserLogo { width, height, rgba, at } = logo;
-    if rgba.len() as u64 != 4 * u64::from(width) * u64::from(height) {
+    let samples = u64::from(width) * u64::from(height);
+    if samples > LOGO_SAMPLES_MAX || rgba.len() as u64 != 4 * samples {
         return Err(WireError::OutOfRange("logo"));
     }
     Ok(UserLogo { width, height, rgba, at: at.map(|pb::Corner { x, y }| (x, y)) })
@@ -210,6 +211,11 @@ impl TryFrom<pb::JobRequest> for JobRequest {
             if text.is_empty() {
                 return Err(WireError::Missing(field));
             }
+        }
+        let told_overlays = told.as_ref().map_or(0, |told| told.overlays.len());
+        let overlays = regions.len() + masks.len() + logos.len() + told_overlays;
+        if overlays > OVERLAYS_TOLD_MAX {
+            return Err(WireError::OutOfRange("overlays"));
         }
         let positive = |number: Option<u32>, field| match number {
             Some(0) => Err(WireError::OutOfRange(field)),

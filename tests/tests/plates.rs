@@ -173,7 +173,10 @@ fn a_logo_that_drifts_jumps_and_blinks_is_found_frame_by_frame() {
     let way = "x='60+n*1.5':y='30+120*gt(n,100)':enable='not(between(n,140,160))'";
     let clip = marked(folder.path(), "in.mp4", &[(logo.as_path(), way)], &["-frames:v", "220"]);
     let output = folder.path().join("out.mp4");
-    let state = clean(&clip, &output, &["--overlay", logo.to_str().unwrap()]);
+    let plan = folder.path().join("plan.json");
+    let saved = ["--save-plan", plan.to_str().unwrap()];
+    let told = ["--overlay", logo.to_str().unwrap()];
+    let state = clean(&clip, &output, &[told, saved].concat());
     let shown = state["frames_with_overlay"].as_u64().unwrap();
     assert!((195..=203).contains(&shown), "199 frames show it: {state}");
     // At frame 80 it is at 180,30; at frame 200 at 360,150.
@@ -182,6 +185,13 @@ fn a_logo_that_drifts_jumps_and_blinks_is_found_frame_by_frame() {
         let solved = psnr(&output, rect, (frame, frame + 1));
         assert!(solved > bare + 8.0, "frame {frame}: {bare} dB became {solved} dB");
     }
+    // Its way means nothing elsewhere: with the plan it is looked for anew.
+    let mark = [(logo.as_path(), "x='300-n':y=100")];
+    let other = marked(folder.path(), "other.mp4", &mark, &["-frames:v", "120"]);
+    let state =
+        clean(&other, &folder.path().join("by-plan.mp4"), &["--plan", plan.to_str().unwrap()]);
+    let shown = state["frames_with_overlay"].as_u64().unwrap();
+    assert!(shown >= 118, "all of 120 frames show it: {state}");
 }
 
 #[test]

@@ -149,6 +149,13 @@ pub enum Event {
         /// What it buys, in words.
         note: String,
     },
+    /// An audit found a part right; ends its lease.
+    AuditDone {
+        /// The lease.
+        lease: LeaseId,
+        /// The cell.
+        cell: CellIndex,
+    },
     /// The plan as it stands is in the store: a look may begin.
     Drafted {
         /// Where.
@@ -158,13 +165,6 @@ pub enum Event {
     Approved {
         /// The overlays that are not to be removed, by their place in the plan.
         dropped: Vec<u32>,
-    },
-    /// An audit found a part right; ends its lease.
-    AuditDone {
-        /// The lease.
-        lease: LeaseId,
-        /// The cell.
-        cell: CellIndex,
     },
 }
 

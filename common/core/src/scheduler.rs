@@ -29,6 +29,7 @@ use crate::effect::{Effect, Ignored};
 use crate::input::Input;
 use crate::ledger::job::{Job, Phase};
 use crate::ledger::{Ledger, Limits};
+use crate::outcome::JobOutcome;
 use crate::record::{Event, Record};
 use crate::scheduler::fleet::{Fleet, Worker};
 use crate::scheduler::tending::{Tending, Watch};
@@ -215,7 +216,7 @@ impl Scheduler {
 
     fn cancel(&mut self, job: &JobId, effects: &mut Vec<Effect>) {
         if self.tended.contains_key(job) {
-            self.end(job, crate::outcome::JobOutcome::Cancelled, effects);
+            self.end(job, JobOutcome::Cancelled, effects);
         } else {
             not_now(job, "a cancel", effects);
         }
@@ -237,7 +238,7 @@ impl Scheduler {
 
     fn reject(&mut self, id: &JobId, effects: &mut Vec<Effect>) {
         if self.waits_for_review(id) {
-            self.end(id, crate::outcome::JobOutcome::Cancelled, effects);
+            self.end(id, JobOutcome::Cancelled, effects);
         } else {
             not_now(id, "a rejection", effects);
         }
@@ -248,7 +249,6 @@ impl Scheduler {
     }
 
     fn retry(&mut self, job: JobId, effects: &mut Vec<Effect>) {
-        use crate::outcome::JobOutcome;
         let outcome = self.ledger.jobs.get(&job).and_then(|job| job.outcome.as_ref());
         match outcome {
             Some(JobOutcome::Failed(_) | JobOutcome::Abstained { .. } | JobOutcome::Cancelled) => {
@@ -327,7 +327,7 @@ impl Scheduler {
         effects: &mut Vec<Effect>,
     ) {
         let failure = Failure::new(kind, Stage::Plan, message);
-        self.end(job, crate::outcome::JobOutcome::Failed(Box::new(failure)), effects);
+        self.end(job, JobOutcome::Failed(Box::new(failure)), effects);
     }
 }
 

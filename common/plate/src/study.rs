@@ -121,10 +121,11 @@ impl Study {
             postcard::from_bytes(&draft.told_mattes)
                 .map_err(|error| StudyError::Told(error.to_string()))?
         };
-        let told_from = plan.overlays.len().checked_sub(told.overlays.len());
-        let told_from = told_from
-            .filter(|from| *from >= draft.logos.len())
-            .ok_or(StudyError::Draft("more mattes were told than it has overlays"))?;
+        let of_plan = plan.overlays.iter().filter(|it| it.origin == OverlayOrigin::Plan).count();
+        if !told.overlays.is_empty() && told.overlays.len() != of_plan {
+            return Err(StudyError::Draft("it has other mattes than told overlays"));
+        }
+        let told_from = plan.overlays.len() - told.overlays.len();
         let mut study = Self {
             coding: coding.clone(),
             plan,

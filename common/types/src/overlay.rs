@@ -74,6 +74,15 @@ impl Look {
         }
     }
 
+    /// Times that it goes through the frames of a window.
+    #[must_use]
+    pub const fn passes(self) -> u64 {
+        match self {
+            Self::Find | Self::Learn | Self::Preview => 1,
+            Self::Fetch => 2,
+        }
+    }
+
     /// Whether the evidence of its windows is reduced to a finding.
     #[must_use]
     pub const fn is_reduced(self) -> bool {

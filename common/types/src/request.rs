@@ -83,8 +83,11 @@ pub struct UserLogo {
     pub at: Option<(i32, i32)>,
 }
 
-/// Samples of a logo at most: 8 MB of colour and alpha, which travel with the request.
-pub const LOGO_SAMPLES_MAX: u64 = 2_000_000;
+/// Samples of a logo at most: 4 MB of colour and alpha, which travel with the request.
+pub const LOGO_SAMPLES_MAX: u64 = 1_000_000;
+
+/// Regions, masks, logos and told overlays of a request at most, all together.
+pub const OVERLAYS_TOLD_MAX: usize = 256;
 
 /// The overlays of another video, to be removed from this one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,7 +7,7 @@ use cleanplate_core::view::JobPhase;
 use cleanplate_proto::v1 as pb;
 use cleanplate_types::ids::{JobId, LeaseId, WorkerId};
 use cleanplate_types::object::ObjectRef;
-use cleanplate_types::overlay::OverlayPlan;
+use cleanplate_types::overlay::{Look, OverlayPlan};
 use cleanplate_types::request::JobRequest;
 use cleanplate_types::trail::TrailEntry;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -85,6 +85,8 @@ pub(crate) struct Known {
     pub(crate) outcome: Option<JobOutcome>,
     /// Where it stands.
     pub(crate) phase: JobPhase,
+    /// The look at the frames that is under way.
+    pub(crate) look: Option<Look>,
     /// What is removed, once that is settled.
     pub(crate) plan: Option<OverlayPlan>,
     /// What a person is shown, once it is made.

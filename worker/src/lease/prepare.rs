@@ -15,7 +15,6 @@ use cleanplate_types::object::ObjectRef;
 use cleanplate_types::overlay::{Draft, OverlayPlan};
 use cleanplate_types::request::OnDamage;
 use cleanplate_types::trail::{TrailEntry, TrailEvent};
-
 use serde::de::DeserializeOwned;
 
 use crate::grant::{

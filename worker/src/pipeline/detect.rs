@@ -39,8 +39,9 @@ pub(super) fn run(
             return Ok(());
         }
     }
-    let done =
-        format!("{touched} frames show overlays; {batches} batches of at most {largest} frames");
+    let done = format!(
+        "{touched} frames may show overlays; {batches} batches of at most {largest} frames"
+    );
     desk.trail(Stage::Detect, TrailEvent::Finished, done, Some(batches));
     Ok(())
 }

@@ -127,7 +127,10 @@ impl Ledger {
             }
             Event::Approved { dropped } => job.approved(dropped),
             Event::PlanSettled(settled) => job.settled(settled),
-            Event::CopySettled(why) => job.phase = Phase::Copy { why: why.clone() },
+            Event::CopySettled(why) => {
+                job.plan = None;
+                job.phase = Phase::Copy { why: why.clone() };
+            }
             Event::EncoderChosen(spec) => job.encoder_chosen(spec),
             Event::Briefed { brief } => {
                 if let (Phase::Brief { spec }, Some(survey)) = (&job.phase, &job.survey) {

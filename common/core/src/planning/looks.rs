@@ -42,7 +42,9 @@ pub fn windows_of(
                         OverlayOrigin::Logo => {
                             request.logos.get(*at).is_none_or(|logo| logo.at.is_none())
                         }
-                        OverlayOrigin::Plan => false,
+                        // A logo that moved in the other video is looked for; where none did, the look
+                        // asks for no frames.
+                        OverlayOrigin::Plan => request.told.is_some(),
                         OverlayOrigin::Region | OverlayOrigin::Mask | OverlayOrigin::Static => true,
                     }
             });
@@ -61,14 +63,16 @@ pub fn windows_of(
     }
 }
 
-/// What the looks after the first are given.
+/// What a look after the first is given: what the user told beside the plan is needed by one alone.
 #[must_use]
-pub fn draft(request: &JobRequest, plan: &OverlayPlan) -> Draft {
-    Draft {
-        plan: plan.clone(),
-        logos: request.logos.clone(),
-        told_mattes: request.told.as_ref().map(|told| told.mattes.clone()).unwrap_or_default(),
+pub fn draft(request: &JobRequest, plan: &OverlayPlan, look: Look) -> Draft {
+    let plan = plan.clone();
+    if look != Look::Learn {
+        return Draft { plan, logos: Vec::new(), told_mattes: Vec::new() };
     }
+    let told = request.told.as_ref();
+    let told_mattes = told.map(|told| told.mattes.clone()).unwrap_or_default();
+    Draft { plan, logos: request.logos.clone(), told_mattes }
 }
 
 /// Whether something must be learned (or only put down) of the overlay before it can be removed.

@@ -289,7 +289,7 @@ fn request_of(id: &JobId, job: &Job) -> Option<Effect> {
             table: intake.table.clone(),
         }),
         Phase::Draft { look } => {
-            let draft = Box::new(draft(&job.request, job.plan.as_ref()?));
+            let draft = Box::new(draft(&job.request, job.plan.as_ref()?, *look));
             Some(Effect::WriteDraft { job: id.clone(), look: *look, draft })
         }
         Phase::Finding { finding, .. } => {

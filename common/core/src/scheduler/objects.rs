@@ -65,6 +65,14 @@ impl Scheduler {
         let Some(plan) = plan else {
             return;
         };
+        let frames = job.cells().last().map_or(0, |cell| cell.frames.end);
+        if let Finding::Overlays(found) | Finding::Learned { plan: found, .. } = &finding
+            && found.overlays.iter().flat_map(|it| &it.when).any(|range| range.end > frames)
+        {
+            let message = format!("the finding speaks of frames after the last, {frames}");
+            self.fail_job(id, FailureKind::Internal, message, effects);
+            return;
+        }
         let (fill, allow_unchanged) = (job.request.fill, job.request.allow_unchanged);
         let only_shown = job.request.review == Review::PreviewOnly;
         let settled = match look {

@@ -3,6 +3,7 @@
 use cleanplate_types::failure::{Failure, FailureKind, Stage, Verdict};
 use cleanplate_types::frames::FrameRange;
 use cleanplate_types::ids::{CellIndex, JobId, LeaseId, WorkerId};
+use cleanplate_types::overlay::Look;
 use cleanplate_types::part::PartSummary;
 
 use crate::effect::{Effect, Ignored};
@@ -38,6 +39,11 @@ impl Scheduler {
             }
             (Report::WindowDone { evidence }, Piece::Window(Window { index, .. })) => {
                 self.piece_done(lease, Event::WindowDone { lease, index, evidence }, effects);
+            }
+            (Report::ReduceDone { mattes: None, .. }, Piece::Reduce) if self.is_learning(&job) => {
+                let message = "what the overlays are made of was learned and not stored";
+                let failure = Failure::new(FailureKind::Internal, Stage::Analyse, message);
+                self.fail_lease(lease, failure, effects);
             }
             (Report::ReduceDone { finding, mattes }, Piece::Reduce) => {
                 self.piece_done(lease, Event::Reduced { lease, finding, mattes }, effects);
@@ -81,11 +87,17 @@ impl Scheduler {
         }
     }
 
+    fn is_learning(&self, job: &JobId) -> bool {
+        let job = self.ledger.jobs.get(job);
+        job.is_some_and(|job| matches!(job.phase, Phase::Reduce { look: Look::Learn, .. }))
+    }
+
     /// Each frame of the piece renews its lease once: a worker that only counts up comes to an end.
     fn progress(&mut self, job: &JobId, lease: LeaseId, piece: Piece, frames: u64) {
         let now = self.now;
         let whole = self.ledger.jobs.get(job).and_then(|job| frames_of(job, piece));
-        let frames = whole.map_or(frames, |whole| frames.min(whole.count()));
+        let passes = if let Piece::Window(window) = piece { window.look.passes() } else { 1 };
+        let frames = whole.map_or(frames, |whole| frames.min(whole.count() * passes));
         let Some(watch) = self.watches.get_mut(&lease) else {
             return;
         };

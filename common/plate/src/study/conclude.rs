@@ -28,6 +28,10 @@ const LEARNED_MIN: usize = 8;
 const LEARNED_ALPHA_MAX: u16 = ALPHA_ONE / 4 * 3;
 /// Frames for which an overlay of unknown make is not believed to be absent: two seconds at 25 a second.
 const ABSENCE_MAX: u64 = 50;
+/// Frames before and after those of a known overlay that are asked too: the finder samples.
+const ASKED_AROUND: u64 = 50;
+/// Frames for which a known overlay must be absent before its frames are not asked: 20 seconds at 25 a second.
+const ABSENCE_LONG: u64 = 500;
 /// Gaps in what was learned, of up to twice so many luma samples, belong to the mask of what was found.
 const GAP: usize = 4;
 /// Of a hundred samples, so many must be lost for good before it is worth fetching what lies behind.
@@ -48,9 +52,10 @@ pub struct Conclusion {
     pub notes: Vec<String>,
 }
 
-/// Concludes from what all windows kept, in whatever order.
+/// Concludes from what all windows kept, in whatever order. Learning one overlay takes seconds: `done` is told
+/// after each.
 #[must_use]
-pub fn conclude(study: &Study, all: &[Studied]) -> Conclusion {
+pub fn conclude(study: &Study, all: &[Studied], mut done: impl FnMut()) -> Conclusion {
     let mut plan = study.plan.clone();
     let mut notes = study.notes.clone();
     let mut mattes = Mattes::default();
@@ -76,6 +81,7 @@ pub fn conclude(study: &Study, all: &[Studied]) -> Conclusion {
             }
         };
         mattes.overlays.push(made);
+        done();
     }
     Conclusion { plan, mattes, notes }
 }
@@ -101,14 +107,17 @@ fn hides(tally: &Tally) -> bool {
 /// What the crops say of an overlay that stays in place.
 ///
 /// Where a found overlay is known, each frame tells for itself whether it shows it, and better than the finder
-/// could from samples: so all frames are asked. Where it is not, short absences between samples are not believed:
-/// an overlay that blinks back is worse than a frame that is filled in vain.
+/// could from samples: so all frames are asked but those of long absences. Where it is not, only short ones are
+/// not believed: an overlay that blinks back is worse than a frame that is filled in vain.
 fn learned(mut crops: Vec<Crops>, overlay: &mut Overlay, study: &Study) -> Made {
     let coding = &study.coding;
     overlay.hides = true;
     let is_found = overlay.origin == OverlayOrigin::Static;
     if is_found {
         let agree = steady(&crops);
+        let seen = agree.iter().flatten().map(|index| FrameRange::new(*index, index + 1));
+        overlay.when.extend(seen);
+        overlay.when.sort_unstable_by_key(|range| (range.start, range.end));
         let shown = |index: u64| match &agree {
             Some(frames) => frames.contains(&index),
             None => overlay.when.iter().any(|range| range.contains(index)),
@@ -122,7 +131,7 @@ fn learned(mut crops: Vec<Crops>, overlay: &mut Overlay, study: &Study) -> Made 
     }
     let Some(mut matte) = learn(&crops).ok().filter(|matte| is_believed(matte, overlay)) else {
         if is_found {
-            overlay.when = closed(&overlay.when);
+            overlay.when = closed(&overlay.when, 0, ABSENCE_MAX);
         }
         return Made::Unknown;
     };
@@ -135,7 +144,9 @@ fn learned(mut crops: Vec<Crops>, overlay: &mut Overlay, study: &Study) -> Made 
     }
     overlay.hides = hides(&tally(&matte));
     if is_found {
-        overlay.when = vec![FrameRange::new(0, study.table_frames)];
+        let all = FrameRange::new(0, study.table_frames);
+        let asked = closed(&overlay.when, ASKED_AROUND, ABSENCE_LONG).into_iter();
+        overlay.when = asked.map(|range| range.intersect(all)).collect();
     }
     if is_found
         && let covered = footprint(&matte).closed(GAP)
@@ -147,13 +158,15 @@ fn learned(mut crops: Vec<Crops>, overlay: &mut Overlay, study: &Study) -> Made 
     Made::Fixed(Box::new(matte))
 }
 
-/// The same ranges without the gaps between them that are too short to be believed.
-fn closed(when: &[FrameRange]) -> Vec<FrameRange> {
+/// Ranges that rise by their start, each longer by `around` on both sides, without the gaps between them of up
+/// to `gap` frames.
+fn closed(when: &[FrameRange], around: u64, gap: u64) -> Vec<FrameRange> {
     let mut closed: Vec<FrameRange> = Vec::new();
     for range in when {
+        let (start, end) = (range.start.saturating_sub(around), range.end + around);
         match closed.last_mut() {
-            Some(last) if range.start <= last.end + ABSENCE_MAX => last.end = range.end,
-            Some(_) | None => closed.push(*range),
+            Some(last) if start <= last.end + gap => last.end = last.end.max(end),
+            Some(_) | None => closed.push(FrameRange::new(start, end)),
         }
     }
     closed

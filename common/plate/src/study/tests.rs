@@ -173,7 +173,7 @@ fn a_logo_whose_place_is_told_needs_no_frames() {
         let study = Study::new(&draft(vec![drawn], vec![logo.clone()]), &coding(), 50).unwrap();
         assert!(!study.needs_frames());
         assert!(study.samples(FrameRange::new(0, 50), &[]).is_empty());
-        let conclusion = conclude(&study, &[]);
+        let conclusion = conclude(&study, &[], || {});
         assert_eq!(fixed(&conclusion.mattes.overlays[0]), &at(&logo, place(60.0, 30.0)));
         let overlay = &conclusion.plan.overlays[0];
         assert_eq!(overlay.hides, hides, "alpha {alpha}");
@@ -227,7 +227,7 @@ fn what_stays_is_learned_from_all_windows_in_any_order() {
         paint(&mut frame, &truth);
         frame
     });
-    let conclusion = conclude(&study, &all);
+    let conclusion = conclude(&study, &all, || {});
     let learned = fixed(&conclusion.mattes.overlays[0]);
     let most = learned.planes[0].alpha.iter().max().copied().unwrap();
     assert!(most.abs_diff(ALPHA_ONE / 2) < ALPHA_ONE / 16, "{most}");
@@ -249,7 +249,7 @@ fn what_stays_is_learned_from_all_windows_in_any_order() {
         }
     }
     all.reverse();
-    assert_eq!(conclude(&study, &all), conclusion);
+    assert_eq!(conclude(&study, &all, || {}), conclusion);
     let bytes = postcard::to_stdvec(&all).unwrap();
     assert_eq!(postcard::from_bytes::<Vec<Studied>>(&bytes).unwrap(), all);
 }
@@ -259,7 +259,7 @@ fn a_matte_that_nothing_bears_out_is_not_believed() {
     let overlays = vec![overlay(OverlayOrigin::Region, AROUND, Fill::Auto, 40)];
     let study = Study::new(&draft(overlays, Vec::new()), &coding(), 40).unwrap();
     let nothing = look(&study, 40, 40, background);
-    let conclusion = conclude(&study, &nothing);
+    let conclusion = conclude(&study, &nothing, || {});
     assert!(conclusion.mattes.overlays == vec![Made::Unknown], "there is nothing");
     assert!(conclusion.plan.overlays[0].hides);
     let words = look(&study, 40, 40, |index| {
@@ -275,9 +275,13 @@ fn a_matte_that_nothing_bears_out_is_not_believed() {
         }
         frame
     });
-    let conclusion = conclude(&study, &words);
+    let conclusion = conclude(&study, &words, || {});
     assert!(conclusion.mattes.overlays == vec![Made::Unknown], "it changes all over");
-    assert_eq!(conclude(&study, &[]).mattes.overlays, vec![Made::Unknown], "no frame was seen");
+    assert_eq!(
+        conclude(&study, &[], || {}).mattes.overlays,
+        vec![Made::Unknown],
+        "no frame was seen"
+    );
 }
 
 /// How far the found places are from the true ones at most, in samples, and frames that are wrong in kind.
@@ -310,7 +314,7 @@ fn follow(logo: &UserLogo, way: &[Option<Place>], seed: u64) -> Conclusion {
         }
         frame
     });
-    conclude(&study, &all)
+    conclude(&study, &all, || {})
 }
 
 #[test]
@@ -387,7 +391,7 @@ fn what_another_video_taught_is_taken_where_it_fits() {
     draft.told_mattes = postcard::to_stdvec(&told).unwrap();
     draft.plan.overlays[1].when.clear();
     let study = Study::new(&draft, &coding(), 40).unwrap();
-    let conclusion = conclude(&study, &[]);
+    let conclusion = conclude(&study, &[], || {});
     assert_eq!(fixed(&conclusion.mattes.overlays[1]), &matte);
     assert_eq!(conclusion.mattes.overlays[2], Made::Unknown);
     assert_eq!(conclusion.notes.len(), 1, "{:?}", conclusion.notes);

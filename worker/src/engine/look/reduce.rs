@@ -47,7 +47,11 @@ fn learned(desk: &Desk, windows: u32, frames: u64) -> Result<Finding, Failure> {
     let description: SourceDescription = desk.load(DESCRIPTION, kinds::DESCRIPTION)?;
     let study = learn::study(desk.load(DRAFT, kinds::DRAFT)?, &description.video, frames)?;
     let gathered: Vec<Studied> = gather(desk, windows)?;
-    let Conclusion { plan, mattes, notes } = conclude(&study, &gathered);
+    let mut done = u64::from(windows);
+    let Conclusion { plan, mattes, notes } = conclude(&study, &gathered, || {
+        done += 1;
+        desk.progress(done);
+    });
     desk.save(MATTES, kinds::MATTES, &mattes)?;
     Ok(Finding::Learned { plan, notes })
 }

@@ -23,8 +23,10 @@ use crate::order::EVIDENCE;
 use colour::rgb;
 use image::{Image, animation};
 
-/// Frames that are shown whole: 4 PNG of 1080p with grain have about 15 MB, and there are two of each.
+/// Frames that are shown whole: the four pictures of one have about 12 MB at 1080p with grain.
 const STILLS_MAX: usize = 4;
+/// Widest still; larger pictures are reduced, so that a preview stays far below what one object may hold.
+const STILL_WIDTH_MAX: u32 = 1920;
 /// Frames of the animation.
 const CLIP_FRAMES: u64 = 36;
 /// The part of the picture that the animation shows, at most; it is reduced where the overlay is larger.
@@ -158,6 +160,7 @@ fn draw(
 impl Drawn {
     fn files(&self, index: u64) -> Result<Vec<PreviewFile>, png::EncodingError> {
         let named = |what: &str| format!("{index:06}-{what}.png");
+        let factor = self.before.width.div_ceil(STILL_WIDTH_MAX);
         let mut mask = Image::black(self.before.width, self.before.height);
         let mut origin = self.before.dimmed();
         for map in &self.maps {
@@ -177,7 +180,10 @@ impl Drawn {
         ];
         pictures
             .into_iter()
-            .map(|(what, image)| Ok(PreviewFile { name: named(what), bytes: image.png()? }))
+            .map(|(what, image)| {
+                let bytes = image.clone().reduced(factor).png()?;
+                Ok(PreviewFile { name: named(what), bytes })
+            })
             .collect()
     }
 }
