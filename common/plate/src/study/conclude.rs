@@ -9,7 +9,7 @@ use cleanplate_types::frames::FrameRange;
 use cleanplate_types::overlay::{Mask, Overlay, OverlayOrigin, OverlayPlan};
 use cleanplate_types::picture::Rect;
 
-use super::footprint::{Tally, common, footprint, mask, tally};
+use super::footprint::{common, footprint, mask, tally, wide};
 use super::path::{path, runs};
 use super::steady::steady;
 use super::window::{Seen, Studied};
@@ -32,6 +32,10 @@ const ABSENCE_MAX: u64 = 50;
 const ASKED_AROUND: u64 = 50;
 /// Frames for which a known overlay must be absent before its frames are not asked: 20 seconds at 25 a second.
 const ABSENCE_LONG: u64 = 500;
+/// Share of an overlay, in percent, from which on it is mostly solved for, and how far a rim of the rest reaches
+/// inwards, in luma samples.
+const SOLVED_PERCENT: u64 = 60;
+const RIM: usize = 3;
 /// Gaps in what was learned, of up to twice so many luma samples, belong to the mask of what was found.
 const GAP: usize = 4;
 /// Of a hundred samples, so many must be lost for good before it is worth fetching what lies behind.
@@ -88,7 +92,7 @@ pub fn conclude(study: &Study, all: &[Studied], mut done: impl FnMut()) -> Concl
 
 fn settled(made: &Made, overlay: &mut Overlay, coding: &Coding) -> Made {
     if let Made::Fixed(matte) = made {
-        overlay.hides = hides(&tally(matte));
+        overlay.hides = hides(matte);
         if overlay.origin == OverlayOrigin::Logo
             && let Some(mask) = mask(&footprint(matte), matte.bounds, MARGIN, coding.size)
         {
@@ -100,8 +104,15 @@ fn settled(made: &Made, overlay: &mut Overlay, coding: &Coding) -> Made {
     made.clone()
 }
 
-fn hides(tally: &Tally) -> bool {
-    (tally.covered - tally.restored) * 100 > tally.covered * LOST_PERCENT
+/// Whether the overlay hides so much for good that other frames are to be asked. Of one that is mostly solved
+/// for, thin rims are not: a membrane of that width is as good, and the look at all frames costs minutes.
+fn hides(matte: &Matte) -> bool {
+    let tally = tally(matte);
+    let is_lost = |samples: u64| samples * 100 > tally.covered * LOST_PERCENT;
+    if !is_lost(tally.covered - tally.restored) {
+        return false;
+    }
+    tally.restored * 100 < tally.covered * SOLVED_PERCENT || is_lost(wide(matte, RIM))
 }
 
 /// What the crops say of an overlay that stays in place.
@@ -142,7 +153,7 @@ fn learned(mut crops: Vec<Crops>, overlay: &mut Overlay, study: &Study) -> Made 
             }
         }
     }
-    overlay.hides = hides(&tally(&matte));
+    overlay.hides = hides(&matte);
     if is_found {
         let all = FrameRange::new(0, study.table_frames);
         let asked = closed(&overlay.when, ASKED_AROUND, ABSENCE_LONG).into_iter();
@@ -227,7 +238,7 @@ fn located(
         overlay.when = Vec::new();
         return Made::Unknown;
     };
-    overlay.hides = hides(&tally(&first));
+    overlay.hides = hides(&first);
     if places.len() == 1 {
         if let Some(mask) = mask(&footprint(&first), first.bounds, MARGIN, study.coding.size) {
             overlay.mask = mask;

@@ -45,6 +45,17 @@ pub(super) fn tally(matte: &Matte) -> Tally {
     tally
 }
 
+/// Samples that the matte covers and that cannot be restored, but for those within `rim` of others.
+pub(super) fn wide(matte: &Matte, rim: usize) -> u64 {
+    let mut lost = footprint(matte);
+    let trust = matte.planes.first().map_or(&[][..], |plane| plane.trust.as_slice());
+    for ((cell, class), trust) in lost.cells.iter_mut().zip(&matte.classes).zip(trust) {
+        *cell &= *class != Class::SemiTransparent || *trust < 128;
+    }
+    let rest = lost.inverse().dilated(rim).inverse();
+    u64::try_from(rest.count()).unwrap_or(u64::MAX)
+}
+
 /// The set, grown by `margin`, as a mask of a picture of that size; `bounds` is where its rectangle lies.
 pub(super) fn mask(
     covered: &Bitmap,
