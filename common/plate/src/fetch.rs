@@ -1,9 +1,12 @@
 //! Fetches what lies behind an overlay from the other frames of its shot.
 //!
-//! **The product does not use this yet**: no background is painted or stored, and no frame fetches.
-//! Measured with the mask given, by luma inside it, against Telea's fill (`OpenCV`) on overlays encoded by
-//! `x264` at crf 18: +1.4 dB for an opaque logo on a real clip with cuts (640x272), +4.1 dB for captions with
-//! gaps, +11 to +14 dB on a pan over a still. The goal for real clips, +5 dB for a logo, is not met.
+//! The engine paints the backgrounds of each window in its last look (`worker/src/engine/look/paint.rs`) and
+//! fetches from them as it restores (`worker/src/engine/restoring.rs`). Measured with the mask given, by luma
+//! inside it, against Telea's fill (`OpenCV`) on overlays encoded by `x264` at crf 18: +2.1 dB for an opaque
+//! logo on a real clip with cuts (640x272), of which 22 % was fetched; +2.5 dB for one on a drawn clip (720p;
+//! 21 %); +4.1 dB for captions with gaps; +21.9 dB for a logo on a pan over a still with noise (400x200),
+//! all of it fetched. The goal for real clips,
+//! +5 dB for a logo, is not met: what lies behind is a mean over the whole shot, so what moves is blurred.
 //!
 //! Owns three steps, the first two of which are leased by windows. [`Survey`] looks at every frame of
 //! a window once and finds shots and motions: [`Courses`]. [`Painter`] looks at the frames again and

@@ -1,10 +1,11 @@
 //! Overlays that something shines through: what they are made of, and how to take them off.
 //!
-//! **The product does not use this yet**: no plan holds a matte, and no frame is inverted. Measured with
-//! the mask given, on one real clip with cuts (640x272) and a pan over a still, encoded at x264 crf 18,
-//! the very cases that it was tuned on: what [`learn()`] finds inverts 0.59 dB worse than the true matte
-//! on the mean, 1.59 dB at worst, with alpha off by at most 0.024. No held-out clip was measured, nor a
-//! near-locked camera; what frames without the overlay do to learning is tested on made pictures only.
+//! The engine learns mattes, or makes them from the owner's logo, in a look of its own
+//! (`worker/src/engine/look/learn.rs`) and inverts by them as it restores (`worker/src/engine/restoring.rs`).
+//! Measured with the mask given, on one real clip with cuts (640x272) and a pan over a still, encoded at
+//! x264 crf 18, the very cases that it was tuned on: what [`learn()`] finds inverts 0.59 dB worse than the
+//! true matte on the mean, 1.59 dB at worst, with alpha off by at most 0.024. No held-out clip was measured,
+//! nor a near-locked camera; what frames without the overlay do to learning is tested on made pictures only.
 //!
 //! A compositor paints `J = (1 - a) B + a W` on every sample: background `B`, colour `W`, alpha `a`.
 //! Owns that equation: learning `a` and `W` from the clip alone ([`learn()`]), making them from the
