@@ -70,7 +70,9 @@ impl Reduced {
 impl Grid {
     fn of<S: Sample>(plane: &PlaneRef<'_, S>, depth: u8, (columns, rows): (usize, usize)) -> Self {
         let (width, height) = (plane.width as usize, plane.height as usize);
-        let (across, down) = ((width / columns).max(1), (height / rows).max(1));
+        // Rounded: of an odd size, chroma that is not halved has one sample less than twice its grid.
+        let nearest = |size: usize, places: usize| ((size + places / 2) / places).max(1);
+        let (across, down) = (nearest(width, columns), nearest(height, rows));
         let shift = u32::from(depth.clamp(8, 16) - 8);
         let mut levels = Vec::with_capacity(columns * rows);
         let mut sums = vec![0_u32; columns];
@@ -110,6 +112,12 @@ fn add_line<S: Sample>(sums: &mut [u32], line: &[S], across: usize) {
         for (sum, run) in sums.iter_mut().zip(line.chunks_exact(across)) {
             *sum += run.iter().map(|level| u32::from(level.wide())).sum::<u32>();
         }
+    }
+    // A run that the line ends within is the line's last sample throughout.
+    if line.len() >= columns
+        && let (Some(sum), Some(last)) = (sums.get_mut(line.len() / across), line.last())
+    {
+        *sum += u32::from(last.wide()) * u32::try_from(across).unwrap_or(u32::MAX);
     }
 }
 

@@ -30,6 +30,8 @@ const HIDDEN_MAX: f32 = 0.25;
 const OPAQUE_MIN: usize = 64;
 /// Most of them that are looked at.
 const OPAQUE_MAX: usize = 1024;
+/// No colour has a code above this, in 8-bit codes.
+const WHITEST: f32 = 255.0;
 /// Samples that are trusted less than this are not inverted.
 const TRUST_MIN: u8 = 128;
 
@@ -77,9 +79,10 @@ pub enum InvertError {
 pub struct Inverter {
     matte: Matte,
     unit: f32,
-    edges: Edges,
-    /// Luma samples that hide all, and what they show.
-    opaque: Vec<(usize, f32)>,
+    /// Those of each plane, of luma first.
+    edges: Vec<Edges>,
+    /// Samples of each plane that hide all, and what they show.
+    opaque: Vec<Vec<(usize, f32)>>,
     planes: Vec<Ready>,
 }
 
@@ -111,9 +114,10 @@ impl Inverter {
         let unit = f32::from(1_u16 << (matte.layout.depth - 8));
         let planes: Vec<Ready> =
             (0..matte.layout.planes).map(|plane| Ready::new(matte, plane, unit)).collect();
-        let width = matte.bounds.width as usize;
-        let edges = Edges::new(width, &planes[0].alpha, &planes[0].paint);
-        let opaque = planes[0].opaque(matte);
+        let edges =
+            |plane: &Ready| Edges::new(plane.rect.width as usize, &plane.alpha, &plane.paint);
+        let edges = planes.iter().map(edges).collect();
+        let opaque = (0..).zip(&planes).map(|(at, plane)| plane.opaque(matte, at)).collect();
         Ok(Self { matte: matte.clone(), unit, edges, opaque, planes })
     }
 
@@ -154,25 +158,54 @@ impl Inverter {
         index: u64,
         planes: &[PlaneMut<'_, S>],
     ) -> Result<u8, InvertError> {
-        let other = InvertError::OtherPicture { index, plane: 0 };
-        let luma = planes.first().and_then(|luma| self.planes[0].load(luma, 1.0 / self.unit));
-        luma.ok_or(other)?;
+        if planes.is_empty() {
+            return Err(InvertError::OtherPicture { index, plane: 0 });
+        }
+        self.load(index, planes)?;
         Ok(self.judged())
     }
 
+    /// Copies the samples of a frame in.
+    fn load<S: Sample>(
+        &mut self,
+        index: u64,
+        planes: &[PlaneMut<'_, S>],
+    ) -> Result<(), InvertError> {
+        for (at, ready) in self.planes.iter_mut().enumerate() {
+            let other = InvertError::OtherPicture { index, plane: at };
+            let loaded = planes.get(at).and_then(|plane| ready.load(plane, 1.0 / self.unit));
+            loaded.ok_or(other)?;
+        }
+        Ok(())
+    }
+
     /// How strongly the overlay shows in the samples at hand.
+    ///
+    /// Where what is there has the grey of an opaque overlay, its colour tells the two apart.
     fn judged(&self) -> u8 {
         let seen = &self.planes[0].seen;
-        if self.opaque.len() < OPAQUE_MIN {
-            return self.edges.strength(seen);
+        let Some(share) = self.share(0) else { return self.edges[0].strength(seen) };
+        if share > HIDDEN_MAX {
+            let hidden = |at: &usize| self.share(*at).is_some_and(|share| share <= HIDDEN_MAX);
+            let told = |at: usize| self.edges[at].strength_where(&self.planes[at].seen, false);
+            if let Some(told) = (1..self.planes.len()).filter(hidden).map(told).max() {
+                return told;
+            }
         }
-        let alike = |(at, paint): &&(usize, f32)| (seen[*at] - paint).abs() <= ALIKE;
-        let share = self.opaque.iter().filter(alike).count() as f32 / self.opaque.len() as f32;
         if share >= SHOWN_MIN {
             STRENGTH_ONE
         } else {
-            self.edges.strength_where(seen, share > HIDDEN_MAX)
+            self.edges[0].strength_where(seen, share > HIDDEN_MAX)
         }
+    }
+
+    /// The share of the samples of a plane that hide all which show the overlay's own value; nothing where
+    /// they are too few.
+    fn share(&self, plane: usize) -> Option<f32> {
+        let (opaque, seen) = (&self.opaque[plane], &self.planes[plane].seen);
+        let alike = |(at, paint): &&(usize, f32)| (seen[*at] - paint).abs() <= ALIKE;
+        let count = opaque.iter().filter(alike).count();
+        (opaque.len() >= OPAQUE_MIN).then(|| count as f32 / opaque.len() as f32)
     }
 
     /// Where the samples of `plane` come from, row by row in [`Self::plane_rect`], after
@@ -194,12 +227,7 @@ impl Inverter {
         index: u64,
         planes: &mut [PlaneMut<'_, S>],
     ) -> Result<Inversion, InvertError> {
-        for (at, ready) in self.planes.iter_mut().enumerate() {
-            let plane = planes.get(at).ok_or(InvertError::OtherPicture { index, plane: at })?;
-            ready
-                .load(plane, 1.0 / self.unit)
-                .ok_or(InvertError::OtherPicture { index, plane: at })?;
-        }
+        self.load(index, planes)?;
         let strength = self.judged();
         if strength == 0 {
             for ready in &mut self.planes {
@@ -212,7 +240,7 @@ impl Inverter {
         }
         let (luma, chroma) = self.planes.split_at_mut(1);
         let Ready { restored, origins, .. } = &mut luma[0];
-        self.edges.check(restored, strength, |at| {
+        self.edges[0].check(restored, strength, |at| {
             if origins[at] == Origin::Inverted {
                 origins[at] = Origin::Left;
             }
@@ -238,10 +266,14 @@ impl Ready {
         let rect = plane_rect(&matte.layout, plane, matte.bounds);
         let alpha: Vec<f32> =
             part.alpha.iter().map(|a| f32::from(*a) / f32::from(ALPHA_ONE)).collect();
+        // What was learned of a faint sample may add more than any colour could.
         let paint: Vec<f32> = part
             .paint
             .iter()
-            .map(|paint| f32::from(*paint) / (f32::from(PAINT_ONE) * unit))
+            .zip(&alpha)
+            .map(|(paint, alpha)| {
+                (f32::from(*paint) / (f32::from(PAINT_ONE) * unit)).min(alpha * WHITEST)
+            })
             .collect();
         let changing: Vec<bool> = if plane == 0 {
             matte.classes.iter().map(|class| *class == Class::Changing).collect()
@@ -282,9 +314,17 @@ impl Ready {
     }
 
     /// Samples that hide all and do not change, spread over the overlay, and what they show.
-    fn opaque(&self, matte: &Matte) -> Vec<(usize, f32)> {
+    fn opaque(&self, matte: &Matte, plane: u8) -> Vec<(usize, f32)> {
+        let (width, luma_width) = (self.rect.width as usize, matte.bounds.width as usize);
+        let (sx, sy) = if plane == 0 {
+            (0, 0)
+        } else {
+            (matte.layout.chroma_shift_x, matte.layout.chroma_shift_y)
+        };
+        let class =
+            |at: usize| matte.classes.get(((at / width) << sy) * luma_width + ((at % width) << sx));
         let is_opaque =
-            |at: &usize| self.alpha[*at] >= ALPHA_OPAQUE && matte.classes[*at] != Class::Changing;
+            |at: &usize| self.alpha[*at] >= ALPHA_OPAQUE && class(*at) != Some(&Class::Changing);
         let places: Vec<usize> = (0..self.alpha.len()).filter(is_opaque).collect();
         let step = places.len().div_ceil(OPAQUE_MAX).max(1);
         places.into_iter().step_by(step).map(|at| (at, self.paint[at])).collect()

@@ -6,7 +6,7 @@
 use cleanplate_types::picture::PixelLayout;
 
 /// libav's chroma locations that matter here.
-const LEFT: u8 = 1;
+const CENTRE: u8 = 2;
 const TOP_LEFT: u8 = 3;
 
 /// Weights of luma samples in a chroma sample: how far from the first that shares it, and how much.
@@ -18,13 +18,15 @@ pub(super) struct Siting {
 }
 
 impl Siting {
-    /// The siting of a layout by libav's chroma location; 0 (unspecified) counts as left.
+    /// The siting of a layout by how a compositor works: whatever the video says of its chroma location, it
+    /// averages the luma samples that share one of chroma (ffmpeg's `overlay` does). What a video says is
+    /// heard only where that is a corner.
     pub(super) fn new(layout: &PixelLayout, location: u8) -> Self {
-        let location = if location == 0 { LEFT } else { location };
+        let location = if location == TOP_LEFT { TOP_LEFT } else { CENTRE };
         let (sx, sy) = (layout.chroma_shift_x, layout.chroma_shift_y);
         Self {
             shifts: (sx, sy),
-            columns: taps(sx, location == LEFT || location == TOP_LEFT),
+            columns: taps(sx, location == TOP_LEFT),
             rows: taps(sy, location == TOP_LEFT),
         }
     }

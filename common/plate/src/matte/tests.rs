@@ -13,6 +13,8 @@ use proptest::prelude::*;
 use super::crops::FRAMES_MAX;
 use super::*;
 
+mod presence;
+
 const WIDTH: usize = 160;
 const HEIGHT: usize = 96;
 
@@ -238,7 +240,7 @@ fn colours_are_coded_by_matrix_range_and_depth() {
 }
 
 #[test]
-fn chroma_follows_luma_by_where_it_lies() {
+fn a_chroma_sample_has_the_mean_alpha_of_the_luma_that_shares_it() {
     let column = |location: u8, x: i32| {
         let coding = Coding { chroma_location: location, ..coding(8, (1, 1)) };
         let bytes: Vec<u8> = (0..8).flat_map(|_| [255, 255, 255, 255]).collect();
@@ -249,10 +251,11 @@ fn chroma_follows_luma_by_where_it_lies() {
         let at = |x: u32| alpha[(x - rect.x) as usize];
         [at(19), at(20), at(21)]
     };
-    assert_eq!(column(1, 40), [0, 2048, 0], "left: the even column is the chroma sample's own");
-    assert_eq!(column(1, 41), [0, 1024, 1024], "left: the odd one lies between two");
-    assert_eq!(column(2, 40), [0, 2048, 0], "centre");
-    assert_eq!(column(2, 41), [0, 2048, 0], "centre");
+    for location in [0, 1, 2] {
+        assert_eq!(column(location, 40), [0, 2048, 0], "{location}");
+        assert_eq!(column(location, 41), [0, 2048, 0], "{location}");
+    }
+    assert_eq!(column(3, 41), [0, 1024, 1024], "in a corner, the odd one lies between two");
     let outside = known(&logo(&logo_bytes(1.0, [0; 3])), (-56, 0), &coding(8, (1, 1)));
     assert!(matches!(outside, Err(KnownError::Elsewhere { x: -56, .. })), "{outside:?}");
 }
