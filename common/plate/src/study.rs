@@ -25,6 +25,7 @@ mod conclude;
 mod footprint;
 mod locate;
 mod path;
+mod plausible;
 mod steady;
 mod template;
 mod window;

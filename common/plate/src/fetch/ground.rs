@@ -33,10 +33,12 @@ impl Ground {
             let (width, height) = (width as usize, height as usize);
             let (right, down) =
                 if number == 0 { (0, 0) } else { (layout.chroma_shift_x, layout.chroma_shift_y) };
-            let weights = (0..width * height).map(|at| {
+            let weights = samples.iter().enumerate().map(|(at, sample)| {
                 let (x, y) = ((at % width) << right, (at / width) << down);
                 let doubt = background.doubt[y * area.width as usize + x];
-                if doubt == UNSEEN { 0.0 } else { 1.0 }
+                // Where some luma that shares a sample of chroma was always covered, that was too.
+                let is_seen = doubt != UNSEEN && (number == 0 || *sample != 0);
+                if is_seen { 1.0 } else { 0.0 }
             });
             let values = samples.iter().map(|sample| f32::from(*sample) * code).collect();
             let mut grid = Grid { width, height, values, weights: weights.collect() };
@@ -95,4 +97,39 @@ pub(super) fn warp(
         }
     }
     (values, doubts)
+}
+
+#[cfg(test)]
+mod tests {
+    use cleanplate_types::frames::FrameRange;
+
+    use super::*;
+    use crate::fetch::course::Area;
+
+    #[test]
+    fn chroma_that_no_frame_shows_is_spread_from_what_is_around_it() {
+        let layout = PixelLayout {
+            name: String::from("yuv420p"),
+            depth: 8,
+            planes: 3,
+            chroma_shift_x: 1,
+            chroma_shift_y: 1,
+            full_range: false,
+        };
+        // Every luma sample was seen, one of chroma was not: some luma that shares it was always covered.
+        let mut chroma = vec![124; 64];
+        chroma[27] = 0;
+        let background = Background {
+            overlay: 0,
+            serves: FrameRange::new(0, 1),
+            area: Area { left: 0, top: 0, width: 16, height: 16 },
+            motions: vec![None],
+            planes: vec![vec![80; 256], chroma.clone(), chroma],
+            doubt: vec![0; 256],
+        };
+        let ground = Ground::new(&layout, background).unwrap();
+        for plane in &ground.planes[1..] {
+            assert!(plane.iter().all(|value| (value - 124.0).abs() < 1.0), "{plane:?}");
+        }
+    }
 }

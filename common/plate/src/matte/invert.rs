@@ -30,6 +30,9 @@ const HIDDEN_MAX: f32 = 0.25;
 const OPAQUE_MIN: usize = 64;
 /// Most of them that are looked at.
 const OPAQUE_MAX: usize = 1024;
+/// How far, in 8-bit codes, noise may carry a restored sample beyond black or white.
+const BEYOND: f32 = 12.0;
+const BLACKEST: f32 = -BEYOND;
 /// No colour has a code above this, in 8-bit codes.
 const WHITEST: f32 = 255.0;
 /// Samples that are trusted less than this are not inverted.
@@ -359,6 +362,13 @@ impl Ready {
         self.origins.copy_from_slice(&self.plan);
         for at in 0..self.seen.len() {
             self.restored[at] = self.seen[at] * self.gain[at] - self.offset[at];
+        }
+        // What would be blacker than black or whiter than white is not what was behind.
+        for (restored, origin) in self.restored.iter().zip(&mut self.origins) {
+            let is_possible = (BLACKEST..=WHITEST + BEYOND).contains(restored);
+            if *origin == Origin::Inverted && !is_possible {
+                *origin = Origin::Left;
+            }
         }
         // Where nothing is restored, neighbours must not see what was never there.
         for ((restored, seen), origin) in

@@ -11,6 +11,7 @@ use cleanplate_types::picture::Rect;
 
 use super::footprint::{common, footprint, mask, tally, wide};
 use super::path::{path, runs};
+use super::plausible::doubt;
 use super::steady::steady;
 use super::window::{Seen, Studied};
 use super::{Owned, Study, Subject};
@@ -153,6 +154,7 @@ fn learned(mut crops: Vec<Crops>, overlay: &mut Overlay, study: &Study) -> Made 
             }
         }
     }
+    doubt(&mut matte, &crops);
     overlay.hides = hides(&matte);
     if is_found {
         let all = FrameRange::new(0, study.table_frames);
