@@ -81,11 +81,12 @@ pub(crate) fn removed(overlays: &[ShownOverlay], restored: &Restored) -> Option<
     if more > 0 {
         names.push(format!("{more} more"));
     }
-    let mut text = format!("removed {}", names.join(" and "));
-    if restored.frames > 0 {
-        let plural = if restored.frames == 1 { "" } else { "s" };
-        text.push_str(&format!(" from {} frame{plural}", restored.frames));
+    let names = names.join(" and ");
+    if restored.frames == 0 {
+        return Some(format!("no frame shows {names}: nothing was removed"));
     }
+    let plural = if restored.frames == 1 { "" } else { "s" };
+    let mut text = format!("removed {names} from {} frame{plural}", restored.frames);
     if let Some(percentages) = percentages(restored) {
         text.push_str(&format!(" ({percentages})"));
     }

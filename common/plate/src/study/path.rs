@@ -3,6 +3,8 @@
 //! Owns what the neighbours of a frame tell of it: where the evidence of one frame is weak, and what was
 //! rounded where it was composited.
 
+use std::collections::BTreeSet;
+
 use cleanplate_types::frames::FrameRange;
 
 use super::locate::{FOUND, KEPT, Sighting, nats};
@@ -31,8 +33,32 @@ pub(super) fn path(sightings: &[Sighting], frames: u64, size: (u32, u32)) -> Vec
         }
     }
     bridge(sightings, &mut path);
+    prolong(sightings, &mut path);
     round(&mut path, size);
     path
+}
+
+/// Goes on before the first and after the last frame of each run, where nothing speaks against the logo: whether
+/// it shows there is seen again when the frame is restored.
+fn prolong(sightings: &[Sighting], path: &mut [Option<Place>]) {
+    let spoken: BTreeSet<u64> =
+        sightings.iter().filter(|seen| seen.gain < nats(AGAINST)).map(|seen| seen.index).collect();
+    let known = path.to_vec();
+    let next = |near: Option<Place>, far: Option<Place>| {
+        let (near, far) = near.zip(far)?;
+        let on = |near: i32, far: i32| near.saturating_mul(2).saturating_sub(far);
+        Some(Place { x: on(near.x, far.x), y: on(near.y, far.y), scale: near.scale })
+    };
+    for at in 0..known.len() {
+        let index = u64::try_from(at).unwrap_or(u64::MAX);
+        if known[at].is_some() || spoken.contains(&index) {
+            continue;
+        }
+        let look = |at: Option<usize>| at.and_then(|at| known.get(at).copied().flatten());
+        let after = next(look(at.checked_add(1)), look(at.checked_add(2)));
+        let before = next(look(at.checked_sub(1)), look(at.checked_sub(2)));
+        path[at] = after.or(before);
+    }
 }
 
 /// Fills gaps in which nothing speaks against the logo.
