@@ -21,6 +21,12 @@ const CRF: &str = "20";
 /// Runs of each, in turns; medians are printed. Python runs once: it takes several times as long.
 const ROUNDS: usize = 3;
 
+/// Runs of each: those that `ROUNDS` asks for, else the usual.
+fn rounds() -> usize {
+    let asked = std::env::var("ROUNDS").ok().and_then(|asked| asked.parse().ok());
+    asked.filter(|rounds| *rounds > 0).unwrap_or(ROUNDS)
+}
+
 /// One command of the product that is timed.
 struct Timed {
     name: &'static str,
@@ -36,9 +42,10 @@ struct Timed {
 
 /// Runs all; returns the page's block.
 pub(crate) fn speed(folder: &Path) -> String {
+    let rounds = rounds();
     let head = format!(
         "1080p, {SECONDS} s ({FRAMES} frames), an opaque logo of 300x120, libx264 veryfast crf {CRF}, 2 workers; \
-         medians of {ROUNDS} rounds"
+         medians of {rounds} rounds"
     );
     println!("\n# wall time: {head}");
     let clip = clips::footage_1080p(folder, SECONDS);
@@ -47,7 +54,7 @@ pub(crate) fn speed(folder: &Path) -> String {
     let output = folder.join("speed-out.mp4");
     let mut all = commands(&logo);
     let mut transcodes = Vec::new();
-    for _ in 0..ROUNDS {
+    for _ in 0..rounds {
         transcodes.push(transcode(&source, &output));
         for timed in &mut all {
             timed.once(&source, &output);
