@@ -30,10 +30,9 @@ mod steady;
 mod template;
 mod window;
 
-/// Frames of the whole video that are kept of an overlay that stays in place, at least (where it has as
-/// many) and at most.
+/// The same at least, where the video has as many.
 const SAMPLES_MIN: u64 = 128;
-/// See [`SAMPLES_MIN`].
+/// Frames of the whole video that are kept of an overlay that stays in place, at most.
 pub const SAMPLES_MAX: u64 = 200;
 /// One frame in so many is kept between these bounds.
 const FRAMES_PER_SAMPLE: u64 = 10;

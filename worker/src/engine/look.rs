@@ -28,6 +28,10 @@ use crate::engine::Desk;
 use crate::engine::intake::specification;
 use crate::order::{DESCRIPTION, DRAFT, Outcome, TABLE};
 
+/// Threads of a look's decoder for each that a segment's has: a segment encodes beside its decoder, and a short
+/// video has fewer windows than there are slots.
+const DECODER_SHARE: u32 = 2;
+
 /// Takes one look at a window and stores what it came to.
 ///
 /// # Errors
@@ -97,7 +101,8 @@ impl<'a> Viewer<'a> {
         let desk = self.desk;
         let means = desk.order().means;
         // What only looks need not see well: damage is the decoder's affair, and the segment's.
-        let how = SampleOrder { threads: means.threads, card: means.card, conceal: true };
+        let threads = means.threads.saturating_mul(DECODER_SHARE);
+        let how = SampleOrder { threads, card: means.card, conceal: true };
         let seen = &mut self.seen;
         let shown = sample(
             Arc::clone(&self.source),

@@ -24,7 +24,7 @@ pub(super) fn doubt(matte: &mut Matte, crops: &[Crops]) {
         let (low, high) = meant(&matte.layout, number);
         for (at, trust) in plane.trust.iter_mut().enumerate() {
             let (alpha, paint) = (plane.alpha[at], plane.paint[at]);
-            if alpha < ALPHA_MIN || alpha >= ALPHA_ONE {
+            if !(ALPHA_MIN..ALPHA_ONE).contains(&alpha) {
                 continue;
             }
             let pass = 1.0 - f32::from(alpha) / f32::from(ALPHA_ONE);
