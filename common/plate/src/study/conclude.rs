@@ -126,7 +126,12 @@ fn learned(mut crops: Vec<Crops>, overlay: &mut Overlay, study: &Study) -> Made 
     overlay.hides = true;
     let is_found = overlay.origin == OverlayOrigin::Static;
     if is_found {
-        let agree = steady(&crops);
+        let when = &overlay.when;
+        let is_told = |index: u64| when.iter().any(|range| range.contains(index));
+        let kept = crops.iter().flat_map(|one| &one.frames);
+        let told = kept.filter(|frame| is_told(frame.index)).count();
+        // Where the finder saw far more frames than agree, the overlay has other words in them.
+        let agree = steady(&crops).filter(|frames| 2 * frames.len() >= told);
         let seen = agree.iter().flatten().map(|index| FrameRange::new(*index, index + 1));
         overlay.when.extend(seen);
         overlay.when.sort_unstable_by_key(|range| (range.start, range.end));

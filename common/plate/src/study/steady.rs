@@ -15,8 +15,6 @@ const SAME_MAX: u32 = 4;
 const OTHER_MIN: u32 = 10;
 /// Frames of other surroundings that must agree with one.
 const PARTNERS_MIN: usize = 3;
-/// A frame with less than this share, in percent, of the partners of the one with most is not believed.
-const SHARE_MIN: usize = 25;
 
 /// Samples of one frame in 8-bit codes.
 struct Look {
@@ -39,10 +37,12 @@ pub(super) fn steady(crops: &[Crops]) -> Option<BTreeSet<u64>> {
             looks.iter().filter(agrees).count()
         })
         .collect();
-    let most = partners.iter().copied().max().filter(|most| *most >= PARTNERS_MIN)?;
-    let believed =
-        looks.iter().zip(&partners).filter(|(_, count)| **count * 100 >= most * SHARE_MIN);
-    Some(believed.map(|(look, _)| look.index).collect())
+    let told = looks.iter().zip(&partners);
+    let (first, _) = told.clone().max_by_key(|(look, count)| (**count, u64::MAX - look.index))?;
+    let agrees = |look: &Look| difference(&first.inside, &look.inside) < SAME_MAX;
+    let main = told.filter(|(look, count)| agrees(look) && **count >= PARTNERS_MIN);
+    let main: BTreeSet<u64> = main.map(|(look, _)| look.index).collect();
+    (main.len() >= PARTNERS_MIN).then_some(main)
 }
 
 fn looks(crops: &Crops) -> Vec<Look> {
@@ -119,6 +119,16 @@ mod tests {
     fn the_frames_that_show_a_mark_are_told_even_where_they_are_few() {
         let found = steady(&crops(|index| (5..11).contains(&index))).unwrap();
         assert_eq!(found, (5..11).collect());
+    }
+
+    #[test]
+    fn of_words_that_change_those_of_most_frames_are_told() {
+        let mut crops = crops(|_always| true);
+        for frame in crops[0].frames.iter_mut().filter(|frame| frame.index >= 12) {
+            let luma = frame.planes[0].iter_mut();
+            luma.filter(|sample| **sample == 200).for_each(|sample| *sample = 120);
+        }
+        assert_eq!(steady(&crops), Some((0..12).collect()));
     }
 
     #[test]
