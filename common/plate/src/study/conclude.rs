@@ -125,6 +125,7 @@ fn learned(mut crops: Vec<Crops>, overlay: &mut Overlay, study: &Study) -> Made 
     let coding = &study.coding;
     overlay.hides = true;
     let is_found = overlay.origin == OverlayOrigin::Static;
+    let mut is_agreed = true;
     if is_found {
         let when = &overlay.when;
         let is_told = |index: u64| when.iter().any(|range| range.contains(index));
@@ -132,6 +133,7 @@ fn learned(mut crops: Vec<Crops>, overlay: &mut Overlay, study: &Study) -> Made 
         let told = kept.filter(|frame| is_told(frame.index)).count();
         // Where the finder saw far more frames than agree, the overlay has other words in them.
         let agree = steady(&crops).filter(|frames| 2 * frames.len() >= told);
+        is_agreed = agree.is_some();
         let seen = agree.iter().flatten().map(|index| FrameRange::new(*index, index + 1));
         overlay.when.extend(seen);
         overlay.when.sort_unstable_by_key(|range| (range.start, range.end));
@@ -146,7 +148,13 @@ fn learned(mut crops: Vec<Crops>, overlay: &mut Overlay, study: &Study) -> Made 
             }
         }
     }
-    let Some(mut matte) = learn(&crops).ok().filter(|matte| is_believed(matte, overlay)) else {
+    // What hides the background and is not agreed on changes: a caption, whose words no matte may judge.
+    let is_steady = |matte: &Matte| {
+        let tally = tally(matte);
+        is_agreed || tally.restored * 100 >= tally.covered * SOLVED_PERCENT
+    };
+    let learned = learn(&crops).ok().filter(|matte| is_believed(matte, overlay));
+    let Some(mut matte) = learned.filter(is_steady) else {
         if is_found {
             overlay.when = closed(&overlay.when, 0, ABSENCE_MAX);
         }
