@@ -307,3 +307,17 @@ fn hull(rects: impl Iterator<Item = Rect>) -> Option<Mask> {
     }
     Some(mask)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_are_prolonged_and_short_gaps_between_them_close() {
+        let range = |start, end| FrameRange::new(start, end);
+        let when = [range(5, 10), range(40, 50), range(200, 210)];
+        assert_eq!(closed(&when, 0, 30), [range(5, 50), range(200, 210)]);
+        assert_eq!(closed(&when, 0, 29), when);
+        assert_eq!(closed(&when, 8, 14), [range(0, 58), range(192, 218)]);
+    }
+}

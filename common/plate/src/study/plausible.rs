@@ -68,3 +68,54 @@ fn follow(matte: &mut Matte) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use cleanplate_types::overlay::Mask;
+    use cleanplate_types::picture::Rect;
+
+    use super::*;
+    use crate::matte::{Class, Crop, MattePlane, Site};
+
+    /// A matte of 4 by 2 samples that hides half of all of them and adds 60 codes, and frames that show `seen`.
+    fn doubted(seen: [u16; 8]) -> Matte {
+        let layout = PixelLayout {
+            name: String::from("yuv420p"),
+            depth: 8,
+            planes: 3,
+            chroma_shift_x: 1,
+            chroma_shift_y: 1,
+            full_range: false,
+        };
+        let bounds = Rect { x: 0, y: 0, width: 4, height: 2 };
+        let plane = |width: u32, height: u32| {
+            let count = (width * height) as usize;
+            MattePlane {
+                width,
+                height,
+                alpha: vec![ALPHA_ONE / 2; count],
+                paint: vec![60 * PAINT_ONE; count],
+                trust: vec![255; count],
+                noise: 0,
+            }
+        };
+        let planes = vec![plane(4, 2), plane(2, 1), plane(2, 1)];
+        let classes = vec![Class::SemiTransparent; 8];
+        let mut matte = Matte { layout: layout.clone(), bounds, planes, classes };
+        let site = Site { layout, bounds, mask: Mask::full(bounds), chroma_location: 1 };
+        let crop = |index| Crop { index, planes: vec![seen.to_vec(), vec![124; 2], vec![124; 2]] };
+        doubt(&mut matte, &[Crops { site, frames: (0..10).map(crop).collect() }]);
+        matte
+    }
+
+    #[test]
+    fn a_sample_that_would_be_blacker_than_black_is_doubted_and_so_is_its_chroma() {
+        let mut seen = [124; 8];
+        assert!(doubted(seen).planes.iter().flat_map(|plane| &plane.trust).all(|it| *it == 255));
+        seen[5] = 30;
+        let matte = doubted(seen);
+        let doubts: Vec<usize> = (0..8).filter(|at| matte.planes[0].trust[*at] == 0).collect();
+        assert_eq!(doubts, [5]);
+        assert_eq!(matte.planes[1].trust, [0, 255]);
+    }
+}
