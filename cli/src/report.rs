@@ -185,7 +185,10 @@ mod tests {
         assert_eq!(said, expected);
         assert_eq!(removed(&[overlay("static", 0)], &RESTORED), None);
         let many: Vec<_> = (0..5).map(|_| overlay("static", 1)).collect();
-        assert!(removed(&many, &Restored::default()).unwrap().ends_with("and 2 more"));
+        let said = removed(&many, &RESTORED).unwrap();
+        assert!(said.contains("and 2 more from 240 frames"), "{said}");
+        let said = removed(&many, &Restored::default()).unwrap();
+        assert!(said.ends_with("and 2 more: nothing was removed"), "{said}");
     }
 
     #[test]
