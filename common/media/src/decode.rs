@@ -7,6 +7,7 @@ mod clock;
 mod ffi;
 pub(crate) mod first;
 mod mishap;
+pub(crate) mod pick;
 pub(crate) mod place;
 pub(crate) mod run;
 pub(crate) mod start;
@@ -25,6 +26,7 @@ use ffmpeg_next as libav;
 use crate::error::MediaError;
 use crate::frame::{self, VideoFrame};
 use mishap::Mishap;
+use pick::Pick;
 use place::{Near, Place};
 use run::{Damage, Event, Means, Run, What};
 use way::Way;
@@ -76,7 +78,7 @@ pub struct Decoder {
     order: DecodeOrder,
     way: Way,
     run: Option<Run>,
-    /// The frame that is due.
+    /// Every frame of the range before it has come out or is not to.
     next: u64,
     /// Whether this run has shown a frame that was due: what comes before that is pre-roll.
     arrived: bool,
@@ -89,8 +91,7 @@ pub struct Decoder {
     looks: bool,
     fallbacks: Vec<Fallback>,
     decoded: u64,
-    /// Whether pictures to which no other refers may be passed over in pre-roll.
-    passes_over: bool,
+    pick: Pick,
     /// The hash of the frame right before the range, as pre-roll showed it.
     before: Option<FrameHash>,
     mishap: Mishap,
@@ -145,7 +146,7 @@ impl Decoder {
             looks: true,
             fallbacks: Vec::new(),
             decoded: 0,
-            passes_over: false,
+            pick: Pick::Every,
             before: None,
             mishap: Mishap::default(),
             video,
@@ -191,6 +192,8 @@ impl Decoder {
                 Event::Damage(damage) => {
                     self.weigh(damage)?;
                 }
+                // Whether something is left that is to come out, only its bits would say.
+                Event::End if self.pick == Pick::Referenced && self.arrived => break,
                 Event::End => self.mismatch(None)?,
             }
         }
@@ -228,13 +231,18 @@ impl Decoder {
         self.before
     }
 
-    /// Allows to pass over pictures before the range to which no other picture refers. The frames of
-    /// the range come out the same; those before it are not all there to be counted.
-    pub(crate) fn pass_over_unreferenced(&mut self) {
-        self.passes_over = true;
-        let due = self.due();
-        if let (Some(run), Some(pts)) = (self.run.as_mut(), due) {
-            run.pass_over_before(pts.0);
+    /// Shows those frames of the range alone, which come out as they do where all are shown; pictures that
+    /// are not needed for that are passed over where this is exact.
+    pub(crate) fn pick(&mut self, pick: Pick) {
+        self.pick = pick;
+        self.next = self.pick.due(self.order.range.start, self.order.range.end);
+        self.pass_over();
+    }
+
+    fn pass_over(&mut self) {
+        // What a decoder conceals damage with may be any picture.
+        if let Some(run) = self.run.as_mut().filter(|_| !self.order.conceal) {
+            run.pass_over(self.pick.passed_over(&self.table, &self.video.codec));
         }
     }
 
@@ -258,11 +266,8 @@ impl Decoder {
             }
             other => other,
         };
-        let mut run = opened?;
-        if self.passes_over {
-            run.pass_over_before(due);
-        }
-        self.run = Some(run);
+        self.run = Some(opened?);
+        self.pass_over();
         Ok(())
     }
 
@@ -296,8 +301,12 @@ impl Decoder {
             self.look_before(found, pts)?;
             return Ok(None);
         }
-        if pts != Some(due.0) {
+        if pts != Some(due.0) && !self.skip_to(pts) {
             self.mismatch(pts.map(Pts))?;
+            return Ok(None);
+        }
+        let due = self.due().unwrap_or(due);
+        if self.next >= self.order.range.end {
             return Ok(None);
         }
         let Some(host) = self.fetch(found)? else { return Ok(None) };
@@ -312,9 +321,22 @@ impl Decoder {
         let mut frame = VideoFrame::adopt(host, &self.layout, due)?;
         let index = self.next;
         self.mishap.spoil(index, &mut frame)?;
-        self.next += 1;
+        self.next = self.pick.due(index + 1, self.order.range.end);
         self.arrived = true;
         Ok(Some((index, frame)))
+    }
+
+    /// Goes on to the frame of that time where those before it need not come out; false where there is none.
+    fn skip_to(&mut self, pts: Option<i64>) -> bool {
+        let place = pts.and_then(|pts| self.table.pts.binary_search(&Pts(pts)).ok());
+        let later = place.map(|place| place as u64).filter(|index| *index > self.next);
+        match (later, &self.pick) {
+            (Some(index), Pick::Referenced) => {
+                self.next = index;
+                true
+            }
+            (Some(_) | None, Pick::Every | Pick::Listed(_)) | (None, Pick::Referenced) => false,
+        }
     }
 
     /// Keeps the hash of the frame right before the range.
@@ -323,8 +345,8 @@ impl Decoder {
         found: libav::frame::Video,
         pts: Option<i64>,
     ) -> Result<(), MediaError> {
-        let Some(index) = self.order.range.start.checked_sub(1).filter(|_| !self.passes_over)
-        else {
+        let is_whole = self.pick == Pick::Every;
+        let Some(index) = self.order.range.start.checked_sub(1).filter(|_| is_whole) else {
             return Ok(());
         };
         let place = usize::try_from(index).unwrap_or(usize::MAX);
@@ -353,7 +375,16 @@ impl Decoder {
         }
         let before = usize::try_from(self.next).ok().and_then(|next| next.checked_sub(1));
         let before = before.and_then(|place| self.table.pts.get(place));
-        !self.arrived && pts.is_none_or(|pts| before.is_some_and(|before| pts <= before.0))
+        let is_before = pts.is_none_or(|pts| before.is_some_and(|before| pts <= before.0));
+        match self.pick {
+            Pick::Every | Pick::Referenced => !self.arrived && is_before,
+            // Between two that are listed there may be others, and the table knows of them.
+            Pick::Listed(_) => is_before && (!self.arrived || self.is_in_table(pts)),
+        }
+    }
+
+    fn is_in_table(&self, pts: Option<i64>) -> bool {
+        pts.is_some_and(|pts| self.table.pts.binary_search(&Pts(pts)).is_ok())
     }
 
     /// Brings a frame from the card; nothing where the card failed and software begins anew.

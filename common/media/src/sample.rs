@@ -6,17 +6,24 @@
 use std::sync::Arc;
 
 use cleanplate_types::access::ReadAt;
-use cleanplate_types::frames::{FrameRange, FrameTable, TableOrigin};
+use cleanplate_types::frames::{FrameRange, FrameTable};
 use cleanplate_types::source::SourceDescription;
 
+use crate::decode::pick::Pick;
 use crate::decode::start::entry_for;
 use crate::decode::{DecodeOrder, Decoder, Fallback, PreRoll};
 use crate::error::MediaError;
 use crate::frame::VideoFrame;
 
-/// Codecs whose decoders may pass over pictures to which no other refers, without a trace in those
-/// that follow: so it is by their standards, and so it is tested.
-const PASSING_OVER_IS_EXACT: &[&str] = &["h264", "hevc"];
+/// Which frames to show.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wanted {
+    /// These, rising.
+    Listed(Vec<u64>),
+    /// Of a range those to which other pictures refer, as the bits say; all of them where that cannot be
+    /// told, or where damage is concealed. Between two of them lie mostly 1 to 4 frames.
+    Referenced(FrameRange),
+}
 
 /// How to decode the wanted frames.
 #[derive(Debug, Clone, Copy, Default)]
@@ -29,10 +36,10 @@ pub struct SampleOrder {
     pub conceal: bool,
 }
 
-/// Shows the `wanted` frames (rising indices in the table) to `look`, in order.
+/// Shows the `wanted` frames (indices in the table) to `look`, in order.
 ///
 /// # Errors
-/// Whatever decoding them gives, [`MediaError::Internal`] where `wanted` does not rise, and what
+/// Whatever decoding them gives, [`MediaError::Internal`] where those that are listed do not rise, and what
 /// `look` returns.
 #[expect(clippy::too_many_arguments, reason = "a decoder's four, and what to do with its frames")]
 pub fn sample(
@@ -40,41 +47,20 @@ pub fn sample(
     name_hint: &str,
     description: &SourceDescription,
     table: Arc<FrameTable>,
-    wanted: &[u64],
+    wanted: &Wanted,
     order: &SampleOrder,
     look: &mut dyn FnMut(u64, &VideoFrame) -> Result<(), MediaError>,
 ) -> Result<Vec<Fallback>, MediaError> {
-    if wanted.windows(2).any(|pair| pair[1] <= pair[0]) {
-        return Err(MediaError::Internal("the wanted frames do not rise".to_owned()));
-    }
-    let may_pass_over = table.origin == TableOrigin::Packets
-        && !order.conceal
-        && PASSING_OVER_IS_EXACT.contains(&description.video.codec.as_str());
     let mut fallbacks = Vec::new();
     let mut card = order.card;
-    let mut rest = wanted;
-    while let Some(first) = rest.first() {
-        let (group, after) = rest.split_at(group_length(&table, rest));
-        rest = after;
-        let end = group.last().unwrap_or(first) + 1;
+    for (range, pick) in runs(&table, wanted, order.conceal)? {
         let (threads, conceal) = (order.threads, order.conceal);
-        let order = DecodeOrder {
-            range: FrameRange::new(*first, end),
-            threads,
-            card,
-            conceal,
-            pre_roll: PreRoll::default(),
-        };
+        let order = DecodeOrder { range, threads, card, conceal, pre_roll: PreRoll::default() };
         let source = Arc::clone(&source);
         let mut decoder = Decoder::open(source, name_hint, description, Arc::clone(&table), order)?;
-        if may_pass_over {
-            decoder.pass_over_unreferenced();
-        }
-        let mut due = group.iter().peekable();
+        decoder.pick(pick);
         while let Some((index, frame)) = decoder.next()? {
-            if due.next_if(|wanted| **wanted == index).is_some() {
-                look(index, &frame)?;
-            }
+            look(index, &frame)?;
         }
         let left = decoder.take_fallbacks();
         if !left.is_empty() {
@@ -84,6 +70,31 @@ pub fn sample(
         }
     }
     Ok(fallbacks)
+}
+
+/// The ranges that are decoded in one run each, and what is shown of them.
+fn runs(
+    table: &FrameTable,
+    wanted: &Wanted,
+    conceal: bool,
+) -> Result<Vec<(FrameRange, Pick)>, MediaError> {
+    let listed = match wanted {
+        Wanted::Referenced(range) if conceal => return Ok(vec![(*range, Pick::Every)]),
+        Wanted::Referenced(range) => return Ok(vec![(*range, Pick::Referenced)]),
+        Wanted::Listed(listed) => listed,
+    };
+    if listed.windows(2).any(|pair| pair[1] <= pair[0]) {
+        return Err(MediaError::Internal("the wanted frames do not rise".to_owned()));
+    }
+    let mut runs = Vec::new();
+    let mut rest = &listed[..];
+    while let Some(first) = rest.first() {
+        let (group, after) = rest.split_at(group_length(table, rest));
+        rest = after;
+        let range = FrameRange::new(*first, group.last().unwrap_or(first) + 1);
+        runs.push((range, Pick::Listed(group.to_vec())));
+    }
+    Ok(runs)
 }
 
 /// How many of the first wanted frames are decoded in one run: as long as a new run would have to

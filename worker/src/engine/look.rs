@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use cleanplate_media::error::MediaError;
 use cleanplate_media::frame::VideoFrame;
-use cleanplate_media::sample::{SampleOrder, sample};
+use cleanplate_media::sample::{SampleOrder, Wanted, sample};
 use cleanplate_store::kinds;
 use cleanplate_types::access::ReadAt;
 use cleanplate_types::failure::{Failure, FailureKind, Stage};
@@ -92,19 +92,54 @@ impl<'a> Viewer<'a> {
         self.desk.load(DRAFT, kinds::DRAFT)
     }
 
-    /// Shows the `wanted` frames, rising, to `look`.
-    fn show<E: std::fmt::Display>(
+    /// Shows the `wanted` frames, in order, to what `begin` makes, and gives that back. Where the source is
+    /// damaged all is begun anew, with every frame as a decoder conceals the damage: so what is shown
+    /// depends on the source alone, and not on how far a decoder had come.
+    fn show<S, E: std::fmt::Display>(
         &mut self,
-        wanted: &[u64],
-        mut look: impl FnMut(u64, &VideoFrame) -> Result<(), E>,
-    ) -> Result<(), Failure> {
+        wanted: &Wanted,
+        begin: impl Fn() -> S,
+        mut add: impl FnMut(&mut S, u64, &VideoFrame) -> Result<(), E>,
+    ) -> Result<S, Failure> {
+        let mut refused = None;
+        let mut shown = |viewer: &mut Self, conceal| {
+            let mut state = begin();
+            let shown = viewer.sample(wanted, conceal, &mut |index, frame| {
+                add(&mut state, index, frame).map_err(|error| {
+                    let words = error.to_string();
+                    refused = Some(words.clone());
+                    MediaError::Internal(words)
+                })
+            });
+            shown.map(|()| state)
+        };
+        let shown = match shown(self, false) {
+            Err(error) if is_damage(&error) => {
+                let text = format!("exact -> concealed: {error}");
+                self.desk.trail(Stage::Analyse, TrailEvent::Fallback, text, None);
+                shown(self, true)
+            }
+            other => other,
+        };
+        match (shown, refused) {
+            (Ok(state), _) => Ok(state),
+            (Err(_), Some(words)) => Err(engine_failed(words)),
+            (Err(error), None) => Err(error.failure(Stage::Analyse).at(self.window)),
+        }
+    }
+
+    fn sample(
+        &mut self,
+        wanted: &Wanted,
+        conceal: bool,
+        add: &mut dyn FnMut(u64, &VideoFrame) -> Result<(), MediaError>,
+    ) -> Result<(), MediaError> {
         let desk = self.desk;
         let means = desk.order().means;
-        // What only looks need not see well: damage is the decoder's affair, and the segment's.
         let threads = means.threads.saturating_mul(DECODER_SHARE);
-        let how = SampleOrder { threads, card: means.card, conceal: true };
+        let how = SampleOrder { threads, card: means.card, conceal };
         let seen = &mut self.seen;
-        let shown = sample(
+        let fallbacks = sample(
             Arc::clone(&self.source),
             &desk.order().name_hint,
             &self.description,
@@ -112,19 +147,28 @@ impl<'a> Viewer<'a> {
             wanted,
             &how,
             &mut |index, frame| {
-                look(index, frame).map_err(|error| MediaError::Internal(error.to_string()))?;
+                add(index, frame)?;
                 *seen += 1;
                 desk.progress(*seen);
                 Ok(())
             },
-        );
-        let fallbacks = shown.map_err(|error| error.failure(Stage::Analyse).at(self.window))?;
+        )?;
         for fallback in fallbacks {
             let text = format!("{}: {}", fallback.what, fallback.message);
             desk.trail(Stage::Analyse, TrailEvent::Fallback, text, None);
         }
         Ok(())
     }
+}
+
+/// Whether an error is of what the source holds, so that a decoder that conceals it may get on.
+const fn is_damage(error: &MediaError) -> bool {
+    matches!(
+        error,
+        MediaError::Damaged { .. }
+            | MediaError::Truncated { .. }
+            | MediaError::TableMismatch { .. }
+    )
 }
 
 fn engine_failed(error: impl std::fmt::Display) -> Failure {

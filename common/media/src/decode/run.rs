@@ -8,6 +8,7 @@ use ffmpeg_next as libav;
 
 use super::clock::Clock;
 use super::ffi::{Card, Codec, Step, is_out_of_memory};
+use super::pick::PassedOver;
 use super::place::Place;
 use crate::error::{MediaError, Words};
 use crate::input::{Input, SeekTo};
@@ -96,9 +97,8 @@ pub(crate) struct Run {
     last_pts: Option<i64>,
     draining: bool,
     drain_errors: u32,
-    /// Packets before this timestamp need not be shown, so that pictures to which no other refers
-    /// are passed over.
-    pass_over_before: Option<i64>,
+    /// Pictures that need not be decoded.
+    passed_over: PassedOver,
     card_lines: Vec<String>,
     clock: Clock,
     /// Where packets of other streams go.
@@ -226,7 +226,7 @@ impl Run {
             last_pts: None,
             draining: false,
             drain_errors: 0,
-            pass_over_before: None,
+            passed_over: PassedOver::Nothing,
             card_lines: Vec::new(),
             clock,
             aside: None,
@@ -254,9 +254,9 @@ impl Run {
         Ok(false)
     }
 
-    /// Passes over pictures that no other refers to, in packets before `pts`.
-    pub(crate) const fn pass_over_before(&mut self, pts: i64) {
-        self.pass_over_before = Some(pts);
+    /// Passes over those pictures from here on.
+    pub(super) fn pass_over(&mut self, passed_over: PassedOver) {
+        self.passed_over = passed_over;
     }
 
     /// What the card's decoder has logged as errors.
@@ -343,9 +343,8 @@ impl Run {
         let at = self.packet.pts().or_else(|| self.packet.dts());
         self.last_pts = at;
         self.reached = self.reached.max(at);
-        if let Some(before) = self.pass_over_before {
-            let pass = at.is_some_and(|pts| pts < before);
-            self.codec.pass_over_unreferenced(pass);
+        if self.passed_over != PassedOver::Nothing {
+            self.codec.pass_over_unreferenced(self.passed_over.has(self.packet.pts()));
         }
         if let Err(error) = self.codec.send(&self.packet) {
             return self.damage(error).map(Some);

@@ -1,12 +1,14 @@
 //! Any range of frames decodes to what a whole decode shows there, wherever it begins.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use cleanplate_media::decode::{DecodeOrder, Decoder};
 use cleanplate_media::error::MediaError;
-use cleanplate_media::sample::{SampleOrder, sample};
+use cleanplate_media::sample::{SampleOrder, Wanted, sample};
+use cleanplate_media::scan::Scanned;
 use cleanplate_types::frames::FrameRange;
 
 use crate::clips::{Clips, Local, X264_OPEN, X264_REFRESH, X265_OPEN, scanned};
@@ -162,6 +164,20 @@ fn a_card_that_is_not_there_is_a_fallback_with_words_and_the_frames_are_the_same
     assert!(decoder.way().ends_with("software, 1 thread"));
 }
 
+/// The wanted frames of a source, with the hashes of their samples.
+fn samples(path: &Path, scanned: &Scanned, wanted: &Wanted, threads: u32) -> BTreeMap<u64, String> {
+    let mut seen = BTreeMap::new();
+    let table = Arc::new(scanned.table.clone());
+    let order = SampleOrder { threads, ..SampleOrder::default() };
+    let (source, hint) = (Local::open(path), path.to_str().unwrap());
+    let mut look = |index, frame: &cleanplate_media::frame::VideoFrame| {
+        seen.insert(index, frame.content_sha().to_string());
+        Ok(())
+    };
+    sample(source, hint, &scanned.description, table, wanted, &order, &mut look).unwrap();
+    seen
+}
+
 #[test]
 fn samples_are_the_frames_of_a_whole_decode() {
     let clips = Clips::new();
@@ -171,19 +187,29 @@ fn samples_are_the_frames_of_a_whole_decode() {
         // Every frame is wanted by one of these, each from another place in its group.
         for first in 0..7 {
             let wanted: Vec<u64> = (first..100).step_by(7).collect();
-            let mut seen = BTreeMap::new();
-            let table = Arc::new(scanned.table.clone());
-            let order = SampleOrder { threads: 1, ..SampleOrder::default() };
-            let (source, hint) = (Local::open(&path), path.to_str().unwrap());
-            let mut look = |index, frame: &cleanplate_media::frame::VideoFrame| {
-                seen.insert(index, frame.content_sha().to_string());
-                Ok(())
-            };
-            let description = &scanned.description;
-            sample(source, hint, description, table, &wanted, &order, &mut look).unwrap();
             let hash = |index: &u64| shown.frames[usize::try_from(*index).unwrap()].1.clone();
             let expected: BTreeMap<u64, String> = wanted.iter().map(|i| (*i, hash(i))).collect();
+            let threads = 1 + u32::try_from(first % 2).unwrap();
+            let seen = samples(&path, &scanned, &Wanted::Listed(wanted), threads);
             assert_eq!(seen, expected, "{name} from {first}");
+        }
+    }
+}
+
+#[test]
+fn frames_to_which_others_refer_are_those_of_a_whole_decode_whatever_the_threads() {
+    let clips = Clips::new();
+    for (name, options) in [("a.mp4", X264_OPEN), ("b.ts", X264_OPEN), ("c.mp4", X265_OPEN)] {
+        let path = clips.make(name, 100, options);
+        let (scanned, shown) = (scanned(&path).unwrap(), shown(&path));
+        for range in [FrameRange::new(0, 100), FrameRange::new(33, 78)] {
+            let seen = samples(&path, &scanned, &Wanted::Referenced(range), 1);
+            assert!((10..range.count() - 10).contains(&(seen.len() as u64)), "{name}: {seen:?}");
+            for (index, hash) in &seen {
+                assert!(range.contains(*index), "{name}: {index}");
+                assert_eq!(*hash, shown.frames[usize::try_from(*index).unwrap()].1, "{name}");
+            }
+            assert_eq!(samples(&path, &scanned, &Wanted::Referenced(range), 3), seen, "{name}");
         }
     }
 }
@@ -203,7 +229,8 @@ fn few_samples_of_a_long_clip_cost_few_bytes() {
         seen += 1;
         Ok(())
     };
-    sample(source, hint, &scanned.description, table, &[100, 101, 400], &order, &mut look).unwrap();
+    let wanted = Wanted::Listed(vec![100, 101, 400]);
+    sample(source, hint, &scanned.description, table, &wanted, &order, &mut look).unwrap();
     assert_eq!(seen, 3);
     let (read, size) =
         (counted.read.load(Ordering::Relaxed), std::fs::metadata(&path).unwrap().len());

@@ -1,5 +1,6 @@
 //! The first look: shows sampled frames to the finder and stores its evidence.
 
+use cleanplate_media::sample::Wanted;
 use cleanplate_plate::find::{SamplePlan, Window};
 use cleanplate_store::kinds;
 use cleanplate_types::failure::{Failure, Stage};
@@ -16,8 +17,13 @@ pub(super) fn run(viewer: &mut Viewer<'_>, detect: &[Detect]) -> Result<(), Fail
     let by = names(detect);
     viewer.desk.trail(Stage::Analyse, TrailEvent::Started, by, Some(wanted.len() as u64));
     let video = &viewer.description.video;
-    let mut looking = Window::new(&video.layout, video.width, video.height, viewer.window);
-    viewer.show(&wanted, |index, frame| looking.add(index, frame.planes()))?;
+    let (layout, window) = (video.layout.clone(), viewer.window);
+    let (width, height) = (video.width, video.height);
+    let looking = viewer.show(
+        &Wanted::Listed(wanted),
+        || Window::new(&layout, width, height, window),
+        |looking, index, frame| looking.add(index, frame.planes()),
+    )?;
     viewer.desk.save(EVIDENCE, kinds::EVIDENCE, &looking.finish())?;
     Ok(())
 }

@@ -1,9 +1,9 @@
 //! The second look: what the overlays are made of, and where those are that move.
 
-use cleanplate_media::frame::VideoFrame;
+use cleanplate_media::sample::Wanted;
 use cleanplate_plate::matte::Coding;
 use cleanplate_plate::mattes::Mattes;
-use cleanplate_plate::study::{Study, StudyWindow, StudyWindowError};
+use cleanplate_plate::study::{Study, StudyWindow};
 use cleanplate_store::{decode_object, kinds};
 use cleanplate_types::failure::{Failure, FailureKind, Stage};
 use cleanplate_types::overlay::Draft;
@@ -17,10 +17,12 @@ pub(super) fn run(viewer: &mut Viewer<'_>) -> Result<(), Failure> {
     let frames = viewer.table.range().count();
     let study = study(viewer.draft()?, &viewer.description.video, frames)?;
     let wanted = study.samples(viewer.window, &viewer.starts());
-    let mut window = StudyWindow::new(&study, viewer.window);
-    viewer.show(&wanted, |index, frame: &VideoFrame| -> Result<(), StudyWindowError> {
-        window.add(index, &frame.planes())
-    })?;
+    let range = viewer.window;
+    let window = viewer.show(
+        &Wanted::Listed(wanted),
+        || StudyWindow::new(&study, range),
+        |window, index, frame| window.add(index, &frame.planes()),
+    )?;
     viewer.desk.save(EVIDENCE, kinds::EVIDENCE, &window.finish())?;
     Ok(())
 }

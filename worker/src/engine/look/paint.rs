@@ -1,5 +1,6 @@
 //! The third look: what lies behind the overlays, painted from all frames of a window in two passes.
 
+use cleanplate_media::sample::Wanted;
 use cleanplate_plate::fetch::{Painter, Survey};
 use cleanplate_plate::mattes::Mattes;
 use cleanplate_store::kinds;
@@ -14,17 +15,22 @@ pub(super) fn run(viewer: &mut Viewer<'_>) -> Result<(), Failure> {
     let plan: OverlayPlan = viewer.draft()?.plan;
     let layout = viewer.description.video.layout.clone();
     let window = viewer.window;
-    let every: Vec<u64> = (window.start..window.end).collect();
     let mattes: Mattes = match &plan.mattes {
         Some(_) => viewer.desk.load(MATTES, kinds::MATTES)?,
         None => Mattes::default(),
     };
-    let mut survey = Survey::new(&layout, &plan, window.start).knowing(&mattes);
-    viewer.show(&every, |index, frame| survey.add(index, &frame.planes()))?;
+    let survey = viewer.show(
+        &Wanted::Listed((window.start..window.end).collect()),
+        || Survey::new(&layout, &plan, window.start).knowing(&mattes),
+        |survey, index, frame| survey.add(index, &frame.planes()),
+    )?;
     let courses = survey.finish();
-    let mut painter = Painter::new(&layout, &plan, &courses).knowing(&mattes);
-    let wanted: Vec<u64> = every.into_iter().filter(|index| painter.wants(*index)).collect();
-    viewer.show(&wanted, |index, frame| painter.add(index, &frame.planes()))?;
+    let painter = || Painter::new(&layout, &plan, &courses).knowing(&mattes);
+    let chooser = painter();
+    let wanted = (window.start..window.end).filter(|index| chooser.wants(*index)).collect();
+    let painter = viewer.show(&Wanted::Listed(wanted), painter, |painter, index, frame| {
+        painter.add(index, &frame.planes())
+    })?;
     viewer.desk.save(EVIDENCE, kinds::BACKGROUNDS, &painter.finish())?;
     Ok(())
 }

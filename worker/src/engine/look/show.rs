@@ -8,6 +8,7 @@ mod colour;
 mod image;
 
 use cleanplate_media::frame::VideoFrame;
+use cleanplate_media::sample::Wanted;
 use cleanplate_plate::restore::{Origin, OriginMap};
 use cleanplate_store::kinds;
 use cleanplate_types::failure::{Failure, FailureKind, Stage};
@@ -43,28 +44,31 @@ pub(super) fn run(viewer: &mut Viewer<'_>) -> Result<(), Failure> {
     let mut wanted: Vec<u64> = stills.iter().copied().chain(clip.frames()).collect();
     wanted.sort_unstable();
     wanted.dedup();
-    let (mut files, mut pairs) = (Vec::new(), Vec::new());
     let mut failed = None;
-    let shown = viewer.show(&wanted, |index, frame| -> Result<(), String> {
-        let drawn = draw(&mut restoring, &video, (index, frame));
-        let drawn = drawn.map_err(|failure| {
-            let text = failure.message.clone();
-            failed = Some(failure);
-            text
-        })?;
-        if stills.contains(&index) {
-            files.extend(drawn.files(index).map_err(|error| error.to_string())?);
-        }
-        if clip.range.contains(index) {
-            pairs.push(clip.pair(&drawn));
-        }
-        Ok(())
-    });
+    let shown = viewer.show(
+        &Wanted::Listed(wanted),
+        || (Vec::new(), Vec::new()),
+        |(files, pairs), index, frame| -> Result<(), String> {
+            let drawn = draw(&mut restoring, &video, (index, frame));
+            let drawn = drawn.map_err(|failure| {
+                let text = failure.message.clone();
+                failed = Some(failure);
+                text
+            })?;
+            if stills.contains(&index) {
+                files.extend(drawn.files(index).map_err(|error| error.to_string())?);
+            }
+            if clip.range.contains(index) {
+                pairs.push(clip.pair(&drawn));
+            }
+            Ok(())
+        },
+    );
     // In its own words rather than the decoder's.
     if let Some(failure) = failed {
         return Err(failure);
     }
-    shown?;
+    let (mut files, pairs) = shown?;
     if !pairs.is_empty() {
         let bytes = animation(&pairs, video.frame_rate).map_err(|error| undrawn(&error))?;
         files.push(PreviewFile { name: "before-after.png".to_owned(), bytes });
