@@ -4,6 +4,7 @@
 //! bytes did not arrive". Refuses to open a second file, whatever the first one asks for: playlists
 //! and external references have no way out of here.
 
+mod ahead;
 mod cut;
 mod ffi;
 
@@ -20,6 +21,7 @@ use crate::index::short::{self, Needed};
 use crate::index::window::{self, Stretch};
 use crate::log;
 
+pub(crate) use ahead::Ahead;
 pub(crate) use ffi::{SeekTo, StreamFacts, is_hidden, kind_of, refuse_to_open};
 
 /// Bytes that libav asks for at a time: large enough that a read over a socket is worth its trip,

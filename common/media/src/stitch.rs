@@ -31,7 +31,7 @@ use ffmpeg_next as libav;
 use crate::container::{self, Container};
 use crate::error::MediaError;
 use crate::index::short::Needed;
-use crate::input::Input;
+use crate::input::{Ahead, Input};
 use crate::log;
 use crate::rest::RestReader;
 use crate::verify::Checked;
@@ -144,7 +144,9 @@ pub fn stitch(
     container::times_fit(container, job.table)?;
     let video = usize::try_from(job.brief.description.video.stream).unwrap_or(usize::MAX);
     let needed = Needed::AllBut(video);
-    let mut input = Input::open_for(&job.source, &job.brief.source.url, needed)?;
+    // Between two packets of sound lie many of video, which are not read one by one.
+    let source: Arc<dyn ReadAt> = Arc::new(Ahead::new(Arc::clone(&job.source)));
+    let mut input = Input::open_for(&source, &job.brief.source.url, needed)?;
     let mut cells = job.brief.cells.iter();
     let Some(cell) = cells.next() else {
         return Err(MediaError::Internal("the job has no cells".to_owned()).into());

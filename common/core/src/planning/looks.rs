@@ -6,6 +6,7 @@ use cleanplate_types::frames::FrameRange;
 use cleanplate_types::overlay::{Draft, Fill, Look, Overlay, OverlayOrigin, OverlayPlan};
 use cleanplate_types::request::{JobRequest, Review};
 
+use super::windows::{FIRST_WINDOWS, FRAMES_PER_FIRST_WINDOW};
 use crate::input::Survey;
 
 /// Frames of a window of the fetching look, at most: their reduced pictures are held in memory, 120 MB.
@@ -57,7 +58,9 @@ pub fn windows_of(
                 let mut when = fetched.iter().flat_map(|overlay| &overlay.when);
                 when.any(|frames| !frames.intersect(*window).is_empty())
             };
-            tiles(frames(survey), FETCH_FRAMES_MAX).filter(shows).collect()
+            let frames = frames(survey);
+            let first = (frames / FRAMES_PER_FIRST_WINDOW).min(FIRST_WINDOWS);
+            tiles(frames, frames.div_ceil(FETCH_FRAMES_MAX).max(first)).filter(shows).collect()
         }
         Look::Preview => vec![FrameRange::new(0, frames(survey))],
     }
@@ -92,9 +95,8 @@ fn frames(survey: &Survey) -> u64 {
     survey.cells.last().map_or(0, |cell| cell.frames.end)
 }
 
-/// Ranges of equal lengths, at most `most`, that tile `frames` frames.
-fn tiles(frames: u64, most: u64) -> impl Iterator<Item = FrameRange> {
-    let count = frames.div_ceil(most);
+/// `count` ranges of equal lengths that tile `frames` frames.
+fn tiles(frames: u64, count: u64) -> impl Iterator<Item = FrameRange> {
     (0..count).map(move |at| FrameRange::new(frames * at / count, frames * (at + 1) / count))
 }
 

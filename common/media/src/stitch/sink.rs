@@ -14,6 +14,10 @@ use cleanplate_types::access::{HEAD_BYTES, PartSink, Stored};
 /// Zeros that are written at a time into the room that is kept for the index.
 static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
 
+/// Bytes that are gathered before the sink is called: a muxer hands each packet over by itself, and a call
+/// may be a way to another process.
+const GATHERED_BYTES: usize = 1 << 20;
+
 /// The header of a box: its size, its name.
 const BOX_HEADER_BYTES: usize = 8;
 
@@ -25,6 +29,8 @@ struct State {
     sink: Option<Box<dyn PartSink>>,
     position: u64,
     end: u64,
+    /// The last bytes before the end, which the sink does not have yet.
+    gathered: Vec<u8>,
     /// Bytes from the start that may be patched.
     head: u64,
     /// Whether patches behind the head fall away: Matroska's, which rewrites its tags behind large
@@ -65,6 +71,7 @@ impl Shared {
             sink: Some(sink),
             position: 0,
             end: 0,
+            gathered: Vec::new(),
             head: HEAD_BYTES,
             late_patches_fall_away,
             room: None,
@@ -139,7 +146,9 @@ impl Shared {
 
     /// Ends the output.
     pub(super) fn finish(&self) -> io::Result<Stored> {
-        let sink = self.state().sink.take();
+        let mut state = self.state();
+        state.hand_over()?;
+        let sink = state.sink.take();
         sink.ok_or_else(ended)?.finish()
     }
 
@@ -167,15 +176,16 @@ impl State {
         while self.position > self.end {
             let zeros = (self.position - self.end).min(ZEROS.len() as u64);
             let zeros = usize::try_from(zeros).unwrap_or(ZEROS.len());
-            let end = self.end;
-            self.sink()?.write_at(end, &ZEROS[..zeros])?;
-            self.end += zeros as u64;
+            self.add(&ZEROS[..zeros])?;
         }
         let after = self.position.saturating_add(bytes.len() as u64);
         let at_end = self.position == self.end;
         let in_head = after <= self.head.min(self.end);
         let falls_away = self.late_patches_fall_away && after <= self.end;
-        if at_end || in_head {
+        if at_end {
+            self.add(bytes)?;
+        } else if in_head {
+            self.hand_over()?;
             let position = self.position;
             self.sink()?.write_at(position, bytes)?;
         } else if !falls_away {
@@ -185,7 +195,26 @@ impl State {
             ));
         }
         self.position = after;
-        self.end = self.end.max(after);
+        Ok(())
+    }
+
+    /// Adds bytes at the end.
+    fn add(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.sink()?;
+        self.gathered.extend_from_slice(bytes);
+        self.end = self.end.saturating_add(bytes.len() as u64);
+        if self.gathered.len() >= GATHERED_BYTES { self.hand_over() } else { Ok(()) }
+    }
+
+    /// Gives the sink what was gathered.
+    fn hand_over(&mut self) -> io::Result<()> {
+        let gathered = std::mem::take(&mut self.gathered);
+        if !gathered.is_empty() {
+            let start = self.end - gathered.len() as u64;
+            self.sink()?.write_at(start, &gathered)?;
+            self.gathered = gathered;
+            self.gathered.clear();
+        }
         Ok(())
     }
 

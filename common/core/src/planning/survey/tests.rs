@@ -25,7 +25,7 @@ fn a_request_that_looks_for_nothing_has_no_windows() {
 fn a_request_that_looks_for_overlays_has_windows() {
     let request = JobRequest { detect: vec![Detect::Static], ..request() };
     let survey = survey(&request, description(), &table(1800, 250)).unwrap();
-    assert_eq!(survey.windows.len(), 3);
+    assert_eq!(survey.windows.len(), 6);
 }
 
 #[test]
