@@ -10,7 +10,7 @@ use cleanplate_types::access::ReadAt;
 /// Bytes of a block at most: a request to a bucket costs as much time as the bytes of one.
 const BLOCK_BYTES: usize = 1 << 20;
 /// Bytes that are passed over without calling what is wanted far apart.
-const NEAR_BYTES: u64 = 192 << 10;
+const NEAR_BYTES: u64 = 32 << 10;
 
 /// A source that is read in blocks.
 pub(crate) struct Ahead {
