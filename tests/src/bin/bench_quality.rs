@@ -7,6 +7,8 @@
 
 use std::path::Path;
 
+#[path = "bench_quality/alpha.rs"]
+mod alpha;
 #[path = "bench_quality/case.rs"]
 mod case;
 #[path = "bench_quality/clean.rs"]

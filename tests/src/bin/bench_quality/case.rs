@@ -7,6 +7,7 @@ use cleanplate_tests::quality::measure::{Background, Mask, Measures, Tally, Touc
 use cleanplate_tests::quality::overlays::{Kind, Overlay};
 use cleanplate_tests::quality::picture::{Area, Frame, Size};
 
+use crate::alpha;
 use crate::material::Clip;
 use crate::media::{self, Frames};
 use crate::peers;
@@ -44,6 +45,8 @@ pub(crate) struct Row {
     pub(crate) measures: Option<Measures>,
     /// Share of the pixels that were inverted or fetched, where that is known.
     pub(crate) coverage: Option<f64>,
+    /// How far the learned alpha is off, on the mean; where something shines through and that was learned.
+    pub(crate) alpha: Option<f64>,
     /// Milliseconds a frame: the inpainting alone for OpenCV, the whole command for others.
     pub(crate) ms: Option<f64>,
     /// What else there is to say.
@@ -173,7 +176,7 @@ impl Bench<'_> {
             Ok(measures) => (Some(measures), String::new()),
             Err(note) => (None, note),
         };
-        Row { who, measures, coverage: None, ms, note }
+        Row { who, measures, coverage: None, alpha: None, ms, note }
     }
 
     fn nobody(&self) -> Row {
@@ -201,8 +204,14 @@ impl Bench<'_> {
     /// Runs the binary with `options`; what it leaves alone is measured as it is.
     fn run(&self, who: Who, options: &[&str]) -> (Row, Option<Touched>) {
         let output = self.folder.join("clean.mp4");
+        let plan = self.folder.join("plan.json");
+        std::fs::remove_file(&plan).ok();
         let mut all = vec!["--lossless", "--encoder", "libx264", "--preset", "ultrafast"];
         all.extend(options);
+        let is_blind = self.overlay.kind.alpha_percent().is_some() && who != Who::Known;
+        if is_blind {
+            all.extend(["--save-plan", crate::text(&plan)]);
+        }
         let ran = product::run(&self.source, &output, &all);
         let ms = ran.wall.as_secs_f64() * 1000.0 / self.burned.len() as f64;
         let as_it_is = |note: String| {
@@ -227,7 +236,16 @@ impl Bench<'_> {
                 }));
                 let mut row = self.row(who, measured, Some(ms));
                 row.coverage = ran.coverage;
-                let extra = [row.note, touched_note(&touched), stages(&ran, self.burned.len())];
+                let alpha = if is_blind { self.alpha(&plan) } else { Ok(None) };
+                let words = match &alpha {
+                    Ok(Some(error)) => format!("alpha off by {error:.3}"),
+                    Ok(None) if is_blind => "no alpha was learned".to_owned(),
+                    Ok(None) => String::new(),
+                    Err(why) => format!("its alpha cannot be read: {why}"),
+                };
+                row.alpha = alpha.ok().flatten();
+                let touched_words = touched_note(&touched);
+                let extra = [row.note, words, touched_words, stages(&ran, self.burned.len())];
                 row.note = extra
                     .into_iter()
                     .filter(|word| !word.is_empty())
@@ -235,6 +253,14 @@ impl Bench<'_> {
                     .join("; ");
                 (row, Some(touched))
             }
+        }
+    }
+
+    /// How far the alpha of a saved plan is off.
+    fn alpha(&self, plan: &Path) -> Result<Option<f64>, String> {
+        match self.overlay.blends.first() {
+            Some(blend) => alpha::error(plan, blend),
+            None => Ok(None),
         }
     }
 

@@ -194,11 +194,12 @@ fn fill_alone() -> String {
     let mut text = String::from(
         "\nThe fill alone, a hole of 300x120, one frame (goal: at least 10x faster than `cv2.inpaint`):\n\n| what | fastest | median |\n|---|---|---|\n",
     );
-    match product_fills() {
-        Ok(rows) => rows.iter().for_each(|row| text.push_str(row)),
-        Err(why) => text.push_str(&format!("| product | {why} | - |\n")),
+    for (example, row) in [("fill_speed", fill_row as Row), ("restore_speed", restore_row as Row)] {
+        match product_fills(example, row) {
+            Ok(rows) => rows.iter().for_each(|row| text.push_str(row)),
+            Err(why) => text.push_str(&format!("| product | {why} | - |\n")),
+        }
     }
-    text.push_str("| product, inversion | not built | - |\n| product, fetch | not built | - |\n");
     match python_fills() {
         Ok(rows) => rows.iter().for_each(|row| text.push_str(row)),
         Err(why) => text.push_str(&format!("| `cv2.inpaint` | {why} | - |\n")),
@@ -206,22 +207,40 @@ fn fill_alone() -> String {
     text
 }
 
-/// By the example of the engine, which `scripts/bench-quality` builds beside the binary.
-fn product_fills() -> Result<Vec<String>, String> {
-    let example = binary::cleanplate().with_file_name("examples").join("fill_speed");
+/// A line of an example as a row of the table.
+type Row = fn(&str) -> Option<String>;
+
+/// By an example of the engine, which `scripts/bench-quality` builds beside the binary.
+fn product_fills(example: &str, row: Row) -> Result<Vec<String>, String> {
+    let example = binary::cleanplate().with_file_name("examples").join(example);
     let output = Command::new(&example).output();
     let output = output.map_err(|error| format!("skipped: {}: {error}", example.display()))?;
     let words = String::from_utf8_lossy(&output.stdout);
-    let rows = words.lines().filter_map(|line| fill_row(line.strip_prefix("logo 300x120")?));
-    Ok(rows.collect())
+    Ok(words.lines().filter_map(row).collect())
 }
 
-/// `membrane   fastest   1.20 ms, median   1.30 ms a frame`
+/// `logo 300x120   membrane   fastest   1.20 ms, median   1.30 ms a frame`
 fn fill_row(line: &str) -> Option<String> {
+    let line = line.strip_prefix("logo 300x120")?;
+    let (fastest, median) = costs(line)?;
+    Some(format!("| product, {} | {fastest} ms | {median} ms |\n", line.split_whitespace().next()?))
+}
+
+/// `invert and membrane, opaque   fastest   1.20 ms, median   1.30 ms a frame`
+fn restore_row(line: &str) -> Option<String> {
+    let (fastest, median) = costs(line)?;
+    let name = line.split(" fastest ").next()?.trim();
+    Some(format!("| product, {name} | {fastest} ms | {median} ms |\n"))
+}
+
+/// The fastest frame and the median, in milliseconds.
+fn costs(line: &str) -> Option<(&str, &str)> {
     let words: Vec<&str> = line.split_whitespace().collect();
-    let after = |name: &str| words.iter().position(|word| *word == name).map(|at| words[at + 1]);
-    let (fastest, median) = (after("fastest")?, after("median")?);
-    Some(format!("| product, {} | {fastest} ms | {median} ms |\n", words.first()?))
+    let after = |name: &str| {
+        let at = words.iter().position(|word| *word == name)?;
+        words.get(at + 1).copied()
+    };
+    Some((after("fastest")?, after("median")?))
 }
 
 fn python_fills() -> Result<Vec<String>, String> {
@@ -251,9 +270,11 @@ mod tests {
 
     #[test]
     fn the_words_of_the_example_are_understood() {
-        let row =
-            fill_row("                   membrane   fastest   1.20 ms, median   1.30 ms a frame");
+        let row = fill_row("logo 300x120   membrane   fastest   1.20 ms, median   1.30 ms a frame");
         assert_eq!(row.as_deref(), Some("| product, membrane | 1.20 ms | 1.30 ms |\n"));
+        let row = restore_row("fetch, nothing known   fastest   1.20 ms, median   1.30 ms a frame");
+        assert_eq!(row.as_deref(), Some("| product, fetch, nothing known | 1.20 ms | 1.30 ms |\n"));
+        assert_eq!(restore_row("nothing of the kind"), None);
         assert_eq!(fill_row("nothing of the kind"), None);
     }
 }
