@@ -89,6 +89,28 @@ fn psnr_between(one: &Path, other: &Path, filter: &str) -> f64 {
 }
 
 #[test]
+fn a_damaged_source_is_looked_at_as_it_will_be_shown_by_however_many_workers() {
+    let folder = tempfile::tempdir().unwrap();
+    let mark = logo(folder.path());
+    let clip = marked(folder.path(), "in.mp4", &[(&mark, "x=500:y=16")], &["-bf", "2"]);
+    let mut bytes = std::fs::read(&clip).unwrap();
+    // Into pictures, far from the index at the end.
+    let at = bytes.len() / 3;
+    bytes[at..at + 3000].fill(0x55);
+    std::fs::write(&clip, bytes).unwrap();
+    let cleaned = |name: &str, more: &[&str]| {
+        let output = folder.path().join(name);
+        let state = clean(&clip, &output, &[&["--on-damage", "conceal"][..], more].concat());
+        assert_eq!(state["overlays"][0]["frames"], 250, "{state}");
+        assert!(state["notes"].to_string().contains("damage"), "{}", state["notes"]);
+        std::fs::read(output).unwrap()
+    };
+    let one = cleaned("one.mp4", &["--workers", "1"]);
+    let three = cleaned("three.mp4", &["--workers", "3"]);
+    assert!(one == three, "what was seen depends on who looked");
+}
+
+#[test]
 fn how_a_job_is_cut_never_shows_with_the_whole_engine_on() {
     let folder = tempfile::tempdir().unwrap();
     let (semi, full) = (logo(folder.path()), opaque(folder.path()));
