@@ -100,15 +100,17 @@ fn backgrounds(
     plan: &OverlayPlan,
     frames: &[Vec<Vec<u8>>],
 ) -> Result<Vec<Background>, Failure> {
-    let mut survey = Survey::new(&coding.layout, plan, 0);
+    let mut survey = Survey::new(&coding.layout, plan, FrameRange::new(0, FRAMES));
     for (index, frame) in (0..).zip(frames) {
         survey.add(index, &views(coding, frame))?;
     }
-    let mut painter = Painter::new(&coding.layout, plan, &survey.finish());
+    let mut painter = Painter::new(&coding.layout, plan, &survey.finish(|| ()));
     for (index, frame) in (0..).zip(frames) {
-        painter.add(index, &views(coding, frame))?;
+        if painter.wants(index) {
+            painter.add(index, &views(coding, frame))?;
+        }
     }
-    Ok(painter.finish())
+    Ok(painter.finish(|| ()))
 }
 
 fn views<'a>(coding: &Coding, frame: &'a [Vec<u8>]) -> PlanesRef<'a> {

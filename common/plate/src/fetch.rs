@@ -8,10 +8,12 @@
 //! all of it fetched. The goal for real clips,
 //! +5 dB for a logo, is not met: what lies behind is a mean over the whole shot, so what moves is blurred.
 //!
-//! Owns three steps, the first two of which are leased by windows. [`Survey`] looks at every frame of
-//! a window once and finds shots and motions: [`Courses`]. [`Painter`] looks at the frames again and
+//! Owns three steps, the first two of which are leased by windows. [`Survey`] looks at frames of a window,
+//! all or some, and finds shots and motions: [`Courses`]. [`Painter`] looks at some of those again and
 //! paints a [`Background`] for each shot and overlay. `Fetcher` fills one frame from itself and the
-//! backgrounds alone, so how a job is cut cannot show. Two passes, since the samples that a window
+//! backgrounds alone, so how a job is cut cannot show; it lays each background by the ring around the hole,
+//! so a frame that no look saw is laid as well as the others. At 1080p, in milliseconds of a core (2020s
+//! server): 2 to take a frame in and 4 to register it in the survey, 3 to paint one. Two passes, since the samples that a window
 //! will need are known only when its motions are, and its frames are too many to be kept.
 
 mod align;
@@ -26,6 +28,7 @@ mod local;
 mod motion;
 mod paint;
 mod picture;
+mod settle;
 mod sheet;
 mod soft;
 mod survey;
@@ -48,12 +51,12 @@ pub enum FetchError {
         /// The frame.
         index: u64,
     },
-    /// A window's frames are looked at one after the other.
-    #[error("frame {index} was given where frame {expected} is next")]
+    /// A window's frames are looked at in rising order.
+    #[error("frame {index} was given where only frames of the window from {expected} on are next")]
     OutOfOrder {
         /// The frame.
         index: u64,
-        /// The one that is next.
+        /// The first that may be next.
         expected: u64,
     },
 }

@@ -72,9 +72,19 @@ impl Points {
         is_open: impl Fn(usize, usize) -> bool,
         value: impl Fn(usize, usize) -> f32,
     ) -> Self {
+        Self::best_of(span, PLACES_MAX, is_open, value)
+    }
+
+    /// The best place of each cell of `span`, which are at most so many.
+    pub(super) fn best_of(
+        span: Span,
+        most: usize,
+        is_open: impl Fn(usize, usize) -> bool,
+        value: impl Fn(usize, usize) -> f32,
+    ) -> Self {
         let area = span.width() * span.height();
         let mut side = 2;
-        while area / (side * side) > PLACES_MAX {
+        while area / (side * side) > most {
             side += 1;
         }
         let mut list = Vec::new();
@@ -190,7 +200,7 @@ pub(super) fn whole(value: f32) -> usize {
 }
 
 /// The shift of up to `reach` samples by which most points look the same.
-fn search(
+pub(super) fn search(
     points: &Points,
     start: Similarity,
     reach: i32,

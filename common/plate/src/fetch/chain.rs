@@ -2,7 +2,7 @@
 //!
 //! Owns the key pictures. A frame is registered on the oldest key picture that still shows enough of
 //! its view, so that errors add up from key to key only and not from frame to frame. A frame on which
-//! nothing fits has no motion.
+//! nothing fits has no motion. Frames are counted as they were looked at; those between are not spoken of.
 
 use std::ops::Range;
 use std::rc::Rc;
@@ -25,9 +25,10 @@ const LOST_MAX: usize = 6;
 const REACH: i32 = 2;
 const REACH_LOST: i32 = 7;
 
-/// The pictures of a window, and what is covered of each.
+/// The pictures that were looked at in a window, their frames, and what is covered of each.
 #[derive(Debug)]
 pub(super) struct Pictures<'a> {
+    pub(super) indices: &'a [u64],
     pub(super) pyramids: &'a [Pyramid],
     pub(super) covered: &'a [Rc<Covered>],
 }
@@ -47,17 +48,24 @@ struct Chain<'a> {
     pictures: &'a Pictures<'a>,
     keys: Vec<Key>,
     last: (usize, Similarity),
-    step: Similarity,
+    /// The last step, and over how many frames it went.
+    step: (Similarity, u64),
 }
 
-/// The motion of each frame of a shot, up to where the shot is lost; at least one.
-pub(super) fn chain(pictures: &Pictures<'_>, shot: Range<usize>) -> Vec<Option<Similarity>> {
+/// The motion of each frame of a shot, up to where the shot is lost; at least one. `done` is told after each.
+pub(super) fn chain(
+    pictures: &Pictures<'_>,
+    shot: Range<usize>,
+    done: &mut impl FnMut(),
+) -> Vec<Option<Similarity>> {
     let first = (shot.start, Similarity::NONE);
-    let mut chain = Chain { pictures, keys: Vec::new(), last: first, step: Similarity::NONE };
+    let step = (Similarity::NONE, 1);
+    let mut chain = Chain { pictures, keys: Vec::new(), last: first, step };
     chain.keys.push(chain.key(first));
     let mut motions = vec![Some(Similarity::NONE)];
     for at in shot.start + 1..shot.end {
         motions.push(chain.follow(at));
+        done();
         if at - chain.last.0 == LOST_MAX {
             motions.truncate(chain.last.0 + 1 - shot.start);
             break;
@@ -88,6 +96,11 @@ impl Pictures<'_> {
         template.find(&self.pyramids[at], &self.covered[at], guess, reach)
     }
 
+    /// Frames from one picture to another, at least one.
+    pub(super) fn between(&self, one: usize, other: usize) -> u64 {
+        self.indices[one].abs_diff(self.indices[other]).max(1)
+    }
+
     /// The share of a template that lies in the picture where it is moved so.
     fn in_view(&self, template: &Template, motion: Similarity) -> f32 {
         let (Some(points), Some(picture)) = (template.levels.first(), self.pyramids.first()) else {
@@ -111,7 +124,9 @@ impl Chain<'_> {
     /// The motion of the next frame.
     fn follow(&mut self, at: usize) -> Option<Similarity> {
         let is_next = self.last.0 + 1 == at;
-        let guess = if is_next { self.step.after(self.last.1) } else { self.last.1 };
+        let frames = self.pictures.between(self.last.0, at);
+        let step = self.step.0.times(frames as f64 / self.step.1 as f64);
+        let guess = if is_next { step.after(self.last.1) } else { self.last.1 };
         let (chosen, view) = self.choose(guess);
         let found = self.place(&self.keys[chosen], at, guess, REACH);
         let found = match found.or_else(|| self.place(&self.keys[chosen], at, guess, REACH_LOST)) {
@@ -127,7 +142,8 @@ impl Chain<'_> {
                 found
             }
         };
-        self.step = if is_next { found.after(self.last.1.inverse()) } else { Similarity::NONE };
+        let step = if is_next { found.after(self.last.1.inverse()) } else { Similarity::NONE };
+        self.step = (step, frames);
         self.last = (at, found);
         if view < IN_VIEW_MIN && self.keys.len() < KEYS_MAX {
             let fresh = self.key(self.last);
@@ -156,6 +172,7 @@ impl Chain<'_> {
         let guess = guess.after(key.motion.inverse());
         let fit = self.pictures.find(&key.template, at, guess, reach)?;
         let motion = fit.motion.after(key.motion);
-        (is_good(&fit) && motion.is_near(self.last.1)).then_some(motion)
+        let frames = self.pictures.between(self.last.0, at);
+        (is_good(&fit) && motion.is_near(self.last.1, frames)).then_some(motion)
     }
 }

@@ -11,6 +11,8 @@ use super::motion::{Motion, Similarity};
 
 /// Luma samples of a background at most.
 const AREA_MAX: u64 = 1_500_000;
+/// Frames on from the last look that a motion is believed to go on as it was.
+const ON_MAX: u64 = 4;
 /// Farther than this from the first picture of a shot no background reaches, in luma samples.
 const PLACE_MAX: f64 = 500_000.0;
 
@@ -142,5 +144,60 @@ impl Holes {
             Reach { left: x, top: y, right: x, bottom: y }
         });
         corners[1..].iter().fold(corners[0], |all, corner| all.hull(*corner))
+    }
+}
+
+/// The motions of all `frames` by those of the frames that were looked at: straight between two of them,
+/// and straight on for [`ON_MAX`] frames before the first and after the last.
+pub(super) fn between(
+    looks: &[u64],
+    motions: &[Option<Similarity>],
+    frames: FrameRange,
+) -> Vec<Option<Similarity>> {
+    let known = |at: Option<usize>| at.and_then(|at| Some((looks[at], motions[at]?)));
+    // On from a look, as from the one beside it to it.
+    let on = |beside: Option<usize>, (look, motion): (u64, Similarity), index: u64| {
+        let beside = known(beside.filter(|at| *at < looks.len()));
+        let Some((other, before)) = beside.filter(|(other, _)| look.abs_diff(*other) <= ON_MAX)
+        else {
+            return motion;
+        };
+        let frames = index.abs_diff(look).min(ON_MAX);
+        before.towards(motion, 1.0 + frames as f64 / look.abs_diff(other) as f64)
+    };
+    let motion = |index: u64| {
+        let next = looks.partition_point(|look| *look < index);
+        if looks.get(next) == Some(&index) {
+            return motions[next];
+        }
+        let before = known(next.checked_sub(1));
+        let after = known((next < looks.len()).then_some(next));
+        match (before, after) {
+            (Some((from, before)), Some((to, after))) => {
+                Some(before.towards(after, (index - from) as f64 / (to - from) as f64))
+            }
+            (Some((look, motion)), None) => Some(on(next.checked_sub(2), (look, motion), index)),
+            (None, Some((look, motion))) => Some(on(Some(next + 1), (look, motion), index)),
+            (None, None) => None,
+        }
+    };
+    (frames.start..frames.end).map(motion).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lies_between_and_beside_looks_goes_straight_on() {
+        let motion = |right: f64| Some(Similarity::shift(right, 0.0));
+        let looks = [10, 12, 16];
+        let known = [motion(0.0), motion(2.0), motion(10.0)];
+        let all = between(&looks, &known, FrameRange::new(8, 30));
+        let right: Vec<f64> = all.iter().map(|motion| motion.unwrap().right).collect();
+        assert_eq!(right[..9], [-2.0, -1.0, 0.0, 1.0, 2.0, 4.0, 6.0, 8.0, 10.0]);
+        assert_eq!((right[9], right[21]), (12.0, 18.0), "for four frames, and no farther");
+        let lost = between(&looks, &[motion(0.0), None, motion(9.0)], FrameRange::new(11, 15));
+        assert_eq!(lost, [motion(0.0), None, motion(9.0), motion(9.0)], "a lost look is lost");
     }
 }

@@ -17,12 +17,15 @@ const TEXTURE: i64 = 9 * AREA;
 const FOUND_PERCENT: i64 = 65;
 /// Percent of the blocks that must be found again within a shot.
 const LIKE_PERCENT: usize = 30;
-/// Frames that a flash lasts at most.
+/// Frames, of those looked at, that a flash lasts at most.
 const FLASH_FRAMES: usize = 3;
 
 /// First frames of the shots after the first. `moved` says whether the second frame can be registered
 /// on the first, which is asked only in doubt.
-pub(super) fn cuts(pictures: &[&Picture], moved: impl Fn(usize, usize) -> bool) -> Vec<usize> {
+pub(super) fn cuts(
+    pictures: &[&Picture],
+    mut moved: impl FnMut(usize, usize) -> bool,
+) -> Vec<usize> {
     let mut cuts = Vec::new();
     let mut start = 0;
     for at in 1..pictures.len() {

@@ -11,6 +11,7 @@ use super::align::{median, whole};
 use super::ground::{Ground, warp};
 use super::holes::Holes;
 use super::motion::Similarity;
+use super::settle::Ring;
 use super::soft::Grid;
 use crate::bitmap::{Bitmap, Span};
 use crate::piece::Piece;
@@ -121,7 +122,7 @@ impl Fetcher {
         grounds: impl Iterator<Item = &'a Ground>,
         cut: Cut<'_>,
     ) -> Option<Share> {
-        let grounds: Vec<(&Ground, Similarity)> = grounds
+        let mut grounds: Vec<(&Ground, Similarity)> = grounds
             .filter_map(|ground| Some((ground, ground.background().motion(index)?)))
             .collect();
         if grounds.is_empty() {
@@ -135,6 +136,12 @@ impl Fetcher {
             let Some(patch) = self.patch(number, plane, own, covers) else {
                 continue;
             };
+            if number == 0 {
+                let ring = Ring::of(patch.span, &patch.frame, |at| patch.ring[at] > 0.0);
+                for (ground, motion) in &mut grounds {
+                    *motion = ring.settle(ground, *motion);
+                }
+            }
             let mut offers = Vec::new();
             for (at, (ground, motion)) in grounds.iter().enumerate() {
                 let known = luma_span.map(|span| (span, &shares[at][..]));

@@ -49,6 +49,26 @@ impl Ground {
         Some(Self { background, planes, sizes })
     }
 
+    /// Luma between samples that frames show, in 8-bit codes; places are measured from the corner.
+    pub(super) fn look(&self, x: f32, y: f32) -> Option<f32> {
+        let (width, height) = self.sizes[0];
+        let (x, y) = (x - 0.5, y - 0.5);
+        let (right, below) = (width.saturating_sub(1), height.saturating_sub(1));
+        if !(x >= 0.0 && y >= 0.0 && x < right as f32 && y < below as f32) {
+            return None;
+        }
+        let (column, row) = (whole(x), whole(y));
+        let place = row * width + column;
+        let places = [place, place + 1, place + width, place + width + 1];
+        if places.iter().any(|place| self.background.doubt[*place] == UNSEEN) {
+            return None;
+        }
+        let [a, b, c, d] = places.map(|place| self.planes[0][place]);
+        let (across, along) = (x - column as f32, y - row as f32);
+        let (above, below) = (a + (b - a) * across, c + (d - c) * across);
+        Some(above + (below - above) * along)
+    }
+
     /// The background.
     #[must_use]
     pub const fn background(&self) -> &Background {

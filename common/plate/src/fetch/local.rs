@@ -12,12 +12,12 @@ use super::motion::{Similarity, single};
 use super::picture::Picture;
 use crate::bitmap::{Bitmap, Span};
 
-/// Frames from one seed to the next; what a seed finds serves the frames nearer to it than that.
-pub(super) const SEED_STEP: usize = 8;
+/// Frames from one seed to the next at least; what a seed finds serves the frames nearer to it than that.
+pub(super) const SEED_STEP: u64 = 8;
 /// Frames that a surface is followed to each side.
-const FOLLOWED_MAX: usize = 40;
-/// Frames from a seed to those that show what moves.
-const APART: usize = 2;
+const FOLLOWED_MAX: u64 = 40;
+/// Frames from a seed to those that show what moves, at least.
+const APART: u64 = 2;
 /// A place moves that differs by more than this many codes and this share of its slope.
 const MOVES: f32 = 8.0;
 const MOVES_SLOPE: f32 = 0.5;
@@ -41,18 +41,29 @@ pub(super) struct Track {
 /// The surfaces that pass a hole in a shot whose background lies as `motions` say.
 pub(super) fn tracks(
     pictures: &Pictures<'_>,
-    shot: &Range<usize>,
-    motions: &[Option<Similarity>],
+    (shot, motions): (&Range<usize>, &[Option<Similarity>]),
     hole: Span,
     shows: impl Fn(usize) -> bool,
+    done: &mut impl FnMut(),
 ) -> Vec<Track> {
     let background = |at: usize| motions[at - shot.start];
-    let seeds = shot.clone().step_by(SEED_STEP).filter(|seed| shows(*seed));
+    let mut next = 0;
+    let is_seed = |at: &usize| {
+        let is_seed = pictures.indices[*at] >= next && shows(*at);
+        next = if is_seed { pictures.indices[*at] + SEED_STEP } else { next };
+        is_seed
+    };
+    let seeds: Vec<usize> = shot.clone().filter(is_seed).collect();
     seeds
+        .into_iter()
         .filter_map(|seed| {
+            done();
             let template = moving(pictures, shot, seed, hole, &background)?;
-            let forth = follow(pictures, &template, (seed + 1..shot.end).take(FOLLOWED_MAX));
-            let back = follow(pictures, &template, (shot.start..seed).rev().take(FOLLOWED_MAX));
+            let is_close = |at: &usize| pictures.between(seed, *at) <= FOLLOWED_MAX;
+            let forth =
+                follow(pictures, &template, seed, (seed + 1..shot.end).take_while(is_close));
+            let back =
+                follow(pictures, &template, seed, (shot.start..seed).rev().take_while(is_close));
             let from = seed - back.len();
             let motions: Vec<_> =
                 back.into_iter().rev().chain([Similarity::NONE]).chain(forth).map(Some).collect();
@@ -95,8 +106,9 @@ fn moving(
         |x, y| !covered.cells[y * covered.width + x],
         |x, y| f32::from(picture.samples[y * picture.width + x]),
     );
-    let others = [seed.checked_sub(APART), Some(seed + APART)];
-    let others = others.into_iter().flatten().filter(|at| shot.contains(at));
+    let is_apart = |at: &usize| pictures.between(seed, *at) >= APART;
+    let others = [(shot.start..seed).rev().find(is_apart), (seed + 1..shot.end).find(is_apart)];
+    let others = others.into_iter().flatten();
     let mut moves = vec![true; points.list.len()];
     let mut is_compared = false;
     for other in others {
@@ -165,19 +177,24 @@ fn value(picture: &Picture, x: usize, y: usize) -> u8 {
 fn follow(
     pictures: &Pictures<'_>,
     template: &Template,
+    seed: usize,
     frames: impl Iterator<Item = usize>,
 ) -> Vec<Similarity> {
     let mut found: Vec<Similarity> = Vec::new();
-    let mut step = Similarity::NONE;
+    let mut before = seed;
+    let mut step = (Similarity::NONE, 1);
     for at in frames {
         let last = found.last().copied().unwrap_or(Similarity::NONE);
         let reach = if found.is_empty() { REACH } else { 2 };
+        let frames = pictures.between(before, at);
         let is_good = |fit: &Fit| {
-            fit.agreed >= AGREED_MIN && fit.seen >= SEEN_MIN && fit.motion.is_near(last)
+            fit.agreed >= AGREED_MIN && fit.seen >= SEEN_MIN && fit.motion.is_near(last, frames)
         };
-        let fit = pictures.find(template, at, step.after(last), reach).filter(is_good);
+        let guess = step.0.times(frames as f64 / step.1 as f64).after(last);
+        let fit = pictures.find(template, at, guess, reach).filter(is_good);
         let Some(fit) = fit else { break };
-        step = fit.motion.after(last.inverse());
+        step = (fit.motion.after(last.inverse()), frames);
+        before = at;
         found.push(fit.motion);
     }
     found

@@ -26,8 +26,9 @@ pub struct Motion {
 
 const TURN_ONE: f64 = 16_777_216.0;
 const SHIFT_ONE: f64 = 256.0;
-/// By how much a camera zooms or turns at most from frame to frame.
+/// By how much a camera zooms or turns at most from frame to frame, and from one look to the next.
 const STEP_MAX: f64 = 0.06;
+const LOOK_MAX: f64 = 0.15;
 
 /// The same for calculation.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -100,10 +101,27 @@ impl Similarity {
         Self { right: self.right / factor, down: self.down / factor, ..self }
     }
 
-    /// Whether scale and turn are such that one may come from the other by the next frame.
-    pub(super) fn is_near(self, other: Self) -> bool {
+    /// Whether scale and turn are such that one may come from the other that many frames on.
+    pub(super) fn is_near(self, other: Self, frames: u64) -> bool {
         let step = self.after(other.inverse());
-        (step.cos - 1.0).abs() < STEP_MAX && step.sin.abs() < STEP_MAX
+        let most = (STEP_MAX * frames as f64).min(LOOK_MAX);
+        (step.cos - 1.0).abs() < most && step.sin.abs() < most
+    }
+
+    /// So much of the way to `other`, each place in a straight line.
+    pub(super) fn towards(self, other: Self, share: f64) -> Self {
+        let part = |from: f64, to: f64| from + (to - from) * share;
+        Self {
+            cos: part(self.cos, other.cos),
+            sin: part(self.sin, other.sin),
+            right: part(self.right, other.right),
+            down: part(self.down, other.down),
+        }
+    }
+
+    /// The motion of so many steps, of which this is one, as far as they are small.
+    pub(super) fn times(self, steps: f64) -> Self {
+        Self::NONE.towards(self, steps)
     }
 
     /// Whether the scale is so far from 1 that no camera does it between the pictures of a shot.

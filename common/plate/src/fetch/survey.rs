@@ -1,6 +1,10 @@
 //! The first pass over a window: shots, and where the background lies in each of their frames.
 //!
-//! Owns the reduced pictures: one of each frame, at most 200 KB, so 120 MB for a window of 600 frames.
+//! Owns the reduced pictures: one of each frame that is looked at, at most 200 KB, so 120 MB for a window
+//! of which all 600 frames are; and what is said of the frames that are not looked at. The way between two
+//! looks at a shot is taken to be straight, and to go straight on a little before its first and after its last.
+//! A cut between two looks may be anywhere between them: those frames belong to both shots, and each of them
+//! shows by itself, when it is filled, which background lies behind it.
 
 use std::ops::Range;
 use std::rc::Rc;
@@ -12,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::FetchError;
 use super::chain::{Pictures, chain, fits};
-use super::course::Course;
+use super::course::{Course, between};
 use super::cuts::cuts;
 use super::holes::{Active, Holes};
 use super::local::{SEED_STEP, tracks};
@@ -26,7 +30,9 @@ use crate::mattes::Mattes;
 pub struct Courses {
     /// The window.
     pub frames: FrameRange,
-    /// First frames of its shots, the window's first among them.
+    /// The frames that were looked at, rising.
+    pub seen: Vec<u64>,
+    /// The first frame of each shot that was looked at.
     pub shots: Vec<u64>,
     /// The courses, by shot, then overlay, then frame.
     pub courses: Vec<Course>,
@@ -36,15 +42,17 @@ pub struct Courses {
 #[derive(Debug)]
 pub struct Survey {
     holes: Holes,
-    start: u64,
+    window: FrameRange,
+    seen: Vec<u64>,
     pyramids: Vec<Pyramid>,
 }
 
 impl Survey {
-    /// A survey of the frames from `start` on, of a video of that layout and plan.
+    /// A survey of the frames of `window`, of a video of that layout and plan.
     #[must_use]
-    pub fn new(layout: &PixelLayout, plan: &OverlayPlan, start: u64) -> Self {
-        Self { holes: Holes::new(layout, plan), start, pyramids: Vec::new() }
+    pub fn new(layout: &PixelLayout, plan: &OverlayPlan, window: FrameRange) -> Self {
+        let holes = Holes::new(layout, plan);
+        Self { holes, window, seen: Vec::new(), pyramids: Vec::new() }
     }
 
     /// The same, where some overlays move.
@@ -54,17 +62,20 @@ impl Survey {
         self
     }
 
-    /// Takes in the frame at `index`: every frame of the window, in order.
+    /// Takes in the frame at `index`: any frames of the window, in rising order. The fewer, the less is
+    /// known: of what stays shorter than from look to look nothing.
     ///
     /// # Errors
-    /// [`FetchError`] where it is another frame, or not of the plan's size; it is not taken in then.
+    /// [`FetchError`] where it is not a later frame of the window, or not of the plan's size; it is not
+    /// taken in then.
     pub fn add(&mut self, index: u64, planes: &PlanesRef<'_>) -> Result<(), FetchError> {
-        let expected = self.start + self.pyramids.len() as u64;
-        if index != expected {
+        let expected = self.seen.last().map_or(self.window.start, |last| last + 1);
+        if index < expected || index >= self.window.end {
             return Err(FetchError::OutOfOrder { index, expected });
         }
         self.holes.check(index, planes)?;
         let depth = self.holes.layout.depth;
+        self.seen.push(index);
         self.pyramids.push(match planes {
             PlanesRef::Eight(planes) => Pyramid::of(&planes[0], depth),
             PlanesRef::Sixteen(planes) => Pyramid::of(&planes[0], depth),
@@ -72,49 +83,61 @@ impl Survey {
         Ok(())
     }
 
-    /// What was found.
+    /// What was found. It takes milliseconds for each look: `done` is told after each step of about so many.
     #[must_use]
-    pub fn finish(self) -> Courses {
+    pub fn finish(self, mut done: impl FnMut()) -> Courses {
         let count = self.pyramids.len();
         let covered = self.covered();
-        let pictures = Pictures { pyramids: &self.pyramids, covered: &covered };
+        let pictures =
+            Pictures { indices: &self.seen, pyramids: &self.pyramids, covered: &covered };
         let small: Vec<&Picture> =
             self.pyramids.iter().filter_map(|pyramid| pyramid.levels.last()).collect();
         let mut starts = vec![0];
-        starts.extend(cuts(&small, |before, after| fits(&pictures, before, after)));
+        starts.extend(cuts(&small, |before, after| {
+            done();
+            fits(&pictures, before, after)
+        }));
         let mut shots = Vec::new();
         let mut courses = Vec::new();
         for (number, from) in starts.iter().enumerate() {
             let to = starts.get(number + 1).copied().unwrap_or(count).max(*from);
             let mut from = *from;
             while from < to {
-                let motions = chain(&pictures, from..to);
+                let motions = chain(&pictures, from..to, &mut done);
                 let shot = from..from + motions.len();
                 from = shot.end;
-                shots.push(self.start + shot.start as u64);
-                self.course(&pictures, &shot, &motions, &mut courses);
+                shots.push(self.seen[shot.start]);
+                courses.extend(self.courses(&pictures, &shot, &motions, &mut done));
             }
         }
-        Courses { frames: FrameRange::new(self.start, self.start + count as u64), shots, courses }
+        Courses { frames: self.window, seen: self.seen, shots, courses }
     }
 
-    /// Adds the courses of a shot: for each overlay the background's, then those of what passes.
-    fn course(
+    /// The courses of a shot: for each overlay the background's, then those of what passes.
+    fn courses(
         &self,
         pictures: &Pictures<'_>,
         shot: &Range<usize>,
         motions: &[Option<Similarity>],
-        courses: &mut Vec<Course>,
-    ) {
+        done: &mut impl FnMut(),
+    ) -> Vec<Course> {
+        let mut courses = Vec::new();
         let factor = reduction(self.holes.width);
         let unit = 1.0 / f64::from(factor);
-        let full = |motions: &[Option<Similarity>]| -> Vec<Option<Similarity>> {
-            motions.iter().map(|motion| motion.map(|motion| motion.in_units_of(unit))).collect()
+        let full = |looks: &[u64], motions: &[Option<Similarity>], frames: FrameRange| {
+            let motions: Vec<_> = motions
+                .iter()
+                .map(|motion| motion.map(|motion| motion.in_units_of(unit)))
+                .collect();
+            between(looks, &motions, frames)
         };
-        let index = |at: usize| self.start + at as u64;
-        let whole = FrameRange::new(index(shot.start), index(shot.end));
+        let looks = &self.seen[shot.clone()];
+        let before = shot.start.checked_sub(1).map_or(self.window.start, |at| self.seen[at] + 1);
+        let after = self.seen.get(shot.end).copied().unwrap_or(self.window.end);
+        let whole = FrameRange::new(before, after);
+        let background = full(looks, motions, whole);
         for (number, overlay) in (0_u32..).zip(&self.holes.overlays) {
-            courses.extend(self.holes.courses(number, whole.start, &full(motions), whole));
+            courses.extend(self.holes.courses(number, whole.start, &background, whole));
             if self.holes.moves(number as usize) {
                 // What passes behind it is seen as soon as it has moved on.
                 continue;
@@ -126,24 +149,26 @@ impl Survey {
                 right: bounds.right().div_ceil(factor) as usize,
                 bottom: bounds.bottom().div_ceil(factor) as usize,
             };
-            let shows = |at: usize| self.holes.shows(number as usize, index(at));
-            for track in tracks(pictures, shot, motions, hole, shows) {
-                let served = FrameRange::new(
-                    index(track.seed.saturating_sub(SEED_STEP - 1)),
-                    index(track.seed + SEED_STEP),
-                );
-                let from = index(track.from);
-                courses.extend(self.holes.courses(number, from, &full(&track.motions), served));
+            let shows = |at: usize| self.holes.shows(number as usize, self.seen[at]);
+            for track in tracks(pictures, (shot, motions), hole, shows, done) {
+                let seed = self.seen[track.seed];
+                let served =
+                    FrameRange::new((seed + 1).saturating_sub(SEED_STEP), seed + SEED_STEP);
+                let looks = &self.seen[track.from..track.from + track.motions.len()];
+                let frames = FrameRange::new(looks[0], looks[looks.len() - 1] + 1);
+                let motions = full(looks, &track.motions, frames);
+                courses.extend(self.holes.courses(number, frames.start, &motions, served));
             }
         }
+        courses
     }
 
     /// What is covered of each frame.
     fn covered(&self) -> Vec<Rc<Covered>> {
         let mut known: Vec<(Vec<Active>, Rc<Covered>)> = Vec::new();
         let mut all = Vec::new();
-        for (index, pyramid) in (self.start..).zip(&self.pyramids) {
-            let active = self.holes.active(index);
+        for (index, pyramid) in self.seen.iter().zip(&self.pyramids) {
+            let active = self.holes.active(*index);
             let at = known.iter().position(|(other, _)| *other == active).unwrap_or_else(|| {
                 let bitmap = self.holes.covered(&active, 2);
                 known.push((active, Rc::new(Covered::of(&bitmap, pyramid))));

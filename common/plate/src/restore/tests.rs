@@ -329,11 +329,11 @@ fn everything(scene: &Scene, frames: &[Frame]) -> (OverlayPlan, Mattes, Vec<Back
             Made::Unknown,
         ],
     };
-    let mut survey = Survey::new(&scene.layout, &plan, 0);
+    let mut survey = Survey::new(&scene.layout, &plan, FrameRange::new(0, FRAMES));
     for (index, frame) in (0..).zip(frames) {
         scene.look(frame, |planes| survey.add(index, planes)).unwrap();
     }
-    let mut painter = Painter::new(&scene.layout, &plan, &survey.finish());
+    let mut painter = Painter::new(&scene.layout, &plan, &survey.finish(|| ()));
     for (index, frame) in (0..).zip(frames) {
         scene.look(frame, |planes| painter.add(index, planes)).unwrap();
     }
@@ -344,7 +344,7 @@ fn everything(scene: &Scene, frames: &[Frame]) -> (OverlayPlan, Mattes, Vec<Back
     };
     plan.backgrounds =
         vec![cleanplate_types::overlay::Backgrounds { frames: FrameRange::new(0, FRAMES), object }];
-    (plan, mattes, painter.finish())
+    (plan, mattes, painter.finish(|| ()))
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The third look: what lies behind the overlays, painted from all frames of a window in two passes.
+//! The third look: what lies behind the overlays, painted from the frames of a window in two passes.
 
 use cleanplate_media::sample::Wanted;
 use cleanplate_plate::fetch::{Painter, Survey};
@@ -19,18 +19,29 @@ pub(super) fn run(viewer: &mut Viewer<'_>) -> Result<(), Failure> {
         Some(_) => viewer.desk.load(MATTES, kinds::MATTES)?,
         None => Mattes::default(),
     };
+    // What moves is known from the frames that others are coded by, in half of the time.
     let survey = viewer.show(
-        &Wanted::Listed((window.start..window.end).collect()),
-        || Survey::new(&layout, &plan, window.start).knowing(&mattes),
+        &Wanted::Referenced(window),
+        || Survey::new(&layout, &plan, window).knowing(&mattes),
         |survey, index, frame| survey.add(index, &frame.planes()),
     )?;
-    let courses = survey.finish();
+    let desk = viewer.desk;
+    let mut steps = viewer.seen;
+    let courses = survey.finish(|| {
+        steps += 1;
+        desk.progress(steps);
+    });
     let painter = || Painter::new(&layout, &plan, &courses).knowing(&mattes);
     let chooser = painter();
     let wanted = (window.start..window.end).filter(|index| chooser.wants(*index)).collect();
     let painter = viewer.show(&Wanted::Listed(wanted), painter, |painter, index, frame| {
         painter.add(index, &frame.planes())
     })?;
-    viewer.desk.save(EVIDENCE, kinds::BACKGROUNDS, &painter.finish())?;
+    let mut steps = viewer.seen;
+    let backgrounds = painter.finish(|| {
+        steps += 1;
+        desk.progress(steps);
+    });
+    desk.save(EVIDENCE, kinds::BACKGROUNDS, &backgrounds)?;
     Ok(())
 }
