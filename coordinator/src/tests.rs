@@ -110,6 +110,34 @@ async fn a_worker_of_another_protocol_version_is_told_both_versions() {
 }
 
 #[tokio::test]
+async fn a_second_worker_of_a_name_is_refused_while_the_first_lives_and_the_first_works_on() {
+    let place = Place::new();
+    let running = place.start().await;
+    let id = place.submit(&mut running.jobs(), Some("j")).await.unwrap();
+    let mut first = FakeWorker::instance(&running, "w1", 1).await.unwrap();
+    let intake = first.granted().await;
+    let Err(status) = FakeWorker::instance(&running, "w1", 2).await else {
+        panic!("the first one lives")
+    };
+    assert_eq!(status.code(), Code::AlreadyExists);
+    assert!(["w1", "--name"].iter().all(|word| status.message().contains(word)), "{status}");
+    first.perform(&place, intake).await;
+    assert_eq!(first.work(&place, &running, &id).await.kind, "done");
+    let shown = running.jobs().show(pb::ShowRequest { job: id }).await.unwrap().into_inner();
+    assert!(shown.attempts.iter().all(|one| one.outcome == "done"), "{:?}", shown.attempts);
+}
+
+#[tokio::test]
+async fn a_process_that_opens_a_new_stream_takes_over_from_its_old_one() {
+    let place = Place::new();
+    let running = place.start().await;
+    let mut old = FakeWorker::instance(&running, "w1", 1).await.unwrap();
+    let _new = FakeWorker::instance(&running, "w1", 1).await.unwrap();
+    assert!(old.is_cut_off().await);
+    assert_eq!(running.workers().await.len(), 1);
+}
+
+#[tokio::test]
 async fn a_cancelled_job_publishes_nothing_and_is_swept() {
     let place = Place::new();
     let running = place.start().await;

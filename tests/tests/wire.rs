@@ -148,6 +148,7 @@ fn hello() -> pb::Hello {
             build: "Lavc59.37.100 libx264 164".into(),
         }],
         holding: vec![9, 300],
+        instance: 1 << 60,
     }
 }
 

@@ -306,6 +306,15 @@ pub enum Ignored {
         /// Who.
         worker: WorkerId,
     },
+    /// A worker came under the name of another that is attached and lives.
+    NameInUse {
+        /// The name.
+        worker: WorkerId,
+        /// How long ago the other was heard.
+        heard_ms: u64,
+        /// The silence after which the name is free.
+        free_after_ms: u64,
+    },
 }
 
 impl fmt::Display for Ignored {
@@ -327,6 +336,13 @@ impl fmt::Display for Ignored {
                 write!(formatter, "{what} means nothing for job {job} as it stands")
             }
             Self::UnknownWorker { worker } => write!(formatter, "no worker {worker} is attached"),
+            Self::NameInUse { worker, heard_ms, free_after_ms } => write!(
+                formatter,
+                "another worker named {worker} is attached and was heard {heard_ms} ms ago; give this one \
+                 a name of its own by --name, or stop the other; where the other is gone without a word, \
+                 its name is free after {} s of silence",
+                free_after_ms.div_ceil(1000)
+            ),
         }
     }
 }

@@ -117,6 +117,7 @@ impl Rig {
         self.tell(Input::Attach(Box::new(Attachment {
             worker: worker(name),
             session: self.now,
+            instance: 0,
             card: Card::None,
             slots: 1,
             encoders,

@@ -329,6 +329,13 @@ impl World {
         self.scheduler.iter().flat_map(Scheduler::jobs)
     }
 
+    /// Whether the coordinator lives and did not take this session of a worker.
+    pub(crate) fn is_refused(&self, index: usize, session: u64) -> bool {
+        let Some(scheduler) = &self.scheduler else { return false };
+        let id = &self.workers[index].id;
+        !scheduler.worker_views().any(|it| it.worker == id && it.session == Some(session))
+    }
+
     pub(crate) fn is_coordinator_up(&self) -> bool {
         self.scheduler.is_some()
     }
