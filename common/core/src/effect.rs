@@ -136,7 +136,7 @@ pub enum Effect {
         outcome: JobOutcome,
     },
     /// Delete every object of the job from the store but those of `keep`. Given when a job is done, copied,
-    /// cancelled, abstained or forgotten; a failed job keeps its objects for `Retry`.
+    /// cancelled, abstained or forgotten; a failed or previewed job keeps its objects until it is forgotten.
     Sweep {
         /// Which.
         job: JobId,

@@ -36,7 +36,8 @@ pub enum Input {
         /// Which job.
         job: JobId,
     },
-    /// A person removes an ended job from the list; its objects are swept.
+    /// An ended job goes from the list before its time; its objects are swept. (The scheduler forgets by
+    /// itself what was kept for `retention_ms`.)
     Forget {
         /// Which job.
         job: JobId,

@@ -4,6 +4,7 @@ mod again;
 mod encoders;
 mod failing;
 mod judging;
+mod keeping;
 
 use cleanplate_types::encode::{EncoderName, EncoderProof};
 use cleanplate_types::ids::CellIndex;
