@@ -296,6 +296,8 @@ fn grant_intake() -> pb::Grant {
         on_damage: "fail".into(),
         allow_metadata_loss: true,
         decode_reason: "field packets".into(),
+        drawn_width: 1920,
+        drawn_height: 1080,
         ..pb::Intake::default()
     };
     grant(grant::Work::Intake(intake))

@@ -184,6 +184,9 @@ pub enum Work {
         /// Whether every packet is to be looked at, since some are to be copied: an index does not tell which
         /// of them stand alone.
         read_packets: bool,
+        /// Width and height of the pictures that the request's mask or plan was made for: another source is
+        /// refused before it is read.
+        drawn_for: Option<(u32, u32)>,
     },
     /// Look at a window of frames; store the evidence, the backgrounds or the preview.
     Analyse {

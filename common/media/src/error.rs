@@ -133,6 +133,18 @@ pub enum MediaError {
         /// The first such packet.
         spoilt: Spoilt,
     },
+    /// The pictures have another size than those that something was drawn for.
+    #[error(
+        "what is to be removed was drawn or learned on pictures of {}x{}, these are {}x{}; draw the mask at the \
+         picture's size, or learn the plan anew with --save-plan",
+        drawn.0, drawn.1, found.0, found.1
+    )]
+    OtherSize {
+        /// Width and height that it was drawn for.
+        drawn: (u32, u32),
+        /// Width and height of the pictures.
+        found: (u32, u32),
+    },
     /// Pictures of another size or pixel format begin in the middle of the stream.
     #[error("the picture changes from {before} to {after} in mid-stream; split the file there")]
     PictureChanges {
@@ -294,7 +306,7 @@ impl MediaError {
             Self::OutOfMemory { .. } | Self::NoEncoder { .. } => FailureKind::WorkerLacks,
             Self::Encode { .. } | Self::Unproved { .. } => FailureKind::EncoderFailed,
             Self::PartRefused { .. } => FailureKind::PartRefused,
-            Self::ContainerCannotHold { .. } => FailureKind::BadRequest,
+            Self::ContainerCannotHold { .. } | Self::OtherSize { .. } => FailureKind::BadRequest,
             Self::MovieWrong { .. } => FailureKind::OutputWrong,
             Self::Decode { .. }
             | Self::Mux { .. }
