@@ -206,6 +206,48 @@ async fn the_same_id_is_the_same_job_and_another_request_under_it_is_refused() {
 }
 
 #[tokio::test]
+async fn a_job_is_found_by_the_beginning_of_its_id_where_that_is_its_alone() {
+    let place = Place::new();
+    let running = place.start().await;
+    let mut jobs = running.jobs();
+    for id in ["job-abc", "job-abd", "job-ab", "mine"] {
+        place.submit(&mut jobs, Some(id)).await.unwrap();
+    }
+    let cases = [("job-abc", "job-abc"), ("abd", "job-abd"), ("job-ab", "job-ab"), ("m", "mine")];
+    for (typed, meant) in cases {
+        assert_eq!(running.state(typed).await.job, meant, "{typed}");
+    }
+    let show = |job: &str| pb::ShowRequest { job: job.to_owned() };
+    let status = jobs.show(show("ab")).await.unwrap_err();
+    assert_eq!(status.code(), Code::InvalidArgument, "{status}");
+    assert!(status.message().contains("write more of the id"), "{status}");
+    assert_eq!(jobs.show(show("abx")).await.unwrap_err().code(), Code::NotFound);
+    jobs.cancel(pb::CancelRequest { job: "abd".to_owned() }).await.unwrap();
+    assert_eq!(running.outcome("job-abd").await.kind, "cancelled");
+}
+
+#[tokio::test]
+async fn a_preview_that_is_not_made_yet_says_when_to_ask_again() {
+    let place = Place::new();
+    let running = place.start().await;
+    let mut jobs = running.jobs();
+    let submit = |job: &str, review| {
+        let request = Some(pb::JobRequest { review, ..place.request() });
+        pb::SubmitRequest { request, job: Some(job.to_owned()) }
+    };
+    jobs.submit(submit("waits", "wait".to_owned())).await.unwrap();
+    jobs.submit(submit("goes", "go".to_owned())).await.unwrap();
+    let mut said = async |job: &str| {
+        let request = pb::PreviewRequest { job: job.to_owned() };
+        jobs.preview(request).await.unwrap_err().message().to_owned()
+    };
+    let waits = said("waits").await;
+    assert!(waits.contains("not made its preview yet") && waits.contains("`queued`"), "{waits}");
+    let goes = said("goes").await;
+    assert!(goes.contains("submit with --review"), "{goes}");
+}
+
+#[tokio::test]
 async fn a_retry_of_what_has_not_ended_or_is_done_says_so() {
     let place = Place::new();
     let running = place.start().await;
