@@ -270,6 +270,10 @@ pub enum MediaError {
     Internal(String),
 }
 
+/// What may be done about a damaged frame.
+const CONCEAL: &str =
+    "--on-damage conceal shows it as well as the decoder can, and says which frames those are";
+
 fn damage_text(frame: Option<u64>, pts: Option<Pts>) -> String {
     match (frame, pts) {
         (Some(frame), _) => format!("frame {frame} is damaged"),
@@ -318,7 +322,13 @@ impl MediaError {
     /// The failure of `stage` that this is, with the frame where it is known.
     #[must_use]
     pub fn failure(&self, stage: Stage) -> Failure {
-        let failure = Failure::new(self.kind(), stage, self.to_string());
+        let is_placed = |at: &Self| match at {
+            Self::Damaged { frame, pts, .. } => frame.is_some() || pts.is_some(),
+            _ => false,
+        };
+        // Where damage is concealed, no frame fails for it.
+        let text = if is_placed(self) { format!("{self}; {CONCEAL}") } else { self.to_string() };
+        let failure = Failure::new(self.kind(), stage, text);
         let frame = if let Self::Damaged { frame, .. } | Self::MovieWrong { frame, .. } = self {
             *frame
         } else if let Self::TableMismatch { index, .. } = self {
