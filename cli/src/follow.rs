@@ -8,7 +8,7 @@ use tonic::{Status as Reply, Streaming};
 use crate::client::{Client, is_lost};
 use crate::exit::{Refusal, Status};
 use crate::job_state::{End, JobState, Outcome};
-use crate::progress::{Progress, clock, thousandths};
+use crate::progress::{Progress, REMIND_EVERY, clock, thousandths};
 use crate::{report, say};
 
 /// How long to wait before a lost coordinator is asked again: it may be restarting.
@@ -67,7 +67,12 @@ async fn until_lost(
     asks: &mut u32,
 ) -> Result<Followed, Refusal> {
     loop {
-        let state = match states.message().await {
+        let next = tokio::time::timeout(REMIND_EVERY, states.message()).await;
+        let Ok(next) = next else {
+            progress.remind();
+            continue;
+        };
+        let state = match next {
             Ok(Some(state)) => state,
             Ok(None) => return Ok(Followed::Lost(Reply::unavailable("the stream ended"))),
             Err(reply) if is_lost(&reply) => return Ok(Followed::Lost(reply)),

@@ -118,9 +118,22 @@ impl Outcome {
         };
         let mut words = vec![kind.to_owned()];
         words.extend((self.output_bytes > 0).then(|| size(self.output_bytes)));
-        words.extend(self.failure.as_ref().map(ToString::to_string));
-        words.extend((!self.message.is_empty()).then(|| self.message.clone()));
+        // The message of a failure is the failure in words.
+        words.push(match &self.failure {
+            Some(failure) => failure.to_string(),
+            None => self.message.clone(),
+        });
+        words.retain(|words| !words.is_empty());
         words.join(", ")
+    }
+
+    /// Why there is no movie, or no new one, as short as a table wants it; empty where there is nothing to say.
+    fn why(&self) -> &str {
+        match (&self.failure, self.kind) {
+            (Some(failure), _) => &failure.message,
+            (None, End::Done | End::Previewed | End::Cancelled) => "",
+            (None, End::Unchanged | End::Abstained | End::Failed) => &self.message,
+        }
     }
 }
 
@@ -128,6 +141,11 @@ impl JobState {
     /// Whether it waits for a person.
     pub(crate) fn is_in_review(&self) -> bool {
         self.phase == "review" && self.outcome.is_none()
+    }
+
+    /// Why nothing happens, or why it ended without a movie of its own; empty where there is nothing to say.
+    pub(crate) fn why(&self) -> &str {
+        self.outcome.as_ref().map_or(&self.waits_for, Outcome::why)
     }
 
     /// How to go on with a job that waits for a person.

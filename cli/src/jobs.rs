@@ -14,6 +14,9 @@ use crate::report::{numbered, percentages};
 use crate::say;
 use crate::settings::Settings;
 
+/// Characters of the reason why a job waits or failed in the list; `--show` tells all of it.
+const WHY_CHARS_MAX: usize = 60;
+
 /// Does it.
 ///
 /// # Errors
@@ -37,7 +40,7 @@ pub(crate) async fn run(arguments: JobsArguments, settings: &Settings) -> Result
         say::note("there are no jobs; queue one with `cleanplate submit INPUT OUTPUT`");
         return Ok(Status::Done);
     }
-    let head = ["JOB", "PHASE", "FRAMES", "FPS", "LEFT", "ENCODER", "OUTPUT"];
+    let head = ["JOB", "PHASE", "FRAMES", "FPS", "LEFT", "ENCODER", "OUTPUT", "WHY"];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     rows.extend(jobs.iter().map(row));
     say::table(&rows)?;
@@ -56,7 +59,17 @@ fn row(state: &JobState) -> Vec<String> {
         state.eta_ms.map_or_else(|| "-".to_owned(), clock),
         if state.encoder.is_empty() { "-".to_owned() } else { state.encoder.clone() },
         state.output.clone(),
+        shortened(&say::one_line(state.why())),
     ]
+}
+
+/// The beginning of a text, as much as a table's last column has room for.
+fn shortened(text: &str) -> String {
+    if text.chars().count() <= WHY_CHARS_MAX {
+        return text.to_owned();
+    }
+    let begin: String = text.chars().take(WHY_CHARS_MAX - 1).collect();
+    format!("{}…", begin.trim_end())
 }
 
 fn show_one(shown: ShowResponse, as_json: bool) -> Result<Status, Refusal> {
@@ -175,4 +188,45 @@ fn attempt_as_json(attempt: &Attempt) -> Result<Value, Refusal> {
         "failure": failure.as_ref().map(FailureJson::from),
         "trail": trail,
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use cleanplate_proto::v1::{self as pb, JobState as Told};
+    use cleanplate_types::failure::{FailureKind, Stage};
+
+    use super::*;
+
+    fn state(told: Told) -> JobState {
+        JobState::try_from(told).unwrap()
+    }
+
+    fn failed(message: &str) -> JobState {
+        let failure = Failure::new(FailureKind::BadInput, Stage::Intake, message);
+        let outcome = pb::Outcome {
+            kind: "failed".to_owned(),
+            message: failure.to_string(),
+            failure: Some(failure.into()),
+            output_bytes: 0,
+        };
+        state(Told { outcome: Some(outcome), ..Told::default() })
+    }
+
+    #[test]
+    fn a_row_ends_with_why_the_job_waits_or_failed_in_few_words() {
+        let why = |state: &JobState| row(state).pop().unwrap();
+        assert_eq!(why(&state(Told::default())), "");
+        let waits = "no worker is attached".to_owned();
+        assert_eq!(why(&state(Told { waits_for: waits.clone(), ..Told::default() })), waits);
+        assert_eq!(why(&failed("it is cut off")), "it is cut off");
+        let long = why(&failed(&"a long story ".repeat(20)));
+        assert_eq!((long.chars().count(), long.ends_with('…')), (60, true), "{long}");
+    }
+
+    #[test]
+    fn the_cause_of_a_failure_is_told_once() {
+        let told = failed("it is cut off").outcome.unwrap().in_words();
+        assert_eq!(told.matches("it is cut off").count(), 1, "{told}");
+        assert!(told.starts_with("failed, "), "{told}");
+    }
 }

@@ -18,10 +18,17 @@ pub(crate) enum MaskError {
     #[error(transparent)]
     Drawing(#[from] DrawingError),
     /// Nothing is to be removed.
-    #[error("the mask {} has no white pixel: white is what is removed", .path.display())]
+    #[error(
+        "the mask {}, of {width}x{height}, has no white pixel: white is what is removed; paint that, at the \
+         size of the picture", .path.display()
+    )]
     Black {
         /// Which file.
         path: PathBuf,
+        /// Its width.
+        width: u32,
+        /// Its height.
+        height: u32,
     },
 }
 
@@ -32,8 +39,9 @@ pub(crate) enum MaskError {
 pub(crate) fn read(path: &Path) -> Result<UserMask, MaskError> {
     let drawing = Drawing::read("mask", path)?;
     let white: Vec<Vec<bool>> = drawing.rows().map(|row| row.map(is_white).collect()).collect();
-    let mask = enclose(&white).ok_or_else(|| MaskError::Black { path: path.to_owned() })?;
-    Ok(UserMask { width: drawing.width, height: drawing.height, mask })
+    let (width, height) = (drawing.width, drawing.height);
+    let black = || MaskError::Black { path: path.to_owned(), width, height };
+    Ok(UserMask { width, height, mask: enclose(&white).ok_or_else(black)? })
 }
 
 /// Whether a pixel of 8-bit grey, grey and alpha, RGB or RGBA counts as white.

@@ -2,7 +2,8 @@
 //!
 //! JSON, so that people see what they have: where the overlays are, and as hexadecimal text their masks and
 //! what they are made of. Owns the format and its number. Refuses to write over a file that is something
-//! else. Whether a plan fits a video is for the coordinator to say: its size is not known here.
+//! else, and to read one that this version could not use. Whether a plan fits a video is for the coordinator
+//! to say: its size is not known here.
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read as _};
@@ -11,6 +12,7 @@ use std::path::{Path, PathBuf};
 use cleanplate_types::overlay::{Fill, Mask, Overlay, OverlayOrigin, OverlayPlan};
 use cleanplate_types::picture::Rect;
 use cleanplate_types::request::ToldPlan;
+use cleanplate_worker::{ToldError, check_told, unknown_mattes};
 use serde::{Deserialize, Serialize};
 
 use crate::whole;
@@ -56,6 +58,19 @@ pub(crate) enum PlanFileError {
         format: u32,
         /// What wrote it.
         product: String,
+    },
+    /// Its mattes are not what this version reads.
+    #[error(
+        "the plan {}, written by {product}, cannot be used: {source}; save it anew with this version",
+        .path.display()
+    )]
+    Mattes {
+        /// Which file.
+        path: PathBuf,
+        /// What wrote it.
+        product: String,
+        /// What is wrong with them.
+        source: ToldError,
     },
     /// What it says cannot be.
     #[error("the plan {} is damaged: {what}; save it anew", .path.display())]
@@ -124,7 +139,15 @@ pub(crate) fn read(path: &Path) -> Result<ToldPlan, PlanFileError> {
         return Err(PlanFileError::OtherFormat { path: path.to_owned(), format, product });
     }
     let content = serde_json::from_slice(&text).map_err(|error| error.to_string());
-    content.and_then(told).map_err(|what| PlanFileError::Damaged { path: path.to_owned(), what })
+    let told = content
+        .and_then(told)
+        .map_err(|what| PlanFileError::Damaged { path: path.to_owned(), what })?;
+    check_told(&told).map_err(|source| PlanFileError::Mattes {
+        path: path.to_owned(),
+        product,
+        source,
+    })?;
+    Ok(told)
 }
 
 /// Refuses a place where a plan could not be written, before there is one.
@@ -155,8 +178,15 @@ pub(crate) fn check_target(path: &Path) -> Result<(), PlanFileError> {
 pub(crate) fn write(path: &Path, plan: &ToldPlan) -> Result<(), PlanFileError> {
     check_target(path)?;
     let unwritable = |why: String| PlanFileError::Unwritable { path: path.to_owned(), why };
+    // An empty text would look as one that was lost.
+    let mattes = match &plan.mattes[..] {
+        [] => unknown_mattes(plan.plan.overlays.len())
+            .map_err(|error| unwritable(error.to_string()))?,
+        known => known.to_vec(),
+    };
+    let content = content(&plan.plan, &mattes);
     let mut text =
-        serde_json::to_vec_pretty(&content(plan)).map_err(|error| unwritable(error.to_string()))?;
+        serde_json::to_vec_pretty(&content).map_err(|error| unwritable(error.to_string()))?;
     text.push(b'\n');
     whole::write(path, &text).map_err(|error| unwritable(error.to_string()))
 }
@@ -182,8 +212,7 @@ fn head(text: &[u8]) -> Result<Head, String> {
     }
 }
 
-fn content(told: &ToldPlan) -> Content {
-    let ToldPlan { plan, mattes } = told;
+fn content(plan: &OverlayPlan, mattes: &[u8]) -> Content {
     let overlays = plan.overlays.iter().map(|overlay| {
         let Rect { x, y, width, height } = overlay.mask.bounds;
         Told { x, y, width, height, hides: overlay.hides, mask: hex(&overlay.mask.bits) }
@@ -261,7 +290,8 @@ mod tests {
             fill: Fill::Auto,
             hides: true,
         };
-        ToldPlan { plan: OverlayPlan::new(20, 10, vec![overlay]), mattes: vec![0, 0x7f, 0xff] }
+        let mattes = unknown_mattes(1).unwrap();
+        ToldPlan { plan: OverlayPlan::new(20, 10, vec![overlay]), mattes }
     }
 
     fn changed(path: &Path, change: impl FnOnce(&mut Value)) -> String {
@@ -281,7 +311,10 @@ mod tests {
         // An earlier plan may be replaced.
         write(&path, &plan()).unwrap();
         let value: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
-        assert_eq!((&value["format"], &value["mattes"]), (&json!(1), &json!("007fff")));
+        assert_eq!((&value["format"], &value["mattes"]), (&json!(1), &json!(hex(&plan().mattes))));
+        // Where nothing is known of what the overlays are made of, that is said too.
+        write(&path, &ToldPlan { mattes: Vec::new(), ..plan() }).unwrap();
+        assert_eq!(read(&path).unwrap(), plan());
         assert!(value["product"].as_str().unwrap().starts_with("cleanplate "));
     }
 
@@ -297,6 +330,18 @@ mod tests {
         assert!(outside.contains("overlay 0 does not fit"), "{outside}");
         let text = changed(&path, |plan| plan["mattes"] = json!("0g"));
         assert!(text.contains("made of"), "{text}");
+        let lost = changed(&path, |plan| plan["mattes"] = json!(""));
+        assert!(lost.contains("is missing") && lost.contains("save it anew"), "{lost}");
+        let other = changed(&path, |plan| {
+            plan["mattes"] = json!(hex(&unknown_mattes(2).unwrap()));
+        });
+        assert!(other.contains("2 mattes for 1 overlays"), "{other}");
+        let newer = changed(&path, |plan| {
+            let mut mattes = unknown_mattes(1).unwrap();
+            mattes[4] = 99;
+            plan["mattes"] = json!(hex(&mattes));
+        });
+        assert!(newer.contains("format 99") && newer.contains("save it anew"), "{newer}");
         let odd = changed(&path, |plan| plan["overlays"][0]["mask"] = json!("012"));
         assert!(odd.contains("no text of bytes"), "{odd}");
         let none = changed(&path, |plan| plan["overlays"] = json!([]));

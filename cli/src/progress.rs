@@ -16,6 +16,8 @@ use crate::say;
 
 /// How often a line is written where no bar can be shown.
 const LINE_EVERY: Duration = Duration::from_secs(5);
+/// How often that is where nothing changes meanwhile: a log in which nothing moves looks as one that hangs.
+pub(crate) const REMIND_EVERY: Duration = Duration::from_secs(30);
 
 /// What a job is doing, as far as a line of its own is worth it.
 type Stage = (String, Option<Look>);
@@ -26,6 +28,8 @@ pub(crate) struct Progress {
     json: bool,
     bar: Option<ProgressBar>,
     told: Option<(Instant, Stage)>,
+    /// The last state, in words, and since when it is so.
+    last: Option<(Instant, String)>,
     review_told: bool,
     notes_told: BTreeSet<String>,
 }
@@ -38,7 +42,7 @@ impl Progress {
             ProgressBar::new(0)
                 .with_style(style.unwrap_or_else(|_never| ProgressStyle::default_bar()))
         });
-        Self { json, bar, told: None, review_told: false, notes_told: BTreeSet::new() }
+        Self { json, bar, told: None, last: None, review_told: false, notes_told: BTreeSet::new() }
     }
 
     /// Tells `state`.
@@ -67,9 +71,28 @@ impl Progress {
             return Ok(());
         }
         if !self.json {
+            let words = format!("{}: {}", state.phase, summary(state));
+            if self.last.as_ref().is_none_or(|(_, last)| *last != words) {
+                self.last = Some((Instant::now(), words));
+            }
             self.tell_line(state);
         }
         Ok(())
+    }
+
+    /// Tells where nothing has been told for long that it is still so.
+    pub(crate) fn remind(&mut self) {
+        if let Some(line) = self.reminder() {
+            say::note(&line);
+        }
+    }
+
+    fn reminder(&mut self) -> Option<String> {
+        let (since, words) = self.last.as_ref()?;
+        let (at, _) = self.told.as_mut().filter(|(at, _)| at.elapsed() >= REMIND_EVERY)?;
+        *at = Instant::now();
+        let still_ms = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
+        Some(format!("{words} (so for {})", clock(still_ms)))
     }
 
     /// Tells once for each review how to go on.
@@ -193,6 +216,18 @@ mod tests {
         assert_eq!(clock(61_001), "1:02");
         assert_eq!(clock(3_661_000), "1:01:01");
         assert_eq!(thousandths(35_250), "35.2");
+    }
+
+    #[test]
+    fn where_nothing_changes_that_is_told_now_and_then_and_not_more_often() {
+        let long_ago = Instant::now().checked_sub(2 * REMIND_EVERY).unwrap();
+        let mut progress = Progress { bar: None, ..Progress::new(false) };
+        assert_eq!(progress.reminder(), None, "nothing is known yet");
+        progress.last = Some((long_ago, "queued: no worker is attached".to_owned()));
+        progress.told = Some((long_ago, ("queued".to_owned(), None)));
+        let told = progress.reminder().unwrap();
+        assert!(told.starts_with("queued: no worker is attached (so for 1:0"), "{told}");
+        assert_eq!(progress.reminder(), None, "it was told just now");
     }
 
     #[test]

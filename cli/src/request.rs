@@ -171,6 +171,9 @@ pub(crate) fn encoder(name: &str) -> Result<EncoderChoice, Refusal> {
 #[cfg(test)]
 mod tests {
     use clap::Parser as _;
+    use cleanplate_types::overlay::{Mask, OverlayPlan};
+    use cleanplate_types::picture::Rect;
+    use cleanplate_types::request::ToldPlan;
 
     use super::*;
     use crate::arguments::{Arguments, Command};
@@ -228,12 +231,15 @@ mod tests {
         assert_eq!((request.detect.len(), request.logos.len()), (0, 1));
         assert_eq!(request.logos[0].at, Some((5, -6)));
         let plan = folder.path().join("show.plan");
-        std::fs::write(
-            &plan,
-            r#"{"format":1,"product":"cleanplate 0","width":8,"height":8,"mattes":"","overlays":
-                [{"x":1,"y":1,"width":1,"height":1,"hides":false,"mask":"01"}]}"#,
-        )
-        .unwrap();
+        let overlay = cleanplate_types::overlay::Overlay {
+            origin: cleanplate_types::overlay::OverlayOrigin::Plan,
+            mask: Mask::full(Rect { x: 1, y: 1, width: 1, height: 1 }),
+            when: Vec::new(),
+            fill: Fill::Auto,
+            hides: false,
+        };
+        let told = OverlayPlan::new(8, 8, vec![overlay]);
+        plan_file::write(&plan, &ToldPlan { plan: told, mattes: Vec::new() }).unwrap();
         let request = ask(&["--plan", plan.to_str().unwrap()]).unwrap();
         assert_eq!((request.detect.len(), request.told.unwrap().plan.width), (0, 8));
         let both = ask(&["--plan", plan.to_str().unwrap(), "--detect", "static"]).unwrap();

@@ -25,6 +25,8 @@ const LISTEN: &str = "127.0.0.1:7700";
 const STATE: &str = "sqlite:cleanplate-journal.db";
 /// The store, where nothing else is said: a folder in the working directory.
 const STORE: &str = "cleanplate-store";
+/// A retention that does not end.
+const NEVER: &str = "never";
 /// The name of the file that is looked for.
 const FILE_NAME: &str = "cleanplate.toml";
 
@@ -156,6 +158,11 @@ impl Settings {
             attempts_max: scheduler.attempts_max.unwrap_or(defaults.attempts_max),
             segment_ms: span("scheduler.segment", scheduler.segment, defaults.segment_ms)?,
             audit_cells: audit.cells.unwrap_or(defaults.audit_cells),
+            retention_ms: match coordinator.retention.as_deref() {
+                None => defaults.retention_ms,
+                Some(NEVER) => None,
+                Some(text) => Some(millis("coordinator.retention", text)?),
+            },
             ..defaults
         };
         scheduler.check()?;
@@ -230,12 +237,12 @@ fn read(path: &Path) -> Result<RawSettings, SettingsError> {
     })
 }
 
-/// Milliseconds of a duration as people write it: `500ms`, `15s`, `2min`, `1h`.
+/// Milliseconds of a duration as people write it: `500ms`, `15s`, `2min`, `1h`, `7d`.
 fn millis(key: &'static str, text: &str) -> Result<u64, SettingsError> {
     let bad = || SettingsError::Value {
         key,
         value: text.to_owned(),
-        wanted: "a whole number with its unit: 500ms, 15s, 2min or 1h",
+        wanted: "a whole number with its unit: 500ms, 15s, 2min, 1h or 7d",
     };
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
@@ -245,6 +252,7 @@ fn millis(key: &'static str, text: &str) -> Result<u64, SettingsError> {
         "s" => 1000,
         "min" => 60_000,
         "h" => 3_600_000,
+        "d" => 24 * 3_600_000,
         _ => return Err(bad()),
     };
     number.checked_mul(unit).ok_or_else(bad)
@@ -326,10 +334,23 @@ mod tests {
     fn durations_have_units() {
         let settings = load("[encoder]\ngrace = \"2min\"\n", &[]).unwrap();
         assert_eq!(settings.scheduler.encoder_grace_ms, 120_000);
-        for bad in ["15", "s", "1.5s", "-1s", "1d", "99999999999999999999s"] {
+        for bad in ["15", "s", "1.5s", "-1s", "1w", "99999999999999999999s"] {
             let said = load(&format!("[encoder]\ngrace = \"{bad}\"\n"), &[]).unwrap_err();
             assert!(said.to_string().contains("encoder.grace"), "{said}");
         }
+    }
+
+    #[test]
+    fn ended_jobs_are_kept_for_a_week_or_as_long_as_is_said_or_for_ever() {
+        let retention = |text: &str| {
+            let file = format!("[coordinator]\nretention = \"{text}\"\n");
+            load(&file, &[]).map(|settings| settings.scheduler.retention_ms)
+        };
+        assert_eq!(retention("2d").unwrap(), Some(2 * 24 * 3_600_000));
+        assert_eq!(retention("never").unwrap(), None);
+        assert!(retention("for ever").unwrap_err().to_string().contains("coordinator.retention"));
+        let week = load("", &[]).unwrap().scheduler.retention_ms;
+        assert_eq!(week, retention("7d").unwrap());
     }
 
     #[test]

@@ -133,6 +133,8 @@ impl Log {
             Event::StitchStarted { lease } => self.stitch_started(*lease),
             Event::StitchFailed { failure } => self.end_stitches(&Fate::of(failure)),
             Event::Ended(outcome) => self.ended(outcome),
+            // What comes after is another job of that name.
+            Event::Forgotten => *self = Self::default(),
             Event::Submitted { .. }
             | Event::PlanSettled(_)
             | Event::CopySettled(_)
@@ -144,8 +146,7 @@ impl Log {
             | Event::AuditsDrawn { .. }
             | Event::Drafted { .. }
             | Event::Approved { .. }
-            | Event::Retried
-            | Event::Forgotten => {}
+            | Event::Retried => {}
         }
     }
 

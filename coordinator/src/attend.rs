@@ -1,7 +1,7 @@
 //! The `Fleet` service: one stream a worker, parsed at the door.
 //!
-//! Owns the handshake and what a stream's end means. Refuses another protocol version, and a worker
-//! that does not take what it is sent: it is detached, and may attach again.
+//! Owns the handshake and what a stream's end means. Refuses another protocol version, a worker whose name
+//! another one lives under, and one that does not take what it is sent: it is detached, and may attach again.
 
 mod door;
 mod grants;
@@ -11,6 +11,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use cleanplate_core::effect::Ignored;
 use cleanplate_core::input::{Attachment, Input};
 use cleanplate_proto::v1::fleet_server::Fleet;
 use cleanplate_proto::{PROTOCOL_VERSION, v1 as pb};
@@ -100,16 +101,23 @@ impl Fleet for Attend {
         // The queue is new and has room; the other end is held right here.
         queue.try_send(Ok(self.welcome())).ok();
         let (session, detached) = self.sessions.open(worker.clone(), version, queue);
-        tracing::info!(%worker, session, card = ?hello.card, slots = hello.slots, "worker attached");
+        tracing::info!(%worker, session, card = ?hello.card, slots = hello.slots, "worker attaches");
         let attachment = Attachment {
             worker: hello.worker,
             session,
+            instance: hello.instance,
             card: hello.card,
             slots: hello.slots,
             encoders: hello.encoders,
             holding: hello.holding,
         };
-        self.orders.input(Input::Attach(Box::new(attachment))).await?;
+        let void = self.orders.input(Input::Attach(Box::new(attachment))).await?;
+        if let Some(void @ Ignored::NameInUse { .. }) = void {
+            tracing::warn!(%worker, session, %void, "worker refused");
+            self.sessions.close(session);
+            return Err(Status::already_exists(void.to_string()));
+        }
+        self.sessions.supersede(&worker, session);
         let listener = Listener {
             worker,
             session,

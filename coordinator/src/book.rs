@@ -68,6 +68,8 @@ impl Book {
                 self.frames_shown.remove(job);
             }
             Event::Forgotten => {
+                // The journal keeps a forgotten job's last lease.
+                self.leases.retain(|_, holder| holder.job != *job);
                 self.fallbacks.remove(job);
             }
             Event::Submitted { .. }

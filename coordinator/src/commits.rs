@@ -55,6 +55,10 @@ impl Commits {
                 let held: Vec<LeaseId> = of_job.map(|(lease, _)| *lease).collect();
                 held.into_iter().flat_map(|lease| self.end(lease, record.at, None)).collect()
             }
+            Event::Forgotten => {
+                self.leases.retain(|_, accepted| accepted.job != record.job);
+                Vec::new()
+            }
             Event::Leased {
                 piece: Piece::Intake | Piece::Window(_) | Piece::Reduce | Piece::Audit(_),
                 ..
@@ -76,8 +80,7 @@ impl Commits {
             | Event::AuditsDrawn { .. }
             | Event::AuditDone { .. }
             | Event::Drafted { .. }
-            | Event::Approved { .. }
-            | Event::Forgotten => Vec::new(),
+            | Event::Approved { .. } => Vec::new(),
         }
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use cleanplate_core::config::{ConfigError, SchedulerConfig};
 use cleanplate_core::outcome::JobOutcome;
+use cleanplate_core::record::{Event, Record};
 use cleanplate_core::scheduler::Scheduler;
 use cleanplate_core::view::JobView;
 use cleanplate_store::Store;
@@ -154,6 +155,7 @@ impl Coordinator {
         let heartbeat_ms = u32::try_from(scheduler.worker_silent_ms / 3).unwrap_or(u32::MAX);
         let greeting = Greeting { store: store.url(), heartbeat_ms: heartbeat_ms.max(1) };
         let count = records.len();
+        let forgotten = lately_forgotten(&records, latest);
         let scheduler = Scheduler::restore(scheduler, records, clock.now());
         tracing::info!(records = count, jobs_open = scheduler.jobs_open(), "journal restored");
 
@@ -163,6 +165,9 @@ impl Coordinator {
         let mut objects = Objects::new(store.clone(), orders.clone());
         for (job, keep) in unswept(&scheduler, latest) {
             objects.sweep(job, keep);
+        }
+        for job in forgotten.into_iter().filter(|job| scheduler.job_view(job).is_none()) {
+            objects.sweep(job, None);
         }
         let finisher =
             Finisher::new(store.clone(), orders.clone(), program, (engine_silent, movies_max));
@@ -238,4 +243,10 @@ fn unswept(scheduler: &Scheduler, latest: Tick) -> Vec<(JobId, Option<ObjectRef>
         mattes.filter(|_| view.request.keep_plan && published)
     };
     scheduler.jobs().filter(lately).map(|view| (view.job.clone(), kept(&view))).collect()
+}
+
+/// Jobs that were forgotten shortly before the journal's last record.
+fn lately_forgotten(records: &[Record], latest: Tick) -> Vec<JobId> {
+    let lately = records.iter().filter(|record| latest.since(record.at) < SWEEP_AGAIN_MS);
+    lately.filter(|it| it.event == Event::Forgotten).map(|it| it.job.clone()).collect()
 }

@@ -14,7 +14,7 @@ use cleanplate_core::effect::{Effect, Ignored};
 use cleanplate_core::input::{Input, Report};
 use cleanplate_core::scheduler::Scheduler;
 use cleanplate_types::failure::{Failure, FailureKind, Stage};
-use cleanplate_types::ids::{LeaseId, WorkerId};
+use cleanplate_types::ids::{JobId, LeaseId, WorkerId};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::book::Book;
@@ -237,6 +237,9 @@ impl Dispatch {
                 });
                 reply.send(known).ok();
             }
+            Answer::To(Question::Named { begins, reply }) => {
+                reply.send(named(&self.scheduler, &begins)).ok();
+            }
             Answer::To(Question::Jobs { limit, reply }) => {
                 let views: Vec<_> = self.scheduler.jobs().collect();
                 let newest = views.iter().rev().take(limit);
@@ -261,4 +264,18 @@ impl Dispatch {
             }
         }
     }
+}
+
+/// The job of the id `text`; else the first two whose ids begin so, with or without `job-`.
+fn named(scheduler: &Scheduler, text: &str) -> Vec<JobId> {
+    let exact = JobId::parse(text).ok().filter(|job| scheduler.job_view(job).is_some());
+    if let Some(job) = exact {
+        return vec![job];
+    }
+    let ids = scheduler.job_ids().filter(|job| {
+        let id = job.as_str();
+        let rest = id.strip_prefix("job-").unwrap_or(id);
+        !text.is_empty() && (id.starts_with(text) || rest.starts_with(text))
+    });
+    ids.take(2).cloned().collect()
 }

@@ -14,7 +14,7 @@ use cleanplate_proto::v1::jobs_server::Jobs;
 use cleanplate_store::Store;
 use cleanplate_types::ids::{JobId, WorkerId};
 use cleanplate_types::overlay::{Look, Mask};
-use cleanplate_types::request::{EncoderChoice, JobRequest, ToldPlan};
+use cleanplate_types::request::{EncoderChoice, JobRequest, Review, ToldPlan};
 use futures::{Stream, StreamExt as _};
 use tokio::sync::watch;
 use tokio_stream::wrappers::WatchStream;
@@ -66,6 +66,19 @@ impl JobsService {
 
     async fn known(&self, job: &JobId) -> Result<Known, Status> {
         self.find(job).await?.ok_or_else(|| no_job(job))
+    }
+
+    /// The job that a person means by `text`: its id, or the beginning of it, or of what follows `job-`,
+    /// where that is one job's alone.
+    async fn named(&self, text: &str) -> Result<JobId, Status> {
+        let begins = text.to_owned();
+        match self.orders.ask(|reply| Question::Named { begins, reply }).await?.as_slice() {
+            [] => Err(no_job(&job_id(text)?)),
+            [one] => Ok(one.clone()),
+            [one, other, ..] => Err(Status::invalid_argument(format!(
+                "`{text}` may be job {one} or job {other}; write more of the id"
+            ))),
+        }
     }
 
     /// The job, where it waits for a person.
@@ -143,7 +156,7 @@ impl Jobs for JobsService {
         &self,
         request: Request<pb::WatchRequest>,
     ) -> Result<Response<Self::WatchStream>, Status> {
-        let job = job_id(&request.into_inner().job)?;
+        let job = self.named(&request.into_inner().job).await?;
         let asked = job.clone();
         let watched = self.orders.ask(|reply| Question::Watch { job: asked, reply }).await?;
         let watched = watched.ok_or_else(|| no_job(&job))?;
@@ -166,7 +179,7 @@ impl Jobs for JobsService {
         &self,
         request: Request<pb::ShowRequest>,
     ) -> Result<Response<pb::ShowResponse>, Status> {
-        let job = job_id(&request.into_inner().job)?;
+        let job = self.named(&request.into_inner().job).await?;
         let Known { state, request, .. } = self.known(&job).await?;
         let records = self.journal.records_of(&job).await.map_err(unreadable)?;
         let trails = self.journal.trails_of(&job).await.map_err(unreadable)?;
@@ -181,7 +194,7 @@ impl Jobs for JobsService {
         &self,
         request: Request<pb::CancelRequest>,
     ) -> Result<Response<pb::CancelResponse>, Status> {
-        let job = job_id(&request.into_inner().job)?;
+        let job = self.named(&request.into_inner().job).await?;
         if self.orders.input(Input::Cancel { job: job.clone() }).await?.is_some() {
             match self.known(&job).await?.outcome {
                 Some(JobOutcome::Cancelled) => {}
@@ -196,7 +209,7 @@ impl Jobs for JobsService {
         &self,
         request: Request<pb::RetryRequest>,
     ) -> Result<Response<pb::RetryResponse>, Status> {
-        let job = job_id(&request.into_inner().job)?;
+        let job = self.named(&request.into_inner().job).await?;
         let known = self.known(&job).await?;
         door::prove(&known.request).await?;
         if self.orders.input(Input::Retry { job: job.clone() }).await?.is_some() {
@@ -213,7 +226,7 @@ impl Jobs for JobsService {
         request: Request<pb::ApproveRequest>,
     ) -> Result<Response<pb::ApproveResponse>, Status> {
         let pb::ApproveRequest { job, drop: dropped } = request.into_inner();
-        let job = job_id(&job)?;
+        let job = self.named(&job).await?;
         let known = self.reviewed(&job).await?;
         let mut dropped = dropped;
         dropped.sort_unstable();
@@ -242,7 +255,7 @@ impl Jobs for JobsService {
         &self,
         request: Request<pb::RejectRequest>,
     ) -> Result<Response<pb::RejectResponse>, Status> {
-        let job = job_id(&request.into_inner().job)?;
+        let job = self.named(&request.into_inner().job).await?;
         self.reviewed(&job).await?;
         match self.orders.input(Input::Reject { job: job.clone() }).await? {
             None => Ok(Response::new(pb::RejectResponse {})),
@@ -254,7 +267,7 @@ impl Jobs for JobsService {
         &self,
         request: Request<pb::PlanRequest>,
     ) -> Result<Response<pb::PlanResponse>, Status> {
-        let job = job_id(&request.into_inner().job)?;
+        let job = self.named(&request.into_inner().job).await?;
         let Known { plan, phase, look, .. } = self.known(&job).await?;
         let is_learned = !matches!(look, Some(Look::Find | Look::Learn));
         let mut plan = plan.filter(|_| is_learned).ok_or_else(|| {
@@ -290,10 +303,21 @@ impl Jobs for JobsService {
         &self,
         request: Request<pb::PreviewRequest>,
     ) -> Result<Response<Self::PreviewStream>, Status> {
-        let job = job_id(&request.into_inner().job)?;
-        let object = self.known(&job).await?.preview.ok_or_else(|| {
-            let text = format!("job {job} has no preview; submit with --review to get one");
-            Status::failed_precondition(text)
+        let job = self.named(&request.into_inner().job).await?;
+        let Known { preview, request, outcome, state, .. } = self.known(&job).await?;
+        let object = preview.ok_or_else(|| {
+            let text = match (request.review, outcome) {
+                (Review::Go, _) => "has no preview; submit with --review to get one".to_owned(),
+                (Review::Wait | Review::PreviewOnly, Some(outcome)) => {
+                    format!("has ended ({}) without a preview", outcome.as_str())
+                }
+                (Review::Wait | Review::PreviewOnly, None) => format!(
+                    "has not made its preview yet, it is at `{}`; ask again when `cleanplate jobs` \
+                     says `review`",
+                    state.phase
+                ),
+            };
+            Status::failed_precondition(format!("job {job} {text}"))
         })?;
         let bytes = self.store.get(&object).await.map_err(|error| {
             Status::failed_precondition(format!("the preview of job {job} is gone: {error}"))

@@ -53,7 +53,8 @@ pub trait Journal: std::fmt::Debug + Send + Sync {
     /// [`JournalError`] where the journal cannot be read, or a record makes no sense.
     async fn load(&self) -> Result<Vec<Record>, JournalError>;
 
-    /// Appends a batch in one transaction. When it returns, the batch survives a power failure.
+    /// Appends a batch in one transaction. When it returns, the batch survives a power failure. A job that
+    /// is forgotten takes its earlier records and trails with it, but for the record of its last lease.
     ///
     /// # Errors
     /// [`JournalError`]; nothing of the batch is in the journal then, and it may be tried again.

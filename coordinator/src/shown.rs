@@ -1,5 +1,7 @@
 //! What clients see: the scheduler's views as messages.
 
+use std::collections::BTreeSet;
+
 use cleanplate_core::outcome::{CopyReason, JobOutcome, Published};
 use cleanplate_core::view::{JobPhase, JobView, WorkerView};
 use cleanplate_proto::{card_to_wire, v1 as pb};
@@ -35,8 +37,11 @@ pub(crate) fn job_state(view: &JobView<'_>, book: &mut Book) -> pb::JobState {
     let mut notes = view.notes.to_vec();
     notes.extend(book.fallbacks_of(view.job));
     if let Some(JobOutcome::Done(published) | JobOutcome::Copied { published, .. }) = view.outcome {
-        notes.extend(published.notes.iter().filter(|note| !view.notes.contains(note)).cloned());
+        notes.extend(published.notes.iter().cloned());
     }
+    // Intake foretells what the stitch leaves out, and streams may be left out alike.
+    let mut told = BTreeSet::new();
+    notes.retain(|note| told.insert(note.clone()));
     pb::JobState {
         job: view.job.as_str().to_owned(),
         input: view.request.input.clone(),

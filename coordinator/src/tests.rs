@@ -110,6 +110,34 @@ async fn a_worker_of_another_protocol_version_is_told_both_versions() {
 }
 
 #[tokio::test]
+async fn a_second_worker_of_a_name_is_refused_while_the_first_lives_and_the_first_works_on() {
+    let place = Place::new();
+    let running = place.start().await;
+    let id = place.submit(&mut running.jobs(), Some("j")).await.unwrap();
+    let mut first = FakeWorker::instance(&running, "w1", 1).await.unwrap();
+    let intake = first.granted().await;
+    let Err(status) = FakeWorker::instance(&running, "w1", 2).await else {
+        panic!("the first one lives")
+    };
+    assert_eq!(status.code(), Code::AlreadyExists);
+    assert!(["w1", "--name"].iter().all(|word| status.message().contains(word)), "{status}");
+    first.perform(&place, intake).await;
+    assert_eq!(first.work(&place, &running, &id).await.kind, "done");
+    let shown = running.jobs().show(pb::ShowRequest { job: id }).await.unwrap().into_inner();
+    assert!(shown.attempts.iter().all(|one| one.outcome == "done"), "{:?}", shown.attempts);
+}
+
+#[tokio::test]
+async fn a_process_that_opens_a_new_stream_takes_over_from_its_old_one() {
+    let place = Place::new();
+    let running = place.start().await;
+    let mut old = FakeWorker::instance(&running, "w1", 1).await.unwrap();
+    let _new = FakeWorker::instance(&running, "w1", 1).await.unwrap();
+    assert!(old.is_cut_off().await);
+    assert_eq!(running.workers().await.len(), 1);
+}
+
+#[tokio::test]
 async fn a_cancelled_job_publishes_nothing_and_is_swept() {
     let place = Place::new();
     let running = place.start().await;
@@ -175,6 +203,48 @@ async fn the_same_id_is_the_same_job_and_another_request_under_it_is_refused() {
     let told: Vec<_> =
         listed.iter().map(|one| (one.phase.as_str(), one.waits_for.as_str())).collect();
     assert_eq!(told, [("queued", "no worker is attached")]);
+}
+
+#[tokio::test]
+async fn a_job_is_found_by_the_beginning_of_its_id_where_that_is_its_alone() {
+    let place = Place::new();
+    let running = place.start().await;
+    let mut jobs = running.jobs();
+    for id in ["job-abc", "job-abd", "job-ab", "mine"] {
+        place.submit(&mut jobs, Some(id)).await.unwrap();
+    }
+    let cases = [("job-abc", "job-abc"), ("abd", "job-abd"), ("job-ab", "job-ab"), ("m", "mine")];
+    for (typed, meant) in cases {
+        assert_eq!(running.state(typed).await.job, meant, "{typed}");
+    }
+    let show = |job: &str| pb::ShowRequest { job: job.to_owned() };
+    let status = jobs.show(show("ab")).await.unwrap_err();
+    assert_eq!(status.code(), Code::InvalidArgument, "{status}");
+    assert!(status.message().contains("write more of the id"), "{status}");
+    assert_eq!(jobs.show(show("abx")).await.unwrap_err().code(), Code::NotFound);
+    jobs.cancel(pb::CancelRequest { job: "abd".to_owned() }).await.unwrap();
+    assert_eq!(running.outcome("job-abd").await.kind, "cancelled");
+}
+
+#[tokio::test]
+async fn a_preview_that_is_not_made_yet_says_when_to_ask_again() {
+    let place = Place::new();
+    let running = place.start().await;
+    let mut jobs = running.jobs();
+    let submit = |job: &str, review| {
+        let request = Some(pb::JobRequest { review, ..place.request() });
+        pb::SubmitRequest { request, job: Some(job.to_owned()) }
+    };
+    jobs.submit(submit("waits", "wait".to_owned())).await.unwrap();
+    jobs.submit(submit("goes", "go".to_owned())).await.unwrap();
+    let mut said = async |job: &str| {
+        let request = pb::PreviewRequest { job: job.to_owned() };
+        jobs.preview(request).await.unwrap_err().message().to_owned()
+    };
+    let waits = said("waits").await;
+    assert!(waits.contains("not made its preview yet") && waits.contains("`queued`"), "{waits}");
+    let goes = said("goes").await;
+    assert!(goes.contains("submit with --review"), "{goes}");
 }
 
 #[tokio::test]

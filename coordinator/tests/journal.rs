@@ -74,6 +74,18 @@ async fn keeps_what_it_is_told(journal: &dyn Journal) {
     assert_eq!(journal.fallbacks().await.unwrap(), &trails[2..]);
     journal.append(&Batch::default()).await.unwrap();
     assert_eq!(journal.load().await.unwrap(), records, "an empty batch adds nothing");
+
+    let forgotten = record(4, "a", Event::Forgotten);
+    let again = stitch(5, "a");
+    let batch = Batch {
+        records: vec![forgotten.clone(), again.clone()],
+        trails: vec![line("a", 5, TrailEvent::Started, "x")],
+    };
+    journal.append(&batch).await.unwrap();
+    let left = [stitch(2, "b"), stitch(2, "a"), forgotten, again];
+    assert_eq!(journal.load().await.unwrap(), left, "of a forgotten job its last lease stays");
+    assert_eq!(journal.trails_of(&a).await.unwrap(), batch.trails);
+    assert_eq!(journal.fallbacks().await.unwrap(), []);
 }
 
 #[tokio::test]

@@ -1,4 +1,5 @@
-//! Worker and coordinator of different protocol versions: refused in words, by both.
+//! The handshake: worker and coordinator of different protocol versions are refused in words, by both, and
+//! so is a second worker of a name that is in use.
 
 use std::pin::Pin;
 
@@ -102,4 +103,23 @@ async fn a_worker_ends_with_a_sentence_where_the_coordinator_is_of_another_proto
     let errors: Vec<_> = text.lines().filter(|line| line.starts_with("error:")).collect();
     assert_eq!(errors.len(), 1, "{text}");
     assert!(errors[0].contains("protocol") && errors[0].contains("9.9.9"), "{text}");
+}
+
+#[test]
+fn a_second_worker_of_a_name_in_use_ends_with_a_remedy_and_the_first_one_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut cluster = Cluster::start(folder.path());
+    cluster.start_worker(1);
+    while cluster.ask_json(&["workers"]).is_empty() {
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    let second = binary::run(["worker", "--coordinator", &cluster.url(), "--name", "worker-0"]);
+    assert_eq!(second.status.code(), Some(1));
+    let text = said(&second);
+    let errors: Vec<_> = text.lines().filter(|line| line.starts_with("error:")).collect();
+    assert_eq!(errors.len(), 1, "{text}");
+    assert!(errors[0].contains("worker-0") && errors[0].contains("--name"), "{text}");
+    let workers = cluster.ask_json(&["workers"]);
+    assert_eq!(workers.len(), 1, "{workers:?}");
+    assert_eq!(workers[0]["state"], "idle", "{workers:?}");
 }

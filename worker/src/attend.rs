@@ -9,6 +9,8 @@ mod line;
 mod session;
 
 use std::collections::VecDeque;
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher as _, Hasher as _};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,6 +41,8 @@ const TICK: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub(crate) struct Attendant {
     slots: u32,
+    /// What tells this process from another that has its name.
+    instance: u64,
     room: Arc<Room>,
     leases: Leases,
     store: Option<(String, Store)>,
@@ -52,6 +56,8 @@ impl Attendant {
         let leases = Leases::new(Arc::clone(&room), slots, Arc::clone(&idleness));
         Self {
             slots,
+            // Each `RandomState` is seeded anew.
+            instance: RandomState::new().build_hasher().finish(),
             room,
             leases,
             store: None,
@@ -119,6 +125,7 @@ impl Attendant {
             slots: self.slots,
             encoders: self.room.seat.encoders.iter().cloned().map(Into::into).collect(),
             holding: self.leases.holding().map(|lease| lease.0).collect(),
+            instance: self.instance,
         }
     }
 

@@ -47,6 +47,7 @@ pub(crate) struct IntakeGrant {
     pub(crate) encoder: EncoderChoice,
     pub(crate) lossless: bool,
     pub(crate) read_packets: bool,
+    pub(crate) drawn_for: Option<(u32, u32)>,
 }
 
 /// A look at a window.
@@ -160,6 +161,8 @@ fn of_intake(intake: pb::Intake) -> Result<Granted, WireError> {
         encoder,
         lossless,
         read_packets,
+        drawn_width,
+        drawn_height,
     } = intake;
     if url.is_empty() {
         return Err(WireError::Missing("url"));
@@ -173,6 +176,7 @@ fn of_intake(intake: pb::Intake) -> Result<Granted, WireError> {
         encoder: encoder_from(&encoder)?,
         lossless,
         read_packets,
+        drawn_for: Some((drawn_width, drawn_height)).filter(|size| *size != (0, 0)),
     }))
 }
 

@@ -16,8 +16,10 @@ mod order;
 mod pipeline;
 mod program;
 mod serve;
+mod told;
 
 pub use engine::{Whose, engine_main};
 pub use machine::{Batches, MachineReport, RefusedEncoder, Seat, check_machine};
 pub use options::{Coordinators, Ended, Stop, WorkerError, WorkerOptions};
 pub use serve::serve;
+pub use told::{ToldError, check_told, unknown_mattes};

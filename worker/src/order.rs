@@ -113,6 +113,8 @@ pub(crate) struct Intake {
     pub(crate) lossless: bool,
     /// Look at every packet, whatever index there is.
     pub(crate) read_packets: bool,
+    /// Width and height of the pictures that masks or a plan were made for.
+    pub(crate) drawn_for: Option<(u32, u32)>,
 }
 
 /// What a child tells without waiting.

@@ -65,6 +65,8 @@ async fn intake(session: &mut Session, lease: u64, clip: &Path) -> Looked {
         encoder: "auto".to_owned(),
         lossless: false,
         read_packets: false,
+        drawn_width: 0,
+        drawn_height: 0,
     };
     session.grant(lease, Work::Intake(work)).await;
     let mut trail = Vec::new();
@@ -359,6 +361,29 @@ async fn a_source_that_changed_since_intake_is_told_as_that() {
     session.grant(4, segment(&object, 0, 1)).await;
     let gone = failure(&mut session, 4).await;
     assert_eq!(gone.kind, FailureKind::StoreUnavailable, "{gone}");
+}
+
+#[tokio::test]
+async fn a_video_of_another_size_than_the_mask_or_plan_is_refused_at_intake() {
+    let mut fixture = Fixture::start(1).await;
+    let path = fixture.folder.path().join("clip.mp4");
+    clip(&path, 10);
+    let mut session = fixture.session().await;
+    session.welcome(&fixture.store()).await;
+    let work = pb::Intake {
+        url: format!("file://{}", path.display()),
+        output: "file:///out.mp4".to_owned(),
+        drawn_width: 31,
+        drawn_height: 17,
+        ..pb::Intake::default()
+    };
+    session.grant(1, Work::Intake(work)).await;
+    let refused = failure(&mut session, 1).await;
+    assert_eq!(refused.kind, FailureKind::BadRequest, "{refused}");
+    assert!(
+        refused.message.contains("31x17") && refused.message.contains("--save-plan"),
+        "{refused}"
+    );
 }
 
 #[tokio::test]

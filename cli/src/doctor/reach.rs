@@ -1,14 +1,22 @@
 //! The store and the coordinator, where they are asked for.
 
 use cleanplate_proto::v1::WorkersRequest;
-use cleanplate_store::Store;
+use cleanplate_store::{Location, Store};
 
 use super::findings::Finding;
 use crate::client::Client;
 
-/// Writes, reads and deletes a small object.
+/// Writes, reads and deletes a small object. A folder that is not there is not made: it may be a slip.
 pub(super) async fn store(url: &str) -> Finding {
     let check = format!("store {url}");
+    let place = Location::parse(url).ok();
+    if let Some(path) = place.as_ref().and_then(Location::path)
+        && !path.is_dir()
+    {
+        let found = format!("there is no folder {}", path.display());
+        let remedy = "correct its name, or make the folder; a coordinator makes it when it starts";
+        return Finding::missing(check, found, remedy).asked_for();
+    }
     let checked = async { Store::open(url)?.check().await }.await;
     let finding = match checked {
         Ok(()) => Finding::works(check, "written, read and deleted"),
@@ -57,6 +65,10 @@ mod tests {
     async fn a_store_that_can_be_written_works_and_one_that_cannot_is_told() {
         let folder = tempfile::tempdir().unwrap();
         let place = folder.path().join("store");
+        let finding = store(&place.display().to_string()).await;
+        assert_eq!((finding.state, finding.asked), (State::Missing, true), "{}", finding.detail);
+        assert!(!place.exists(), "a slip leaves no folder behind");
+        std::fs::create_dir(&place).unwrap();
         let finding = store(&place.display().to_string()).await;
         assert_eq!((finding.state, finding.asked), (State::Works, true), "{}", finding.detail);
         std::fs::write(folder.path().join("file"), "x").unwrap();

@@ -11,7 +11,7 @@ pub(crate) type Lookup<'a> = dyn Fn(&str) -> Option<String> + 'a;
 
 /// Number of keys in all tables.
 #[cfg(test)]
-pub(super) const KEYS: usize = 22;
+pub(super) const KEYS: usize = 23;
 
 /// The file.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -46,6 +46,7 @@ pub(super) struct RawCoordinator {
     pub(super) state: Option<String>,
     pub(super) store: Option<String>,
     pub(super) movies_max: Option<u32>,
+    pub(super) retention: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -100,6 +101,7 @@ impl RawSettings {
         text(&mut self.coordinator.listen, "CLEANPLATE_COORDINATOR_LISTEN");
         text(&mut self.coordinator.state, "CLEANPLATE_COORDINATOR_STATE");
         text(&mut self.coordinator.store, "CLEANPLATE_COORDINATOR_STORE");
+        text(&mut self.coordinator.retention, "CLEANPLATE_COORDINATOR_RETENTION");
         text(&mut self.encoder.default, "CLEANPLATE_ENCODER_DEFAULT");
         text(&mut self.encoder.grace, "CLEANPLATE_ENCODER_GRACE");
         text(&mut self.encoder.lost, "CLEANPLATE_ENCODER_LOST");

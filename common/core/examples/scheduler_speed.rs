@@ -99,6 +99,7 @@ impl Farm {
             let attachment = Attachment {
                 worker: worker.clone(),
                 session: number,
+                instance: number,
                 card: Card::None,
                 slots: 1,
                 encoders: if number % 4 == 0 {

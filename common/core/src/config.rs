@@ -33,6 +33,9 @@ pub struct SchedulerConfig {
     pub segment_ms: u64,
     /// Cells of each job that another worker decodes again, where the job does not say how many.
     pub audit_cells: u32,
+    /// An ended job is kept for so long, with what its end left in the store (all of a failed job, for
+    /// a retry; preview and plan, for whoever asks), and is then forgotten. `None` keeps it for ever.
+    pub retention_ms: Option<u64>,
 }
 
 impl Default for SchedulerConfig {
@@ -50,6 +53,7 @@ impl Default for SchedulerConfig {
             rest_ms: 2_000,
             segment_ms: 30_000,
             audit_cells: 1,
+            retention_ms: Some(7 * 24 * 3_600_000),
         }
     }
 }
@@ -77,7 +81,8 @@ pub enum ConfigError {
 
 impl SchedulerConfig {
     /// The same for a single machine with a person before it: no worker outlives the coordinator and
-    /// no other will come, so nothing waits for one, and what does not heal soon is told soon.
+    /// no other will come, so nothing waits for one, and what does not heal soon is told soon. Its state
+    /// goes with its folder, and is not forgotten while that is there.
     #[must_use]
     pub const fn for_one_machine(self) -> Self {
         Self {
@@ -87,6 +92,7 @@ impl SchedulerConfig {
             set_aside_ms: 1_000,
             rest_ms: 200,
             audit_cells: 0,
+            retention_ms: None,
             ..self
         }
     }

@@ -136,7 +136,7 @@ pub enum Effect {
         outcome: JobOutcome,
     },
     /// Delete every object of the job from the store but those of `keep`. Given when a job is done, copied,
-    /// cancelled, abstained or forgotten; a failed job keeps its objects for `Retry`.
+    /// cancelled, abstained or forgotten; a failed or previewed job keeps its objects until it is forgotten.
     Sweep {
         /// Which.
         job: JobId,
@@ -184,6 +184,9 @@ pub enum Work {
         /// Whether every packet is to be looked at, since some are to be copied: an index does not tell which
         /// of them stand alone.
         read_packets: bool,
+        /// Width and height of the pictures that the request's mask or plan was made for: another source is
+        /// refused before it is read.
+        drawn_for: Option<(u32, u32)>,
     },
     /// Look at a window of frames; store the evidence, the backgrounds or the preview.
     Analyse {
@@ -306,6 +309,15 @@ pub enum Ignored {
         /// Who.
         worker: WorkerId,
     },
+    /// A worker came under the name of another that is attached and lives.
+    NameInUse {
+        /// The name.
+        worker: WorkerId,
+        /// How long ago the other was heard.
+        heard_ms: u64,
+        /// The silence after which the name is free.
+        free_after_ms: u64,
+    },
 }
 
 impl fmt::Display for Ignored {
@@ -327,6 +339,13 @@ impl fmt::Display for Ignored {
                 write!(formatter, "{what} means nothing for job {job} as it stands")
             }
             Self::UnknownWorker { worker } => write!(formatter, "no worker {worker} is attached"),
+            Self::NameInUse { worker, heard_ms, free_after_ms } => write!(
+                formatter,
+                "another worker named {worker} is attached and was heard {heard_ms} ms ago; give this one \
+                 a name of its own by --name, or stop the other; where the other is gone without a word, \
+                 its name is free after {} s of silence",
+                free_after_ms.div_ceil(1000)
+            ),
         }
     }
 }

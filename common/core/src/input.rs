@@ -36,12 +36,14 @@ pub enum Input {
         /// Which job.
         job: JobId,
     },
-    /// A person removes an ended job from the list; its objects are swept.
+    /// An ended job goes from the list before its time; its objects are swept. (The scheduler forgets by
+    /// itself what was kept for `retention_ms`.)
     Forget {
         /// Which job.
         job: JobId,
     },
-    /// A worker opened a stream and showed what it has. Replaces an older session of the same worker.
+    /// A worker opened a stream and showed what it has. Replaces an older session of the same
+    /// process. Ignored where another process of this name is attached and was heard lately.
     Attach(Box<Attachment>),
     /// A worker's stream ended. Its leases stay current until it has been silent for too long, so
     /// that it may come back with them. Ignored where `session` is not the current one.
@@ -158,6 +160,8 @@ pub struct Attachment {
     pub worker: WorkerId,
     /// The stream's number, unique among all streams of this coordinator's life.
     pub session: u64,
+    /// Which process it is: the same in all of its streams, another in every other process.
+    pub instance: u64,
     /// What it computes on.
     pub card: Card,
     /// Leases that it can hold at a time.

@@ -117,6 +117,9 @@ impl Scheduler {
             this.timers.insert((now.after(stuck), Timer::Lease(*id)));
             this.timers.insert((now.after(grace), Timer::Worker(lease.worker.clone())));
         }
+        for job in this.ledger.jobs.keys().cloned().collect::<Vec<_>>() {
+            this.arm_retention(&job);
+        }
         this
     }
 

@@ -133,6 +133,18 @@ pub enum MediaError {
         /// The first such packet.
         spoilt: Spoilt,
     },
+    /// The pictures have another size than those that something was drawn for.
+    #[error(
+        "what is to be removed was drawn or learned on pictures of {}x{}, these are {}x{}; draw the mask at the \
+         picture's size, or learn the plan anew with --save-plan",
+        drawn.0, drawn.1, found.0, found.1
+    )]
+    OtherSize {
+        /// Width and height that it was drawn for.
+        drawn: (u32, u32),
+        /// Width and height of the pictures.
+        found: (u32, u32),
+    },
     /// Pictures of another size or pixel format begin in the middle of the stream.
     #[error("the picture changes from {before} to {after} in mid-stream; split the file there")]
     PictureChanges {
@@ -258,6 +270,10 @@ pub enum MediaError {
     Internal(String),
 }
 
+/// What may be done about a damaged frame.
+const CONCEAL: &str =
+    "--on-damage conceal shows it as well as the decoder can, and says which frames those are";
+
 fn damage_text(frame: Option<u64>, pts: Option<Pts>) -> String {
     match (frame, pts) {
         (Some(frame), _) => format!("frame {frame} is damaged"),
@@ -294,7 +310,7 @@ impl MediaError {
             Self::OutOfMemory { .. } | Self::NoEncoder { .. } => FailureKind::WorkerLacks,
             Self::Encode { .. } | Self::Unproved { .. } => FailureKind::EncoderFailed,
             Self::PartRefused { .. } => FailureKind::PartRefused,
-            Self::ContainerCannotHold { .. } => FailureKind::BadRequest,
+            Self::ContainerCannotHold { .. } | Self::OtherSize { .. } => FailureKind::BadRequest,
             Self::MovieWrong { .. } => FailureKind::OutputWrong,
             Self::Decode { .. }
             | Self::Mux { .. }
@@ -306,7 +322,13 @@ impl MediaError {
     /// The failure of `stage` that this is, with the frame where it is known.
     #[must_use]
     pub fn failure(&self, stage: Stage) -> Failure {
-        let failure = Failure::new(self.kind(), stage, self.to_string());
+        let is_placed = |at: &Self| match at {
+            Self::Damaged { frame, pts, .. } => frame.is_some() || pts.is_some(),
+            _ => false,
+        };
+        // Where damage is concealed, no frame fails for it.
+        let text = if is_placed(self) { format!("{self}; {CONCEAL}") } else { self.to_string() };
+        let failure = Failure::new(self.kind(), stage, text);
         let frame = if let Self::Damaged { frame, .. } | Self::MovieWrong { frame, .. } = self {
             *frame
         } else if let Self::TableMismatch { index, .. } = self {

@@ -45,6 +45,9 @@ pub struct ScanOrder {
     pub threads: u32,
     /// When the container's own index is taken for the table.
     pub index: IndexUse,
+    /// Width and height that the pictures must have, where something was drawn for them: others are refused
+    /// before anything is read but the header.
+    pub drawn_for: Option<(u32, u32)>,
 }
 
 /// What intake learned.
@@ -91,6 +94,10 @@ pub fn scan_keeping(
     let mut input = Input::open_for(&source, name_hint, Needed::Pictures)?;
     let mut notes = Vec::new();
     let mut description = probe::describe_noting(&mut input, &mut notes)?;
+    let found = (description.video.width, description.video.height);
+    if let Some(drawn) = order.drawn_for.filter(|drawn| *drawn != found) {
+        return Err(MediaError::OtherSize { drawn, found });
+    }
     let stream = usize::try_from(description.video.stream).unwrap_or(usize::MAX);
     let extradata = input.facts(stream).map(|facts| facts.extradata).unwrap_or_default();
     let place =

@@ -99,7 +99,7 @@ pub enum VerifyError {
         #[source]
         error: MediaError,
     },
-    /// A mask that does not fit the picture.
+    /// A mask or a region that does not fit the picture.
     #[error("{0}")]
     Mask(String),
     /// No thread could be started.
@@ -150,6 +150,9 @@ pub fn verify(
         };
         Ok((one, beside.join().map_err(broken)??))
     })?;
+    let video = &one.description.video;
+    kept::fit(&order.masks, &order.regions, (video.width, video.height))
+        .map_err(VerifyError::Mask)?;
     let clocks = |file: &Inventory| {
         let streams = file.streams.iter().map(|stream| stream.clock);
         streams.chain(file.chapters.iter().filter_map(|chapter| chapter.clock)).collect::<Vec<_>>()

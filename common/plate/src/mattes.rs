@@ -2,6 +2,7 @@
 //!
 //! Owns the form in which the second look hands this on to the third and to every segment. Judges nothing.
 
+use cleanplate_types::overlay::{Overlay, OverlayPlan};
 use cleanplate_types::picture::Rect;
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +13,73 @@ use crate::matte::Matte;
 pub struct Mattes {
     /// One for each overlay of the plan, in its order.
     pub overlays: Vec<Made>,
+}
+
+/// Why mattes are not those of a plan.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MattesError {
+    /// They are those of another plan.
+    #[error("there are {mattes} mattes for {overlays} overlays")]
+    Count {
+        /// Overlays of the plan.
+        overlays: usize,
+        /// Mattes.
+        mattes: usize,
+    },
+    /// One is damaged.
+    #[error("the matte of overlay {overlay} is damaged: {why}")]
+    Damaged {
+        /// The overlay, by its index in the plan.
+        overlay: usize,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+}
+
+impl Mattes {
+    /// Those of overlays of which nothing is known but their masks.
+    #[must_use]
+    pub fn unknown(overlays: usize) -> Self {
+        Self { overlays: vec![Made::Unknown; overlays] }
+    }
+
+    /// Whether they are those of `plan`: what mattes from a file must show.
+    ///
+    /// # Errors
+    /// [`MattesError`] names the overlay.
+    pub fn check(&self, plan: &OverlayPlan) -> Result<(), MattesError> {
+        let (overlays, mattes) = (plan.overlays.len(), self.overlays.len());
+        if overlays != mattes {
+            return Err(MattesError::Count { overlays, mattes });
+        }
+        for (overlay, (made, told)) in self.overlays.iter().zip(&plan.overlays).enumerate() {
+            let checked = match made {
+                Made::Unknown => Ok(()),
+                Made::Fixed(matte) => fixed(matte, plan, told),
+                Made::Moving(moving) => moving.check(),
+            };
+            checked.map_err(|why| MattesError::Damaged { overlay, why })?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether a matte is one of a plan's overlay.
+fn fixed(matte: &Matte, plan: &OverlayPlan, told: &Overlay) -> Result<(), &'static str> {
+    matte.check()?;
+    let (bounds, mask) = (matte.bounds, told.mask.bounds);
+    if bounds.right() > plan.width || bounds.bottom() > plan.height {
+        return Err("it reaches beyond the plan's picture");
+    }
+    let apart = bounds.right() <= mask.x
+        || mask.right() <= bounds.x
+        || bounds.bottom() <= mask.y
+        || mask.bottom() <= bounds.y;
+    // A dropped overlay has no mask any more.
+    if told.mask.count() > 0 && apart {
+        return Err("it lies beside the overlay's mask");
+    }
+    Ok(())
 }
 
 /// What one overlay is made of.
@@ -58,6 +126,15 @@ pub const SCALE_ONE: u16 = 1024;
 const SMEARED: i64 = 2;
 
 impl Moving {
+    fn check(&self) -> Result<(), &'static str> {
+        let bytes = u64::from(self.width).checked_mul(u64::from(self.height));
+        let bytes = bytes.and_then(|samples| samples.checked_mul(4));
+        if self.rgba.is_empty() || bytes != Some(self.rgba.len() as u64) {
+            return Err("its logo has other samples than its size");
+        }
+        Ok(())
+    }
+
     /// The rectangle of a picture of `size` that the logo may reach in each frame; `None` where none of it
     /// lies in the picture.
     #[must_use]
@@ -83,7 +160,32 @@ impl Moving {
 
 #[cfg(test)]
 mod tests {
+    use cleanplate_types::overlay::{Fill, Mask, OverlayOrigin};
+
     use super::*;
+
+    #[test]
+    fn mattes_are_those_of_one_plan_or_are_refused_by_their_overlay() {
+        let overlay = Overlay {
+            origin: OverlayOrigin::Plan,
+            mask: Mask::full(Rect { x: 2, y: 2, width: 4, height: 4 }),
+            when: Vec::new(),
+            fill: Fill::Auto,
+            hides: true,
+        };
+        let plan = OverlayPlan::new(20, 10, vec![overlay.clone(), overlay]);
+        assert_eq!(Mattes::unknown(2).check(&plan), Ok(()));
+        let said = |mattes: &Mattes| mattes.check(&plan).unwrap_err().to_string();
+        assert_eq!(said(&Mattes::unknown(1)), "there are 1 mattes for 2 overlays");
+        assert_eq!(said(&Mattes::default()), "there are 0 mattes for 2 overlays");
+        let moving = |bytes: usize| {
+            let (rgba, path) = (vec![9; bytes], Vec::new());
+            let moving = Moving { width: 3, height: 2, rgba, path };
+            Mattes { overlays: vec![Made::Unknown, Made::Moving(Box::new(moving))] }
+        };
+        assert_eq!(moving(24).check(&plan), Ok(()));
+        assert!(said(&moving(23)).starts_with("the matte of overlay 1 is damaged"));
+    }
 
     #[test]
     fn a_footprint_holds_the_logo_and_its_edge_and_ends_at_the_picture() {

@@ -162,4 +162,11 @@ impl JobRequest {
             && self.told.is_none()
             && self.detect.is_empty()
     }
+
+    /// Width and height of the pictures that its plan or a mask was made for, where it has one.
+    #[must_use]
+    pub fn drawn_for(&self) -> Option<(u32, u32)> {
+        let told = self.told.as_ref().map(|told| (told.plan.width, told.plan.height));
+        told.or_else(|| self.masks.first().map(|mask| (mask.width, mask.height)))
+    }
 }

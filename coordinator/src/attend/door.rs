@@ -17,6 +17,7 @@ const SLOTS_MAX: u32 = 1024;
 #[derive(Debug)]
 pub(super) struct Hello {
     pub(super) worker: WorkerId,
+    pub(super) instance: u64,
     pub(super) card: Card,
     pub(super) slots: u32,
     pub(super) encoders: Vec<EncoderProof>,
@@ -25,13 +26,15 @@ pub(super) struct Hello {
 
 /// Takes a handshake whose protocol version is ours.
 pub(super) fn hello(hello: pb::Hello) -> Result<Hello, WireError> {
-    let pb::Hello { protocol: _, version: _, worker, card, slots, encoders, holding } = hello;
+    let pb::Hello { protocol: _, version: _, worker, card, slots, encoders, holding, instance } =
+        hello;
     if slots == 0 || slots > SLOTS_MAX {
         return Err(WireError::OutOfRange("slots"));
     }
     Ok(Hello {
         worker: WorkerId::parse(&worker)
             .map_err(|bad| WireError::Unknown { field: "worker", value: bad.to_string() })?,
+        instance,
         card: card_from_wire(card),
         slots,
         encoders: encoders.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,

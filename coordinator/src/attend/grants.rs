@@ -18,6 +18,7 @@ pub(crate) fn grant_to_wire(lease: LeaseId, grant: Grant) -> pb::Grant {
             encoder,
             lossless,
             read_packets,
+            drawn_for,
         } => Wire::Intake(pb::Intake {
             url,
             output,
@@ -28,6 +29,8 @@ pub(crate) fn grant_to_wire(lease: LeaseId, grant: Grant) -> pb::Grant {
             encoder: encoder_name(encoder).to_owned(),
             lossless,
             read_packets,
+            drawn_width: drawn_for.map_or(0, |(width, _)| width),
+            drawn_height: drawn_for.map_or(0, |(_, height)| height),
         }),
         Work::Analyse { look, draft, source, description, table, detect, index, window } => {
             Wire::Analyse(pb::Analyse {

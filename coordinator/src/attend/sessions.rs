@@ -32,8 +32,7 @@ struct Outgoing {
 }
 
 impl Sessions {
-    /// Takes a new stream; the receiver resolves when the session is closed from this side. An older
-    /// stream of the same worker is ended.
+    /// Takes a new stream; the receiver resolves when the session is closed from this side.
     pub(crate) fn open(
         &self,
         worker: WorkerId,
@@ -42,21 +41,25 @@ impl Sessions {
     ) -> (u64, oneshot::Receiver<()>) {
         let (detached, listener) = oneshot::channel();
         let mut streams = self.lock();
-        let older = streams.by_number.iter().find(|(_, one)| one.worker == worker);
-        if let Some(session) = older.map(|(session, _)| *session)
-            && let Some(older) = streams.by_number.remove(&session)
-        {
-            let text = format!(
-                "another stream was opened as worker `{worker}`; give every worker a name of its own"
-            );
-            // A full queue ends just as well.
-            older.queue.try_send(Err(Status::aborted(text))).ok();
-        }
         streams.numbered += 1;
         let session = streams.numbered;
         let outgoing = Outgoing { worker, version, queue, _detached: detached };
         streams.by_number.insert(session, outgoing);
         (session, listener)
+    }
+
+    /// Ends the streams of `worker` that are older than `session`, which was taken.
+    pub(crate) fn supersede(&self, worker: &WorkerId, session: u64) {
+        let mut streams = self.lock();
+        let older = streams.by_number.range(..session).filter(|(_, one)| one.worker == *worker);
+        let older: Vec<u64> = older.map(|(number, _)| *number).collect();
+        for stream in older.iter().filter_map(|number| streams.by_number.remove(number)) {
+            let text = format!(
+                "another stream was opened as worker `{worker}`; give every worker a name of its own by --name"
+            );
+            // A full queue ends just as well.
+            stream.queue.try_send(Err(Status::aborted(text))).ok();
+        }
     }
 
     /// Sends a message without waiting. A worker whose queue is full does not read: it is detached.
@@ -136,14 +139,17 @@ mod tests {
     }
 
     #[test]
-    fn a_second_stream_of_a_worker_ends_the_first_and_says_why() {
+    fn a_second_stream_of_a_worker_that_is_taken_ends_the_first_and_says_why() {
         let sessions = Sessions::default();
         let worker = WorkerId::parse("w").unwrap();
         let (queue, mut outgoing) = mpsc::channel(1);
         let (first, _listener) = sessions.open(worker.clone(), "1".to_owned(), queue);
         let (queue, _second) = mpsc::channel(1);
-        let (second, _listener) = sessions.open(worker, "2".to_owned(), queue);
+        let (second, _listener) = sessions.open(worker.clone(), "2".to_owned(), queue);
         assert_ne!(first, second);
+        sessions.supersede(&worker, first);
+        assert!(outgoing.try_recv().is_err(), "nothing older than the first");
+        sessions.supersede(&worker, second);
         let status = outgoing.try_recv().unwrap().unwrap_err();
         assert!(status.message().contains("`w`"), "{status}");
         assert_eq!(sessions.version_of(first), None);

@@ -53,6 +53,13 @@ pub(crate) enum Question {
         /// Where to.
         reply: oneshot::Sender<Option<Known>>,
     },
+    /// The job of that id; else those whose ids begin so, two at most.
+    Named {
+        /// An id or its beginning, with or without `job-`.
+        begins: String,
+        /// Where to.
+        reply: oneshot::Sender<Vec<JobId>>,
+    },
     /// The newest jobs, newest first.
     Jobs {
         /// How many at most.

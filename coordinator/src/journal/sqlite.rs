@@ -7,16 +7,16 @@ use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use cleanplate_core::record::Record;
+use cleanplate_core::record::{Event, Record};
 use cleanplate_types::failure::Stage;
 use cleanplate_types::ids::{JobId, LeaseId};
 use cleanplate_types::trail::{TrailEntry, TrailEvent};
-use sqlx::Row as _;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow,
     SqliteSynchronous,
 };
+use sqlx::{Row as _, Sqlite, Transaction};
 
 use crate::journal::{Batch, Journal, JournalError, RECORD_FORMAT, TrailLine, format};
 
@@ -154,6 +154,9 @@ impl Journal for SqliteJournal {
                 .bind(body)
                 .execute(&mut *transaction)
                 .await?;
+                if record.event == Event::Forgotten {
+                    purge(&mut transaction, &record.job).await?;
+                }
             }
             for TrailLine { job, lease, entry } in &batch.trails {
                 sqlx::query(
@@ -212,6 +215,24 @@ impl Drop for SqliteJournal {
     fn drop(&mut self) {
         self.unlock();
     }
+}
+
+/// Deletes what is known of a forgotten job, but for two records: that it was forgotten, and its last
+/// lease, since no lease's number may be given twice.
+async fn purge(transaction: &mut Transaction<'_, Sqlite>, job: &JobId) -> sqlx::Result<()> {
+    sqlx::query("DELETE FROM trail WHERE job = ?")
+        .bind(job.as_str())
+        .execute(&mut **transaction)
+        .await?;
+    sqlx::query(
+        "DELETE FROM record WHERE job = ?1 \
+         AND seq < (SELECT max(seq) FROM record WHERE job = ?1) \
+         AND seq IS NOT (SELECT max(seq) FROM record WHERE job = ?1 AND kind IN ('leased', 'stitch_started'))",
+    )
+    .bind(job.as_str())
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
 }
 
 /// Takes the lock beside the journal: the system frees it when this process ends.

@@ -43,17 +43,33 @@ impl FakeWorker {
         protocol: u32,
         holding: &[LeaseId],
     ) -> Result<Self, Status> {
-        let (up, waiting) = mpsc::channel(64);
-        let encoder = pb::EncoderProof { name: "libx264".to_owned(), build: "played".to_owned() };
         let hello = pb::Hello {
             protocol,
-            version: "9.9.9".to_owned(),
             worker: name.to_owned(),
-            card: None,
-            slots: 1,
-            encoders: vec![encoder],
             holding: holding.iter().map(|lease| lease.0).collect(),
+            ..pb::Hello::default()
         };
+        Self::say_hello(running, hello).await
+    }
+
+    /// As the process `instance` of a worker's name.
+    pub(super) async fn instance(
+        running: &Running,
+        name: &str,
+        instance: u64,
+    ) -> Result<Self, Status> {
+        let (protocol, worker) = (cleanplate_proto::PROTOCOL_VERSION, name.to_owned());
+        let hello = pb::Hello { protocol, worker, instance, ..pb::Hello::default() };
+        let mut worker = Self::say_hello(running, hello).await?;
+        assert!(matches!(worker.next().await, Some(Down::Welcome(_))), "a welcome is due");
+        Ok(worker)
+    }
+
+    async fn say_hello(running: &Running, hello: pb::Hello) -> Result<Self, Status> {
+        let (up, waiting) = mpsc::channel(64);
+        let encoder = pb::EncoderProof { name: "libx264".to_owned(), build: "played".to_owned() };
+        let hello =
+            pb::Hello { version: "9.9.9".to_owned(), slots: 1, encoders: vec![encoder], ..hello };
         up.send(pb::FromWorker { message: Some(Up::Hello(hello)) }).await.unwrap();
         let mut client = FleetClient::new(running.connect().await);
         let down = client.attend(ReceiverStream::new(waiting)).await?.into_inner();

@@ -85,6 +85,57 @@ async fn a_sweep_that_a_kill_cut_short_is_done_again_but_a_failed_job_keeps_its_
 }
 
 #[tokio::test]
+async fn an_ended_job_is_forgotten_with_its_objects_and_records_when_its_time_is_over() {
+    let place = Place::new();
+    let running = place.start().await;
+    let mut jobs = running.jobs();
+    let id = place.submit(&mut jobs, Some("j")).await.unwrap();
+    let mut worker = FakeWorker::attach(&running, "w1").await;
+    let intake = worker.granted().await;
+    let lease = intake.lease;
+    worker.fail(lease, FailureKind::BadInput, "not a video").await;
+    running.outcome(&id).await;
+    place.store.put("jobs/j/table.1", "x".into()).await.unwrap();
+    running.stop().await;
+    assert!(place.records().await.len() > 2, "a failed job is kept for a retry");
+
+    let running = place.start_keeping(1).await;
+    running.swept(&place).await;
+    let mut jobs = running.jobs();
+    let status = jobs.show(pb::ShowRequest { job: id.clone() }).await.unwrap_err();
+    assert_eq!(status.code(), Code::NotFound, "{status}");
+    running.stop().await;
+    let told: Vec<_> = place.records().await.into_iter().map(|record| record.event).collect();
+    assert!(
+        matches!(&told[..], [Event::Leased { lease: last, .. }, Event::Forgotten] if *last == lease),
+        "{told:?}"
+    );
+
+    // Its name may be used again; its lease may not.
+    let running = place.start().await;
+    place.submit(&mut running.jobs(), Some("j")).await.unwrap();
+    let mut worker = FakeWorker::attach(&running, "w1").await;
+    assert!(worker.granted().await.lease > lease);
+    let shown = running.jobs().show(pb::ShowRequest { job: id }).await.unwrap().into_inner();
+    assert_eq!(shown.attempts.len(), 1, "of the job that is there: {:?}", shown.attempts);
+}
+
+#[tokio::test]
+async fn what_was_forgotten_when_the_coordinator_died_is_swept_by_the_next() {
+    let place = Place::new();
+    let running = place.start_keeping(1).await;
+    let mut jobs = running.jobs();
+    let id = place.submit(&mut jobs, Some("j")).await.unwrap();
+    jobs.cancel(pb::CancelRequest { job: id.clone() }).await.unwrap();
+    while jobs.show(pb::ShowRequest { job: id.clone() }).await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+    running.kill().await;
+    place.store.put("jobs/j/table.1", "x".into()).await.unwrap();
+    place.start().await.swept(&place).await;
+}
+
+#[tokio::test]
 async fn a_part_that_is_lost_or_damaged_is_made_again() {
     for how in [Spoilt::Lost, Spoilt::Damaged, Spoilt::ManifestLost] {
         let place = Place::new();

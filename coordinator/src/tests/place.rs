@@ -85,12 +85,22 @@ impl Place {
     }
 
     pub(super) async fn start_on(&self, journal: Arc<dyn Journal>) -> Running {
+        self.start_for(journal, SchedulerConfig::default().retention_ms).await
+    }
+
+    /// As `start`, where ended jobs are kept for so long.
+    pub(super) async fn start_keeping(&self, retention_ms: u64) -> Running {
+        self.start_for(Arc::new(self.journal().await), Some(retention_ms)).await
+    }
+
+    async fn start_for(&self, journal: Arc<dyn Journal>, retention_ms: Option<u64>) -> Running {
         // Nothing here happens because somebody was silent for too long.
         let scheduler = SchedulerConfig {
             worker_silent_ms: 600_000,
             lease_stuck_ms: 1_200_000,
             rest_ms: 1,
             encoder_grace_ms: 0,
+            retention_ms,
             ..SchedulerConfig::default()
         };
         let options = CoordinatorOptions {

@@ -194,7 +194,8 @@ pub(super) fn check(status: &Status) -> Result<String, WorkerError> {
         | Code::PermissionDenied
         | Code::Unauthenticated
         | Code::Unimplemented
-        // Another worker took this one's name: two of a name would push each other out for ever.
+        // Another worker has this one's name, or took it: two would push each other out for ever.
+        | Code::AlreadyExists
         | Code::Aborted => Err(WorkerError::Refused(words)),
         _ => Ok(words),
     }
@@ -253,6 +254,7 @@ mod tests {
             "the coordinator refuses this worker: run the same version"
         );
         assert!(check(&Status::aborted("another stream was opened")).is_err());
+        assert!(check(&Status::already_exists("another worker of this name")).is_err());
         assert_eq!(check(&Status::unavailable("gone for a moment")).unwrap(), "gone for a moment");
     }
 }

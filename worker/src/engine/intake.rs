@@ -33,6 +33,7 @@ pub(super) fn run(desk: &Desk, intake: &Intake) -> Result<Outcome, Failure> {
         conceal: intake.conceal,
         threads: order.means.threads,
         index: if intake.read_packets { IndexUse::Never } else { IndexUse::default() },
+        drawn_for: intake.drawn_for,
     };
     // What the parent hears of a failed write is the store's own reason.
     let mut keep = || desk.create(REST).map_err(|failure| io::Error::other(failure.message));

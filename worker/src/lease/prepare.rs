@@ -120,6 +120,7 @@ fn of_intake(grant: &Grant, intake: &IntakeGrant) -> Result<Needs, Failure> {
         encoder,
         lossless,
         read_packets,
+        drawn_for,
     } = intake;
     let location = located(url)?;
     let intake = Intake {
@@ -130,6 +131,7 @@ fn of_intake(grant: &Grant, intake: &IntakeGrant) -> Result<Needs, Failure> {
         encoder: *encoder,
         lossless: *lossless,
         read_packets: *read_packets,
+        drawn_for: *drawn_for,
     };
     let (job, lease) = (&grant.job, grant.lease);
     Ok(Needs {

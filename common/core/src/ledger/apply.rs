@@ -25,6 +25,10 @@ use crate::record::{Event, LeaseEnd, Piece, Record};
 const AUDITED_ALONE: &str =
     "since no other worker could: what goes wrong on that machine in both decodings is not found";
 
+/// What people are told whose approval was of a plan that is made anew.
+const APPROVED_BEFORE: &str = "the plan that was approved was made on that table and is void: it is made anew, and \
+                               waits for an approval again";
+
 impl Ledger {
     /// Makes `record` true. A record of a job that is not there says nothing.
     pub(crate) fn apply(&mut self, record: &Record) {
@@ -141,7 +145,9 @@ impl Ledger {
             Event::StitchFailed { failure } => job.stitch_failed(failure, limits),
             Event::Retabled { failure } => {
                 job.remember(failure);
+                let approved = job.approved;
                 job.start_anew();
+                job.approved = approved;
                 job.decode_all = Some(failure.to_string());
             }
             Event::EncoderLost { failure } => {
@@ -252,6 +258,10 @@ impl Job {
         if let Some(why) = &self.decode_all {
             self.note(format!("the frame table was made again by decoding everything: {why}"));
         }
+        if self.approved {
+            // Its frames may be others now, and what was dropped counts by its place in that plan.
+            self.note(APPROVED_BEFORE.to_owned());
+        }
     }
 
     fn settled(&mut self, settled: &SettledPlan) {
@@ -310,6 +320,7 @@ impl Job {
                 overlay.when.clear();
             }
         }
+        self.approved = true;
         self.phase = Phase::Encoder;
     }
 

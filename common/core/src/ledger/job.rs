@@ -36,6 +36,8 @@ pub(crate) struct Job {
     pub(crate) intake: Option<Box<IntakeResult>>,
     pub(crate) survey: Option<Box<Survey>>,
     pub(crate) plan: Option<Box<OverlayPlan>>,
+    /// A person let a plan pass: this one, or that of a table which proved wrong.
+    pub(crate) approved: bool,
     /// What a person is shown.
     pub(crate) preview: Option<ObjectRef>,
     /// The hardware encoder was lost: software from here on.
@@ -135,6 +137,7 @@ impl Job {
             intake: None,
             survey: None,
             plan: None,
+            approved: false,
             preview: None,
             in_software: false,
             leases: BTreeSet::new(),

@@ -8,7 +8,7 @@ use cleanplate_types::cell::Cell;
 use cleanplate_types::encode::{CopiedCells, EncodeSpec, VideoCodec};
 use cleanplate_types::frames::{EntryKind, FrameRange};
 use cleanplate_types::ids::CellIndex;
-use cleanplate_types::overlay::OverlayPlan;
+use cleanplate_types::overlay::{OverlayOrigin, OverlayPlan};
 use cleanplate_types::part::{CodedPicture, CodedSignal, layout_text};
 use cleanplate_types::request::JobRequest;
 use cleanplate_types::source::OwnSets;
@@ -134,9 +134,24 @@ fn copied(
         .map(|cell| cell.index)
         .collect();
     if cells.is_empty() {
-        return Err("every cell that could be shows an overlay".to_owned());
+        let why = if is_for_frames_to_tell(plan, survey) { FRAMES_TELL } else { "" };
+        return Err(format!("every cell that could be shows an overlay{why}"));
     }
     Ok((own, cells))
+}
+
+/// What is said where a plan holds for all frames since only they tell.
+const FRAMES_TELL: &str = ", or may: where a logo with a place, or the overlay of another video's plan, shows, only \
+                           each frame tells when it is cleaned; an overlay that is looked for (--detect static, \
+                           --overlay without a place), and a --region with its times, is known before";
+
+/// Whether the plan has an overlay in all frames of which each frame decides whether it shows it.
+fn is_for_frames_to_tell(plan: &OverlayPlan, survey: &Survey) -> bool {
+    let all = FrameRange::new(0, survey.cells.last().map_or(0, |cell| cell.frames.end));
+    plan.overlays.iter().any(|overlay| match overlay.origin {
+        OverlayOrigin::Logo | OverlayOrigin::Plan => overlay.when == [all],
+        OverlayOrigin::Region | OverlayOrigin::Mask | OverlayOrigin::Static => false,
+    })
 }
 
 /// Whether the packets from the cell's first on need none before them, and none before needs them.

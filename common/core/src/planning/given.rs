@@ -77,8 +77,16 @@ pub enum GivenError {
     #[error("the logo is transparent all over: there is nothing to remove")]
     LogoEmpty,
     /// No sample of the logo lies in the picture.
-    #[error("the logo at {x},{y} lies outside the picture, which is {width}x{height}")]
+    #[error(
+        "what can be seen of the logo, {logo_width}x{logo_height} from {x},{y} on, lies outside the picture, \
+         which is {width}x{height}; the place after @ is that of the logo's left upper corner, transparent \
+         border included"
+    )]
     LogoOutside {
+        /// Width of what can be seen of it.
+        logo_width: u32,
+        /// Height of that.
+        logo_height: u32,
         /// Its left edge.
         x: i32,
         /// Its top edge.
@@ -165,7 +173,10 @@ fn from_logo(
                     .filter(|(_, length)| *length > 0)
             };
             let sides = side(x, logo.width, width).zip(side(y, logo.height, height));
-            let (across, down) = sides.ok_or(GivenError::LogoOutside { x, y, width, height })?;
+            let (across, down) = sides.ok_or_else(|| {
+                let (logo_width, logo_height) = (logo.width, logo.height);
+                GivenError::LogoOutside { logo_width, logo_height, x, y, width, height }
+            })?;
             Rect { x: across.0, y: down.0, width: across.1, height: down.1 }
         }
     };

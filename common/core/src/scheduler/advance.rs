@@ -225,6 +225,7 @@ impl Scheduler {
         self.record_and_revoke(id, Event::Ended(outcome.clone()), effects);
         self.tended.remove(id);
         self.refresh(id);
+        self.arm_retention(id);
         effects.push(Effect::JobEnded { job: id.clone(), outcome });
         if swept {
             effects.push(Effect::Sweep { job: id.clone(), keep });

@@ -12,13 +12,22 @@ use crate::scheduler::timers::Timer;
 
 impl Scheduler {
     pub(super) fn attach(&mut self, attachment: Attachment, effects: &mut Vec<Effect>) {
-        let Attachment { worker: id, session, card, slots, mut encoders, holding } = attachment;
+        let Attachment { worker: id, session, instance, card, slots, mut encoders, holding } =
+            attachment;
+        let (now, silence) = (self.now, self.config.worker_silent_ms);
+        // Two of a name would push each other out for ever, and what each holds would lapse each time.
+        let other = self.fleet.worker(&id).and_then(|known| known.lives_beside(instance, now));
+        if let Some(heard_ms) = other {
+            let void = Ignored::NameInUse { worker: id, heard_ms, free_after_ms: silence };
+            effects.push(Effect::Ignored(void));
+            return;
+        }
         // Each once, so that counting proofs counts workers.
         encoders.sort_unstable();
         encoders.dedup();
-        let (now, silence) = (self.now, self.config.worker_silent_ms);
         let (draining, changed) = self.edit_worker(&id, |worker| {
             worker.session = Some(session);
+            worker.instance = instance;
             worker.card = card;
             worker.slots = slots;
             worker.encoders = encoders;

@@ -13,6 +13,8 @@ use cleanplate_types::time::Tick;
 #[derive(Debug, Clone)]
 pub(crate) struct Worker {
     pub(crate) session: Option<u64>,
+    /// The process that the session is, or was, of.
+    pub(crate) instance: u64,
     pub(crate) card: Card,
     pub(crate) slots: u32,
     pub(crate) encoders: Vec<EncoderProof>,
@@ -39,6 +41,7 @@ impl Worker {
     pub(crate) const fn absent(now: Tick, silence_ms: u64) -> Self {
         Self {
             session: None,
+            instance: 0,
             card: Card::None,
             slots: 0,
             encoders: Vec::new(),
@@ -57,6 +60,13 @@ impl Worker {
     /// Whether work may wait for it: it is attached, does not drain, and is not taken for dead.
     pub(crate) const fn stays(&self) -> bool {
         self.session.is_some() && !self.draining && !self.silent && self.slots > 0
+    }
+
+    /// How long ago it was heard, where that is another process than `instance`, attached and alive.
+    pub(crate) const fn lives_beside(&self, instance: u64, now: Tick) -> Option<u64> {
+        let heard_ms = now.since(self.last_seen);
+        let lives = self.session.is_some() && heard_ms < self.silence_ms;
+        if lives && self.instance != instance { Some(heard_ms) } else { None }
     }
 
     /// Whether it may get leases at all.

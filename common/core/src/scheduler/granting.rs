@@ -184,6 +184,7 @@ fn work_of(job: &Job, piece: Piece) -> Option<Work> {
             encoder: job.request.encoder,
             lossless: job.request.lossless,
             read_packets: job.request.copy_untouched,
+            drawn_for: job.request.drawn_for(),
         });
     }
     let intake = job.intake.as_ref()?;

@@ -4,6 +4,7 @@ mod again;
 mod encoders;
 mod failing;
 mod judging;
+mod keeping;
 
 use cleanplate_types::encode::{EncoderName, EncoderProof};
 use cleanplate_types::ids::CellIndex;
@@ -117,6 +118,7 @@ impl Rig {
         self.tell(Input::Attach(Box::new(Attachment {
             worker: worker(name),
             session: self.now,
+            instance: 0,
             card: Card::None,
             slots: 1,
             encoders,

@@ -18,6 +18,8 @@ pub(crate) enum Timer {
     SetAside(WorkerId),
     /// Whether a job has waited long enough.
     Job(JobId),
+    /// Whether an ended job was kept long enough.
+    Retention(JobId),
 }
 
 impl Scheduler {
@@ -51,6 +53,7 @@ impl Scheduler {
                 Timer::Lease(lease) => self.lease_due(lease, effects),
                 Timer::SetAside(worker) => self.set_aside_due(&worker),
                 Timer::Job(job) => self.advance(&job, effects),
+                Timer::Retention(job) => self.retention_due(&job, effects),
             }
         }
     }
@@ -113,6 +116,29 @@ impl Scheduler {
             });
             self.worker_freed = true;
         }
+    }
+
+    /// Looks at `id` again when it was kept long enough, where it has ended.
+    pub(super) fn arm_retention(&mut self, id: &JobId) {
+        if let Some(due) = self.retained_until(id) {
+            self.arm(due, Timer::Retention(id.clone()));
+        }
+    }
+
+    fn retention_due(&mut self, id: &JobId, effects: &mut Vec<Effect>) {
+        match self.retained_until(id) {
+            Some(due) if due <= self.now => self.forget(id, effects),
+            // It was tried again and ended later.
+            Some(due) => self.arm(due, Timer::Retention(id.clone())),
+            // It is open again, or a person was faster.
+            None => {}
+        }
+    }
+
+    /// Until when `id` is kept; nothing where it is open, unknown, or kept for ever.
+    fn retained_until(&self, id: &JobId) -> Option<Tick> {
+        let ended = self.ledger.jobs.get(id)?.ended?;
+        Some(ended.after(self.config.retention_ms?))
     }
 
     /// A lease was not renewed: its work goes elsewhere.

@@ -21,6 +21,11 @@ impl Scheduler {
         jobs.filter_map(|id| Some(self.view_of(id, self.ledger.jobs.get(id)?)))
     }
 
+    /// The id of every job, in the order of the alphabet.
+    pub fn job_ids(&self) -> impl Iterator<Item = &JobId> {
+        self.ledger.jobs.keys()
+    }
+
     /// Where one job stands; `None` where there is no such job.
     #[must_use]
     pub fn job_view(&self, id: &JobId) -> Option<JobView<'_>> {

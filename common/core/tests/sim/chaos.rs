@@ -30,6 +30,8 @@ pub(crate) struct Chaos {
     fate_ms: u64,
     /// What persons do.
     persons: u64,
+    /// How long ended jobs are kept.
+    pub(crate) retention_ms: Option<u64>,
 }
 
 impl Chaos {
@@ -49,6 +51,7 @@ impl Chaos {
             coordinator_dies,
             fate_ms: random.pick(&[10_000, 60_000, 600_000]),
             persons: random.below(8),
+            retention_ms: random.chance(500).then(|| random.between(1_000, 3_600_000)),
         }
     }
 

@@ -113,7 +113,7 @@ mod tests {
     const EVENTS: usize = 25;
 
     /// What a world in which things go wrong must show.
-    const HAPPENS: [&str; 31] = [
+    const HAPPENS: [&str; 33] = [
         "drafted",
         "approved",
         "previewed",
@@ -124,6 +124,7 @@ mod tests {
         "cancelled",
         "retried",
         "forgotten",
+        "retention over",
         "published",
         "cell_committed",
         "part_discarded",
@@ -139,6 +140,7 @@ mod tests {
         "source_unavailable",
         "table_mismatch",
         "message lost",
+        "name in use",
         "coordinator restarted",
         "restart checked",
         "seam_broken",

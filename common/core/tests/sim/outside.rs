@@ -88,11 +88,28 @@ impl World {
                 self.stitches.insert(job.clone(), stitch);
                 self.stitch_ends_later(job, lease);
             }
-            Effect::Sweep { job, .. } => {
+            Effect::Sweep { job, keep } => {
                 let stitch = self.stitches.get(&job);
                 assert!(stitch.is_none_or(|it| it.ended), "nothing runs when objects are swept");
+                self.swept.insert(job, keep.is_none());
             }
         }
+    }
+
+    /// Time goes on after the last job's end: whatever was kept for a while is forgotten, and nothing of
+    /// it stays in the store.
+    pub(crate) fn outlast_retention(&mut self) {
+        let kept: Vec<JobId> = self.views().map(|view| view.job.clone()).collect();
+        let Some(retention_ms) = self.chaos.retention_ms else { return };
+        self.swept.clear();
+        self.now += retention_ms;
+        self.tell(Input::Clock);
+        assert_eq!(self.views().count(), 0, "what ended so long ago is forgotten");
+        for job in kept {
+            assert_eq!(self.swept.get(&job), Some(&true), "nothing of {job} stays");
+            self.checkers.count("retention over");
+        }
+        self.check_restart();
     }
 
     /// Answers for the store, well or badly.

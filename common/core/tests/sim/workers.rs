@@ -138,9 +138,11 @@ impl World {
         let session = self.next_session();
         let worker = &mut self.workers[index];
         worker.session = Some(session);
+        let boot = worker.boot;
         let attachment = Attachment {
             worker: worker.id.clone(),
             session,
+            instance: boot.into(),
             card: worker.card.clone(),
             slots: worker.slots,
             encoders: worker.encoders.clone(),
@@ -153,6 +155,13 @@ impl World {
             .collect();
         self.checkers.set_slots(attachment.worker.clone(), attachment.slots);
         self.tell(Input::Attach(Box::new(attachment)));
+        if self.is_refused(index, session) {
+            // The process before it is not known to be gone: it comes again.
+            self.checkers.count("name in use");
+            self.workers[index].session = None;
+            self.later(3_000, Event::Attach { worker: index, boot });
+            return;
+        }
         for (lease, summary) in again {
             self.say(index, lease, Report::CellDone { summary: Box::new(summary) });
         }

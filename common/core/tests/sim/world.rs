@@ -105,6 +105,8 @@ pub(crate) struct World {
     /// Manifests of parts that show wrong pictures.
     pub(crate) spoilt: BTreeSet<String>,
     pub(crate) stitches: Stitches,
+    /// Jobs whose objects were deleted; whether all of them, at the last time.
+    pub(crate) swept: BTreeMap<JobId, bool>,
     /// Jobs whose plan a person is looking at.
     pub(crate) reviews: BTreeSet<JobId>,
     pub(crate) checkers: Checkers,
@@ -116,6 +118,7 @@ impl World {
     pub(crate) fn new(seed: u64) -> Self {
         let mut random = Random::new(seed);
         let chaos = Chaos::random(&mut random);
+        let config = SchedulerConfig { retention_ms: chaos.retention_ms, ..Default::default() };
         let workers = (0..random.between(1, 6)).map(|index| Worker::random(index, &mut random));
         let workers = workers.collect();
         let mut this = Self {
@@ -125,8 +128,8 @@ impl World {
             queue: BTreeMap::new(),
             order: 0,
             sessions: 0,
-            config: SchedulerConfig::default(),
-            scheduler: Some(Scheduler::new(SchedulerConfig::default())),
+            scheduler: Some(Scheduler::new(config.clone())),
+            config,
             journal: Vec::new(),
             life: 0,
             workers,
@@ -134,6 +137,7 @@ impl World {
             rubbish: BTreeSet::new(),
             spoilt: BTreeSet::new(),
             stitches: Stitches::default(),
+            swept: BTreeMap::new(),
             reviews: BTreeSet::new(),
             checkers: Checkers::default(),
             trace: Trace::default(),
@@ -169,6 +173,7 @@ impl World {
             assert!(self.now < END_MS, "every job ends: {}", self.open());
         }
         self.check_restart();
+        self.outlast_retention();
     }
 
     fn is_over(&self) -> bool {
@@ -225,7 +230,7 @@ impl World {
     }
 
     /// A coordinator that restarts now must know what this one knows.
-    fn check_restart(&mut self) {
+    pub(crate) fn check_restart(&mut self) {
         let records = self.journal.iter().cloned();
         let restored = Scheduler::restore(self.config.clone(), records, Tick(self.now));
         let live = self.scheduler.as_ref().expect("the coordinator lives");
@@ -327,6 +332,13 @@ impl World {
 
     pub(crate) fn views(&self) -> impl Iterator<Item = JobView<'_>> {
         self.scheduler.iter().flat_map(Scheduler::jobs)
+    }
+
+    /// Whether the coordinator lives and did not take this session of a worker.
+    pub(crate) fn is_refused(&self, index: usize, session: u64) -> bool {
+        let Some(scheduler) = &self.scheduler else { return false };
+        let id = &self.workers[index].id;
+        !scheduler.worker_views().any(|it| it.worker == id && it.session == Some(session))
     }
 
     pub(crate) fn is_coordinator_up(&self) -> bool {

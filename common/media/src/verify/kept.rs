@@ -141,19 +141,14 @@ pub(super) struct Excluded<'a> {
 
 impl<'a> Excluded<'a> {
     /// # Errors
-    /// In words, where a mask was drawn for another size.
+    /// In words, where a mask was drawn for another size, or a region reaches beyond the picture.
     pub(super) fn new(
         masks: &'a [UserMask],
         regions: &'a [Region],
         (layout, size): (&'a PixelLayout, (u32, u32)),
         first: Pts,
     ) -> Result<Self, String> {
-        if let Some(mask) = masks.iter().find(|mask| (mask.width, mask.height) != size) {
-            return Err(format!(
-                "the mask is of {}x{}, the picture of {}x{}",
-                mask.width, mask.height, size.0, size.1
-            ));
-        }
+        fit(masks, regions, size)?;
         Ok(Self { masks, regions, layout, size, first, last: None })
     }
 
@@ -181,6 +176,32 @@ impl<'a> Excluded<'a> {
         };
         &self.last.insert((active, kept)).1
     }
+}
+
+/// Whether masks and regions are of the picture's size.
+///
+/// # Errors
+/// In words, where a mask was drawn for another size, or a region reaches beyond the picture.
+pub(super) fn fit(masks: &[UserMask], regions: &[Region], size: (u32, u32)) -> Result<(), String> {
+    if let Some(mask) = masks.iter().find(|mask| (mask.width, mask.height) != size) {
+        return Err(format!(
+            "the mask is of {}x{}, the picture of {}x{}",
+            mask.width, mask.height, size.0, size.1
+        ));
+    }
+    let (width, height) = size;
+    let ends = |from: u32, length: u32| u64::from(from) + u64::from(length);
+    let beyond = |rect: &Rect| {
+        ends(rect.x, rect.width) > width.into() || ends(rect.y, rect.height) > height.into()
+    };
+    if let Some(rect) = regions.iter().map(|region| region.rect).find(beyond) {
+        let Rect { x, y, width: across, height: down } = rect;
+        return Err(format!(
+            "the region {x},{y},{across},{down} reaches beyond the picture, which is {width}x{height}; keep \
+             x + width within {width} and y + height within {height}"
+        ));
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -211,6 +232,16 @@ mod tests {
         let all = vec![0, 1, 2, 3, 4, 5];
         assert_eq!(rows(0), [all.clone(), vec![0, 2, 3, 4, 5], vec![0, 2, 3, 4, 5], all]);
         assert_eq!(rows(1), [[1, 2], [1, 2]]);
+    }
+
+    #[test]
+    fn a_region_that_reaches_beyond_the_picture_is_refused_with_its_size() {
+        let region = |x, width| Region { rect: Rect { x, y: 0, width, height: 4 }, when: None };
+        assert_eq!(fit(&[], &[region(2, 4)], (6, 4)), Ok(()));
+        for beyond in [region(2, 5), region(600, 1), region(u32::MAX, u32::MAX)] {
+            let said = fit(&[], &[beyond], (6, 4)).unwrap_err();
+            assert!(said.contains("reaches beyond") && said.contains("6x4"), "{said}");
+        }
     }
 
     #[test]

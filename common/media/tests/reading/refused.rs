@@ -8,8 +8,13 @@ use cleanplate_types::frames::TableOrigin;
 use crate::clips::{Clips, scanned, scanned_by};
 use crate::reference::{assert_range, assert_table, decode, plain, shown};
 
-const CONCEAL: ScanOrder =
-    ScanOrder { decode_all: None, conceal: true, threads: 2, index: IndexUse::Large };
+const CONCEAL: ScanOrder = ScanOrder {
+    decode_all: None,
+    conceal: true,
+    threads: 2,
+    index: IndexUse::Large,
+    drawn_for: None,
+};
 
 #[test]
 fn sound_alone_is_refused_with_or_without_a_cover() {

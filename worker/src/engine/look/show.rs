@@ -1,11 +1,14 @@
 //! The last look: what will come out, in a few frames, as pictures that a person judges at a glance.
 //!
-//! Owns which frames are shown and what is drawn. For each: as it is, as it will be, the mask, and where each
+//! Owns what is drawn, and for the animation which frames. For each: as it is, as it will be, the mask, and where each
 //! restored sample comes from; and one short animation, before and after side by side, around the largest
 //! overlay. Refuses to be exact in colour: the pictures are 8-bit RGB, which nothing else here ever is.
 
+mod choice;
 mod colour;
 mod image;
+
+use std::collections::BTreeSet;
 
 use cleanplate_media::frame::VideoFrame;
 use cleanplate_media::sample::Wanted;
@@ -21,11 +24,10 @@ use cleanplate_types::source::VideoDescription;
 use super::Viewer;
 use crate::engine::Restoring;
 use crate::order::EVIDENCE;
+use choice::Seen;
 use colour::rgb;
 use image::{Image, animation};
 
-/// Frames that are shown whole: the four pictures of one have about 12 MB at 1080p with grain.
-const STILLS_MAX: usize = 4;
 /// Widest still; larger pictures are reduced, so that a preview stays far below what one object may hold.
 const STILL_WIDTH_MAX: u32 = 1920;
 /// Frames of the animation.
@@ -39,8 +41,14 @@ const CLIP_MARGIN: u32 = 48;
 pub(super) fn run(viewer: &mut Viewer<'_>) -> Result<(), Failure> {
     let (desk, plan, video) = (viewer.desk, viewer.draft()?.plan, viewer.description.video.clone());
     let mut restoring = Restoring::open(desk, &plan, &video)?;
-    let stills = stills(&plan);
-    let clip = clip(&plan, viewer.window);
+    let candidates = choice::candidates(&plan, &viewer.starts());
+    let seen = if choice::is_for_frames_to_tell(&plan) {
+        look(viewer, &mut restoring, &plan, &candidates)?
+    } else {
+        Seen::new()
+    };
+    let stills = choice::stills(&candidates, &seen);
+    let clip = clip(&plan, &seen, viewer.window);
     let mut wanted: Vec<u64> = stills.iter().copied().chain(clip.frames()).collect();
     wanted.sort_unstable();
     wanted.dedup();
@@ -82,27 +90,53 @@ fn undrawn(error: &png::EncodingError) -> Failure {
     Failure::new(FailureKind::Internal, Stage::Analyse, text)
 }
 
-/// The frames that are shown whole: the middle of each overlay's longest run, then others that show one.
-fn stills(plan: &OverlayPlan) -> Vec<u64> {
-    let middle = |range: &FrameRange| range.start + range.count() / 2;
-    let longest = |overlay: &Overlay| {
-        overlay.when.iter().max_by_key(|range| (range.count(), u64::MAX - range.start)).copied()
-    };
-    let mut frames: Vec<u64> =
-        plan.overlays.iter().filter_map(longest).map(|range| middle(&range)).collect();
-    let all: Vec<FrameRange> =
-        plan.overlays.iter().flat_map(|overlay| &overlay.when).copied().collect();
-    for part in [1, 3, 2] {
-        frames.extend(all.iter().map(|range| range.start + range.count() * part / 4));
-    }
-    let mut kept: Vec<u64> = Vec::new();
-    for frame in frames {
-        if kept.len() < STILLS_MAX && !kept.contains(&frame) {
-            kept.push(frame);
+/// What the candidates show of the plan's overlays.
+fn look(
+    viewer: &mut Viewer<'_>,
+    restoring: &mut Restoring<'_>,
+    plan: &OverlayPlan,
+    candidates: &[u64],
+) -> Result<Seen, Failure> {
+    let mut rising = candidates.to_vec();
+    rising.sort_unstable();
+    let (mut seen, mut failed) = (Seen::new(), None);
+    let shown = viewer.show(&rising, |index, frame| -> Result<(), String> {
+        let clean = frame.twin().map_err(|error| error.failure(Stage::Analyse));
+        let clean = clean.and_then(|mut clean| restoring.apply(index, &mut clean));
+        match clean {
+            Ok(clean) if clean.restored.frames > 0 => {
+                seen.insert(index, overlays_of(plan, index, restoring.origins()));
+                Ok(())
+            }
+            Ok(_) => Ok(()),
+            Err(failure) => {
+                let text = failure.message.clone();
+                failed = Some(failure);
+                Err(text)
+            }
         }
+    });
+    // In its own words rather than the decoder's.
+    if let Some(failure) = failed {
+        return Err(failure);
     }
-    kept.sort_unstable();
-    kept
+    shown.map(|()| seen)
+}
+
+/// The overlays that a restored frame showed: those whose place a map lies in.
+fn overlays_of(plan: &OverlayPlan, index: u64, maps: &[OriginMap]) -> BTreeSet<usize> {
+    let meet = |one: Rect, other: Rect| {
+        one.x < other.right()
+            && other.x < one.right()
+            && one.y < other.bottom()
+            && other.y < one.bottom()
+    };
+    let shows = |overlay: &Overlay| {
+        overlay.when.iter().any(|range| range.contains(index))
+            && maps.iter().any(|map| meet(map.rect, overlay.mask.bounds))
+    };
+    let overlays = plan.overlays.iter().enumerate();
+    overlays.filter(|(_, overlay)| shows(overlay)).map(|(at, _)| at).collect()
 }
 
 /// What the animation shows.
@@ -113,12 +147,17 @@ struct Clip {
     factor: u32,
 }
 
-/// The animation: the largest overlay, from a little before it shows where there is such a frame.
-fn clip(plan: &OverlayPlan, frames: FrameRange) -> Clip {
-    let shown = plan.overlays.iter().filter(|overlay| !overlay.when.is_empty());
-    let largest = shown.max_by_key(|overlay| overlay.mask.count());
-    let bounds = largest.map_or(Rect { x: 0, y: 0, width: 1, height: 1 }, |it| it.mask.bounds);
-    let start = largest.and_then(|it| it.when.first()).map_or(frames.start, |range| range.start);
+/// The animation: the largest overlay of those that were seen, from a little before it shows where there is such
+/// a frame.
+fn clip(plan: &OverlayPlan, seen: &Seen, frames: FrameRange) -> Clip {
+    let is_seen = |at: &usize| seen.is_empty() || seen.values().any(|shown| shown.contains(at));
+    let shown = plan.overlays.iter().enumerate();
+    let shown = shown.filter(|(at, overlay)| !overlay.when.is_empty() && is_seen(at));
+    let largest = shown.max_by_key(|(_, overlay)| overlay.mask.count());
+    let none = Rect { x: 0, y: 0, width: 1, height: 1 };
+    let bounds = largest.map_or(none, |(_, overlay)| overlay.mask.bounds);
+    let start = largest.and_then(|(at, _)| choice::first_shown(plan, at, seen));
+    let start = start.unwrap_or(frames.start);
     let start = start.saturating_sub(CLIP_FRAMES / 4).max(frames.start);
     let end = (start + CLIP_FRAMES).min(frames.end);
     let side = |from: u32, length: u32, size: u32| {
@@ -221,15 +260,8 @@ mod tests {
     }
 
     #[test]
-    fn every_overlay_is_shown_in_a_still_and_no_still_twice() {
-        let stills = stills(&plan(&[&[(0, 10), (100, 200)], &[(150, 151)], &[]]));
-        assert!(stills.contains(&150) && stills.len() <= STILLS_MAX, "{stills:?}");
-        assert!(stills.windows(2).all(|pair| pair[0] < pair[1]), "{stills:?}");
-    }
-
-    #[test]
     fn the_animation_begins_before_the_overlay_does_and_stays_in_the_picture() {
-        let clip = clip(&plan(&[&[(100, 200)]]), FrameRange::new(0, 120));
+        let clip = clip(&plan(&[&[(100, 200)]]), &Seen::new(), FrameRange::new(0, 120));
         assert_eq!(clip.range, FrameRange::new(91, 120));
         assert!(clip.rect.right() <= 640 && clip.rect.bottom() <= 360);
         assert!(clip.rect.x <= 500 && clip.rect.right() >= 600);

@@ -4,7 +4,7 @@ use cleanplate_types::digest::Sha;
 use cleanplate_types::encode::EncoderName;
 use cleanplate_types::frames::{FrameTable, TableOrigin};
 use cleanplate_types::picture::Rect;
-use cleanplate_types::request::{OnDamage, Region, TimeSpan};
+use cleanplate_types::request::{OnDamage, Region, TimeSpan, UserLogo};
 use cleanplate_types::source::SourceDescription;
 
 use super::*;
@@ -144,6 +144,21 @@ fn what_cannot_be_copied_is_encoded_as_without_the_option_and_says_why() {
         let told = refusal(&request, source, table);
         assert!(told.contains(why), "{told} does not say {why}");
     }
+}
+
+#[test]
+fn where_only_the_frames_tell_what_they_show_nothing_is_copied_and_the_note_says_what_is_known_before()
+ {
+    let logo = UserLogo { width: 2, height: 1, rgba: vec![255; 8], at: Some((4, 4)) };
+    let told = |regions, logos| {
+        let request = JobRequest { regions, logos, ..asked() };
+        refusal(&request, source(), &table(240, 48))
+    };
+    let placed = told(Vec::new(), vec![logo]);
+    assert!(placed.contains("only each frame tells") && placed.contains("--detect"), "{placed}");
+    let rect = Rect { x: 0, y: 0, width: 16, height: 16 };
+    let drawn = told(vec![Region { rect, when: None }], Vec::new());
+    assert!(!drawn.contains("only each frame tells"), "{drawn}");
 }
 
 #[test]

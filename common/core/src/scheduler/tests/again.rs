@@ -1,5 +1,9 @@
 //! What is done again: tables, failed jobs, and everything after a restart of the coordinator.
 
+use cleanplate_types::overlay::{Fill, Look};
+use cleanplate_types::picture::Rect;
+use cleanplate_types::request::{Region, Review};
+
 use super::*;
 
 #[test]
@@ -21,6 +25,37 @@ fn a_table_that_proves_wrong_is_made_again_by_decoding_once() {
         rig.fail("a", lease, FailureKind::TableMismatch);
     }
     assert_eq!(rig.failure().kind, FailureKind::TableMismatch);
+}
+
+/// Makes the preview that the job waits for, so that a person can look at it.
+fn to_review(rig: &mut Rig) {
+    rig.tell(Input::DraftWritten { job: job(), look: Look::Preview, draft: object("draft") });
+    let (lease, holder, _) = rig.grants().remove(0);
+    let report = Report::WindowDone { evidence: object("preview") };
+    rig.report(holder.as_str(), lease, report);
+    assert_eq!(rig.waits_for(), Some(Waiting::Approval));
+}
+
+#[test]
+fn an_approval_is_asked_for_again_where_the_table_proves_wrong_and_people_are_told_why() {
+    let region = Region { rect: Rect { x: 8, y: 8, width: 16, height: 16 }, when: None };
+    let (regions, fill, review) = (vec![region], Fill::Membrane, Review::Wait);
+    let request = JobRequest { regions, fill, review, ..cells_of_30() };
+    let mut rig = Rig::new(SchedulerConfig::default());
+    rig.attach("a", &[EncoderName::Libx264]);
+    rig.submit(request, FRAMES);
+    to_review(&mut rig);
+    assert!(!rig.view().notes.iter().any(|note| note.contains("approv")));
+    rig.tell(Input::Approve { job: job(), dropped: Vec::new() });
+    rig.tell(Input::BriefWritten { job: job(), brief: object("brief") });
+    for _ in 0..2 {
+        let (lease, _, _) = rig.grants().remove(0);
+        rig.fail("a", lease, FailureKind::TableMismatch);
+    }
+    rig.take_in(FRAMES);
+    to_review(&mut rig);
+    let notes = rig.view().notes;
+    assert!(notes.iter().any(|note| note.contains("waits for an approval again")), "{notes:?}");
 }
 
 #[test]

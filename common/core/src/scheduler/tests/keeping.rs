@@ -1,0 +1,88 @@
+//! Who keeps a name, and how long an ended job is kept.
+
+use super::*;
+
+/// A worker named `a`, of the process `instance`; `false` where it is refused.
+fn attach(rig: &mut Rig, session: u64, instance: u64) -> bool {
+    rig.tell(Input::Attach(Box::new(Attachment {
+        worker: worker("a"),
+        session,
+        instance,
+        card: Card::None,
+        slots: 1,
+        encoders: vec![proof(EncoderName::Libx264)],
+        holding: Vec::new(),
+    })));
+    let refused = |effect: &Effect| matches!(effect, Effect::Ignored(Ignored::NameInUse { .. }));
+    !rig.effects.iter().any(refused)
+}
+
+fn session(rig: &Rig) -> Option<u64> {
+    rig.scheduler.worker_views().find_map(|view| view.session)
+}
+
+#[test]
+fn a_name_is_free_when_its_worker_was_silent_for_too_long_and_not_before() {
+    let mut rig = Rig::new(SchedulerConfig::default());
+    let silent_ms = SchedulerConfig::default().worker_silent_ms;
+    assert!(attach(&mut rig, 1, 7));
+    rig.now += silent_ms - 1;
+    assert!(!attach(&mut rig, 2, 8));
+    assert_eq!(session(&rig), Some(1), "the first one works on");
+    rig.now += 1;
+    assert!(attach(&mut rig, 3, 8));
+    assert_eq!(session(&rig), Some(3));
+}
+
+#[test]
+fn a_process_takes_over_from_its_own_older_stream_and_a_name_whose_stream_ended_is_free() {
+    let mut rig = Rig::new(SchedulerConfig::default());
+    assert!(attach(&mut rig, 1, 7));
+    assert!(attach(&mut rig, 2, 7));
+    rig.tell(Input::Detach { worker: worker("a"), session: 2 });
+    assert!(attach(&mut rig, 3, 8));
+    assert_eq!(session(&rig), Some(3));
+}
+
+#[test]
+fn an_ended_job_is_forgotten_with_all_its_objects_when_its_time_is_over() {
+    let config = SchedulerConfig { retention_ms: Some(1000), ..SchedulerConfig::default() };
+    let mut rig = Rig::encoding(config.clone(), cells_of_30(), &["a"]);
+    rig.tell(Input::Cancel { job: job() });
+    let ended = rig.now;
+    rig.now = ended + 900;
+    rig.tell(Input::Retry { job: job() });
+    rig.now = ended + 1000;
+    rig.tell(Input::Clock);
+    assert!(rig.scheduler.job_view(&job()).is_some(), "it is open again");
+    rig.tell(Input::Cancel { job: job() });
+    assert_eq!(rig.scheduler.next_deadline().map(|due| due.0 <= ended + 2000), Some(true));
+    let journal = rig.journal.clone();
+    rig.now = ended + 2000;
+    rig.tell(Input::Clock);
+    assert!(rig.scheduler.job_view(&job()).is_none());
+    assert!(matches!(
+        &rig.effects[..],
+        [
+            ..,
+            Effect::Record(Record { event: Event::Forgotten, .. }),
+            Effect::Sweep { keep: None, .. }
+        ]
+    ));
+    // A coordinator that was away meanwhile does it when it starts.
+    let mut restored = Scheduler::restore(config, journal, Tick(rig.now));
+    let mut effects = Vec::new();
+    restored.step(Tick(rig.now), Input::Clock, &mut effects);
+    assert!(restored.job_view(&job()).is_none());
+    assert!(effects.iter().any(|effect| matches!(effect, Effect::Sweep { keep: None, .. })));
+}
+
+#[test]
+fn an_ended_job_without_an_end_of_its_retention_is_kept() {
+    let mut rig =
+        Rig::encoding(SchedulerConfig::default().for_one_machine(), cells_of_30(), &["a"]);
+    rig.tell(Input::Cancel { job: job() });
+    rig.now += 1 << 40;
+    rig.tell(Input::Clock);
+    assert!(rig.scheduler.job_view(&job()).is_some());
+}
