@@ -95,19 +95,19 @@ impl<'a> Viewer<'a> {
     /// Shows the `wanted` frames, in order, to what `begin` makes, and gives that back. Where the source is
     /// damaged all is begun anew, with every frame as a decoder conceals the damage: so what is shown
     /// depends on the source alone, and not on how far a decoder had come.
-    fn show<S, E: std::fmt::Display>(
+    fn show<S>(
         &mut self,
         wanted: &Wanted,
         begin: impl Fn() -> S,
-        mut add: impl FnMut(&mut S, u64, &VideoFrame) -> Result<(), E>,
+        mut add: impl FnMut(&mut S, u64, &VideoFrame) -> Result<(), Failure>,
     ) -> Result<S, Failure> {
         let mut refused = None;
         let mut shown = |viewer: &mut Self, conceal| {
             let mut state = begin();
             let shown = viewer.sample(wanted, conceal, &mut |index, frame| {
-                add(&mut state, index, frame).map_err(|error| {
-                    let words = error.to_string();
-                    refused = Some(words.clone());
+                add(&mut state, index, frame).map_err(|failure| {
+                    let words = failure.message.clone();
+                    refused = Some(failure);
                     MediaError::Internal(words)
                 })
             });
@@ -123,7 +123,7 @@ impl<'a> Viewer<'a> {
         };
         match (shown, refused) {
             (Ok(state), _) => Ok(state),
-            (Err(_), Some(words)) => Err(engine_failed(words)),
+            (Err(_), Some(failure)) => Err(failure),
             (Err(error), None) => Err(error.failure(Stage::Analyse).at(self.window)),
         }
     }

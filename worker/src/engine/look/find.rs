@@ -7,7 +7,7 @@ use cleanplate_types::failure::{Failure, Stage};
 use cleanplate_types::request::Detect;
 use cleanplate_types::trail::TrailEvent;
 
-use super::Viewer;
+use super::{Viewer, engine_failed};
 use crate::order::EVIDENCE;
 
 /// Looks for overlays.
@@ -22,7 +22,7 @@ pub(super) fn run(viewer: &mut Viewer<'_>, detect: &[Detect]) -> Result<(), Fail
     let looking = viewer.show(
         &Wanted::Listed(wanted),
         || Window::new(&layout, width, height, window),
-        |looking, index, frame| looking.add(index, frame.planes()),
+        |looking, index, frame| looking.add(index, frame.planes()).map_err(engine_failed),
     )?;
     viewer.desk.save(EVIDENCE, kinds::EVIDENCE, &looking.finish())?;
     Ok(())

@@ -21,7 +21,7 @@ pub(super) fn run(viewer: &mut Viewer<'_>) -> Result<(), Failure> {
     let window = viewer.show(
         &Wanted::Listed(wanted),
         || StudyWindow::new(&study, range),
-        |window, index, frame| window.add(index, &frame.planes()),
+        |window, index, frame| window.add(index, &frame.planes()).map_err(engine_failed),
     )?;
     viewer.desk.save(EVIDENCE, kinds::EVIDENCE, &window.finish())?;
     Ok(())

@@ -7,7 +7,7 @@ use cleanplate_store::kinds;
 use cleanplate_types::failure::Failure;
 use cleanplate_types::overlay::OverlayPlan;
 
-use super::Viewer;
+use super::{Viewer, engine_failed};
 use crate::order::{EVIDENCE, MATTES};
 
 /// Paints the backgrounds of the window.
@@ -23,7 +23,7 @@ pub(super) fn run(viewer: &mut Viewer<'_>) -> Result<(), Failure> {
     let survey = viewer.show(
         &Wanted::Referenced(window),
         || Survey::new(&layout, &plan, window).knowing(&mattes),
-        |survey, index, frame| survey.add(index, &frame.planes()),
+        |survey, index, frame| survey.add(index, &frame.planes()).map_err(engine_failed),
     )?;
     let desk = viewer.desk;
     let mut steps = viewer.seen;
@@ -35,7 +35,7 @@ pub(super) fn run(viewer: &mut Viewer<'_>) -> Result<(), Failure> {
     let chooser = painter();
     let wanted = (window.start..window.end).filter(|index| chooser.wants(*index)).collect();
     let painter = viewer.show(&Wanted::Listed(wanted), painter, |painter, index, frame| {
-        painter.add(index, &frame.planes())
+        painter.add(index, &frame.planes()).map_err(engine_failed)
     })?;
     let mut steps = viewer.seen;
     let backgrounds = painter.finish(|| {

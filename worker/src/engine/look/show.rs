@@ -52,31 +52,20 @@ pub(super) fn run(viewer: &mut Viewer<'_>) -> Result<(), Failure> {
     let mut wanted: Vec<u64> = stills.iter().copied().chain(clip.frames()).collect();
     wanted.sort_unstable();
     wanted.dedup();
-    let mut failed = None;
-    let shown = viewer.show(
+    let (mut files, pairs) = viewer.show(
         &Wanted::Listed(wanted),
         || (Vec::new(), Vec::new()),
-        |(files, pairs), index, frame| -> Result<(), String> {
-            let drawn = draw(&mut restoring, &video, (index, frame));
-            let drawn = drawn.map_err(|failure| {
-                let text = failure.message.clone();
-                failed = Some(failure);
-                text
-            })?;
+        |(files, pairs), index, frame| {
+            let drawn = draw(&mut restoring, &video, (index, frame))?;
             if stills.contains(&index) {
-                files.extend(drawn.files(index).map_err(|error| error.to_string())?);
+                files.extend(drawn.files(index).map_err(|error| undrawn(&error))?);
             }
             if clip.range.contains(index) {
                 pairs.push(clip.pair(&drawn));
             }
             Ok(())
         },
-    );
-    // In its own words rather than the decoder's.
-    if let Some(failure) = failed {
-        return Err(failure);
-    }
-    let (mut files, pairs) = shown?;
+    )?;
     if !pairs.is_empty() {
         let bytes = animation(&pairs, video.frame_rate).map_err(|error| undrawn(&error))?;
         files.push(PreviewFile { name: "before-after.png".to_owned(), bytes });
@@ -99,28 +88,13 @@ fn look(
 ) -> Result<Seen, Failure> {
     let mut rising = candidates.to_vec();
     rising.sort_unstable();
-    let (mut seen, mut failed) = (Seen::new(), None);
-    let shown = viewer.show(&rising, |index, frame| -> Result<(), String> {
-        let clean = frame.twin().map_err(|error| error.failure(Stage::Analyse));
-        let clean = clean.and_then(|mut clean| restoring.apply(index, &mut clean));
-        match clean {
-            Ok(clean) if clean.restored.frames > 0 => {
-                seen.insert(index, overlays_of(plan, index, restoring.origins()));
-                Ok(())
-            }
-            Ok(_) => Ok(()),
-            Err(failure) => {
-                let text = failure.message.clone();
-                failed = Some(failure);
-                Err(text)
-            }
+    viewer.show(&Wanted::Listed(rising), Seen::new, |seen, index, frame| {
+        let mut clean = frame.twin().map_err(|error| error.failure(Stage::Analyse))?;
+        if restoring.apply(index, &mut clean)?.restored.frames > 0 {
+            seen.insert(index, overlays_of(plan, index, restoring.origins()));
         }
-    });
-    // In its own words rather than the decoder's.
-    if let Some(failure) = failed {
-        return Err(failure);
-    }
-    shown.map(|()| seen)
+        Ok(())
+    })
 }
 
 /// The overlays that a restored frame showed: those whose place a map lies in.
