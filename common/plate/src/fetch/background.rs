@@ -5,6 +5,7 @@ use cleanplate_types::picture::PixelLayout;
 use serde::{Deserialize, Serialize};
 
 use super::course::{Area, Course};
+use super::moment::Moment;
 use super::motion::{Motion, Similarity};
 
 /// A luma sample of a background that no frame shows.
@@ -28,6 +29,10 @@ pub struct Background {
     /// For each luma sample how far the frames differ on it, in half codes of 8 bits; [`UNSEEN`]
     /// where no frame shows it.
     pub doubt: Vec<u8>,
+    /// What it looks like about some of the frames of `serves`, rising: at most a million luma samples
+    /// in all. Where there are any, the planes and the doubt of two of them hold between these, mixed by
+    /// how near they are, and those of the background itself nowhere.
+    pub moments: Vec<Moment>,
 }
 
 impl Background {
@@ -44,6 +49,11 @@ impl Background {
                 plane.len() == size(number) && plane.iter().all(|sample| *sample <= top)
             })
             && self.doubt.len() == size(0)
+            && self
+                .moments
+                .iter()
+                .all(|moment| moment.is_well_formed(layout, &self.planes, &self.doubt))
+            && self.moments.is_sorted_by(|one, other| one.frame < other.frame)
             && self.motions.len() as u64 == self.serves.count()
             && self.area.left % 2 == 0
             && self.area.top % 2 == 0
@@ -55,11 +65,16 @@ impl Background {
         self.motions.get(at).copied().flatten().map(Similarity::from)
     }
 
-    pub(super) fn of(course: &Course, planes: Vec<Vec<u16>>, doubt: Vec<u8>) -> Self {
+    pub(super) fn of(
+        course: &Course,
+        planes: Vec<Vec<u16>>,
+        doubt: Vec<u8>,
+        moments: Vec<Moment>,
+    ) -> Self {
         let motions = (course.serves.start..course.serves.end)
             .map(|index| course.motion(index).map(Motion::from))
             .collect();
         let Course { overlay, serves, area, frames: _, motions: _ } = course;
-        Self { overlay: *overlay, serves: *serves, area: *area, motions, planes, doubt }
+        Self { overlay: *overlay, serves: *serves, area: *area, motions, planes, doubt, moments }
     }
 }

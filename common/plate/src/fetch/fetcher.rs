@@ -8,7 +8,7 @@ use cleanplate_types::overlay::OverlayPlan;
 use cleanplate_types::picture::{PixelLayout, PlaneMut};
 
 use super::align::{median, whole};
-use super::ground::{Ground, warp};
+use super::ground::{Ground, Mixture, warp};
 use super::holes::Holes;
 use super::motion::Similarity;
 use super::settle::Ring;
@@ -122,8 +122,10 @@ impl Fetcher {
         grounds: impl Iterator<Item = &'a Ground>,
         cut: Cut<'_>,
     ) -> Option<Share> {
-        let mut grounds: Vec<(&Ground, Similarity)> = grounds
-            .filter_map(|ground| Some((ground, ground.background().motion(index)?)))
+        let mut grounds: Vec<(&Ground, Mixture, Similarity)> = grounds
+            .filter_map(|ground| {
+                Some((ground, ground.mixture(index), ground.background().motion(index)?))
+            })
             .collect();
         if grounds.is_empty() {
             return None;
@@ -138,14 +140,14 @@ impl Fetcher {
             };
             if number == 0 {
                 let ring = Ring::of(patch.span, &patch.frame, |at| patch.ring[at] > 0.0);
-                for (ground, motion) in &mut grounds {
-                    *motion = ring.settle(ground, *motion);
+                for (ground, mixture, motion) in &mut grounds {
+                    *motion = ring.settle(ground, *mixture, *motion);
                 }
             }
             let mut offers = Vec::new();
-            for (at, (ground, motion)) in grounds.iter().enumerate() {
+            for (at, (ground, mixture, motion)) in grounds.iter().enumerate() {
                 let known = luma_span.map(|span| (span, &shares[at][..]));
-                offers.push(self.offer((number, &patch), (ground, *motion), known));
+                offers.push(self.offer((number, &patch), (ground, *mixture, *motion), known));
             }
             self.mix(&patch, &offers, plane);
             if number == 0 {
@@ -195,12 +197,13 @@ impl Fetcher {
     fn offer(
         &self,
         (number, patch): (usize, &Patch),
-        (ground, motion): (&Ground, Similarity),
+        (ground, mixture, motion): (&Ground, Mixture, Similarity),
         known: Option<(Span, &[f32])>,
     ) -> Offer {
         let span = patch.span;
         let shifts = self.holes.shifts(number);
-        let (values, doubt) = warp(ground, number, (span, &patch.wanted), motion, shifts);
+        let (values, doubt) =
+            warp(ground, number, (span, &patch.wanted), (mixture, motion), shifts);
         let grid = |values: Vec<f32>, weights: Vec<f32>| Grid {
             width: span.width(),
             height: span.height(),

@@ -4,18 +4,35 @@ use cleanplate_types::picture::PixelLayout;
 
 use super::align::whole;
 use super::background::{Background, UNSEEN};
+use super::course::Area;
 use super::motion::Similarity;
 use super::soft::Grid;
-use super::warp::{Field, on_planes};
+use super::warp::{Affine, Field, on_planes};
 use crate::bitmap::Span;
 
 /// A background that is ready to be read.
 #[derive(Debug)]
 pub struct Ground {
     background: Background,
+    /// What it looks like about some frames, rising: one at least.
+    pictures: Vec<Picture>,
+    sizes: Vec<(usize, usize)>,
+}
+
+/// What a background looks like about a frame.
+#[derive(Debug)]
+struct Picture {
+    frame: u64,
     /// Samples of each plane in 8-bit codes; unseen ones are spread from those around.
     planes: Vec<Vec<f32>>,
-    sizes: Vec<(usize, usize)>,
+}
+
+/// The two pictures that hold for a frame, by number, and how much of the second is mixed in.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Mixture {
+    one: usize,
+    other: usize,
+    share: f32,
 }
 
 impl Ground {
@@ -25,32 +42,26 @@ impl Ground {
         if !background.is_well_formed(layout) {
             return None;
         }
-        let code = 1.0 / f32::from(1_u16 << (layout.depth.clamp(8, 16) - 8));
         let area = background.area;
-        let (mut planes, mut sizes) = (Vec::new(), Vec::new());
-        for (number, samples) in (0_u8..).zip(&background.planes) {
+        let sizes = (0..layout.planes).map(|number| {
             let (width, height) = layout.plane_size(number, area.width, area.height);
-            let (width, height) = (width as usize, height as usize);
-            let (right, down) =
-                if number == 0 { (0, 0) } else { (layout.chroma_shift_x, layout.chroma_shift_y) };
-            let weights = samples.iter().enumerate().map(|(at, sample)| {
-                let (x, y) = ((at % width) << right, (at / width) << down);
-                let doubt = background.doubt[y * area.width as usize + x];
-                // Where some luma that shares a sample of chroma was always covered, that was too.
-                let is_seen = doubt != UNSEEN && (number == 0 || *sample != 0);
-                if is_seen { 1.0 } else { 0.0 }
-            });
-            let values = samples.iter().map(|sample| f32::from(*sample) * code).collect();
-            let mut grid = Grid { width, height, values, weights: weights.collect() };
-            grid.spread();
-            planes.push(grid.values);
-            sizes.push((width, height));
+            (width as usize, height as usize)
+        });
+        let sizes = sizes.collect();
+        let mut pictures = Vec::new();
+        for moment in &background.moments {
+            let planes = spread(layout, area, &moment.planes, &moment.doubt);
+            pictures.push(Picture { frame: moment.frame, planes });
         }
-        Some(Self { background, planes, sizes })
+        if pictures.is_empty() {
+            let planes = spread(layout, area, &background.planes, &background.doubt);
+            pictures.push(Picture { frame: background.serves.start, planes });
+        }
+        Some(Self { background, pictures, sizes })
     }
 
     /// Luma between samples that frames show, in 8-bit codes; places are measured from the corner.
-    pub(super) fn look(&self, x: f32, y: f32) -> Option<f32> {
+    pub(super) fn look(&self, mixture: Mixture, x: f32, y: f32) -> Option<f32> {
         let (width, height) = self.sizes[0];
         let (x, y) = (x - 0.5, y - 0.5);
         let (right, below) = (width.saturating_sub(1), height.saturating_sub(1));
@@ -63,10 +74,59 @@ impl Ground {
         if places.iter().any(|place| self.background.doubt[*place] == UNSEEN) {
             return None;
         }
-        let [a, b, c, d] = places.map(|place| self.planes[0][place]);
+        let [a, b, c, d] = places.map(|place| self.level(mixture, 0, place));
         let (across, along) = (x - column as f32, y - row as f32);
         let (above, below) = (a + (b - a) * across, c + (d - c) * across);
         Some(above + (below - above) * along)
+    }
+
+    /// What holds for a frame.
+    pub(super) fn mixture(&self, index: u64) -> Mixture {
+        let next = self.pictures.partition_point(|picture| picture.frame < index);
+        let other = next.min(self.pictures.len() - 1);
+        let one = next.saturating_sub(1);
+        let (from, to) = (self.pictures[one].frame, self.pictures[other].frame);
+        let share = if from < to && index > from {
+            (index - from) as f32 / (to - from) as f32
+        } else {
+            1.0
+        };
+        Mixture { one, other, share }
+    }
+
+    fn level(&self, mixture: Mixture, plane: usize, at: usize) -> f32 {
+        let [one, other] =
+            [mixture.one, mixture.other].map(|number| self.pictures[number].planes[plane][at]);
+        one + (other - one) * mixture.share
+    }
+
+    /// The doubt about a luma sample, in 8-bit codes; infinite where it is unseen.
+    fn doubt(&self, mixture: Mixture, at: usize) -> f32 {
+        let moments = &self.background.moments;
+        let of = |number: usize| {
+            let doubt = moments.get(number).map_or(&self.background.doubt, |moment| &moment.doubt);
+            doubt.get(at).copied().unwrap_or(UNSEEN)
+        };
+        let (one, other) = (of(mixture.one), of(mixture.other));
+        if one == UNSEEN || other == UNSEEN {
+            return f32::INFINITY;
+        }
+        let (one, other) = (f32::from(one), f32::from(other));
+        0.5 * (one + (other - one) * mixture.share)
+    }
+
+    /// The samples of a part of a plane.
+    fn part(&self, mixture: Mixture, plane: usize, part: Span) -> Vec<f32> {
+        let wide = self.sizes[plane].0;
+        let mut samples = Vec::with_capacity(part.width() * part.height());
+        let row = |number: usize, y: usize| {
+            &self.pictures[number].planes[plane][y * wide..][part.left..part.right]
+        };
+        for y in part.top..part.bottom {
+            let pairs = row(mixture.one, y).iter().zip(row(mixture.other, y));
+            samples.extend(pairs.map(|(one, other)| one + (other - one) * mixture.share));
+        }
+        samples
     }
 
     /// The background.
@@ -76,19 +136,46 @@ impl Ground {
     }
 }
 
+/// The planes in 8-bit codes, unseen samples spread from those around.
+fn spread(layout: &PixelLayout, area: Area, planes: &[Vec<u16>], doubt: &[u8]) -> Vec<Vec<f32>> {
+    let code = 1.0 / f32::from(1_u16 << (layout.depth.clamp(8, 16) - 8));
+    let mut all = Vec::new();
+    for (number, samples) in (0_u8..).zip(planes) {
+        let (width, height) = layout.plane_size(number, area.width, area.height);
+        let (width, height) = (width as usize, height as usize);
+        let (right, down) =
+            if number == 0 { (0, 0) } else { (layout.chroma_shift_x, layout.chroma_shift_y) };
+        let weights = samples.iter().enumerate().map(|(at, sample)| {
+            let (x, y) = ((at % width) << right, (at / width) << down);
+            let doubt = doubt[y * area.width as usize + x];
+            // Where some luma that shares a sample of chroma was always covered, that was too.
+            let is_seen = doubt != UNSEEN && (number == 0 || *sample != 0);
+            if is_seen { 1.0 } else { 0.0 }
+        });
+        let values = samples.iter().map(|sample| f32::from(*sample) * code).collect();
+        let mut grid = Grid { width, height, values, weights: weights.collect() };
+        grid.spread();
+        all.push(grid.values);
+    }
+    all
+}
+
 /// The background's samples at the places of a patch that are wanted, row by row, and the doubt about
 /// them in 8-bit codes; that of the others is infinite.
 pub(super) fn warp(
     ground: &Ground,
     number: usize,
     (span, wanted): (Span, &[bool]),
-    motion: Similarity,
+    (mixture, motion): (Mixture, Similarity),
     shifts: (u32, u32),
 ) -> (Vec<f32>, Vec<f32>) {
     let area = ground.background.area;
     let map = on_planes(motion.inverse(), shifts, (0, 0), (area.left, area.top));
-    let (width, height) = ground.sizes[number];
-    let field = Field { width, height, stride: width, samples: &ground.planes[number] };
+    let part = under(map, span, ground.sizes[number]);
+    let samples = ground.part(mixture, number, part);
+    let (width, height) = (part.width(), part.height());
+    let field = Field { width, height, stride: width, samples: &samples };
+    let (left, top) = (part.left as f32, part.top as f32);
     let cells = span.width() * span.height();
     let (mut values, mut doubts) = (Vec::with_capacity(cells), Vec::with_capacity(cells));
     for (y, wanted) in (span.top..span.bottom).zip(wanted.chunks_exact(span.width())) {
@@ -99,8 +186,8 @@ pub(super) fn warp(
                 continue;
             }
             let (u, v) = map.apply(x as f32 + 0.5, y as f32 + 0.5);
-            let value = field.at(u, v);
-            let doubt = value.map_or(UNSEEN, |_| {
+            let value = field.at(u - left, v - top);
+            let doubt = value.map_or(f32::INFINITY, |_| {
                 let column = whole(u - 0.5) << shifts.0;
                 let row = whole(v - 0.5) << shifts.1;
                 let wide = area.width as usize;
@@ -109,14 +196,30 @@ pub(super) fn warp(
                 let over = 1 << shifts.0;
                 [place, place + over, under, under + over]
                     .iter()
-                    .map(|at| ground.background.doubt.get(*at).copied().unwrap_or(UNSEEN))
-                    .fold(0, u8::max)
+                    .map(|at| ground.doubt(mixture, *at))
+                    .fold(0.0, f32::max)
             });
             values.push(value.unwrap_or(128.0));
-            doubts.push(if doubt == UNSEEN { f32::INFINITY } else { f32::from(doubt) * 0.5 });
+            doubts.push(doubt);
         }
     }
     (values, doubts)
+}
+
+/// The part of a plane of that size on which a patch falls, and what is read around it.
+fn under(map: Affine, span: Span, (width, height): (usize, usize)) -> Span {
+    let (x, y) = ([span.left, span.right], [span.top, span.bottom]);
+    let (mut low, mut high) = ((f32::MAX, f32::MAX), (0.0_f32, 0.0_f32));
+    for (x, y) in x.into_iter().flat_map(|x| y.map(|y| (x, y))) {
+        let (u, v) = map.apply(x as f32, y as f32);
+        low = (low.0.min(u), low.1.min(v));
+        high = (high.0.max(u), high.1.max(v));
+    }
+    let start = |low: f32, end: usize| whole((low - 4.0).max(0.0)).min(end);
+    let stop = |high: f32, end: usize| whole(high + 4.0).min(end);
+    let (left, top) = (start(low.0, width), start(low.1, height));
+    let (right, bottom) = (stop(high.0, width).max(left), stop(high.1, height).max(top));
+    Span { left, top, right, bottom }
 }
 
 #[cfg(test)]
@@ -124,7 +227,6 @@ mod tests {
     use cleanplate_types::frames::FrameRange;
 
     use super::*;
-    use crate::fetch::course::Area;
 
     #[test]
     fn chroma_that_no_frame_shows_is_spread_from_what_is_around_it() {
@@ -146,9 +248,10 @@ mod tests {
             motions: vec![None],
             planes: vec![vec![80; 256], chroma.clone(), chroma],
             doubt: vec![0; 256],
+            moments: Vec::new(),
         };
         let ground = Ground::new(&layout, background).unwrap();
-        for plane in &ground.planes[1..] {
+        for plane in &ground.pictures[0].planes[1..] {
             assert!(plane.iter().all(|value| (value - 124.0).abs() < 1.0), "{plane:?}");
         }
     }

@@ -5,7 +5,7 @@
 //! guessed from those before and after; this is what makes it theirs.
 
 use super::align::{Point, Points, median, search};
-use super::ground::Ground;
+use super::ground::{Ground, Mixture};
 use super::motion::{Similarity, single};
 use crate::bitmap::Span;
 
@@ -51,11 +51,16 @@ impl Ring {
     }
 
     /// The motion of the frame, bettered from `motion`.
-    pub(super) fn settle(&self, ground: &Ground, motion: Similarity) -> Similarity {
+    pub(super) fn settle(
+        &self,
+        ground: &Ground,
+        mixture: Mixture,
+        motion: Similarity,
+    ) -> Similarity {
         let area = ground.background().area;
         let corner = Similarity::shift(-f64::from(area.left), -f64::from(area.top));
         let rough = corner.after(motion.inverse());
-        let look = |x: f32, y: f32| ground.look(x, y);
+        let look = |x: f32, y: f32| ground.look(mixture, x, y);
         let Some(before) = self.differ(rough, look) else { return motion };
         let mut fine = self.descend(rough, look).unwrap_or((rough, before));
         if fine.1 > ALIKE {

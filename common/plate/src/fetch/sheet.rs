@@ -3,10 +3,12 @@
 //! Owns the robust mean. A place keeps up to eight samples; when it is full, every other one goes and
 //! only every other sample is taken from there on, so that those kept stay spread over the whole shot.
 
+use super::align::whole;
+
 /// Samples that a place keeps.
 const KEPT: usize = 8;
 /// Steps of what is kept to a code of 8 bits.
-const STEPS: f32 = 64.0;
+pub(super) const STEPS: f32 = 64.0;
 /// Samples this near the median are averaged, in 8-bit codes; more where the samples spread.
 const NEAR: f32 = 4.0;
 
@@ -126,6 +128,19 @@ impl Sheet {
     }
 }
 
+/// A spread as it is stored: in half codes of 8 bits.
+pub(super) fn doubt(spread: f32) -> u8 {
+    u8::try_from(whole((2.0 * spread).min(254.0))).unwrap_or(u8::MAX - 1)
+}
+
+/// A value in 8-bit codes as a sample of that depth.
+pub(super) fn sample(value: f32, depth: u8) -> u16 {
+    let depth = depth.clamp(8, 16);
+    let top = f32::from(u16::MAX >> (16 - depth));
+    let code = f32::from(1_u16 << (depth - 8));
+    u16::try_from(whole((value * code + 0.5).clamp(0.0, top))).unwrap_or(u16::MAX)
+}
+
 impl Place {
     const fn is_due(&self) -> bool {
         self.offered.is_multiple_of(1 << self.skips)
@@ -137,6 +152,6 @@ impl Place {
     clippy::cast_sign_loss,
     reason = "a cast from float to integer saturates"
 )]
-fn steps(value: f32) -> u16 {
+pub(super) fn steps(value: f32) -> u16 {
     (value * STEPS + 0.5) as u16
 }
