@@ -25,6 +25,9 @@ struct Picture {
     frame: u64,
     /// Samples of each plane in 8-bit codes; unseen ones are spread from those around.
     planes: Vec<Vec<f32>>,
+    /// For each luma sample the most of the doubt about it and those to the right and below, in 8-bit
+    /// codes; infinite where one is unseen.
+    doubt: Vec<f32>,
 }
 
 /// The two pictures that hold for a frame, by number, and how much of the second is mixed in.
@@ -51,11 +54,13 @@ impl Ground {
         let mut pictures = Vec::new();
         for moment in &background.moments {
             let planes = spread(layout, area, &moment.planes, &moment.doubt);
-            pictures.push(Picture { frame: moment.frame, planes });
+            let doubt = most(&moment.doubt, area.width as usize);
+            pictures.push(Picture { frame: moment.frame, planes, doubt });
         }
         if pictures.is_empty() {
             let planes = spread(layout, area, &background.planes, &background.doubt);
-            pictures.push(Picture { frame: background.serves.start, planes });
+            let doubt = most(&background.doubt, area.width as usize);
+            pictures.push(Picture { frame: background.serves.start, planes, doubt });
         }
         Some(Self { background, pictures, sizes })
     }
@@ -71,7 +76,7 @@ impl Ground {
         let (column, row) = (whole(x), whole(y));
         let place = row * width + column;
         let places = [place, place + 1, place + width, place + width + 1];
-        if places.iter().any(|place| self.background.doubt[*place] == UNSEEN) {
+        if !self.doubt(mixture, place).is_finite() {
             return None;
         }
         let [a, b, c, d] = places.map(|place| self.level(mixture, 0, place));
@@ -100,19 +105,16 @@ impl Ground {
         one + (other - one) * mixture.share
     }
 
-    /// The doubt about a luma sample, in 8-bit codes; infinite where it is unseen.
+    /// The most of the doubt about a luma sample and its neighbours to the right and below.
     fn doubt(&self, mixture: Mixture, at: usize) -> f32 {
-        let moments = &self.background.moments;
-        let of = |number: usize| {
-            let doubt = moments.get(number).map_or(&self.background.doubt, |moment| &moment.doubt);
-            doubt.get(at).copied().unwrap_or(UNSEEN)
-        };
+        let of = |number: usize| self.pictures[number].doubt.get(at).copied();
         let (one, other) = (of(mixture.one), of(mixture.other));
-        if one == UNSEEN || other == UNSEEN {
-            return f32::INFINITY;
+        match (one, other) {
+            (Some(one), Some(other)) if one.is_finite() && other.is_finite() => {
+                one + (other - one) * mixture.share
+            }
+            (Some(_) | None, Some(_) | None) => f32::INFINITY,
         }
-        let (one, other) = (f32::from(one), f32::from(other));
-        0.5 * (one + (other - one) * mixture.share)
     }
 
     /// The samples of a part of a plane.
@@ -160,6 +162,22 @@ fn spread(layout: &PixelLayout, area: Area, planes: &[Vec<u16>], doubt: &[u8]) -
     all
 }
 
+/// The most of the doubt about each sample, those to its right and below, in 8-bit codes.
+fn most(doubt: &[u8], width: usize) -> Vec<f32> {
+    let mut all = Vec::with_capacity(doubt.len());
+    for (y, row) in doubt.chunks_exact(width.max(1)).enumerate() {
+        let below = doubt.get((y + 1) * width..).unwrap_or_default();
+        for (x, own) in row.iter().enumerate() {
+            let beside = row.get(x + 1).copied().unwrap_or(0);
+            let under = below.get(x).copied().unwrap_or(0);
+            let last = if x + 1 < width { below.get(x + 1).copied().unwrap_or(0) } else { 0 };
+            let most = (*own).max(beside).max(under).max(last);
+            all.push(if most == UNSEEN { f32::INFINITY } else { 0.5 * f32::from(most) });
+        }
+    }
+    all
+}
+
 /// The background's samples at the places of a patch that are wanted, row by row, and the doubt about
 /// them in 8-bit codes; that of the others is infinite.
 pub(super) fn warp(
@@ -192,12 +210,13 @@ pub(super) fn warp(
                 let row = whole(v - 0.5) << shifts.1;
                 let wide = area.width as usize;
                 let place = row * wide + column;
-                let under = place + wide * (1 << shifts.1);
-                let over = 1 << shifts.0;
-                [place, place + over, under, under + over]
-                    .iter()
-                    .map(|at| ground.doubt(mixture, *at))
-                    .fold(0.0, f32::max)
+                let doubt = ground.doubt(mixture, place);
+                if number == 0 {
+                    return doubt;
+                }
+                // A sample of chroma and its neighbours are of more luma than that.
+                let last = place + (wide << shifts.1) - wide + (1 << shifts.0) - 1;
+                doubt.max(ground.doubt(mixture, last))
             });
             values.push(value.unwrap_or(128.0));
             doubts.push(doubt);
