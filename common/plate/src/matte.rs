@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 pub use crops::{Crop, Crops, CropsError, Gatherer, Site};
 pub use invert::{Inversion, InvertError, Inverter, Origin, STRENGTH_ONE};
 pub use known::{Coding, KnownError, Logo, known, known_at};
-pub use learn::{LearnError, learn};
+pub use learn::{LearnError, learn, learn_watched};
 
 mod crops;
 mod denoise;

@@ -241,7 +241,7 @@ fn pair(alpha: &[f32], paint: &[f32], a: usize, b: usize) -> Option<Pair> {
 }
 
 /// The natural logarithm of a positive number to four digits, the same on every CPU.
-fn logarithm(value: f32) -> f32 {
+pub(super) fn logarithm(value: f32) -> f32 {
     let bits = value.to_bits();
     let exponent = (bits >> 23) as f32 - 127.0;
     let fraction = f32::from_bits((bits & 0x007f_ffff) | 0x3f80_0000);

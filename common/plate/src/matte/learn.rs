@@ -14,19 +14,26 @@
 //! Frames that do not show the overlay at full strength are then found by what the lines cannot explain,
 //! and left out; after that samples whose colour changes (digits). Each time the lines are fitted again.
 //! At last, where the background moves, the slopes are taken from how far samples swing (`swing`), which
-//! no guess biases, and parts of the overlay that have one alpha by all that can be told are given one.
+//! no guess biases, and parts of the overlay that have one alpha by all that can be told are given one. Last, the
+//! few inks that most marks are painted with are found and solved for (`inks`): what they explain has their line.
 
 use super::crops::{Crops, Site};
 use super::edges::Edges;
 use super::invert::STRENGTH_ONE;
 use super::siting::Siting;
 use super::{ALPHA_ONE, Class, Matte, MattePlane, PAINT_ONE};
-use field::Field;
+use field::{Field, Pin};
+use inks::Inks;
 use stack::{Belief, Stack, Sums};
 use swing::Swing;
 
+mod border;
 mod field;
+mod guesser;
+mod inks;
 mod judge;
+mod mixture;
+mod palette;
 mod stack;
 mod swing;
 
@@ -65,6 +72,14 @@ pub enum LearnError {
 /// # Errors
 /// [`LearnError`] where the crops do not fit each other, or there are none.
 pub fn learn(crops: &[Crops]) -> Result<Matte, LearnError> {
+    learn_watched(crops, &mut || ())
+}
+
+/// As [`learn()`]; `tick` is told some hundred times, as the work goes on.
+///
+/// # Errors
+/// As [`learn()`].
+pub fn learn_watched(crops: &[Crops], tick: &mut dyn FnMut()) -> Result<Matte, LearnError> {
     let mut order: Vec<&Crops> = crops.iter().filter(|crops| !crops.frames.is_empty()).collect();
     order.sort_by_key(|crops| crops.frames.first().map(|frame| frame.index));
     let site = &order.first().ok_or(LearnError::NoFrames)?.site;
@@ -86,7 +101,7 @@ pub fn learn(crops: &[Crops]) -> Result<Matte, LearnError> {
         })
         .collect();
     let free = Known { slopes: None, pinned: vec![None; stacks[0].inside.len()] };
-    let mut beliefs = fit(site, &stacks, &free);
+    let mut beliefs = fit(site, &stacks, &free, tick);
     for _ in 0..PASSES_FAINT {
         let absent = faint(&stacks[0], &beliefs[0]);
         if absent.is_empty() {
@@ -95,7 +110,7 @@ pub fn learn(crops: &[Crops]) -> Result<Matte, LearnError> {
         for stack in &mut stacks {
             stack.drop_frames(&absent);
         }
-        beliefs = fit(site, &stacks, &free);
+        beliefs = fit(site, &stacks, &free, tick);
     }
     // Only now: a frame without the overlay would make all of it look as if it changed.
     let changing = judge::changing(&stacks[0], &beliefs[0]);
@@ -104,19 +119,25 @@ pub fn learn(crops: &[Crops]) -> Result<Matte, LearnError> {
         for stack in &mut stacks {
             stack.mute(site, &changing, width);
         }
-        beliefs = fit(site, &stacks, &free);
+        beliefs = fit(site, &stacks, &free, tick);
     }
     let swing = Swing::of(&stacks[0]);
     let slopes = swing.slopes(&stacks[0]);
     let slopes_known = slopes.is_some();
     let mut rims = vec![false; changing.len()];
     if let Some(slopes) = slopes {
-        beliefs = fit(site, &stacks, &Known { slopes: Some(slopes), ..free });
+        beliefs = fit(site, &stacks, &Known { slopes: Some(slopes), ..free }, tick);
         let pinned = swing.parts(&stacks[0], &beliefs[0]);
         if pinned.iter().any(Option::is_some) {
             rims = swing::rims(&stacks[0], &pinned, &changing);
-            beliefs = fit(site, &stacks, &Known { slopes: None, pinned });
+            let pin = |pass: f32| Pin { pass, paint: None };
+            let pinned = pinned.into_iter().map(|pass| pass.map(pin)).collect();
+            beliefs = fit(site, &stacks, &Known { slopes: None, pinned }, tick);
         }
+    }
+    if let Some(inks) = Inks::of(&stacks[0], &beliefs[0], tick) {
+        let pinned = inks.pins(&stacks[0]);
+        beliefs = fit(site, &stacks, &Known { slopes: None, pinned }, tick);
     }
     let bears_out = slopes_known && judge::evidence(&stacks[0], &beliefs[0]) > EVIDENCE_MIN;
     Ok(matte(site, &stacks, &beliefs, &Doubt { changing, rims, bears_out }))
@@ -128,15 +149,16 @@ struct Known {
     /// The slope of each luma sample's line, which its neighbours still smooth.
     slopes: Option<Vec<f32>>,
     /// The pass of luma samples where it is settled.
-    pinned: Vec<Option<f32>>,
+    pinned: Vec<Option<Pin>>,
 }
 
-fn fit(site: &Site, stacks: &[Stack], known: &Known) -> Vec<Belief> {
+fn fit(site: &Site, stacks: &[Stack], known: &Known, tick: &mut dyn FnMut()) -> Vec<Belief> {
     let siting = Siting::new(&site.layout, site.chroma_location);
     let mut beliefs: Vec<Belief> = stacks.iter().map(Stack::fresh).collect();
     let mut sums: Vec<Sums> = stacks.iter().map(Stack::first_sums).collect();
     let rounds = if known.slopes.is_some() { ROUNDS_TURNED } else { ROUNDS };
     for round in 0..rounds {
+        tick();
         if round > 0 {
             let coarse = round <= rounds / 3;
             let planes = stacks.iter().zip(&beliefs);

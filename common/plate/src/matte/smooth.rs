@@ -33,6 +33,12 @@ impl Smoother {
         Self { width, height, kernel, rows, padded: vec![0.0; width + 2 * radius] }
     }
 
+    /// The weight that a sample has in its own mean.
+    pub(super) fn own(&self) -> f32 {
+        let middle = self.kernel[self.kernel.len() / 2];
+        middle * middle
+    }
+
     /// Smooths `from` into `to`; what lies outside the plane counts as 0.
     pub(super) fn smooth(&mut self, from: &[f32], to: &mut [f32]) {
         let (width, height) = (self.width, self.height);

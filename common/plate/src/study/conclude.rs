@@ -16,7 +16,7 @@ use super::steady::steady;
 use super::window::{Seen, Studied};
 use super::{Owned, Study, Subject};
 use crate::bitmap::Bitmap;
-use crate::matte::{ALPHA_ONE, Coding, Crops, Matte, known_at, learn};
+use crate::matte::{ALPHA_ONE, Coding, Crops, Matte, known_at, learn_watched};
 use crate::mattes::{Made, Mattes, Moving, Place};
 
 /// Luma samples around what an overlay covers that belong to its mask: how far its edge leaks when it is
@@ -75,7 +75,7 @@ pub fn conclude(study: &Study, all: &[Studied], mut done: impl FnMut()) -> Concl
                         Some(Seen::Nothing | Seen::Sightings(_)) | None => None,
                     })
                     .collect();
-                learned(crops, overlay, study)
+                learned(crops, overlay, study, &mut done)
             }
             Subject::Locate(logo) => {
                 let made = located(study, all, number, logo, overlay);
@@ -121,7 +121,12 @@ fn hides(matte: &Matte) -> bool {
 /// Where a found overlay is known, each frame tells for itself whether it shows it, and better than the finder
 /// could from samples: so all frames are asked but those of long absences. Where it is not, only short ones are
 /// not believed: an overlay that blinks back is worse than a frame that is filled in vain.
-fn learned(mut crops: Vec<Crops>, overlay: &mut Overlay, study: &Study) -> Made {
+fn learned(
+    mut crops: Vec<Crops>,
+    overlay: &mut Overlay,
+    study: &Study,
+    tick: &mut dyn FnMut(),
+) -> Made {
     let coding = &study.coding;
     overlay.hides = true;
     let is_found = overlay.origin == OverlayOrigin::Static;
@@ -153,7 +158,7 @@ fn learned(mut crops: Vec<Crops>, overlay: &mut Overlay, study: &Study) -> Made 
         let tally = tally(matte);
         is_agreed || tally.restored * 100 >= tally.covered * SOLVED_PERCENT
     };
-    let learned = learn(&crops).ok().filter(|matte| is_believed(matte, overlay));
+    let learned = learn_watched(&crops, tick).ok().filter(|matte| is_believed(matte, overlay));
     let Some(mut matte) = learned.filter(is_steady) else {
         if is_found {
             overlay.when = closed(&overlay.when, 0, ABSENCE_MAX);

@@ -52,7 +52,22 @@ pub(super) struct Field {
     start: Vec<Line>,
     mean: Evidence,
     /// The pass of samples of which it is known.
-    pinned: Vec<Option<f32>>,
+    pinned: Vec<Option<Pin>>,
+}
+
+/// What is settled of a line.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pin {
+    pub(super) pass: f32,
+    pub(super) paint: Option<f32>,
+}
+
+impl Pin {
+    /// The line, where its level would be `level`.
+    fn line(self, level: f32) -> Line {
+        let told = self.paint.map(|paint| paint - GREY * (1.0 - self.pass));
+        Line { pass: self.pass, level: told.unwrap_or(level) }
+    }
 }
 
 impl Evidence {
@@ -94,13 +109,13 @@ impl Evidence {
 }
 
 impl Field {
-    pub(super) fn new(stack: &Stack, sums: &Sums, belief: &Belief, pinned: &[Option<f32>]) -> Self {
+    pub(super) fn new(stack: &Stack, sums: &Sums, belief: &Belief, pinned: &[Option<Pin>]) -> Self {
         let size = stack.inside.len();
         let evidence: Vec<Evidence> = (0..size).map(|at| Evidence::of(sums, at)).collect();
         let mut start = averaged(stack, &evidence);
         for ((line, own), pass) in start.iter_mut().zip(&evidence).zip(pinned) {
-            if let Some(pass) = *pass {
-                *line = Line { pass, level: (own.j - pass * own.b) / own.n };
+            if let Some(pin) = *pass {
+                *line = pin.line((own.j - pin.pass * own.b) / own.n);
             }
         }
         let inside: Vec<usize> = (0..size).filter(|at| stack.inside[*at]).collect();
@@ -180,10 +195,10 @@ impl Field {
                     pull,
                 );
             }
-            if let Some(pass) = self.pinned[at] {
-                let level = (sum.j - pass * sum.b) / sum.n.max(1e-9);
+            if let Some(pin) = self.pinned[at] {
+                let level = (sum.j - pin.pass * sum.b) / sum.n.max(1e-9);
                 let old = lines[at].level;
-                lines[at] = Line { pass, level: old + OMEGA * (level - old) };
+                lines[at] = pin.line(old + OMEGA * (level - old));
                 continue;
             }
             let determinant = sum.bb * sum.n - sum.b * sum.b;

@@ -3,6 +3,7 @@
 //! Owns the guess of the background: filled from around at first, then restored and smoothed.
 
 use super::super::crops::{Site, covered};
+use super::super::siting::Narrowed;
 use super::super::smooth::{Smoother, fill};
 
 /// Radius of the smoothing, in the first rounds and after.
@@ -66,6 +67,18 @@ impl Stack {
         }
         let inside = shared(site, plane, (width, height), &mask, luma_width);
         Self { width, height, frames, muted: vec![false; inside.len()], inside }
+    }
+
+    /// Mean of what lies outside, in codes.
+    pub(super) fn mean_outside(&self) -> f32 {
+        let (mut sum, mut count) = (0.0_f64, 0.0_f64);
+        for frame in &self.frames {
+            for (seen, _) in frame.iter().zip(&self.inside).filter(|(_, inside)| !**inside) {
+                sum += f64::from(*seen);
+                count += 1.0;
+            }
+        }
+        if count > 0.0 { Narrowed::narrowed(sum / count) } else { 128.0 }
     }
 
     /// Nothing of the overlay is known.
