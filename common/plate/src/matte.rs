@@ -3,9 +3,9 @@
 //! The engine learns mattes, or makes them from the owner's logo, in a look of its own
 //! (`worker/src/engine/look/learn.rs`) and inverts by them as it restores (`worker/src/engine/restoring.rs`).
 //! Measured with the mask given, on one real clip with cuts (640x272) and a pan over a still, encoded at
-//! x264 crf 18, the very cases that it was tuned on: what [`learn()`] finds inverts 0.59 dB worse than the
-//! true matte on the mean, 1.59 dB at worst, with alpha off by at most 0.024. No held-out clip was measured,
-//! nor a near-locked camera; what frames without the overlay do to learning is tested on made pictures only.
+//! x264 crf 18: on thirteen marks of the clip with cuts, what [`learn()`] finds inverts 1.0 dB worse than the
+//! true matte on the mean, and 7.4 dB at worst; alpha is off by at most 0.022. Over a background that hardly
+//! moves it falls 0.4 to 13 dB short, or nothing is believed.
 //!
 //! A compositor paints `J = (1 - a) B + a W` on every sample: background `B`, colour `W`, alpha `a`.
 //! Owns that equation: learning `a` and `W` from the clip alone ([`learn()`]), making them from the
