@@ -220,7 +220,7 @@ mod tests {
         assert_eq!(why(&state(Told { waits_for: waits.clone(), ..Told::default() })), waits);
         assert_eq!(why(&failed("it is cut off")), "it is cut off");
         let long = why(&failed(&"a long story ".repeat(20)));
-        assert_eq!((long.chars().count(), long.ends_with('…')), (60, true), "{long}");
+        assert!(long.chars().count() <= WHY_CHARS_MAX && long.ends_with("long…"), "{long}");
     }
 
     #[test]

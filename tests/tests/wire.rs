@@ -148,7 +148,7 @@ fn hello() -> pb::Hello {
             build: "Lavc59.37.100 libx264 164".into(),
         }],
         holding: vec![9, 300],
-        instance: 1 << 60,
+        ..pb::Hello::default()
     }
 }
 
@@ -296,8 +296,6 @@ fn grant_intake() -> pb::Grant {
         on_damage: "fail".into(),
         allow_metadata_loss: true,
         decode_reason: "field packets".into(),
-        drawn_width: 1920,
-        drawn_height: 1080,
         ..pb::Intake::default()
     };
     grant(grant::Work::Intake(intake))

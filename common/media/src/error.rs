@@ -322,10 +322,7 @@ impl MediaError {
     /// The failure of `stage` that this is, with the frame where it is known.
     #[must_use]
     pub fn failure(&self, stage: Stage) -> Failure {
-        let is_placed = |at: &Self| match at {
-            Self::Damaged { frame, pts, .. } => frame.is_some() || pts.is_some(),
-            _ => false,
-        };
+        let is_placed = |at: &Self| matches!(at, Self::Damaged { frame, pts, .. } if frame.is_some() || pts.is_some());
         // Where damage is concealed, no frame fails for it.
         let text = if is_placed(self) { format!("{self}; {CONCEAL}") } else { self.to_string() };
         let failure = Failure::new(self.kind(), stage, text);
