@@ -22,12 +22,15 @@ pub use conclude::{Conclusion, conclude};
 pub use window::{Studied, StudyWindow, StudyWindowError};
 
 mod conclude;
+mod crowding;
 mod footprint;
 mod locate;
+mod outline;
 mod path;
 mod plausible;
 mod steady;
 mod template;
+mod times;
 mod window;
 
 /// The same at least, where the video has as many.

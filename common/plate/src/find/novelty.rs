@@ -21,6 +21,12 @@ pub(super) const MEMORY: usize = 3;
 const TEXTURE: i32 = 900;
 /// And up to which it has nothing.
 const FLAT: i32 = 60;
+/// Both are raised by so many times what noise alone comes to.
+const FLAT_NOISES: i32 = 2;
+const TEXTURE_NOISES: i32 = 6;
+/// Fixed point of the variance of noise; no noise is counted as more than this.
+const NOISE_ONE: i64 = 16;
+const NOISE_MAX: i32 = 1 << 20;
 /// Square of the cosine from which two gradients point the same way.
 const KEPT: f32 = 0.55;
 /// Share of the cells, in percent, that have something to recognise where anything can be said.
@@ -38,6 +44,8 @@ pub(super) struct Cells {
     rises: [Vec<i16>; RISES],
     /// The sum of their squares.
     square: Vec<i32>,
+    /// What noise alone makes of such a sum, on the mean.
+    noise: i32,
 }
 
 /// Luma and two chromas, each to the right and down.
@@ -99,7 +107,7 @@ impl Cells {
                 *square += i32::from(*rise) * i32::from(*rise);
             }
         }
-        Self { columns: size.0, rows: size.1, rises, square }
+        Self { columns: size.0, rows: size.1, rises, square, noise: noise(frame) }
     }
 
     fn copy_block(&mut self, from: &Self, left: usize, top: usize) {
@@ -143,19 +151,60 @@ impl Cells {
             }
         }
         let squares = self.square[span.clone()].iter().zip(&then.square[span]);
+        let noise = self.noise.max(then.noise);
         for ((sort, dot), (new, old)) in sorts.iter_mut().zip(&dots).zip(squares) {
-            *sort = sort_of(*dot, *new, *old);
+            *sort = sort_of(*dot, *new, *old, noise);
         }
     }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a share of squares need not be exact")]
-fn sort_of(dot: i32, new: i32, old: i32) -> u8 {
+fn sort_of(dot: i32, new: i32, old: i32, noise: i32) -> u8 {
     let turned = dot <= 0 || (dot as f32) * (dot as f32) < KEPT * (new as f32) * (old as f32);
     let kind = if turned { TURNED } else { SAME };
-    let kind = if new < FLAT { WENT } else { kind };
-    let kind = if old < FLAT { CAME } else { kind };
-    if new.max(old) < TEXTURE { 0 } else { kind }
+    let (flat, texture) = (FLAT + FLAT_NOISES * noise, TEXTURE + TEXTURE_NOISES * noise);
+    let kind = if new < flat { WENT } else { kind };
+    let kind = if old < flat { CAME } else { kind };
+    if new.max(old) < texture { 0 } else { kind }
+}
+
+/// What noise alone makes of the square of a cell's gradient, on the mean: luma and both chromas.
+fn noise(frame: &Reduced) -> i32 {
+    // The rise is the difference of two means, in quarters of a code.
+    let of = |grid: &Grid, side: usize, weight: i64| {
+        let samples = i64::try_from(side * side).unwrap_or(1);
+        fine_variance(grid) * 2 * 2 * weight * weight * 16 / samples
+    };
+    let luma = of(&frame.luma, CELL, 1);
+    let chroma = frame.chroma.iter().flatten().map(|grid| of(grid, CELL / 2, 2)).sum::<i64>();
+    i32::try_from((luma + chroma) / NOISE_ONE).unwrap_or(i32::MAX).min(NOISE_MAX)
+}
+
+/// The variance of the noise in a plane, in squares of a code times [`NOISE_ONE`]: that of the finest detail in
+/// the quarter of its squares that have least.
+fn fine_variance(grid: &Grid) -> i64 {
+    let (across, down) = (grid.columns / BLOCK, grid.rows / BLOCK);
+    let mut squares: Vec<i64> = Vec::with_capacity(across * down);
+    for (left, top) in (0..down).flat_map(|y| (0..across).map(move |x| (x * BLOCK, y * BLOCK))) {
+        let mut sum = 0_i32;
+        // One place in four is enough: the detail at a place takes in those around it.
+        for y in (top + 1..top + BLOCK - 1).step_by(2) {
+            let row = |y: usize| &grid.levels[y * grid.columns + left..][..BLOCK];
+            let (above, at, below) = (row(y - 1), row(y), row(y + 1));
+            for x in (1..BLOCK - 1).step_by(2) {
+                let bend = |row: &[u8]| {
+                    i32::from(row[x - 1]) - 2 * i32::from(row[x]) + i32::from(row[x + 1])
+                };
+                let fine = bend(above) - 2 * bend(at) + bend(below);
+                sum += fine * fine;
+            }
+        }
+        squares.push(i64::from(sum));
+    }
+    squares.sort_unstable();
+    let least = squares.get(squares.len() / 4).copied().unwrap_or(0);
+    // The squares of the weights of one such detail add up to 36; a square has 49 of them.
+    least * NOISE_ONE / (36 * 49)
 }
 
 /// How means of squares of `SIDE` rise, in quarters of a code, times `weight`.

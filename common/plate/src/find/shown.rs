@@ -130,8 +130,18 @@ fn untold(told: &[Option<bool>]) -> Vec<bool> {
     shown
 }
 
-/// One sample on its own between two that agree is a mistake.
+/// One sample on its own between two that agree is a mistake, and so is one at an end beside two that do.
 fn steady(shown: &mut [bool]) {
+    if let [first, second, third, ..] = shown
+        && second == third
+    {
+        *first = *second;
+    }
+    if let [.., third, second, last] = shown
+        && second == third
+    {
+        *last = *second;
+    }
     for at in 1..shown.len().saturating_sub(1) {
         if shown[at - 1] == shown[at + 1] {
             shown[at] = shown[at - 1];

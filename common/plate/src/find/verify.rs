@@ -30,8 +30,11 @@ const STILL_TURNS_MIN: u32 = 8;
 const STILL_AREA_MIN: usize = 120;
 const STILL_SHARE_PERCENT_MIN: usize = 85;
 const STILL_OUTLINE_MIN: u64 = 4;
-/// Strong places that an overlay has at least.
+/// Strong places that an overlay has at least; so many times as many in the middle of the picture, and where it
+/// shows for a part of the time only: a camera that returns to a view finds its edges again.
 const STRONG_MIN: usize = 24;
+const CENTRAL_TIMES: usize = 3;
+const BRIEF_TIMES: usize = 6;
 /// Most of the picture, in percent, that an overlay covers.
 const AREA_PERCENT_MAX: usize = 15;
 /// The ring: from here to there, in reduced samples.
@@ -212,7 +215,12 @@ impl Signs<'_> {
             && span.right * 10 < columns * 7
             && span.top * 10 > rows * 3
             && span.bottom * 10 < rows * 7;
-        strong.count() >= if central || is_brief { STRONG_MIN * 3 } else { STRONG_MIN }
+        let times = match (is_brief, central) {
+            (true, _) => BRIEF_TIMES,
+            (false, true) => CENTRAL_TIMES,
+            (false, false) => 1,
+        };
+        strong.count() >= STRONG_MIN * times
     }
 
     fn has_outline(&self, strong: &Bitmap) -> bool {

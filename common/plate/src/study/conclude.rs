@@ -9,10 +9,13 @@ use cleanplate_types::frames::FrameRange;
 use cleanplate_types::overlay::{Mask, Overlay, OverlayOrigin, OverlayPlan};
 use cleanplate_types::picture::Rect;
 
+use super::crowding::{as_crowded, crowding, has_other_words};
 use super::footprint::{common, footprint, mask, tally, wide};
+use super::outline::outline;
 use super::path::{path, runs};
 use super::plausible::doubt;
 use super::steady::steady;
+use super::times::{closed, times};
 use super::window::{Seen, Studied};
 use super::{Owned, Study, Subject};
 use crate::bitmap::Bitmap;
@@ -29,6 +32,8 @@ const LEARNED_MIN: usize = 8;
 const LEARNED_ALPHA_MAX: u16 = ALPHA_ONE / 4 * 3;
 /// Frames for which an overlay of unknown make is not believed to be absent: two seconds at 25 a second.
 const ABSENCE_MAX: u64 = 50;
+/// The same where frames were seen that do not show it: half a second.
+const ABSENCE_SHORT: u64 = 13;
 /// Frames before and after those of a known overlay that are asked too: the finder samples.
 const ASKED_AROUND: u64 = 50;
 /// Frames for which a known overlay must be absent before its frames are not asked: 20 seconds at 25 a second.
@@ -130,21 +135,13 @@ fn learned(
     let coding = &study.coding;
     overlay.hides = true;
     let is_found = overlay.origin == OverlayOrigin::Static;
-    let mut is_agreed = true;
+    let mut agreed = None;
     if is_found {
+        agreed = sighted(&crops, overlay, study.table_frames);
         let when = &overlay.when;
-        let is_told = |index: u64| when.iter().any(|range| range.contains(index));
-        let kept = crops.iter().flat_map(|one| &one.frames);
-        let told = kept.filter(|frame| is_told(frame.index)).count();
-        // Where the finder saw far more frames than agree, the overlay has other words in them.
-        let agree = steady(&crops).filter(|frames| 2 * frames.len() >= told);
-        is_agreed = agree.is_some();
-        let seen = agree.iter().flatten().map(|index| FrameRange::new(*index, index + 1));
-        overlay.when.extend(seen);
-        overlay.when.sort_unstable_by_key(|range| (range.start, range.end));
-        let shown = |index: u64| match &agree {
+        let shown = |index: u64| match &agreed {
             Some(frames) => frames.contains(&index),
-            None => overlay.when.iter().any(|range| range.contains(index)),
+            None => when.iter().any(|range| range.contains(index)),
         };
         let frames = crops.iter().flat_map(|one| &one.frames);
         if frames.filter(|frame| shown(frame.index)).count() >= LEARNED_MIN {
@@ -153,6 +150,7 @@ fn learned(
             }
         }
     }
+    let is_agreed = !is_found || agreed.is_some();
     // What hides the background and is not agreed on changes: a caption, whose words no matte may judge.
     let is_steady = |matte: &Matte| {
         let tally = tally(matte);
@@ -160,8 +158,10 @@ fn learned(
     };
     let learned = learn_watched(&crops, tick).ok().filter(|matte| is_believed(matte, overlay));
     let Some(mut matte) = learned.filter(is_steady) else {
-        if is_found {
-            overlay.when = closed(&overlay.when, 0, ABSENCE_MAX);
+        if let Some(frames) = &agreed
+            && let Some(mask) = outline(&crops, frames, &overlay.mask, MARGIN, coding.size)
+        {
+            overlay.mask = mask;
         }
         return Made::Unknown;
     };
@@ -179,7 +179,12 @@ fn learned(
         let asked = closed(&overlay.when, ASKED_AROUND, ABSENCE_LONG).into_iter();
         overlay.when = asked.map(|range| range.intersect(all)).collect();
     }
-    if is_found
+    if overlay.hides
+        && let Some(frames) = &agreed
+        && let Some(mask) = outline(&crops, frames, &overlay.mask, MARGIN, coding.size)
+    {
+        overlay.mask = mask;
+    } else if is_found
         && let covered = footprint(&matte).closed(GAP)
         && let Some(mask) = mask(&covered, matte.bounds, MARGIN, coding.size)
         && let Some(mask) = common(&mask, &grown(&overlay.mask, coding.size))
@@ -189,18 +194,30 @@ fn learned(
     Made::Fixed(Box::new(matte))
 }
 
-/// Ranges that rise by their start, each longer by `around` on both sides, without the gaps between them of up
-/// to `gap` frames.
-fn closed(when: &[FrameRange], around: u64, gap: u64) -> Vec<FrameRange> {
-    let mut closed: Vec<FrameRange> = Vec::new();
-    for range in when {
-        let (start, end) = (range.start.saturating_sub(around), range.end + around);
-        match closed.last_mut() {
-            Some(last) if start <= last.end + gap => last.end = last.end.max(end),
-            Some(_) | None => closed.push(FrameRange::new(start, end)),
-        }
+/// Tells, from the kept frames, when a found overlay is there. The frames that agree on it, where it hides the
+/// background and the others show none of it; nothing where its words change, or something shines through.
+fn sighted(crops: &[Crops], overlay: &mut Overlay, table_frames: u64) -> Option<BTreeSet<u64>> {
+    let kept: BTreeSet<u64> =
+        crops.iter().flat_map(|one| &one.frames).map(|frame| frame.index).collect();
+    let kept: Vec<u64> = kept.into_iter().collect();
+    let is_told = |index: &&u64| overlay.when.iter().any(|range| range.contains(**index));
+    let told: BTreeSet<u64> = kept.iter().filter(is_told).copied().collect();
+    let crowding = crowding(crops);
+    let agreed = steady(crops).filter(|frames| !has_other_words(&crowding, frames, &told));
+    if let Some(frames) = &agreed {
+        overlay.when = times(&kept, frames, &overlay.when, table_frames);
+        return agreed;
     }
-    closed
+    let crowded = as_crowded(&crowding, &told);
+    if let Some(crowded) = &crowded {
+        let more = times(&kept, crowded, &overlay.when, table_frames);
+        overlay.when.extend(more);
+        overlay.when.sort_unstable_by_key(|range| (range.start, range.end));
+    }
+    // Where frames without words can be told from those with them, an absence is believed that is not short.
+    let absence = if crowded.is_some() { ABSENCE_SHORT } else { ABSENCE_MAX };
+    overlay.when = closed(&overlay.when, 0, absence);
+    None
 }
 
 /// Whether a matte may be used, be it to tell whether the overlay shows.
@@ -311,18 +328,4 @@ fn hull(rects: impl Iterator<Item = Rect>) -> Option<Mask> {
         }
     }
     Some(mask)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ranges_are_prolonged_and_short_gaps_between_them_close() {
-        let range = |start, end| FrameRange::new(start, end);
-        let when = [range(5, 10), range(40, 50), range(200, 210)];
-        assert_eq!(closed(&when, 0, 30), [range(5, 50), range(200, 210)]);
-        assert_eq!(closed(&when, 0, 29), when);
-        assert_eq!(closed(&when, 8, 14), [range(0, 58), range(192, 218)]);
-    }
 }

@@ -427,3 +427,53 @@ fn damaged_drafts_and_foreign_frames_are_refused() {
     let none = PlanesRef::Eight(Vec::new());
     assert!(matches!(looking.add(5, &none), Err(StudyWindowError::OtherSize { .. })));
 }
+
+/// Whether the plan's overlay is said to be in a frame.
+fn is_said(conclusion: &Conclusion, frame: u64) -> bool {
+    conclusion.plan.overlays[0].when.iter().any(|range| range.contains(frame))
+}
+
+/// What is concluded of a found overlay that `paint` paints, where the finder told of `told`.
+fn conclude_found(told: &[(u64, u64)], paint: impl Fn(u64, &mut Frame)) -> Conclusion {
+    let mut found = overlay(OverlayOrigin::Static, AROUND, Fill::Auto, 120);
+    found.when = told.iter().map(|(start, end)| FrameRange::new(*start, *end)).collect();
+    let study = Study::new(&draft(vec![found], Vec::new()), &coding(), 120).unwrap();
+    let all = look(&study, 120, 60, |index| {
+        let mut frame = background(index);
+        paint(index, &mut frame);
+        frame
+    });
+    conclude(&study, &all, || {})
+}
+
+#[test]
+fn a_part_time_opaque_overlay_is_there_where_frames_show_it_whatever_the_finder_told() {
+    let shown = at(&logo(1.0, None), place(60.0, 30.0));
+    let conclusion = conclude_found(&[(10, 25), (50, 120)], |index, frame| {
+        if (30..90).contains(&index) {
+            paint(frame, &shown);
+        }
+    });
+    assert!((30..90).all(|frame| is_said(&conclusion, frame)), "{:?}", conclusion.plan.overlays);
+    let shown = |frame: u64| match &conclusion.mattes.overlays[0] {
+        // It is asked in each frame whether it shows.
+        Made::Fixed(_) => false,
+        Made::Unknown | Made::Moving(_) => is_said(&conclusion, frame),
+    };
+    let vain = (0..120).filter(|frame| shown(*frame) && !(30..90).contains(frame)).count();
+    assert!(vain <= 24, "{vain}: {:?}", conclusion.plan.overlays[0].when);
+}
+
+#[test]
+fn words_that_change_are_removed_in_frames_of_which_the_finder_did_not_tell() {
+    let conclusion = conclude_found(&[(0, 40), (80, 120)], |index, frame| {
+        let mut noise = Noise(index / 40);
+        for (row, column) in (0..7).flat_map(|row| (0..12).map(move |column| (row, column))) {
+            let level = if noise.unit() < 0.5 { 235 } else { 16 };
+            for (y, x) in (0..4).flat_map(|y| (0..4).map(move |x| (y, x))) {
+                frame[0][(30 + row * 4 + y) * WIDTH as usize + 60 + column * 4 + x] = level;
+            }
+        }
+    });
+    assert!((0..120).all(|frame| is_said(&conclusion, frame)), "{:?}", conclusion.plan.overlays);
+}

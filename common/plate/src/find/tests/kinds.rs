@@ -115,13 +115,17 @@ fn coloured(index: u64, is_marked: bool) -> [Vec<u8>; 3] {
 }
 
 fn find_coloured(is_marked: bool) -> Finding {
+    find_planes(|index| coloured(index, is_marked))
+}
+
+fn find_planes(planes: impl Fn(u64) -> [Vec<u8>; 3]) -> Finding {
     let layout =
         PixelLayout { name: String::from("yuv422p"), planes: 3, chroma_shift_x: 1, ..layout(8) };
     let frames = FrameRange::new(0, FRAMES);
     let (width, height) = (WIDTH + 1, HEIGHT + 1);
     let mut window = Window::new(&layout, width, height, frames);
     for index in (0..FRAMES).step_by(3) {
-        let planes = coloured(index, is_marked);
+        let planes = planes(index);
         let view = |plane: usize, width: u32| PlaneRef {
             samples: &planes[plane][..],
             stride: width as usize,
@@ -145,6 +149,24 @@ fn a_mark_that_only_colours_the_picture_is_found_in_422_of_odd_size() {
     assert!(is_near, "{:?} of {MARK:?}", mask.bounds);
     assert!((whole * 9 / 10..whole * 3 / 2).contains(&found), "{found} of {whole}");
     assert_eq!(find_coloured(false), Finding::Nothing);
+}
+
+#[test]
+fn noise_on_a_still_picture_is_no_change_however_strong() {
+    for strength in [5, 11, 23] {
+        let finding = find_planes(|index| {
+            let mut planes = coloured(0, true);
+            for (number, plane) in (0_u32..).zip(&mut planes) {
+                for (at, sample) in (0_u32..).zip(plane) {
+                    let frame = u32::try_from(index).unwrap();
+                    let noise = hash(frame * 3 + number, at, 5) % (2 * strength + 1);
+                    *sample = u8::try_from(u32::from(*sample) + noise).unwrap_or(u8::MAX);
+                }
+            }
+            planes
+        });
+        assert!(matches!(finding, Finding::Abstained { .. }), "{strength}: {finding:?}");
+    }
 }
 
 #[test]
