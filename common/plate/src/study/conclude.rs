@@ -11,7 +11,7 @@ use cleanplate_types::picture::Rect;
 
 use super::crowding::{as_crowded, crowding, has_other_words};
 use super::footprint::{common, footprint, mask, tally, wide};
-use super::outline::outline;
+use super::outline::{outline, settle};
 use super::path::{path, runs};
 use super::plausible::doubt;
 use super::steady::steady;
@@ -159,9 +159,9 @@ fn learned(
     let learned = learn_watched(&crops, tick).ok().filter(|matte| is_believed(matte, overlay));
     let Some(mut matte) = learned.filter(is_steady) else {
         if let Some(frames) = &agreed
-            && let Some(mask) = outline(&crops, frames, &overlay.mask, MARGIN, coding.size)
+            && let Some(outline) = outline(&crops, frames, &overlay.mask, MARGIN, coding.size)
         {
-            overlay.mask = mask;
+            overlay.mask = outline.mask;
         }
         return Made::Unknown;
     };
@@ -181,9 +181,10 @@ fn learned(
     }
     if overlay.hides
         && let Some(frames) = &agreed
-        && let Some(mask) = outline(&crops, frames, &overlay.mask, MARGIN, coding.size)
+        && let Some(outline) = outline(&crops, frames, &overlay.mask, MARGIN, coding.size)
     {
-        overlay.mask = mask;
+        settle(&mut matte, &crops, frames, &outline.solid);
+        overlay.mask = outline.mask;
     } else if is_found
         && let covered = footprint(&matte).closed(GAP)
         && let Some(mask) = mask(&covered, matte.bounds, MARGIN, coding.size)

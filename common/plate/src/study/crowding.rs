@@ -33,7 +33,8 @@ pub(super) fn crowding(crops: &[Crops]) -> Crowding {
                 let apart = |a: usize, b: usize| {
                     luma.get(a).zip(luma.get(b)).map_or(0, |(a, b)| a.abs_diff(*b))
                 };
-                let across = if *at % width > 0 { apart(*at - 1, *at + 1) } else { 0 };
+                let is_first = at.is_multiple_of(width);
+                let across = if is_first { 0 } else { apart(*at - 1, *at + 1) };
                 let down = at.checked_sub(width).map_or(0, |above| apart(above, *at + width));
                 across.max(down) >= edge
             };

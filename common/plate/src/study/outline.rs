@@ -11,7 +11,7 @@ use cleanplate_types::picture::Rect;
 use super::footprint::mask;
 use super::steady::sides;
 use crate::bitmap::Bitmap;
-use crate::matte::Crops;
+use crate::matte::{ALPHA_ONE, Class, Crop, Crops, Matte, PAINT_ONE};
 
 /// Mean deviation of the samples around an overlay, in 8-bit codes, from which on what stays is told from it.
 const MOVES_MIN: u32 = 12;
@@ -22,9 +22,10 @@ const STAYS_PERCENT: u32 = 45;
 /// Something written has edges as high as the surroundings times this, in percent, and this many codes higher.
 const WRITTEN_PERCENT: u32 = 250;
 const WRITTEN_MORE: u32 = 8;
-/// Beyond what was found, so many luma samples are looked at, where less is believed.
+/// And with this share it hides all of what is behind it.
+const SOLID_PERCENT: u32 = 15;
+/// Beyond what was found, so many luma samples are looked at for what hides all.
 const BEYOND: usize = 6;
-const BEYOND_PERCENT: u32 = 15;
 /// How far from what stays its own edges blur, in luma samples.
 const BLUR: usize = 2;
 /// Fewer samples than this together are left out, or closed.
@@ -34,6 +35,15 @@ const FRAMES_MAX: usize = 64;
 /// Share of the mask, in percent, that stays at least.
 const PERCENT_MIN: u64 = 25;
 
+/// What stays of an overlay.
+#[derive(Debug)]
+pub(super) struct Outline {
+    /// The luma samples that it covers, and a margin.
+    pub(super) mask: Mask,
+    /// Those of the site's bounds that hide all of what is behind them.
+    pub(super) solid: Bitmap,
+}
+
 /// The mask of what stays in `frames` within `found` and next to it, grown by `margin`; nothing where that cannot be told.
 pub(super) fn outline(
     crops: &[Crops],
@@ -41,7 +51,7 @@ pub(super) fn outline(
     found: &Mask,
     margin: u32,
     size: (u32, u32),
-) -> Option<Mask> {
+) -> Option<Outline> {
     let site = &crops.first()?.site;
     let kept = crops.iter().filter(|one| one.site == *site).flat_map(|one| &one.frames);
     let kept: Vec<&[u16]> = kept
@@ -67,17 +77,58 @@ pub(super) fn outline(
         body.cells[at] = stays[at] <= STAYS_MAX.max(moves * STAYS_PERCENT / 100);
         written.cells[at] = edges[at] >= (rough * WRITTEN_PERCENT / 100).max(rough + WRITTEN_MORE);
     }
+    let solid_max = STAYS_MAX.max(moves * SOLID_PERCENT / 100);
     let mut body = large(&body);
     let mut beyond = body.dilated(BEYOND);
     for (at, cell) in beyond.cells.iter_mut().enumerate() {
-        *cell &= stays[at] <= STAYS_MAX.max(moves * BEYOND_PERCENT / 100);
+        *cell &= stays[at] <= solid_max;
     }
     body = body.spread_in(&beyond);
     written.remove(&body.dilated(BLUR));
     body.add(&large(&written));
     let body = large(&body.closed(1).inverse()).inverse();
-    let outline = mask(&body, site.bounds, margin, size)?;
-    (outline.count() * 100 >= found.count() * PERCENT_MIN).then_some(outline)
+    let mask = mask(&body, site.bounds, margin, size)?;
+    let is_solid = |at: usize| body.cells[at] && stays[at] <= solid_max;
+    let cells = (0..width * height).map(is_solid).collect();
+    (mask.count() * 100 >= found.count() * PERCENT_MIN)
+        .then_some(Outline { mask, solid: Bitmap { width, height, cells } })
+}
+
+/// Makes a matte of the same bounds say that what is solid hides all: nothing of it is left in place because it
+/// was learned to be fainter.
+pub(super) fn settle(matte: &mut Matte, crops: &[Crops], frames: &BTreeSet<u64>, solid: &Bitmap) {
+    let (width, height) = (matte.bounds.width as usize, matte.bounds.height as usize);
+    if (solid.width, solid.height) != (width, height) {
+        return;
+    }
+    let kept = crops.iter().flat_map(|one| &one.frames);
+    let kept: Vec<&Crop> = kept.filter(|frame| frames.contains(&frame.index)).collect();
+    let shifts = (matte.layout.chroma_shift_x, matte.layout.chroma_shift_y);
+    for (number, plane) in matte.planes.iter_mut().enumerate() {
+        let (sx, sy) = if number == 0 { (0, 0) } else { shifts };
+        let columns = plane.width as usize;
+        for at in 0..plane.alpha.len() {
+            let (left, top) = ((at % columns) << sx, (at / columns) << sy);
+            let (right, bottom) = ((left + (1 << sx)).min(width), (top + (1 << sy)).min(height));
+            let is_solid = (top..bottom).all(|y| (left..right).all(|x| solid.has(x, y)));
+            let levels = kept.iter().filter_map(|frame| frame.planes.get(number)?.get(at));
+            if let Some(level) = is_solid.then(|| middle(levels.copied().collect())).flatten() {
+                plane.alpha[at] = ALPHA_ONE;
+                plane.paint[at] = level.saturating_mul(PAINT_ONE);
+                plane.trust[at] = 0;
+            }
+        }
+    }
+    for (class, solid) in matte.classes.iter_mut().zip(&solid.cells) {
+        if *solid && *class != Class::Changing {
+            *class = Class::Opaque;
+        }
+    }
+}
+
+fn middle(mut levels: Vec<u16>) -> Option<u16> {
+    levels.sort_unstable();
+    levels.get(levels.len() / 2).copied()
 }
 
 /// The samples of `bounds` that the mask covers.
@@ -149,7 +200,7 @@ mod tests {
     use cleanplate_types::picture::PixelLayout;
 
     use super::*;
-    use crate::matte::{Crop, Site};
+    use crate::matte::{MattePlane, Site};
 
     const SIDE: u32 = 64;
     const FOUND: Rect = Rect { x: 112, y: 112, width: 40, height: 40 };
@@ -186,7 +237,9 @@ mod tests {
     }
 
     fn outlined(draw: impl Fn(u64, u32, u32) -> Option<u16>) -> Option<Mask> {
-        outline(&crops(draw), &(0..60).collect(), &Mask::full(FOUND), 2, (640, 360))
+        let found = Mask::full(FOUND);
+        let outline = outline(&crops(draw), &(0..60).collect(), &found, 2, (640, 360));
+        outline.map(|outline| outline.mask)
     }
 
     fn inside(rect: Rect, x: u32, y: u32) -> bool {
@@ -236,5 +289,37 @@ mod tests {
             Some(if inside(PLATE, x, y) { 210 } else { random(1, x / 16 + y / 16 * 4) })
         };
         assert_eq!(outlined(still), None);
+    }
+
+    #[test]
+    fn what_is_solid_hides_all_whatever_was_learned_of_it() {
+        let crops = crops(|_, x, y| inside(PLATE, x, y).then_some(210));
+        let frames = (0..60).collect();
+        let outline = outline(&crops, &frames, &Mask::full(FOUND), 2, (640, 360)).unwrap();
+        let site = &crops[0].site;
+        let size = (SIDE * SIDE) as usize;
+        let faint = MattePlane {
+            width: SIDE,
+            height: SIDE,
+            alpha: vec![ALPHA_ONE / 20; size],
+            paint: vec![0; size],
+            trust: vec![255; size],
+            noise: 0,
+        };
+        let mut matte = Matte {
+            layout: site.layout.clone(),
+            bounds: site.bounds,
+            planes: vec![faint],
+            classes: vec![Class::SemiTransparent; size],
+        };
+        settle(&mut matte, &crops, &frames, &outline.solid);
+        for at in 0..SIDE * SIDE {
+            let (x, y) = (at % SIDE + 100, at / SIDE + 100);
+            let at = at as usize;
+            let is_opaque = matte.classes[at] == Class::Opaque;
+            assert_eq!(is_opaque, inside(PLATE, x, y), "{x},{y}");
+            assert_eq!(is_opaque, matte.planes[0].alpha[at] == ALPHA_ONE);
+            assert!(!is_opaque || matte.planes[0].paint[at] == 210 * PAINT_ONE);
+        }
     }
 }
