@@ -74,7 +74,12 @@ async fn keeps_what_it_is_told(journal: &dyn Journal) {
     assert_eq!(journal.fallbacks().await.unwrap(), &trails[2..]);
     journal.append(&Batch::default()).await.unwrap();
     assert_eq!(journal.load().await.unwrap(), records, "an empty batch adds nothing");
+}
 
+/// A forgotten job takes what is known of it along, but for its last lease.
+async fn forgets_a_forgotten_job(journal: &dyn Journal) {
+    let a = JobId::parse("a").unwrap();
+    filled(journal).await;
     let forgotten = record(4, "a", Event::Forgotten);
     let again = stitch(5, "a");
     let batch = Batch {
@@ -92,6 +97,12 @@ async fn keeps_what_it_is_told(journal: &dyn Journal) {
 async fn a_journal_in_sqlite_keeps_what_it_is_told() {
     let folder = tempfile::tempdir().unwrap();
     keeps_what_it_is_told(&open(folder.path()).await).await;
+}
+
+#[tokio::test]
+async fn a_journal_in_sqlite_forgets_a_forgotten_job() {
+    let folder = tempfile::tempdir().unwrap();
+    forgets_a_forgotten_job(&open(folder.path()).await).await;
 }
 
 #[tokio::test]
