@@ -112,7 +112,8 @@ mod tests {
 
     #[test]
     fn a_source_reads_the_same_in_blocks_and_is_asked_seldom() {
-        let bytes: Vec<u8> = (0..3_000_000_u32).map(|at| (at * 7 + at / 251) as u8).collect();
+        let byte = |at: u32| u8::try_from((at * 7 + at / 251) % 256).unwrap();
+        let bytes: Vec<u8> = (0..3_000_000).map(byte).collect();
         let source = Arc::new(Counted(bytes.clone(), AtomicUsize::new(0)));
         let ahead = Ahead::new(Arc::clone(&source) as Arc<dyn ReadAt>);
         let mut at = 0;
