@@ -87,6 +87,7 @@ fn doctor_ends_with_4_where_what_was_asked_for_cannot_work() {
     let output = cleanplate(&["doctor", "--coordinator", "http://127.0.0.1:9"]);
     assert_eq!(output.status.code(), Some(4), "{}", said(&output));
     let good = folder.path().join("store");
+    std::fs::create_dir(&good).unwrap();
     let output = cleanplate(&["doctor", "--store", good.to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
 }

@@ -121,5 +121,5 @@ fn a_second_worker_of_a_name_in_use_ends_with_a_remedy_and_the_first_one_stays()
     assert!(errors[0].contains("worker-0") && errors[0].contains("--name"), "{text}");
     let workers = cluster.ask_json(&["workers"]);
     assert_eq!(workers.len(), 1, "{workers:?}");
-    assert_eq!(workers[0]["state"], "idle", "{workers:?}");
+    assert_eq!(workers[0]["state"], "attached", "{workers:?}");
 }
