@@ -14,6 +14,7 @@ use cleanplate_plate::find::{Params, SamplePlan, Window, reduce};
 use cleanplate_types::frames::FrameRange;
 use cleanplate_types::overlay::{Finding, OverlayPlan};
 use cleanplate_types::picture::{PixelLayout, PlaneMut, PlaneRef, PlanesMut, PlanesRef};
+use cleanplate_types::time::Timebase;
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -279,7 +280,8 @@ fn find(clip: &Clip) -> Result<Finding, Failure> {
         let frames = FrameRange::new(total * at / count, total * (at + 1) / count);
         let mut window = Window::new(&layout(), clip.width, clip.height, frames);
         let (rate, seconds) = clip.rate;
-        for index in SamplePlan::new(total).at_rate(rate, seconds).samples(frames, &[]) {
+        let second = Timebase::new(1, 1).ok_or("1/1 is a timebase")?;
+        for index in SamplePlan::new(total).at_rate(rate, seconds, second).samples(frames, &[]) {
             let frame = &clip.frames[usize::try_from(index)?];
             window.add(index, PlanesRef::Eight(planes_ref(frame, clip)))?;
         }

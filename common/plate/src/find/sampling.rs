@@ -2,6 +2,7 @@
 //! where decoding can start; the fleet has no say in it.
 
 use cleanplate_types::frames::FrameRange;
+use cleanplate_types::time::Timebase;
 
 /// Samples in the whole video, where it has as many frames.
 const TOTAL_MIN: u64 = 96;
@@ -27,15 +28,14 @@ impl SamplePlan {
         Self { table_frames, frames_max: FRAMES_UNKNOWN }
     }
 
-    /// For a video that has, on average, `frames` frames in `seconds` seconds; a rate that cannot be
+    /// For a video that has, on average, `frames` frames in `ticks` ticks of `timebase`; what cannot be
     /// changes nothing.
     #[must_use]
-    pub const fn at_rate(self, frames: u64, seconds: u64) -> Self {
-        let Some(per_sample) = frames.checked_div(seconds.saturating_mul(PER_SECOND)) else {
-            return self;
-        };
-        let frames_max = if per_sample == 0 { 1 } else { per_sample };
-        Self { frames_max, ..self }
+    pub fn at_rate(self, frames: u64, ticks: u64, timebase: Timebase) -> Self {
+        let second = u128::from(frames) * u128::from(timebase.den());
+        let length = u128::from(ticks) * u128::from(timebase.num()) * u128::from(PER_SECOND);
+        let Some(per_sample) = second.checked_div(length) else { return self };
+        Self { frames_max: u64::try_from(per_sample).unwrap_or(u64::MAX).max(1), ..self }
     }
 
     /// The frames of `window` to look at, rising: one in each of equal slots. `entries` are the frames

@@ -1,5 +1,7 @@
 //! Kinds of overlays on moving pictures, made here: several at once, parts of the time, ticking, in colour.
 
+use cleanplate_types::time::Timebase;
+
 use super::*;
 
 /// Whether a dot of something written, number `text`, is set at a place of it; dots are two by two.
@@ -194,10 +196,11 @@ fn evidence_of_a_restless_picture_is_below_a_mebibyte() {
 #[test]
 fn a_known_rate_is_sampled_four_times_a_second() {
     for (frames, seconds, most) in [(25, 1, 6), (30_000, 1001, 7), (60, 1, 15), (1, 1, 1)] {
-        let plan = SamplePlan::new(100_000).at_rate(frames, seconds);
+        let plan = SamplePlan::new(100_000).at_rate(frames, seconds, Timebase::new(1, 1).unwrap());
         let samples = plan.samples(FrameRange::new(600, 1200), &[]);
         assert!(samples.windows(2).all(|pair| pair[1] - pair[0] <= most + 1), "{frames}");
         assert!(samples.len() as u64 >= 600 / most, "{frames}");
     }
-    assert_eq!(SamplePlan::new(100_000).at_rate(0, 0), SamplePlan::new(100_000));
+    let none = SamplePlan::new(100_000).at_rate(0, 0, Timebase::new(1, 25).unwrap());
+    assert_eq!(none, SamplePlan::new(100_000));
 }
