@@ -31,6 +31,7 @@ mod plausible;
 mod steady;
 mod template;
 mod times;
+mod trace;
 mod window;
 
 /// The same at least, where the video has as many.

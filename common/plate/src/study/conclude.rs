@@ -16,6 +16,7 @@ use super::path::{path, runs};
 use super::plausible::doubt;
 use super::steady::steady;
 use super::times::{closed, times};
+use super::trace::leaves_a_trace;
 use super::window::{Seen, Studied};
 use super::{Owned, Study, Subject};
 use crate::bitmap::Bitmap;
@@ -204,7 +205,10 @@ fn sighted(crops: &[Crops], overlay: &mut Overlay, table_frames: u64) -> Option<
     let is_told = |index: &&u64| overlay.when.iter().any(|range| range.contains(**index));
     let told: BTreeSet<u64> = kept.iter().filter(is_told).copied().collect();
     let crowding = crowding(crops);
-    let agreed = steady(crops).filter(|frames| !has_other_words(&crowding, frames, &told));
+    // Frames that agree by chance, on backgrounds that are alike, leave the others with what they show.
+    let agreed = steady(crops).filter(|frames| {
+        !has_other_words(&crowding, frames, &told) && !leaves_a_trace(crops, frames, &told)
+    });
     if let Some(frames) = &agreed {
         overlay.when = times(&kept, frames, &overlay.when, table_frames);
         return agreed;
