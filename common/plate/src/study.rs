@@ -28,6 +28,7 @@ mod locate;
 mod outline;
 mod path;
 mod plausible;
+mod shows;
 mod steady;
 mod template;
 mod times;

@@ -14,6 +14,7 @@ use super::footprint::{common, footprint, mask, tally, wide};
 use super::outline::{outline, settle};
 use super::path::{path, runs};
 use super::plausible::doubt;
+use super::shows::shows;
 use super::steady::steady;
 use super::times::{closed, times};
 use super::trace::leaves_a_trace;
@@ -137,6 +138,7 @@ fn learned(
     overlay.hides = true;
     let is_found = overlay.origin == OverlayOrigin::Static;
     let mut agreed = None;
+    let mut rest = Vec::new();
     if is_found {
         agreed = sighted(&crops, overlay, study.table_frames);
         let when = &overlay.when;
@@ -147,7 +149,10 @@ fn learned(
         let frames = crops.iter().flat_map(|one| &one.frames);
         if frames.filter(|frame| shown(frame.index)).count() >= LEARNED_MIN {
             for crops in &mut crops {
-                crops.frames.retain(|frame| shown(frame.index));
+                let (shown, others) =
+                    std::mem::take(&mut crops.frames).into_iter().partition(|it| shown(it.index));
+                crops.frames = shown;
+                rest.push(Crops { site: crops.site.clone(), frames: others });
             }
         }
     }
@@ -177,6 +182,10 @@ fn learned(
     overlay.hides = hides(&matte);
     if is_found {
         let all = FrameRange::new(0, study.table_frames);
+        // Also where a kept frame shows it of which the finder knew nothing.
+        let shown = [shows(&matte, &crops), shows(&matte, &rest)].concat();
+        overlay.when.extend(shown.into_iter().map(|index| FrameRange::new(index, index + 1)));
+        overlay.when.sort_unstable_by_key(|range| (range.start, range.end));
         let asked = closed(&overlay.when, ASKED_AROUND, ABSENCE_LONG).into_iter();
         overlay.when = asked.map(|range| range.intersect(all)).collect();
     }

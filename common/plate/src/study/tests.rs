@@ -477,3 +477,11 @@ fn words_that_change_are_removed_in_frames_of_which_the_finder_did_not_tell() {
     });
     assert!((0..120).all(|frame| is_said(&conclusion, frame)), "{:?}", conclusion.plan.overlays);
 }
+
+#[test]
+fn a_mark_that_is_known_is_asked_for_in_frames_of_which_the_finder_did_not_tell() {
+    let shown = at(&logo(0.2, None), place(60.0, 30.0));
+    let conclusion = conclude_found(&[(0, 30)], |_, frame| paint(frame, &shown));
+    assert!(matches!(conclusion.mattes.overlays[0], Made::Fixed(_)));
+    assert!((0..120).all(|frame| is_said(&conclusion, frame)), "{:?}", conclusion.plan.overlays);
+}
