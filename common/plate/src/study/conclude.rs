@@ -208,15 +208,15 @@ fn learned(
 /// Tells, from the kept frames, when a found overlay is there. The frames that agree on it, where it hides the
 /// background and the others show none of it; nothing where its words change, or something shines through.
 fn sighted(crops: &[Crops], overlay: &mut Overlay, table_frames: u64) -> Option<BTreeSet<u64>> {
-    let kept: BTreeSet<u64> =
+    let all: BTreeSet<u64> =
         crops.iter().flat_map(|one| &one.frames).map(|frame| frame.index).collect();
-    let kept: Vec<u64> = kept.into_iter().collect();
+    let kept: Vec<u64> = all.iter().copied().collect();
     let is_told = |index: &&u64| overlay.when.iter().any(|range| range.contains(**index));
     let told: BTreeSet<u64> = kept.iter().filter(is_told).copied().collect();
     let crowding = crowding(crops);
     // Frames that agree by chance, on backgrounds that are alike, leave the others with what they show.
     let agreed = steady(crops).filter(|frames| {
-        !has_other_words(&crowding, frames, &told) && !leaves_a_trace(crops, frames, &told)
+        !has_other_words(&crowding, frames, &told) && !leaves_a_trace(crops, frames, &all)
     });
     if let Some(frames) = &agreed {
         overlay.when = times(&kept, frames, &overlay.when, table_frames);

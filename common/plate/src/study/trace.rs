@@ -15,13 +15,9 @@ const HEIGHT_PERCENT: i64 = 30;
 /// How far the edges of both must be the same ones: the squared cosine between them, in percent.
 const ALIKE_PERCENT: i128 = 20;
 
-/// Whether the frames of `asked` that are not in `agreed` show, on the mean, what those in it do.
-pub(super) fn leaves_a_trace(
-    crops: &[Crops],
-    agreed: &BTreeSet<u64>,
-    asked: &BTreeSet<u64>,
-) -> bool {
-    let rest: BTreeSet<u64> = asked.difference(agreed).copied().collect();
+/// Whether the frames of `all` that are not in `agreed` show, on the mean, what those in it do.
+pub(super) fn leaves_a_trace(crops: &[Crops], agreed: &BTreeSet<u64>, all: &BTreeSet<u64>) -> bool {
+    let rest: BTreeSet<u64> = all.difference(agreed).copied().collect();
     let (mut both, mut own, mut other) = (0_i64, 0_i64, 0_i64);
     let (Some(shown), Some(left)) = (edges(crops, agreed), edges(crops, &rest)) else {
         return false;
@@ -119,7 +115,7 @@ mod tests {
 
     #[test]
     fn of_few_frames_nothing_is_said() {
-        let asked = (0..35).collect();
-        assert!(!leaves_a_trace(&crops(|_| 45), &(0..30).collect(), &asked));
+        let all = (0..35).collect();
+        assert!(!leaves_a_trace(&crops(|_| 45), &(0..30).collect(), &all));
     }
 }
