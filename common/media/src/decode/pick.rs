@@ -6,7 +6,8 @@
 use cleanplate_types::frames::{FrameTable, TableOrigin};
 
 /// Codecs whose decoders may pass over pictures to which no other refers, without a trace in those
-/// that follow: so it is by their standards, and so it is tested.
+/// that follow: so it is by their standards, and so it is tested. In HEVC with several temporal layers a
+/// higher one may refer to such a picture: its decoder says then that it is missing, which is damage.
 const PASSING_OVER_IS_EXACT: &[&str] = &["h264", "hevc"];
 
 /// Which frames of the range come out.

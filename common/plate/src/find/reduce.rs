@@ -10,6 +10,9 @@ use super::shown::when_shown;
 use super::verify::overlays_in;
 use crate::bitmap::Bitmap;
 
+/// Share of the frames, in percent, in which an overlay is that always is.
+const ALWAYS_PERCENT: u64 = 90;
+
 /// What the decision depends on beside the evidence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Params {
@@ -17,6 +20,8 @@ pub struct Params {
     pub turns_min: u32,
     /// Share of the picture, in percent, that must say something before the finder says "nothing".
     pub seen_percent_min: u32,
+    /// Share of the picture, in percent, that must say something before anything found is believed.
+    pub found_percent_min: u32,
     /// How far a found mask reaches beyond what is visible, in luma samples: soft edges and the encoder's
     /// ringing.
     pub margin: u32,
@@ -26,7 +31,13 @@ pub struct Params {
 
 impl Default for Params {
     fn default() -> Self {
-        Self { turns_min: 4, seen_percent_min: 80, margin: 2, fill: Fill::Auto }
+        Self {
+            turns_min: 4,
+            seen_percent_min: 80,
+            found_percent_min: 70,
+            margin: 2,
+            fill: Fill::Auto,
+        }
     }
 }
 
@@ -50,13 +61,14 @@ pub fn reduce(evidence: &[Evidence], table_frames: u64, params: &Params) -> Find
         field.add(window);
     }
     let found = overlays_in(&field, params);
-    if found.is_empty() {
+    let seen_percent = field.seen_percent(params.turns_min);
+    if found.is_empty() || seen_percent < params.found_percent_min as usize {
         return without_overlays(&field, params);
     }
     let step = reduction(width);
     // An edge is seen one reduced sample to each side of itself.
     let margin = params.margin.saturating_sub(step).div_ceil(step) as usize;
-    let overlays = found
+    let overlays: Vec<Overlay> = found
         .iter()
         .map(|places| Overlay {
             origin: OverlayOrigin::Static,
@@ -66,6 +78,17 @@ pub fn reduce(evidence: &[Evidence], table_frames: u64, params: &Params) -> Find
             hides: true,
         })
         .collect();
+    // In a picture of which much stays, what stays for a time is part of it.
+    let is_seen = seen_percent >= params.seen_percent_min as usize;
+    let is_always = |overlay: &Overlay| {
+        let shown: u64 = overlay.when.iter().map(|range| range.count()).sum();
+        shown * 100 >= table_frames * ALWAYS_PERCENT
+    };
+    let overlays: Vec<Overlay> =
+        overlays.into_iter().filter(|overlay| is_seen || is_always(overlay)).collect();
+    if overlays.is_empty() {
+        return without_overlays(&field, params);
+    }
     Finding::Overlays(OverlayPlan::new(width, height, overlays))
 }
 

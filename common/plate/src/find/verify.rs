@@ -34,7 +34,7 @@ const STILL_OUTLINE_MIN: u64 = 4;
 /// shows for a part of the time only: a camera that returns to a view finds its edges again.
 const STRONG_MIN: usize = 24;
 const CENTRAL_TIMES: usize = 3;
-const BRIEF_TIMES: usize = 6;
+const BRIEF_TIMES: usize = 3;
 /// Most of the picture, in percent, that an overlay covers.
 const AREA_PERCENT_MAX: usize = 15;
 /// The ring: from here to there, in reduced samples.

@@ -29,6 +29,9 @@ use crate::mattes::{Made, Mattes, Moving, Place};
 const MARGIN: u32 = 2;
 /// Frames that show it which are enough to learn from them alone.
 const LEARNED_MIN: usize = 8;
+/// Frames that a matte is learned from at least: few show the overlay before few backgrounds, and there a line through
+/// what was seen may be any.
+const BELIEVED_MIN: usize = 24;
 /// A learned sample that hides more than this is not solved for: an alpha that is off by 0.02, which is what
 /// learning comes to, leaves a ghost of 12 codes and more of a white mark on grey.
 const LEARNED_ALPHA_MAX: u16 = ALPHA_ONE / 4 * 3;
@@ -156,13 +159,21 @@ fn learned(
             }
         }
     }
+    if !is_found {
+        // What was told for a time shows nothing of itself at others.
+        for crops in &mut crops {
+            crops.frames.retain(|it| overlay.when.iter().any(|range| range.contains(it.index)));
+        }
+    }
     let is_agreed = !is_found || agreed.is_some();
     // What hides the background and is not agreed on changes: a caption, whose words no matte may judge.
     let is_steady = |matte: &Matte| {
         let tally = tally(matte);
         is_agreed || tally.restored * 100 >= tally.covered * SOLVED_PERCENT
     };
-    let learned = learn_watched(&crops, tick).ok().filter(|matte| is_believed(matte, overlay));
+    let frames = crops.iter().map(|one| one.frames.len()).sum::<usize>();
+    let learned = (frames >= BELIEVED_MIN).then(|| learn_watched(&crops, tick).ok()).flatten();
+    let learned = learned.filter(|matte| is_believed(matte, overlay));
     let Some(mut matte) = learned.filter(is_steady) else {
         if let Some(frames) = &agreed
             && let Some(outline) = outline(&crops, frames, &overlay.mask, MARGIN, coding.size)

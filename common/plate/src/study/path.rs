@@ -14,6 +14,8 @@ use crate::mattes::{PLACE_ONE, Place, SCALE_ONE};
 const GAP_MAX: u64 = 12;
 /// Evidence against the logo, in nats, that is still no sign of its absence.
 const AGAINST: f32 = -4.0;
+/// Frames of a run at least: what the picture looks like for a moment is no logo.
+const RUN_MIN: usize = 5;
 /// Sixteenths of a sample by which places differ that are one.
 const SAME: i32 = 3;
 /// Sixteenths within which places are whole, and the share of them, in percent, that make all of them so.
@@ -22,12 +24,12 @@ const WHOLE_PERCENT: usize = 85;
 
 /// The place in each of `frames` frames; empty where the logo was never found.
 pub(super) fn path(sightings: &[Sighting], frames: u64, size: (u32, u32)) -> Vec<Option<Place>> {
-    let is_found = sightings.iter().any(|seen| seen.gain >= nats(FOUND));
-    let Some(count) = usize::try_from(frames).ok().filter(|_| is_found) else {
+    let runs = believed(sightings);
+    let Some(count) = usize::try_from(frames).ok().filter(|_| !runs.is_empty()) else {
         return Vec::new();
     };
     let mut path: Vec<Option<Place>> = vec![None; count];
-    for seen in sightings.iter().filter(|seen| seen.gain >= nats(KEPT)) {
+    for seen in runs.into_iter().flatten() {
         if let Some(place) = usize::try_from(seen.index).ok().and_then(|at| path.get_mut(at)) {
             *place = Some(seen.place);
         }
@@ -36,6 +38,30 @@ pub(super) fn path(sightings: &[Sighting], frames: u64, size: (u32, u32)) -> Vec
     prolong(sightings, &mut path);
     round(&mut path, size);
     path
+}
+
+/// The runs of sightings on one way of which most are beyond doubt, and that are no chance.
+fn believed(sightings: &[Sighting]) -> Vec<Vec<&Sighting>> {
+    let mut runs: Vec<Vec<&Sighting>> = Vec::new();
+    for seen in sightings.iter().filter(|seen| seen.gain >= nats(KEPT)) {
+        match runs.last_mut() {
+            Some(run) if run.last().is_some_and(|last| is_one_way(last, seen)) => run.push(seen),
+            Some(_) | None => runs.push(vec![seen]),
+        }
+    }
+    let is_sure = |run: &Vec<&Sighting>| {
+        2 * run.iter().filter(|seen| seen.gain >= nats(FOUND)).count() >= run.len()
+    };
+    runs.retain(|run| run.len() >= RUN_MIN && is_sure(run));
+    runs
+}
+
+/// Whether a logo may have gone from one place to the other between two frames.
+fn is_one_way(before: &Sighting, after: &Sighting) -> bool {
+    let gap = after.index - before.index;
+    let moved = (after.place.x - before.place.x).abs().max((after.place.y - before.place.y).abs());
+    (1..=GAP_MAX).contains(&gap)
+        && i64::from(moved) <= i64::from(PLACE_ONE) * 2 * i64::try_from(gap).unwrap_or(0)
 }
 
 /// Goes on before the first and after the last frame of each run, where nothing speaks against the logo: whether
@@ -63,15 +89,15 @@ fn prolong(sightings: &[Sighting], path: &mut [Option<Place>]) {
 
 /// Fills gaps in which nothing speaks against the logo.
 fn bridge(sightings: &[Sighting], path: &mut [Option<Place>]) {
-    let strong: Vec<&Sighting> = sightings.iter().filter(|seen| seen.gain >= nats(KEPT)).collect();
+    let known = |seen: &&Sighting| {
+        let at = usize::try_from(seen.index).ok();
+        at.and_then(|at| path.get(at)).is_some_and(Option::is_some)
+    };
+    let strong: Vec<&Sighting> = sightings.iter().filter(known).collect();
     for ends in strong.windows(2) {
         let (before, after) = (ends[0], ends[1]);
         let gap = after.index - before.index;
-        let moved =
-            (after.place.x - before.place.x).abs().max((after.place.y - before.place.y).abs());
-        let is_straight =
-            i64::from(moved) <= i64::from(PLACE_ONE) * 2 * i64::try_from(gap).unwrap_or(0);
-        if !(2..=GAP_MAX).contains(&gap) || !is_straight {
+        if gap < 2 || !is_one_way(before, after) {
             continue;
         }
         let between =

@@ -481,7 +481,29 @@ fn words_that_change_are_removed_in_frames_of_which_the_finder_did_not_tell() {
 #[test]
 fn a_mark_that_is_known_is_asked_for_in_frames_of_which_the_finder_did_not_tell() {
     let shown = at(&logo(0.2, None), place(60.0, 30.0));
-    let conclusion = conclude_found(&[(0, 30)], |_, frame| paint(frame, &shown));
+    let conclusion = conclude_found(&[(0, 60)], |_, frame| paint(frame, &shown));
     assert!(matches!(conclusion.mattes.overlays[0], Made::Fixed(_)));
     assert!((0..120).all(|frame| is_said(&conclusion, frame)), "{:?}", conclusion.plan.overlays);
+}
+
+#[test]
+fn a_region_that_was_told_for_a_time_is_learned_from_that_time_or_not_at_all() {
+    let shown = at(&logo(1.0, None), place(60.0, 30.0));
+    let told = |frames: std::ops::Range<u64>| {
+        let mut region = overlay(OverlayOrigin::Region, AROUND, Fill::Auto, 120);
+        region.when = vec![FrameRange::new(frames.start, frames.end)];
+        let study = Study::new(&draft(vec![region], Vec::new()), &coding(), 120).unwrap();
+        let all = look(&study, 120, 60, |index| {
+            let mut frame = background(index);
+            if frames.contains(&index) {
+                paint(&mut frame, &shown);
+            }
+            frame
+        });
+        conclude(&study, &all, || {}).mattes.overlays.remove(0)
+    };
+    assert_eq!(told(100..110), Made::Unknown, "ten frames are too few");
+    let Made::Fixed(matte) = told(60..120) else { return };
+    let alpha = matte.planes[0].alpha.iter().max().copied();
+    assert!(alpha > Some(ALPHA_ONE * 9 / 10), "half of the frames do not dilute it: {alpha:?}");
 }
