@@ -27,8 +27,6 @@ use crate::mattes::{Made, Mattes, Moving, Place};
 /// Luma samples around what an overlay covers that belong to its mask: how far its edge leaks when it is
 /// encoded.
 const MARGIN: u32 = 2;
-/// Frames that show it which are enough to learn from them alone.
-const LEARNED_MIN: usize = 8;
 /// Frames that a matte is learned from at least: few show the overlay before few backgrounds, and there a line through
 /// what was seen may be any.
 const BELIEVED_MIN: usize = 24;
@@ -140,31 +138,12 @@ fn learned(
     let coding = &study.coding;
     overlay.hides = true;
     let is_found = overlay.origin == OverlayOrigin::Static;
-    let mut agreed = None;
-    let mut rest = Vec::new();
-    if is_found {
-        agreed = sighted(&crops, overlay, study.table_frames);
-        let when = &overlay.when;
-        let shown = |index: u64| match &agreed {
-            Some(frames) => frames.contains(&index),
-            None => when.iter().any(|range| range.contains(index)),
-        };
-        let frames = crops.iter().flat_map(|one| &one.frames);
-        if frames.filter(|frame| shown(frame.index)).count() >= LEARNED_MIN {
-            for crops in &mut crops {
-                let (shown, others) =
-                    std::mem::take(&mut crops.frames).into_iter().partition(|it| shown(it.index));
-                crops.frames = shown;
-                rest.push(Crops { site: crops.site.clone(), frames: others });
-            }
-        }
-    }
-    if !is_found {
-        // What was told for a time shows nothing of itself at others.
-        for crops in &mut crops {
-            crops.frames.retain(|it| overlay.when.iter().any(|range| range.contains(it.index)));
-        }
-    }
+    let agreed = if is_found { sighted(&crops, overlay, study.table_frames) } else { None };
+    // What was told for a time shows nothing of itself at others.
+    let rest = split(&mut crops, |index| match &agreed {
+        Some(frames) => frames.contains(&index),
+        None => overlay.when.iter().any(|range| range.contains(index)),
+    });
     let is_agreed = !is_found || agreed.is_some();
     // What hides the background and is not agreed on changes: a caption, whose words no matte may judge.
     let is_steady = |matte: &Matte| {
@@ -214,6 +193,17 @@ fn learned(
         overlay.mask = mask;
     }
     Made::Fixed(Box::new(matte))
+}
+
+/// Takes out, and returns, the frames that do not show the overlay.
+fn split(crops: &mut [Crops], shown: impl Fn(u64) -> bool) -> Vec<Crops> {
+    let out = |crops: &mut Crops| {
+        let (kept, frames) =
+            std::mem::take(&mut crops.frames).into_iter().partition(|frame| shown(frame.index));
+        crops.frames = kept;
+        Crops { site: crops.site.clone(), frames }
+    };
+    crops.iter_mut().map(out).collect()
 }
 
 /// Tells, from the kept frames, when a found overlay is there. The frames that agree on it, where it hides the
