@@ -14,7 +14,7 @@ use crate::mattes::{PLACE_ONE, Place, SCALE_ONE};
 const GAP_MAX: u64 = 12;
 /// Evidence against the logo, in nats, that is still no sign of its absence.
 const AGAINST: f32 = -4.0;
-/// Frames of a run at least: what the picture looks like for a moment is no logo.
+/// Frames that a logo goes one way at least, somewhere: what the picture looks like for a moment is none.
 const RUN_MIN: usize = 5;
 /// Sixteenths of a sample by which places differ that are one.
 const SAME: i32 = 3;
@@ -24,12 +24,11 @@ const WHOLE_PERCENT: usize = 85;
 
 /// The place in each of `frames` frames; empty where the logo was never found.
 pub(super) fn path(sightings: &[Sighting], frames: u64, size: (u32, u32)) -> Vec<Option<Place>> {
-    let runs = believed(sightings);
-    let Some(count) = usize::try_from(frames).ok().filter(|_| !runs.is_empty()) else {
+    let Some(count) = usize::try_from(frames).ok().filter(|_| is_there(sightings)) else {
         return Vec::new();
     };
     let mut path: Vec<Option<Place>> = vec![None; count];
-    for seen in runs.into_iter().flatten() {
+    for seen in sightings.iter().filter(|seen| seen.gain >= nats(KEPT)) {
         if let Some(place) = usize::try_from(seen.index).ok().and_then(|at| path.get_mut(at)) {
             *place = Some(seen.place);
         }
@@ -40,8 +39,8 @@ pub(super) fn path(sightings: &[Sighting], frames: u64, size: (u32, u32)) -> Vec
     path
 }
 
-/// The runs of sightings on one way of which most are beyond doubt, and that are no chance.
-fn believed(sightings: &[Sighting]) -> Vec<Vec<&Sighting>> {
+/// Whether the logo is in the video at all: somewhere it goes one way for some frames, beyond doubt in most of them.
+fn is_there(sightings: &[Sighting]) -> bool {
     let mut runs: Vec<Vec<&Sighting>> = Vec::new();
     for seen in sightings.iter().filter(|seen| seen.gain >= nats(KEPT)) {
         match runs.last_mut() {
@@ -50,10 +49,10 @@ fn believed(sightings: &[Sighting]) -> Vec<Vec<&Sighting>> {
         }
     }
     let is_sure = |run: &Vec<&Sighting>| {
-        2 * run.iter().filter(|seen| seen.gain >= nats(FOUND)).count() >= run.len()
+        let sure = run.iter().filter(|seen| seen.gain >= nats(FOUND)).count();
+        run.len() >= RUN_MIN && 2 * sure >= run.len()
     };
-    runs.retain(|run| run.len() >= RUN_MIN && is_sure(run));
-    runs
+    runs.iter().any(is_sure)
 }
 
 /// Whether a logo may have gone from one place to the other between two frames.
@@ -89,11 +88,7 @@ fn prolong(sightings: &[Sighting], path: &mut [Option<Place>]) {
 
 /// Fills gaps in which nothing speaks against the logo.
 fn bridge(sightings: &[Sighting], path: &mut [Option<Place>]) {
-    let known = |seen: &&Sighting| {
-        let at = usize::try_from(seen.index).ok();
-        at.and_then(|at| path.get(at)).is_some_and(Option::is_some)
-    };
-    let strong: Vec<&Sighting> = sightings.iter().filter(known).collect();
+    let strong: Vec<&Sighting> = sightings.iter().filter(|seen| seen.gain >= nats(KEPT)).collect();
     for ends in strong.windows(2) {
         let (before, after) = (ends[0], ends[1]);
         let gap = after.index - before.index;
