@@ -27,8 +27,10 @@ use crate::mattes::{Made, Mattes, Moving, Place};
 /// Luma samples around what an overlay covers that belong to its mask: how far its edge leaks when it is
 /// encoded.
 const MARGIN: u32 = 2;
-/// Frames that a matte is learned from at least: few show the overlay before few backgrounds, and there a line through
-/// what was seen may be any.
+/// Frames in which the finder saw an overlay which are enough to learn from them alone.
+const LEARNED_MIN: usize = 8;
+/// Frames of the time for which one was told that it is learned from at least: few show it before few backgrounds,
+/// and there a line through what was seen may be any.
 const BELIEVED_MIN: usize = 24;
 /// A learned sample that hides more than this is not solved for: an alpha that is off by 0.02, which is what
 /// learning comes to, leaves a ghost of 12 codes and more of a white mark on grey.
@@ -140,18 +142,22 @@ fn learned(
     let is_found = overlay.origin == OverlayOrigin::Static;
     let agreed = if is_found { sighted(&crops, overlay, study.table_frames) } else { None };
     // What was told for a time shows nothing of itself at others.
-    let rest = split(&mut crops, |index| match &agreed {
+    let shown = |index: u64| match &agreed {
         Some(frames) => frames.contains(&index),
         None => overlay.when.iter().any(|range| range.contains(index)),
-    });
+    };
+    let frames = crops.iter().flat_map(|one| &one.frames);
+    let count = frames.filter(|frame| shown(frame.index)).count();
+    let is_enough = count >= if is_found { LEARNED_MIN } else { BELIEVED_MIN };
+    let rest = if is_enough || !is_found { split(&mut crops, shown) } else { Vec::new() };
     let is_agreed = !is_found || agreed.is_some();
     // What hides the background and is not agreed on changes: a caption, whose words no matte may judge.
     let is_steady = |matte: &Matte| {
         let tally = tally(matte);
         is_agreed || tally.restored * 100 >= tally.covered * SOLVED_PERCENT
     };
-    let frames = crops.iter().map(|one| one.frames.len()).sum::<usize>();
-    let learned = (frames >= BELIEVED_MIN).then(|| learn_watched(&crops, tick).ok()).flatten();
+    let may_learn = is_enough || is_found;
+    let learned = may_learn.then(|| learn_watched(&crops, tick).ok()).flatten();
     let learned = learned.filter(|matte| is_believed(matte, overlay));
     let Some(mut matte) = learned.filter(is_steady) else {
         if let Some(frames) = &agreed
