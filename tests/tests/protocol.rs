@@ -110,9 +110,9 @@ fn a_second_worker_of_a_name_in_use_ends_with_a_remedy_and_the_first_one_stays()
     let folder = tempfile::tempdir().unwrap();
     let mut cluster = Cluster::start(folder.path());
     cluster.start_worker(1);
-    while cluster.ask_json(&["workers"]).is_empty() {
-        std::thread::sleep(std::time::Duration::from_millis(100));
-    }
+    cluster.until("the first worker is attached", |cluster| {
+        (!cluster.ask_json(&["workers"]).is_empty()).then_some(())
+    });
     let second = binary::run(["worker", "--coordinator", &cluster.url(), "--name", "worker-0"]);
     assert_eq!(second.status.code(), Some(1));
     let text = said(&second);

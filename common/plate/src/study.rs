@@ -23,6 +23,8 @@ pub use window::{Studied, StudyWindow, StudyWindowError};
 
 mod conclude;
 mod crowding;
+#[cfg(test)]
+mod drawn;
 mod footprint;
 mod locate;
 mod outline;

@@ -68,7 +68,7 @@ pub struct Conclusion {
 }
 
 /// Concludes from what all windows kept, in whatever order. Learning one overlay takes seconds: `done` is told
-/// after each.
+/// now and then.
 #[must_use]
 pub fn conclude(study: &Study, all: &[Studied], mut done: impl FnMut()) -> Conclusion {
     let mut plan = study.plan.clone();
@@ -149,7 +149,8 @@ fn learned(
     let frames = crops.iter().flat_map(|one| &one.frames);
     let count = frames.filter(|frame| shown(frame.index)).count();
     let is_enough = count >= if is_found { LEARNED_MIN } else { BELIEVED_MIN };
-    let rest = if is_enough || !is_found { split(&mut crops, shown) } else { Vec::new() };
+    // A found overlay that was seen in fewer is learned from all frames, one that was told for a time not at all.
+    let rest = if is_enough { split(&mut crops, shown) } else { Vec::new() };
     let is_agreed = !is_found || agreed.is_some();
     // What hides the background and is not agreed on changes: a caption, whose words no matte may judge.
     let is_steady = |matte: &Matte| {

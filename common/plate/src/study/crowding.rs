@@ -81,38 +81,24 @@ fn usual(crowding: &Crowding, frames: &BTreeSet<u64>) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
-    use cleanplate_types::overlay::Mask;
-    use cleanplate_types::picture::{PixelLayout, Rect};
+    use cleanplate_types::picture::Rect;
 
+    use super::super::drawn::drawn;
     use super::*;
-    use crate::matte::{Crop, Site};
 
     /// Thirty frames of 48 by 24 luma samples that change at each, with words in those of `words`, which are
     /// others each five frames.
     fn crops(words: impl Fn(u64) -> bool) -> Vec<Crops> {
-        let layout = PixelLayout {
-            name: String::from("gray"),
-            depth: 8,
-            planes: 1,
-            chroma_shift_x: 0,
-            chroma_shift_y: 0,
-            full_range: false,
-        };
-        let mask = Mask::full(Rect { x: 8, y: 8, width: 32, height: 8 });
         let bounds = Rect { x: 0, y: 0, width: 48, height: 24 };
-        let site = Site { layout, bounds, mask, chroma_location: 1 };
-        let frame = |index: u64| {
-            let luma = (0..48 * 24_u64).map(|at| {
-                let (x, y) = (at % 48, at / 48);
-                if words(index) && (8..40).contains(&x) && (8..16).contains(&y) {
-                    let is_ink = (x / 2 * 7 + y / 2 * 3 + index / 5 * 11) % 5 < 2;
-                    return if is_ink { 240 } else { 16 };
-                }
-                u16::try_from((x * 3 + y * 5 + index * 37) % 150).unwrap()
-            });
-            Crop { index, planes: vec![luma.collect()] }
-        };
-        vec![Crops { site, frames: (0..30).map(frame).collect() }]
+        let masked = Rect { x: 8, y: 8, width: 32, height: 8 };
+        drawn(bounds, masked, 30, |index, x, y| {
+            let (x, y) = (u64::from(x), u64::from(y));
+            if words(index) && (8..40).contains(&x) && (8..16).contains(&y) {
+                let is_ink = (x / 2 * 7 + y / 2 * 3 + index / 5 * 11) % 5 < 2;
+                return if is_ink { 240 } else { 16 };
+            }
+            u16::try_from((x * 3 + y * 5 + index * 37) % 150).unwrap()
+        })
     }
 
     fn frames(range: std::ops::Range<u64>) -> BTreeSet<u64> {

@@ -197,10 +197,9 @@ fn median(values: impl Iterator<Item = u32>) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
-    use cleanplate_types::picture::PixelLayout;
-
+    use super::super::drawn::drawn;
     use super::*;
-    use crate::matte::{MattePlane, Site};
+    use crate::matte::MattePlane;
 
     const SIDE: u32 = 64;
     const FOUND: Rect = Rect { x: 112, y: 112, width: 40, height: 40 };
@@ -213,27 +212,12 @@ mod tests {
 
     /// Sixty frames of blobs, elsewhere in each, with what `draw` puts on them; the site starts at 100, 100.
     fn crops(draw: impl Fn(u64, u32, u32) -> Option<u16>) -> Vec<Crops> {
-        let layout = PixelLayout {
-            name: String::from("gray"),
-            depth: 8,
-            planes: 1,
-            chroma_shift_x: 0,
-            chroma_shift_y: 0,
-            full_range: false,
-        };
         let bounds = Rect { x: 100, y: 100, width: SIDE, height: SIDE };
-        let site = Site { layout, bounds, mask: Mask::full(FOUND), chroma_location: 1 };
-        let frame = |index: u64| {
-            let places = (0..SIDE).flat_map(|y| (0..SIDE).map(move |x| (x, y)));
-            let luma = places.map(|(x, y)| {
-                let (by, down) =
-                    (u32::try_from(index * 5).unwrap(), u32::try_from(index * 3).unwrap());
-                let blob = (x + by) / 16 + (y + down) / 16 * 4;
-                draw(index, x + 100, y + 100).unwrap_or_else(|| random(index, blob))
-            });
-            Crop { index, planes: vec![luma.collect()] }
-        };
-        vec![Crops { site, frames: (0..60).map(frame).collect() }]
+        drawn(bounds, FOUND, 60, |index, x, y| {
+            let by = u32::try_from(index).unwrap();
+            let blob = (x - 100 + by * 5) / 16 + (y - 100 + by * 3) / 16 * 4;
+            draw(index, x, y).unwrap_or_else(|| random(index, blob))
+        })
     }
 
     fn outlined(draw: impl Fn(u64, u32, u32) -> Option<u16>) -> Option<Mask> {

@@ -120,38 +120,22 @@ fn difference(one: &[u8], other: &[u8]) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use cleanplate_types::overlay::Mask;
-    use cleanplate_types::picture::{PixelLayout, Rect};
+    use cleanplate_types::picture::Rect;
 
+    use super::super::drawn::drawn;
     use super::*;
-    use crate::matte::{Crop, Site};
 
     /// Twenty frames of 24 by 16 luma samples whose content changes at each, with a mark of one colour in
     /// those of `shown`.
     fn crops(shown: impl Fn(u64) -> bool) -> Vec<Crops> {
-        let layout = PixelLayout {
-            name: String::from("gray"),
-            depth: 8,
-            planes: 1,
-            chroma_shift_x: 0,
-            chroma_shift_y: 0,
-            full_range: false,
-        };
-        let mask = Mask::full(Rect { x: 8, y: 4, width: 8, height: 8 });
         let bounds = Rect { x: 0, y: 0, width: 24, height: 16 };
-        let site = Site { layout, bounds, mask, chroma_location: 1 };
-        let frame = |index: u64| {
-            let luma = (0..24 * 16_u64).map(|at| {
-                let (x, y) = (at % 24, at / 24);
-                if shown(index) && (8..16).contains(&x) && (4..12).contains(&y) {
-                    200
-                } else {
-                    u16::try_from((x * 7 + y * 13 + index * 37) % 180).unwrap()
-                }
-            });
-            Crop { index, planes: vec![luma.collect()] }
-        };
-        vec![Crops { site, frames: (0..20).map(frame).collect() }]
+        let masked = Rect { x: 8, y: 4, width: 8, height: 8 };
+        drawn(bounds, masked, 20, |index, x, y| {
+            if shown(index) && (8..16).contains(&x) && (4..12).contains(&y) {
+                return 200;
+            }
+            u16::try_from((u64::from(x * 7 + y * 13) + index * 37) % 180).unwrap()
+        })
     }
 
     #[test]

@@ -61,40 +61,25 @@ fn edges(crops: &[Crops], frames: &BTreeSet<u64>) -> Option<Vec<i64>> {
 
 #[cfg(test)]
 mod tests {
-    use cleanplate_types::overlay::Mask;
-    use cleanplate_types::picture::{PixelLayout, Rect};
+    use cleanplate_types::picture::Rect;
 
+    use super::super::drawn::drawn;
     use super::*;
-    use crate::matte::{Crop, Site};
 
     /// Sixty frames of 64 by 32 luma samples whose content changes at each, with a bar of that alpha in
     /// percent.
     fn crops(alpha: impl Fn(u64) -> u32) -> Vec<Crops> {
-        let layout = PixelLayout {
-            name: String::from("gray"),
-            depth: 8,
-            planes: 1,
-            chroma_shift_x: 0,
-            chroma_shift_y: 0,
-            full_range: false,
-        };
-        let mask = Mask::full(Rect { x: 8, y: 8, width: 40, height: 16 });
         let bounds = Rect { x: 0, y: 0, width: 64, height: 32 };
-        let site = Site { layout, bounds, mask, chroma_location: 1 };
-        let frame = |index: u64| {
-            let luma = (0..64 * 32_u64).map(|at| {
-                let (x, y) = (at % 64, at / 64);
-                let mut bits =
-                    (index * 977 + x / 4 * 31 + y / 4).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-                bits ^= bits >> 29;
-                let below = u32::try_from(bits % 180).unwrap();
-                let is_bar = (12..40).contains(&x) && (12..20).contains(&y);
-                let alpha = if is_bar { alpha(index) } else { 0 };
-                u16::try_from((below * (100 - alpha) + 235 * alpha) / 100).unwrap()
-            });
-            Crop { index, planes: vec![luma.collect()] }
-        };
-        vec![Crops { site, frames: (0..60).map(frame).collect() }]
+        let masked = Rect { x: 8, y: 8, width: 40, height: 16 };
+        drawn(bounds, masked, 60, |index, x, y| {
+            let place = index * 977 + u64::from(x / 4 * 31 + y / 4);
+            let mut bits = place.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            bits ^= bits >> 29;
+            let below = u32::try_from(bits % 180).unwrap();
+            let is_bar = (12..40).contains(&x) && (12..20).contains(&y);
+            let alpha = if is_bar { alpha(index) } else { 0 };
+            u16::try_from((below * (100 - alpha) + 235 * alpha) / 100).unwrap()
+        })
     }
 
     fn leaves(alpha: impl Fn(u64) -> u32) -> bool {
