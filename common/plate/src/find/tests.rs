@@ -193,6 +193,22 @@ fn a_fade_to_black_and_back_is_no_change_of_scene() {
 }
 
 #[test]
+fn where_much_of_the_picture_stays_little_or_nothing_is_believed() {
+    let found = |still_rows: u32, last: u64| {
+        find(&|index, x, y| {
+            let half: Level<'_> =
+                &|index, x, y| panning(if y < HEIGHT - still_rows { index } else { 0 }, x, y);
+            marked(half, if index < last { 256 } else { 0 }, index, x, y)
+        })
+    };
+    assert_is_mark(&overlays(found(HEIGHT / 6, FRAMES)));
+    let for_a_time = found(HEIGHT / 6, FRAMES / 2);
+    assert!(matches!(for_a_time, Finding::Abstained { .. }), "five sixths: {for_a_time:?}");
+    let always = found(HEIGHT / 4, FRAMES);
+    assert!(matches!(always, Finding::Abstained { .. }), "three quarters: {always:?}");
+}
+
+#[test]
 fn a_mark_is_not_there_where_whole_windows_do_not_show_it() {
     let finding = find(&|index, x, y| {
         let opacity = if (40..80).contains(&index) { 0 } else { 256 };

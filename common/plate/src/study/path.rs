@@ -185,3 +185,41 @@ pub(super) fn runs(path: &[Option<Place>]) -> Vec<FrameRange> {
     }
     runs
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A logo that goes a sample a frame, seen in those frames with that much evidence in nats.
+    fn seen(frames: &[u64], gain: f32) -> Vec<Sighting> {
+        let at = |index: u64| Place {
+            x: i32::try_from(index).unwrap() * PLACE_ONE,
+            y: 0,
+            scale: SCALE_ONE,
+        };
+        frames.iter().map(|&index| Sighting { index, place: at(index), gain: nats(gain) }).collect()
+    }
+
+    fn shown(sightings: &[Sighting]) -> Vec<FrameRange> {
+        runs(&path(sightings, 60, (40, 20)))
+    }
+
+    #[test]
+    fn a_logo_is_there_where_it_goes_one_way_beyond_doubt() {
+        let sure = seen(&[10, 11, 12, 13, 14], FOUND + 1.0);
+        assert_eq!(shown(&sure), [FrameRange::new(9, 16)], "and in the frames beside");
+        let weak = seen(&[20, 21, 22], KEPT + 1.0);
+        let both = [sure, weak.clone()].concat();
+        assert!(shown(&both).iter().any(|run| run.contains(21)), "what is weaker counts then");
+        assert_eq!(shown(&weak), []);
+    }
+
+    #[test]
+    fn what_looks_like_the_logo_for_a_moment_or_mostly_in_doubt_is_none() {
+        assert_eq!(shown(&seen(&[10, 11, 12, 13], FOUND + 1.0)), []);
+        let scattered: Vec<u64> = (0..4).map(|at| at * 14).collect();
+        assert_eq!(shown(&seen(&scattered, 5.0 * FOUND)), []);
+        let doubtful = [seen(&[10, 11], FOUND + 1.0), seen(&[12, 13, 14, 15], KEPT + 1.0)].concat();
+        assert_eq!(shown(&doubtful), []);
+    }
+}
