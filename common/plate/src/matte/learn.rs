@@ -125,6 +125,7 @@ pub fn learn_watched(crops: &[Crops], tick: &mut dyn FnMut()) -> Result<Matte, L
     let slopes = swing.slopes(&stacks[0]);
     let slopes_known = slopes.is_some();
     let mut rims = vec![false; changing.len()];
+    let mut is_settled = false;
     if let Some(slopes) = slopes {
         beliefs = fit(site, &stacks, &Known { slopes: Some(slopes), ..free }, tick);
         let pinned = swing.parts(&stacks[0], &beliefs[0]);
@@ -133,9 +134,12 @@ pub fn learn_watched(crops: &[Crops], tick: &mut dyn FnMut()) -> Result<Matte, L
             let pin = |pass: f32| Pin { pass, paint: None };
             let pinned = pinned.into_iter().map(|pass| pass.map(pin)).collect();
             beliefs = fit(site, &stacks, &Known { slopes: None, pinned }, tick);
+            is_settled = true;
         }
     }
-    if let Some(inks) = Inks::of(&stacks[0], &beliefs[0], tick) {
+    // Of one ink alone the swing of all its samples says more than those at its border.
+    let inks = Inks::of(&stacks[0], &beliefs[0], tick);
+    if let Some(inks) = inks.filter(|inks| !(is_settled && inks.is_single())) {
         let pinned = inks.pins(&stacks[0]);
         beliefs = fit(site, &stacks, &Known { slopes: None, pinned }, tick);
     }

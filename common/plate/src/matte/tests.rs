@@ -434,7 +434,7 @@ fn a_solid_mark_is_told_by_how_far_it_swings() {
                 count += 1.0;
             }
         }
-        assert!(sum / count < 0.03, "alpha {alpha} is missed by {:.3}", sum / count);
+        assert!(sum / count < 0.025, "alpha {alpha} is missed by {:.3}", sum / count);
     }
 }
 

@@ -70,6 +70,11 @@ impl Inks {
         (inks.inks.len() > 1).then_some(inks)
     }
 
+    /// Whether all of the overlay is painted with one.
+    pub(super) fn is_single(&self) -> bool {
+        self.inks.len() == 2
+    }
+
     /// Gives each sample the ink by which the picture goes on best across it.
     fn relabel(&mut self, stack: &Stack, radius: usize) {
         let costs = self.costs(stack, radius);
