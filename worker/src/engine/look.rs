@@ -102,8 +102,10 @@ impl<'a> Viewer<'a> {
         mut add: impl FnMut(&mut S, u64, &VideoFrame) -> Result<(), Failure>,
     ) -> Result<S, Failure> {
         let mut refused = None;
+        let before = self.seen;
         let mut shown = |viewer: &mut Self, conceal| {
             let mut state = begin();
+            viewer.seen = before;
             let shown = viewer.sample(wanted, conceal, &mut |index, frame| {
                 add(&mut state, index, frame).map_err(|failure| {
                     let words = failure.message.clone();
