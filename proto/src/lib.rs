@@ -25,7 +25,7 @@ pub const DESCRIPTORS: &[u8] = tonic::include_file_descriptor_set!("descriptors"
 
 /// The version of the protocol between workers and coordinator: raised when one side could
 /// misunderstand the other.
-pub const PROTOCOL_VERSION: u32 = 4;
+pub const PROTOCOL_VERSION: u32 = 5;
 
 /// The most bytes of one message either way: masks are the largest, 8 MiB covers one of 8K.
 pub const MESSAGE_BYTES_MAX: usize = 16 << 20;

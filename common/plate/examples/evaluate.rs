@@ -173,7 +173,7 @@ fn burn(
 fn judge(burned: &Clip, clean: &Clip, truth: &[bool]) -> Result<String, Failure> {
     let finding = find(burned)?;
     let text = describe(&finding, burned);
-    let Finding::Overlays(plan) = finding else {
+    let Finding::Overlays { plan, .. } = finding else {
         return Ok(format!("MISSED: {text}"));
     };
     let mask = union(&plan);
@@ -206,7 +206,7 @@ fn judge(burned: &Clip, clean: &Clip, truth: &[bool]) -> Result<String, Failure>
 
 /// A frame from the middle, as it is and filled, one above the other.
 fn write_still(folder: Option<&Path>, name: &str, clip: &Clip) -> Result<(), Failure> {
-    let (Some(folder), Finding::Overlays(plan)) = (folder, find(clip)?) else {
+    let (Some(folder), Finding::Overlays { plan, .. }) = (folder, find(clip)?) else {
         return Ok(());
     };
     std::fs::create_dir_all(folder)?;
@@ -257,7 +257,7 @@ fn describe(finding: &Finding, clip: &Clip) -> String {
     match finding {
         Finding::Nothing => format!("nothing {size}"),
         Finding::Abstained { why } => format!("abstained: {why} {size}"),
-        Finding::Overlays(plan) | Finding::Learned { plan, .. } => {
+        Finding::Overlays { plan, .. } | Finding::Learned { plan, .. } => {
             let boxes: Vec<String> = plan
                 .overlays
                 .iter()

@@ -306,7 +306,12 @@ const fn is_learned(overlay: &Overlay) -> bool {
         // Where it shows and how far it reaches is learned with it.
         OverlayOrigin::Static => !matches!(overlay.fill, Fill::Pixelate),
         OverlayOrigin::Region | OverlayOrigin::Mask => overlay.fill.inverts(),
-        OverlayOrigin::Logo | OverlayOrigin::Plan => false,
+        OverlayOrigin::Logo
+        | OverlayOrigin::Plan
+        | OverlayOrigin::Text
+        | OverlayOrigin::Face
+        | OverlayOrigin::Plate
+        | OverlayOrigin::Object => false,
     }
 }
 

@@ -9,9 +9,9 @@
 //! that the region may have passed, a track reaches back before its first sight and on after its last,
 //! and a weak sight counts wherever it joins a sure one, earlier or later.
 
+use cleanplate_types::detection::{DetectionKind, Seen};
 use cleanplate_types::frames::FrameRange;
 use cleanplate_types::overlay::Mask;
-use cleanplate_types::picture::Rect;
 use serde::{Deserialize, Serialize};
 
 use self::join::Chain;
@@ -21,39 +21,6 @@ mod spans;
 
 #[cfg(test)]
 mod tests;
-
-/// What a region shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum RegionKind {
-    /// A mark that stays in place.
-    Static,
-    /// Writing.
-    Text,
-    /// A face.
-    Face,
-    /// A number plate.
-    Plate,
-}
-
-/// A region of one frame.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Region {
-    /// What it shows.
-    pub kind: RegionKind,
-    /// Where it is.
-    pub bounds: Rect,
-    /// How sure the detector is, of 1000.
-    pub score: u16,
-}
-
-/// What a detector saw in one frame; a frame in which it saw nothing is told too.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Seen {
-    /// The frame.
-    pub frame: u64,
-    /// The regions, in any order.
-    pub regions: Vec<Region>,
-}
 
 /// How regions are joined.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,7 +66,7 @@ impl Settings {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Track {
     /// What it shows.
-    pub kind: RegionKind,
+    pub kind: DetectionKind,
     /// What to cover in which frames: rising, one after the other without a gap.
     pub spans: Vec<(FrameRange, Mask)>,
 }
@@ -146,7 +113,7 @@ fn in_order(seen: &[Seen], table_frames: u64, settings: &Settings) -> Vec<Seen> 
     let mut sorted: Vec<&Seen> = seen.iter().filter(|seen| seen.frame < table_frames).collect();
     sorted.sort_by_key(|seen| seen.frame);
     for seen in sorted {
-        let regions = seen.regions.iter().filter(|region| {
+        let regions = seen.detections.iter().filter(|region| {
             region.score >= settings.stay_score
                 && region.bounds.x < settings.width
                 && region.bounds.y < settings.height
@@ -154,15 +121,15 @@ fn in_order(seen: &[Seen], table_frames: u64, settings: &Settings) -> Vec<Seen> 
                 && region.bounds.height > 0
         });
         match samples.last_mut().filter(|last| last.frame == seen.frame) {
-            Some(last) => last.regions.extend(regions.cloned()),
+            Some(last) => last.detections.extend(regions.cloned()),
             None => {
-                samples.push(Seen { frame: seen.frame, regions: regions.cloned().collect() });
+                samples.push(Seen { frame: seen.frame, detections: regions.cloned().collect() });
             }
         }
     }
     for sample in &mut samples {
-        sample.regions.sort_unstable();
-        sample.regions.dedup();
+        sample.detections.sort_unstable();
+        sample.detections.dedup();
     }
     samples
 }

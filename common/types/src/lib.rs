@@ -7,6 +7,7 @@ pub mod access;
 pub mod brief;
 pub mod cell;
 pub mod choice;
+pub mod detection;
 pub mod digest;
 pub mod encode;
 pub mod failure;

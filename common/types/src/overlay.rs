@@ -14,8 +14,10 @@ pub struct OverlayPlan {
     pub width: u32,
     /// Height of the frames that it speaks of.
     pub height: u32,
-    /// The overlays; none means that every frame passes untouched.
+    /// The overlays that stay in place.
     pub overlays: Vec<Overlay>,
+    /// Those that a detector followed through the frames, in order of their first frame.
+    pub tracks: Vec<Track>,
     /// What the overlays are made of, where that was learned or told: one object for all of them.
     pub mattes: Option<ObjectRef>,
     /// What lies behind them, window by window, rising; none where nothing is fetched.
@@ -26,15 +28,81 @@ impl OverlayPlan {
     /// A plan of which nothing is learned or painted yet.
     #[must_use]
     pub const fn new(width: u32, height: u32, overlays: Vec<Overlay>) -> Self {
-        Self { width, height, overlays, mattes: None, backgrounds: Vec::new() }
+        Self { width, height, overlays, tracks: Vec::new(), mattes: None, backgrounds: Vec::new() }
+    }
+
+    /// Whether every frame passes untouched.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.overlays.is_empty() && self.tracks.is_empty()
     }
 
     /// Whether the frame at `index` may show an overlay; one that does not passes untouched.
     #[must_use]
     pub fn touches(&self, index: u64) -> bool {
-        let mut when = self.overlays.iter().flat_map(|overlay| &overlay.when);
-        when.any(|frames| frames.contains(index))
+        self.touches_any(FrameRange::new(index, index + 1))
     }
+
+    /// Whether any of `frames` may show an overlay.
+    #[must_use]
+    pub fn touches_any(&self, frames: FrameRange) -> bool {
+        let mut when = self.overlays.iter().flat_map(|overlay| &overlay.when);
+        when.any(|shown| !shown.intersect(frames).is_empty())
+            || self.tracks.iter().any(|track| track.shows_in(frames))
+    }
+}
+
+/// Something that a detector followed: it may be elsewhere in each frame, so nothing is learned of it and
+/// nothing is fetched from other frames.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Track {
+    /// How it became known.
+    pub origin: OverlayOrigin,
+    /// How it is removed.
+    pub fill: Fill,
+    /// What of a step's rectangle is covered.
+    pub shape: Shape,
+    /// Where it is: rising, one after the other; frames between two steps do not show it.
+    pub steps: Vec<Step>,
+}
+
+impl Track {
+    /// The rectangle that covers it in the frame at `index`, where it is there.
+    #[must_use]
+    pub fn at(&self, index: u64) -> Option<Rect> {
+        let step = self.first_after(index)?;
+        step.frames.contains(index).then_some(step.bounds)
+    }
+
+    /// Whether it is there in any of `frames`.
+    #[must_use]
+    pub fn shows_in(&self, frames: FrameRange) -> bool {
+        let step = self.first_after(frames.start);
+        step.is_some_and(|step| !step.frames.intersect(frames).is_empty())
+    }
+
+    /// The first step that does not end before `index`.
+    fn first_after(&self, index: u64) -> Option<&Step> {
+        self.steps.get(self.steps.partition_point(|step| step.frames.end <= index))
+    }
+}
+
+/// What of a rectangle is covered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Shape {
+    /// All of it.
+    Rectangle,
+    /// The ellipse that touches its sides.
+    Ellipse,
+}
+
+/// Where a track is for some frames.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// The frames.
+    pub frames: FrameRange,
+    /// What holds it in all of them.
+    pub bounds: Rect,
 }
 
 /// What lies behind the overlays of a window's frames.
@@ -129,6 +197,14 @@ pub enum OverlayOrigin {
     Logo,
     /// Learned from another video.
     Plan,
+    /// Writing that a detector read.
+    Text,
+    /// A face that a detector saw.
+    Face,
+    /// A number plate that a detector saw.
+    Plate,
+    /// Something else that a detector saw.
+    Object,
 }
 
 impl OverlayOrigin {
@@ -141,16 +217,20 @@ impl OverlayOrigin {
             Self::Static => "static",
             Self::Logo => "logo",
             Self::Plan => "plan",
+            Self::Text => "text",
+            Self::Face => "face",
+            Self::Plate => "plate",
+            Self::Object => "object",
         }
     }
 
-    /// Whether a frame that does not show the overlay is to be left alone. What a user drew is removed
-    /// whatever it shows.
+    /// Whether a frame that does not show the overlay is to be left alone. What a user drew, and what is
+    /// a person's business, is removed whatever it shows.
     #[must_use]
     pub const fn may_be_absent(self) -> bool {
         match self {
-            Self::Region | Self::Mask => false,
-            Self::Static | Self::Logo | Self::Plan => true,
+            Self::Region | Self::Mask | Self::Face | Self::Plate => false,
+            Self::Static | Self::Logo | Self::Plan | Self::Text | Self::Object => true,
         }
     }
 }
@@ -207,25 +287,20 @@ impl Fill {
 }
 
 /// A set of luma samples: a rectangle, and one bit for each sample in it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Mask {
     /// The rectangle that holds every set sample.
     pub bounds: Rect,
-    /// Row by row, each row starting at a new byte, the leftmost sample in the lowest bit.
+    /// Row by row, each row starting at a new byte, the leftmost sample in the lowest bit. Empty where all of
+    /// the rectangle is covered: a plan may hold very many of those.
     pub bits: Vec<u8>,
 }
 
 impl Mask {
     /// The mask that covers all of `bounds`.
     #[must_use]
-    pub fn full(bounds: Rect) -> Self {
-        let mut mask = Self::empty(bounds);
-        for y in 0..bounds.height {
-            for x in 0..bounds.width {
-                mask.set(x, y);
-            }
-        }
-        mask
+    pub const fn full(bounds: Rect) -> Self {
+        Self { bounds, bits: Vec::new() }
     }
 
     /// A mask of `bounds` with nothing set.
@@ -246,8 +321,9 @@ impl Mask {
     /// Whether the sample at column `x`, row `y` of the rectangle (not of the picture) is covered.
     #[must_use]
     pub fn covers(&self, x: u32, y: u32) -> bool {
-        self.place(x, y)
-            .is_some_and(|(byte, bit)| self.bits.get(byte).is_some_and(|bits| bits & bit != 0))
+        self.place(x, y).is_some_and(|(byte, bit)| {
+            self.bits.is_empty() || self.bits.get(byte).is_some_and(|bits| bits & bit != 0)
+        })
     }
 
     /// Covers the sample at column `x`, row `y` of the rectangle; outside it nothing happens.
@@ -262,6 +338,9 @@ impl Mask {
     /// Number of covered samples.
     #[must_use]
     pub fn count(&self) -> u64 {
+        if self.bits.is_empty() {
+            return u64::from(self.bounds.width) * u64::from(self.bounds.height);
+        }
         self.bits.iter().map(|byte| u64::from(byte.count_ones())).sum()
     }
 
@@ -269,7 +348,7 @@ impl Mask {
     #[must_use]
     pub fn is_well_formed(&self) -> bool {
         let row = self.bounds.width.div_ceil(8) as usize;
-        self.bits.len() == row * self.bounds.height as usize
+        self.bits.is_empty() || self.bits.len() == row * self.bounds.height as usize
     }
 }
 
@@ -277,7 +356,12 @@ impl Mask {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Finding {
     /// These are there.
-    Overlays(OverlayPlan),
+    Overlays {
+        /// They, and nothing else of a plan.
+        plan: OverlayPlan,
+        /// Remarks for the user.
+        notes: Vec<String>,
+    },
     /// The evidence says that there is nothing to remove.
     Nothing,
     /// What the overlays of a plan are made of: the same overlays, in the same order.
@@ -292,4 +376,12 @@ pub enum Finding {
         /// Why, in a clause that fits after "the detector abstained: ".
         why: String,
     },
+}
+
+impl Finding {
+    /// The finding that what `plan` has is there, without remarks.
+    #[must_use]
+    pub const fn found(plan: OverlayPlan) -> Self {
+        Self::Overlays { plan, notes: Vec::new() }
+    }
 }

@@ -7,7 +7,7 @@
 use cleanplate_core::record::{Event, Record};
 
 /// The format in which records are written.
-pub const RECORD_FORMAT: i64 = 5;
+pub const RECORD_FORMAT: i64 = 6;
 
 /// The bytes of a record.
 pub(super) fn to_bytes(record: &Record) -> Result<Vec<u8>, postcard::Error> {

@@ -130,7 +130,7 @@ fn copied(
     }
     let cells: Vec<CellIndex> = free
         .into_iter()
-        .filter(|cell| !shows_any(plan, cell.frames))
+        .filter(|cell| !plan.touches_any(cell.frames))
         .map(|cell| cell.index)
         .collect();
     if cells.is_empty() {
@@ -150,19 +150,19 @@ fn is_for_frames_to_tell(plan: &OverlayPlan, survey: &Survey) -> bool {
     let all = FrameRange::new(0, survey.cells.last().map_or(0, |cell| cell.frames.end));
     plan.overlays.iter().any(|overlay| match overlay.origin {
         OverlayOrigin::Logo | OverlayOrigin::Plan => overlay.when == [all],
-        OverlayOrigin::Region | OverlayOrigin::Mask | OverlayOrigin::Static => false,
+        OverlayOrigin::Region
+        | OverlayOrigin::Mask
+        | OverlayOrigin::Static
+        | OverlayOrigin::Text
+        | OverlayOrigin::Face
+        | OverlayOrigin::Plate
+        | OverlayOrigin::Object => false,
     })
 }
 
 /// Whether the packets from the cell's first on need none before them, and none before needs them.
 fn is_free(cell: &Cell) -> bool {
     cell.entry == Some(EntryKind::Idr)
-}
-
-/// Whether any of `frames` shows an overlay.
-fn shows_any(plan: &OverlayPlan, frames: FrameRange) -> bool {
-    let mut shown = plan.overlays.iter().flat_map(|overlay| &overlay.when);
-    shown.any(|when| !when.intersect(frames).is_empty())
 }
 
 /// The first thing in which the source's parameter sets say something else than `spec`. What they leave out the

@@ -46,7 +46,13 @@ pub fn windows_of(
                         // A logo that moved in the other video is looked for; where none did, the look
                         // asks for no frames.
                         OverlayOrigin::Plan => request.told.is_some(),
-                        OverlayOrigin::Region | OverlayOrigin::Mask | OverlayOrigin::Static => true,
+                        OverlayOrigin::Region
+                        | OverlayOrigin::Mask
+                        | OverlayOrigin::Static
+                        | OverlayOrigin::Text
+                        | OverlayOrigin::Face
+                        | OverlayOrigin::Plate
+                        | OverlayOrigin::Object => true,
                     }
             });
             if seen.next().is_some() { survey.windows.clone() } else { Vec::new() }
@@ -84,6 +90,10 @@ const fn is_learned(overlay: &Overlay) -> bool {
         OverlayOrigin::Logo | OverlayOrigin::Plan => true,
         OverlayOrigin::Static => !matches!(overlay.fill, Fill::Pixelate),
         OverlayOrigin::Region | OverlayOrigin::Mask => overlay.fill.inverts(),
+        OverlayOrigin::Text
+        | OverlayOrigin::Face
+        | OverlayOrigin::Plate
+        | OverlayOrigin::Object => false,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Settling what is removed: what the user gave, and what the search for overlays found.
 
 use cleanplate_types::object::ObjectRef;
-use cleanplate_types::overlay::{Fill, Finding, Mask, Overlay, OverlayOrigin, OverlayPlan};
+use cleanplate_types::overlay::{Fill, Finding, Mask, Overlay, OverlayOrigin, OverlayPlan, Track};
 use serde::{Deserialize, Serialize};
 
 /// What becomes of a job after the search.
@@ -78,10 +78,10 @@ pub enum SettleError {
 /// # Errors
 /// [`SettleError`] where the finding does not fit the source.
 pub fn settle(given: OverlayPlan, finding: Finding, fill: Fill) -> Result<Settled, SettleError> {
-    let OverlayPlan { width, height, overlays: mut all, .. } = given;
+    let OverlayPlan { width, height, overlays: mut all, mut tracks, .. } = given;
     let mut notes = Vec::new();
     match finding {
-        Finding::Overlays(found) => {
+        Finding::Overlays { plan: found, notes: remarks } => {
             check(&found, width, height)?;
             if let Some(overlay) = found.overlays.iter().position(|found| found.when.is_empty()) {
                 return Err(SettleError::Frames { overlay });
@@ -89,8 +89,13 @@ pub fn settle(given: OverlayPlan, finding: Finding, fill: Fill) -> Result<Settle
             // Those of a told plan stay last: their mattes come in that order.
             let told = all.iter().position(|overlay| overlay.origin == OverlayOrigin::Plan);
             let at = told.unwrap_or(all.len());
-            let found = found.overlays.into_iter().map(|overlay| Overlay { fill, ..overlay });
-            all.splice(at..at, found);
+            let overlays = found.overlays.into_iter();
+            let overlays =
+                overlays.map(|overlay| Overlay { fill: filled(overlay.origin, fill), ..overlay });
+            all.splice(at..at, overlays);
+            let found = found.tracks.into_iter();
+            tracks.extend(found.map(|track| Track { fill: filled(track.origin, fill), ..track }));
+            notes.extend(remarks);
         }
         Finding::Nothing => {}
         Finding::Abstained { why } if all.is_empty() => return Ok(Settled::Abstained { why }),
@@ -99,10 +104,20 @@ pub fn settle(given: OverlayPlan, finding: Finding, fill: Fill) -> Result<Settle
         }
         Finding::Learned { .. } => return Err(SettleError::OtherLook),
     }
-    if all.is_empty() {
+    let plan = OverlayPlan { tracks, ..OverlayPlan::new(width, height, all) };
+    if plan.is_empty() {
         return Ok(Settled::Nothing);
     }
-    Ok(Settled::Plan(SettledPlan { plan: OverlayPlan::new(width, height, all), notes }))
+    Ok(Settled::Plan(SettledPlan { plan, notes }))
+}
+
+/// How something found is removed where `asked` was asked for: what is a person's business is not guessed at
+/// but made unreadable.
+const fn filled(origin: OverlayOrigin, asked: Fill) -> Fill {
+    match (origin, asked) {
+        (OverlayOrigin::Face | OverlayOrigin::Plate, Fill::Auto) => Fill::Pixelate,
+        (_, asked) => asked,
+    }
 }
 
 /// Takes over what was learned of the overlays of `plan`: their masks, frames and what they hide. What is

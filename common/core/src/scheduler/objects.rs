@@ -66,7 +66,8 @@ impl Scheduler {
             return;
         };
         let frames = job.cells().last().map_or(0, |cell| cell.frames.end);
-        if let Finding::Overlays(found) | Finding::Learned { plan: found, .. } = &finding
+        if let Finding::Overlays { plan: found, .. } | Finding::Learned { plan: found, .. } =
+            &finding
             && found.overlays.iter().flat_map(|it| &it.when).any(|range| range.end > frames)
         {
             let message = format!("the finding speaks of frames after the last, {frames}");

@@ -43,7 +43,7 @@ impl Truth {
         let finding = match random.below(3) {
             0 => Finding::Nothing,
             1 => Finding::Abstained { why: "the camera never moved".to_owned() },
-            _ => Finding::Overlays(found(table.range())),
+            _ => Finding::found(found(table.range())),
         };
         Self { request: request(random), table, packets_lie: random.chance(100), finding }
     }

@@ -89,7 +89,7 @@ pub fn reduce(evidence: &[Evidence], table_frames: u64, params: &Params) -> Find
     if overlays.is_empty() {
         return without_overlays(&field, params);
     }
-    Finding::Overlays(OverlayPlan::new(width, height, overlays))
+    Finding::found(OverlayPlan::new(width, height, overlays))
 }
 
 fn without_overlays(field: &Field, params: &Params) -> Finding {

@@ -2,7 +2,7 @@
 
 use cleanplate_types::picture::Rect;
 
-use super::{RegionKind, Seen, Settings};
+use super::{DetectionKind, Seen, Settings};
 
 /// Overlap over union, of 1000, from which on two regions may be one, where the movement is known.
 const OVERLAP_MIN: u64 = 150;
@@ -22,7 +22,7 @@ pub(super) struct Sight {
 /// Sights of one thing, in order.
 #[derive(Debug, Clone)]
 pub(super) struct Chain {
-    pub(super) kind: RegionKind,
+    pub(super) kind: DetectionKind,
     pub(super) sights: Vec<Sight>,
 }
 
@@ -39,7 +39,7 @@ pub(super) fn chains(samples: &[Seen], settings: &Settings) -> Vec<Chain> {
         let mut pairs: Vec<(u64, usize, usize)> = Vec::new();
         for (number, chain) in open.iter().enumerate() {
             let expected = chain.expected(sample.frame);
-            for (at, region) in sample.regions.iter().enumerate() {
+            for (at, region) in sample.detections.iter().enumerate() {
                 let likeness = likeness(expected, region.bounds)
                     .max(likeness(Some(last(chain).bounds), region.bounds));
                 if region.kind == chain.kind && likeness > 0 {
@@ -50,17 +50,18 @@ pub(super) fn chains(samples: &[Seen], settings: &Settings) -> Vec<Chain> {
         // The most alike first; of equals the older chain and the first region.
         pairs.sort_by_key(|(likeness, number, at)| (u64::MAX - likeness, *number, *at));
         let (mut has_next, mut is_taken) =
-            (vec![false; open.len()], vec![false; sample.regions.len()]);
+            (vec![false; open.len()], vec![false; sample.detections.len()]);
         for (_, number, at) in pairs {
             if has_next[number] || is_taken[at] {
                 continue;
             }
             (has_next[number], is_taken[at]) = (true, true);
-            let region = &sample.regions[at];
+            let region = &sample.detections[at];
             let sight = Sight { frame: sample.frame, bounds: region.bounds, score: region.score };
             open[number].sights.push(sight);
         }
-        for (region, _) in sample.regions.iter().zip(is_taken).filter(|(_, is_taken)| !is_taken) {
+        for (region, _) in sample.detections.iter().zip(is_taken).filter(|(_, is_taken)| !is_taken)
+        {
             let sight = Sight { frame: sample.frame, bounds: region.bounds, score: region.score };
             open.push(Chain { kind: region.kind, sights: vec![sight] });
         }

@@ -1,7 +1,9 @@
 use cleanplate_types::picture::Rect;
 use proptest::prelude::*;
 
-use super::{Region, RegionKind, Seen, Settings, Track, join};
+use cleanplate_types::detection::{Detection, DetectionKind, Seen};
+
+use super::{Settings, Track, join};
 
 const FRAMES: u64 = 500;
 
@@ -9,12 +11,17 @@ fn settings() -> Settings {
     Settings::usual(640, 360, 25)
 }
 
-fn face(x: u32, y: u32, score: u16) -> Region {
-    Region { kind: RegionKind::Face, bounds: Rect { x, y, width: 40, height: 50 }, score }
+fn face(x: u32, y: u32, score: u16) -> Detection {
+    Detection {
+        kind: DetectionKind::Face,
+        bounds: Rect { x, y, width: 40, height: 50 },
+        score,
+        mask: None,
+    }
 }
 
-fn seen(frame: u64, regions: &[Region]) -> Seen {
-    Seen { frame, regions: regions.to_vec() }
+fn seen(frame: u64, detections: &[Detection]) -> Seen {
+    Seen { frame, detections: detections.to_vec() }
 }
 
 /// Whether `track` covers all of `bounds` in `frame`.
@@ -71,12 +78,12 @@ fn a_track_reaches_back_to_the_sample_that_did_not_see_it() {
 
 #[test]
 fn kinds_do_not_mix_and_two_that_pass_each_other_stay_two() {
-    let text = Region { kind: RegionKind::Text, ..face(100, 100, 800) };
+    let text = Detection { kind: DetectionKind::Text, ..face(100, 100, 800) };
     let samples: Vec<Seen> =
         (0..5).map(|at| seen(at * 5, &[face(100, 100, 800), text.clone()])).collect();
-    let kinds: Vec<RegionKind> =
+    let kinds: Vec<DetectionKind> =
         join(&samples, FRAMES, &settings()).iter().map(|track| track.kind).collect();
-    assert_eq!(kinds, [RegionKind::Text, RegionKind::Face]);
+    assert_eq!(kinds, [DetectionKind::Text, DetectionKind::Face]);
     let passing = |frame: u64| {
         let at = u32::try_from(frame).unwrap();
         [face(100 + at * 4, 100, 800), face(400 - at * 4, 130, 800)]

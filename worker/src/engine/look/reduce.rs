@@ -67,7 +67,7 @@ fn gather<T: DeserializeOwned>(desk: &Desk, windows: u32) -> Result<Vec<T>, Fail
 
 fn words(finding: &Finding) -> String {
     match finding {
-        Finding::Overlays(plan) | Finding::Learned { plan, .. } => {
+        Finding::Overlays { plan, .. } | Finding::Learned { plan, .. } => {
             let places: Vec<String> = plan
                 .overlays
                 .iter()

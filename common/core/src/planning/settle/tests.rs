@@ -34,13 +34,13 @@ fn abstained() -> Finding {
 fn what_is_found_comes_after_what_is_given() {
     let all = plan(vec![given().overlays[0].clone(), found().overlays[0].clone()]);
     let expected = Settled::Plan(SettledPlan { plan: all, notes: Vec::new() });
-    assert_eq!(settled(given(), Finding::Overlays(found())), expected);
+    assert_eq!(settled(given(), Finding::found(found())), expected);
 }
 
 #[test]
 fn nothing_given_and_nothing_found_is_nothing() {
     assert_eq!(settled(plan(Vec::new()), Finding::Nothing), Settled::Nothing);
-    assert_eq!(settled(plan(Vec::new()), Finding::Overlays(plan(Vec::new()))), Settled::Nothing);
+    assert_eq!(settled(plan(Vec::new()), Finding::found(plan(Vec::new()))), Settled::Nothing);
 }
 
 #[test]
@@ -63,14 +63,14 @@ fn an_abstention_is_kept_as_the_end_or_as_a_note() {
 #[test]
 fn a_forced_fill_holds_for_what_is_found() {
     let fill = Fill::Pixelate;
-    let settled = settle(plan(Vec::new()), Finding::Overlays(found()), fill).unwrap();
+    let settled = settle(plan(Vec::new()), Finding::found(found()), fill).unwrap();
     let Settled::Plan(SettledPlan { plan, .. }) = settled else { panic!("something is found") };
     assert_eq!(plan.overlays[0].fill, Fill::Pixelate);
 }
 
 #[test]
 fn a_finding_that_does_not_fit_the_source_is_refused() {
-    let refusal = |finding| settle(given(), Finding::Overlays(finding), Fill::Auto);
+    let refusal = |finding| settle(given(), Finding::found(finding), Fill::Auto);
     let other = OverlayPlan { width: 640, ..found() };
     assert!(matches!(refusal(other), Err(SettleError::Size { found_width: 640, .. })));
     let beyond = plan(vec![overlay(OverlayOrigin::Static, 313)]);
@@ -86,7 +86,7 @@ fn a_finding_that_does_not_fit_the_source_is_refused() {
 #[test]
 fn what_is_found_comes_before_what_another_video_taught() {
     let told = plan(vec![overlay(OverlayOrigin::Region, 0), overlay(OverlayOrigin::Plan, 50)]);
-    let Settled::Plan(SettledPlan { plan, .. }) = settled(told, Finding::Overlays(found())) else {
+    let Settled::Plan(SettledPlan { plan, .. }) = settled(told, Finding::found(found())) else {
         panic!("something is removed");
     };
     let origins: Vec<_> = plan.overlays.iter().map(|overlay| overlay.origin).collect();

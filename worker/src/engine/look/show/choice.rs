@@ -21,8 +21,15 @@ pub(super) type Seen = BTreeMap<u64, BTreeSet<usize>>;
 /// Whether frames tell for themselves what they show of the plan. What a person drew is removed whatever it shows.
 pub(super) fn is_for_frames_to_tell(plan: &OverlayPlan) -> bool {
     plan.overlays.iter().any(|overlay| match overlay.origin {
-        OverlayOrigin::Static | OverlayOrigin::Logo | OverlayOrigin::Plan => true,
-        OverlayOrigin::Region | OverlayOrigin::Mask => false,
+        OverlayOrigin::Static
+        | OverlayOrigin::Logo
+        | OverlayOrigin::Plan
+        | OverlayOrigin::Text
+        | OverlayOrigin::Object => true,
+        OverlayOrigin::Region
+        | OverlayOrigin::Mask
+        | OverlayOrigin::Face
+        | OverlayOrigin::Plate => false,
     })
 }
 
