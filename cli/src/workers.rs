@@ -1,7 +1,8 @@
-//! `workers`: lists the workers with card, tier, slots, encoders and speed.
+//! `workers`: lists the workers with card, tier, slots, encoders, speed, and whether they run models.
 
 use cleanplate_proto::v1::{WorkerState, WorkersRequest};
 use cleanplate_proto::{card_from_wire, v1 as pb};
+use cleanplate_types::digest::Sha;
 use cleanplate_types::tier::Card;
 use serde_json::json;
 
@@ -28,7 +29,7 @@ pub(crate) async fn run(client: ClientArguments, settings: &Settings) -> Result<
         say::note("no worker is attached; start one with `cleanplate worker --coordinator URL`");
         return Ok(Status::Done);
     }
-    let head = ["WORKER", "STATE", "CARD", "TIER", "BUSY", "FPS", "ENCODERS", "NOTE"];
+    let head = ["WORKER", "STATE", "CARD", "TIER", "BUSY", "FPS", "ENCODERS", "MODELS", "NOTE"];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     rows.extend(workers.iter().map(row));
     say::table(&rows)?;
@@ -48,6 +49,7 @@ fn row(worker: &WorkerState) -> Vec<String> {
         format!("{}/{}", worker.busy, worker.slots),
         thousandths(worker.fps_milli),
         names(&worker.encoders).join(","),
+        if worker.runtime.is_empty() { "no".to_owned() } else { "yes".to_owned() },
         worker.note.clone(),
     ]
 }
@@ -62,6 +64,10 @@ pub(crate) fn card_for_people(card: &Card) -> String {
             format!("{name} {gib} GiB{mark}")
         }
     }
+}
+
+fn hex(sha: &[u8]) -> String {
+    Sha::from_slice(sha).map(|sha| sha.to_string()).unwrap_or_default()
 }
 
 fn as_json(worker: &WorkerState) -> serde_json::Value {
@@ -88,5 +94,7 @@ fn as_json(worker: &WorkerState) -> serde_json::Value {
         "frames_done": worker.frames_done,
         "note": worker.note,
         "version": worker.version,
+        "runtime": Some(&worker.runtime).filter(|version| !version.is_empty()),
+        "models": worker.models.iter().map(|sha| hex(sha)).collect::<Vec<_>>(),
     })
 }

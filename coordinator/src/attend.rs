@@ -109,6 +109,7 @@ impl Fleet for Attend {
             card: hello.card,
             slots: hello.slots,
             encoders: hello.encoders,
+            models: hello.models,
             holding: hello.holding,
         };
         let void = self.orders.input(Input::Attach(Box::new(attachment))).await?;

@@ -167,6 +167,8 @@ pub(crate) fn worker_state(
         frames_done: book.frames_of(view.worker),
         note,
         version: version.unwrap_or_default(),
+        runtime: view.models.runtime.clone().unwrap_or_default(),
+        models: view.models.installed.iter().map(|sha| sha.0.to_vec()).collect(),
     }
 }
 

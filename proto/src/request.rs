@@ -1,11 +1,13 @@
 //! Conversion of what a client asks for.
 
 use cleanplate_types::encode::EncoderName;
+use cleanplate_types::digest::Sha;
 use cleanplate_types::frames::FrameRange;
+use cleanplate_types::model::{Detector, DetectorKind, ModelRef};
 use cleanplate_types::overlay::{Fill, Look, Mask, Overlay, OverlayOrigin, OverlayPlan};
 use cleanplate_types::picture::Rect;
 use cleanplate_types::request::{
-    Detect, EncoderChoice, JobRequest, LOGO_SAMPLES_MAX, OVERLAYS_TOLD_MAX, OnDamage, Region,
+    DETECTORS_MAX, Detect, EncoderChoice, JobRequest, LOGO_SAMPLES_MAX, OVERLAYS_TOLD_MAX, OnDamage, Region,
     Review, TimeSpan, ToldPlan, UserLogo, UserMask,
 };
 
@@ -113,6 +115,52 @@ impl TryFrom<pb::ToldPlan> for ToldPlan {
     }
 }
 
+impl From<ModelRef> for pb::ModelRef {
+    fn from(ModelRef { url, sha, bytes }: ModelRef) -> Self {
+        Self { url, sha256: sha.0.to_vec(), bytes }
+    }
+}
+
+impl TryFrom<pb::ModelRef> for ModelRef {
+    type Error = WireError;
+
+    fn try_from(model: pb::ModelRef) -> Result<Self, WireError> {
+        let pb::ModelRef { url, sha256, bytes } = model;
+        if url.is_empty() {
+            return Err(WireError::Missing("model"));
+        }
+        let sha = Sha::from_slice(&sha256).ok_or(WireError::OutOfRange("model"))?;
+        Ok(Self { url, sha, bytes })
+    }
+}
+
+impl From<Detector> for pb::Detector {
+    fn from(Detector { what, model, classes, score_min }: Detector) -> Self {
+        let what = what.as_str().to_owned();
+        Self { what, model: Some(model.into()), classes, score_min: score_min.map(u32::from) }
+    }
+}
+
+impl TryFrom<pb::Detector> for Detector {
+    type Error = WireError;
+
+    fn try_from(detector: pb::Detector) -> Result<Self, WireError> {
+        let pb::Detector { what, model, classes, score_min } = detector;
+        let kind = DetectorKind::ALL.into_iter().find(|kind| kind.as_str() == what);
+        let score_min = match score_min.map(u16::try_from) {
+            None => None,
+            Some(Ok(score @ ..=1000)) => Some(score),
+            Some(_) => return Err(WireError::OutOfRange("score_min")),
+        };
+        Ok(Self {
+            what: kind.ok_or_else(|| unknown("detector", &what))?,
+            model: model.ok_or(WireError::Missing("model"))?.try_into()?,
+            classes,
+            score_min,
+        })
+    }
+}
+
 /// Which encoder, by its name on the wire.
 #[must_use]
 pub const fn encoder_name(choice: EncoderChoice) -> &'static str {
@@ -173,6 +221,8 @@ impl From<JobRequest> for pb::JobRequest {
             review: review_name(request.review).to_owned(),
             copy_untouched: request.copy_untouched,
             keep_plan: request.keep_plan,
+            detectors: request.detectors.into_iter().map(Into::into).collect(),
+            painter: request.painter.map(Into::into),
         }
     }
 }
@@ -206,6 +256,8 @@ impl TryFrom<pb::JobRequest> for JobRequest {
             review,
             copy_untouched,
             keep_plan,
+            detectors,
+            painter,
         } = request;
         for (field, text) in [("input", &input), ("output", &output)] {
             if text.is_empty() {
@@ -216,6 +268,9 @@ impl TryFrom<pb::JobRequest> for JobRequest {
         let overlays = regions.len() + masks.len() + logos.len() + told_overlays;
         if overlays > OVERLAYS_TOLD_MAX {
             return Err(WireError::OutOfRange("overlays"));
+        }
+        if detectors.len() > DETECTORS_MAX {
+            return Err(WireError::OutOfRange("detectors"));
         }
         let positive = |number: Option<u32>, field| match number {
             Some(0) => Err(WireError::OutOfRange(field)),
@@ -248,6 +303,8 @@ impl TryFrom<pb::JobRequest> for JobRequest {
             review: review_from(&review)?,
             copy_untouched,
             keep_plan,
+            detectors: detectors.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
+            painter: painter.map(TryInto::try_into).transpose()?,
         })
     }
 }
@@ -370,7 +427,21 @@ mod tests {
             review: Review::Wait,
             copy_untouched: true,
             keep_plan: true,
+            detectors: vec![Detector {
+                what: DetectorKind::Own,
+                model: ModelRef { url: "s3://b/m.onnx".to_owned(), sha: Sha::of(b"m"), bytes: 7 },
+                classes: vec!["logo".to_owned()],
+                score_min: Some(400),
+            }],
+            painter: Some(ModelRef::installed("lama", Sha::of(b"l"), 9)),
         }
+    }
+
+    #[test]
+    fn a_model_without_its_whole_hash_is_refused_at_the_door() {
+        let mut wire = pb::JobRequest::from(request());
+        wire.detectors[0].model.as_mut().unwrap().sha256.pop();
+        assert_eq!(JobRequest::try_from(wire), Err(WireError::OutOfRange("model")));
     }
 
     #[test]
@@ -382,7 +453,7 @@ mod tests {
     #[test]
     fn a_mask_that_does_not_fill_its_bounds_is_refused_at_the_door() {
         let mut wire = pb::JobRequest::from(request());
-        wire.masks[0].bits.pop();
+        wire.masks[0].bits = vec![0];
         assert_eq!(JobRequest::try_from(wire), Err(WireError::OutOfRange("mask")));
     }
 

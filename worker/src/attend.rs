@@ -28,6 +28,7 @@ use crate::attend::session::Over;
 use crate::grant::Grant;
 use crate::idle::Idleness;
 use crate::lease::{LeaseReport, Room};
+use crate::machine::ProvedRuntime;
 use crate::options::{Coordinators, Ended, Stop, WorkerError};
 
 /// Messages that may wait for the stream. Each is below a KiB but for trails; when so many wait, no
@@ -117,6 +118,7 @@ impl Attendant {
     }
 
     fn hello(&self) -> pb::Hello {
+        let runtime = self.room.runtime.as_ref();
         pb::Hello {
             protocol: cleanplate_proto::PROTOCOL_VERSION,
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -126,6 +128,8 @@ impl Attendant {
             encoders: self.room.seat.encoders.iter().cloned().map(Into::into).collect(),
             holding: self.leases.holding().map(|lease| lease.0).collect(),
             instance: self.instance,
+            runtime: runtime.map(|it| it.version.clone()).unwrap_or_default(),
+            models: runtime.map(ProvedRuntime::hashes).unwrap_or_default(),
         }
     }
 

@@ -6,6 +6,7 @@ use cleanplate_proto::{
 };
 use cleanplate_types::frames::FrameRange;
 use cleanplate_types::ids::{CellIndex, JobId, LeaseId};
+use cleanplate_types::model::{Detector, ModelRef};
 use cleanplate_types::object::ObjectRef;
 use cleanplate_types::overlay::{Fill, Look};
 use cleanplate_types::request::{Detect, EncoderChoice, OnDamage};
@@ -61,6 +62,8 @@ pub(crate) struct AnalyseGrant {
     pub(crate) window: FrameRange,
     pub(crate) index: u32,
     pub(crate) detect: Vec<Detect>,
+    pub(crate) detectors: Vec<Detector>,
+    pub(crate) painter: Option<ModelRef>,
 }
 
 /// A reduction.
@@ -181,8 +184,18 @@ fn of_intake(intake: pb::Intake) -> Result<Granted, WireError> {
 }
 
 fn of_analyse(analyse: pb::Analyse) -> Result<Granted, WireError> {
-    let pb::Analyse { source, description, table, window, window_index, detect, look, draft } =
-        analyse;
+    let pb::Analyse {
+        source,
+        description,
+        table,
+        window,
+        window_index,
+        detect,
+        look,
+        draft,
+        detectors,
+        painter,
+    } = analyse;
     Ok(Granted::Analyse(AnalyseGrant {
         look: look_from(&look)?,
         draft: draft.map(TryInto::try_into).transpose()?,
@@ -192,6 +205,8 @@ fn of_analyse(analyse: pb::Analyse) -> Result<Granted, WireError> {
         window: window.ok_or(WireError::Missing("window"))?.try_into()?,
         index: window_index,
         detect: detect.iter().map(|name| detect_from(name)).collect::<Result<_, _>>()?,
+        detectors: detectors.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
+        painter: painter.map(TryInto::try_into).transpose()?,
     }))
 }
 

@@ -24,7 +24,8 @@ use tokio::sync::mpsc;
 use crate::grant::{Grant, Granted, IntakeGrant};
 use crate::lease::host::{Kept, LeaseHost};
 use crate::lease::prepare::Prepared;
-use crate::machine::{Seat, prove};
+use crate::machine::{ProvedRuntime, Seat, prove};
+use crate::models::Models;
 use crate::order::{DESCRIPTION, EVIDENCE, FINDING, MATTES, Outcome, REST, TABLE};
 use crate::program::Engine;
 
@@ -42,6 +43,10 @@ pub(crate) struct Room {
     pub(crate) seat: Seat,
     /// Threads of each child's decoder.
     pub(crate) threads: u32,
+    /// Model files of this machine.
+    pub(crate) models: Arc<Models>,
+    /// What runs models, where that came through its proof.
+    pub(crate) runtime: Option<ProvedRuntime>,
 }
 
 /// What a lease tells the attendant.

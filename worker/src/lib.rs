@@ -11,6 +11,7 @@ mod grant;
 mod idle;
 mod lease;
 mod machine;
+mod models;
 mod options;
 mod order;
 mod pipeline;
@@ -19,7 +20,7 @@ mod serve;
 mod told;
 
 pub use engine::{Whose, engine_main};
-pub use machine::{Batches, MachineReport, RefusedEncoder, Seat, check_machine};
-pub use options::{Coordinators, Ended, Stop, WorkerError, WorkerOptions};
+pub use machine::{Batches, MachineReport, ProvedRuntime, RefusedEncoder, Seat, check_machine};
+pub use options::{Coordinators, Ended, ModelOptions, Stop, WorkerError, WorkerOptions};
 pub use serve::serve;
 pub use told::{ToldError, check_told, unknown_mattes};

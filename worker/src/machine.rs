@@ -3,18 +3,19 @@
 //! Owns the look at the machine, done once at a worker's start and by `doctor`. Refuses to believe
 //! a library's list of encoders: each makes a real test picture, in a child process.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use cleanplate_child::run_child;
+use cleanplate_types::digest::Sha;
 use cleanplate_types::encode::{EncoderName, EncoderProof};
 use cleanplate_types::tier::{Card, Tier};
 use cleanplate_vision::{Found, find_cards};
 use serde::{Deserialize, Serialize};
 
 use crate::lease::NoHost;
-use crate::options::WorkerError;
+use crate::options::{ModelOptions, WorkerError};
 use crate::order::{CheckOrder, Checked};
 use crate::program::Engine;
 
@@ -27,6 +28,28 @@ pub struct MachineReport {
     pub no_card: Option<String>,
     /// libav's versions, as the engine process loaded it.
     pub library: String,
+    /// What runs models here, or why nothing does.
+    pub models: Result<ProvedRuntime, String>,
+}
+
+/// An ONNX Runtime that made a real inference, and the models that are installed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProvedRuntime {
+    /// Its version.
+    pub version: String,
+    /// Its library.
+    pub path: PathBuf,
+    /// The models that are installed and came through their proof, by name.
+    pub installed: Vec<(String, Sha)>,
+    /// Those that are not, and why.
+    pub missing: Vec<(String, String)>,
+}
+
+impl ProvedRuntime {
+    /// The hashes of the installed models.
+    pub(crate) fn hashes(&self) -> Vec<Vec<u8>> {
+        self.installed.iter().map(|(_, sha)| sha.0.to_vec()).collect()
+    }
 }
 
 /// A card, or the processor where there is none, with what it can do.
@@ -79,19 +102,22 @@ pub async fn check_machine(
     program: &Path,
     pretend: Option<Card>,
     engine_silent: Duration,
+    models: &ModelOptions,
 ) -> Result<MachineReport, WorkerError> {
-    look(&Engine::plain(program, engine_silent), pretend).await
+    look(&Engine::plain(program, engine_silent), pretend, models).await
 }
 
 /// [`check_machine`], by an engine that is set up already.
 pub(crate) async fn look(
     engine: &Engine,
     pretend: Option<Card>,
+    models: &ModelOptions,
 ) -> Result<MachineReport, WorkerError> {
     let (mut seats, no_card) = seats(pretend);
     let software: Vec<_> =
         EncoderName::ALL.into_iter().filter(|name| !name.is_hardware()).collect();
-    let Checked { library, encoders } = ask(engine, &software, (None, None)).await?;
+    let order = CheckOrder { encoders: software, card: None, models: None };
+    let Checked { library, encoders, models: _ } = ask(engine, order, None).await?;
     for seat in &mut seats {
         seat.settle(encoders.clone());
         if seat.card != Card::None {
@@ -100,7 +126,8 @@ pub(crate) async fn look(
             seat.settle(prove(engine, seat, &hardware).await);
         }
     }
-    Ok(MachineReport { seats, no_card, library })
+    let models = prove_models(engine, models).await;
+    Ok(MachineReport { seats, no_card, library, models })
 }
 
 /// Proves encoders of `seat` (again); a child that dies of it has proved that they do not work.
@@ -109,18 +136,28 @@ pub(crate) async fn prove(
     seat: &Seat,
     names: &[EncoderName],
 ) -> Vec<(EncoderName, Result<EncoderProof, String>)> {
-    match ask(engine, names, (seat.uuid.as_deref(), seat.ordinal())).await {
+    let order = CheckOrder { encoders: names.to_vec(), card: seat.ordinal(), models: None };
+    match ask(engine, order, seat.uuid.as_deref()).await {
         Ok(checked) => checked.encoders,
         Err(error) => names.iter().map(|name| (*name, Err(error.to_string()))).collect(),
     }
 }
 
+/// Proves what runs models, in a child of its own: a library that brings it down brings down nothing else.
+async fn prove_models(engine: &Engine, models: &ModelOptions) -> Result<ProvedRuntime, String> {
+    let order = CheckOrder { encoders: Vec::new(), card: None, models: Some(models.clone()) };
+    match ask(engine, order, None).await {
+        Ok(Checked { models: Some(proof), .. }) => proof,
+        Ok(Checked { models: None, .. }) => Err("the engine said nothing of it".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
 async fn ask(
     engine: &Engine,
-    encoders: &[EncoderName],
-    (uuid, card): (Option<&str>, Option<u32>),
+    order: CheckOrder,
+    uuid: Option<&str>,
 ) -> Result<Checked, WorkerError> {
-    let order = CheckOrder { encoders: encoders.to_vec(), card };
     let request = postcard::to_stdvec(&order).map_err(WorkerError::EngineAnswer)?;
     let mut limits = engine.limits();
     limits.silent = limits.silent.max(CHECK_SILENT_MIN);
@@ -183,6 +220,10 @@ impl MachineReport {
             seat.log_tier();
             seat.log_encoders();
         }
+        match &self.models {
+            Ok(proved) => proved.log(),
+            Err(why) => tracing::info!("no models: {why}"),
+        }
     }
 }
 
@@ -209,6 +250,17 @@ impl Seat {
             tracing::info!(build = proof.build, "encoder proved: {}", proof.name);
         }
         self.refused.iter().for_each(RefusedEncoder::log);
+    }
+}
+
+impl ProvedRuntime {
+    fn log(&self) {
+        let names: Vec<&str> = self.installed.iter().map(|(name, _)| name.as_str()).collect();
+        let path = self.path.display();
+        tracing::info!(%path, "ONNX Runtime {} proved; models: {}", self.version, names.join(", "));
+        for (name, why) in &self.missing {
+            tracing::info!("no model `{name}`: {why}");
+        }
     }
 }
 

@@ -1,12 +1,13 @@
 //! What a worker is started with, how it is asked to end, and how it ended.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use cleanplate_child::ChildEnd;
 use cleanplate_store::StoreError;
 use cleanplate_types::ids::WorkerId;
 use cleanplate_types::tier::Card;
+use serde::{Deserialize, Serialize};
 use tonic::transport::{Channel, Endpoint};
 
 /// How a worker is to work.
@@ -25,9 +26,29 @@ pub struct WorkerOptions {
     pub idle_exit: Option<Duration>,
     /// An engine process that says nothing for so long is taken for hung and killed.
     pub engine_silent: Duration,
+    /// Where models are.
+    pub models: ModelOptions,
     /// The executable whose children are `PROGRAM engine worker` and `PROGRAM engine check`: this
     /// product's own.
     pub program: PathBuf,
+}
+
+/// Where models, and what runs them, are on this machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelOptions {
+    /// The folder of the installed models.
+    pub folder: PathBuf,
+    /// ONNX Runtime's library; `None` looks for it.
+    pub runtime: Option<PathBuf>,
+    /// Bytes of other models that are kept on this machine, at most.
+    pub cache_bytes: u64,
+}
+
+impl ModelOptions {
+    /// The folder in which models are kept that jobs bring: of the scratch folder, where there is one.
+    pub(crate) fn cache(&self, scratch: Option<&Path>) -> PathBuf {
+        scratch.map_or_else(|| self.folder.join("cache"), |scratch| scratch.join("models"))
+    }
 }
 
 /// Where the coordinator is.

@@ -3,9 +3,12 @@
 //! Both are the same binary: the encoding is postcard and needs no versions. The child knows names;
 //! which object or source a name stands for is the parent's business.
 
+use std::path::PathBuf;
+
 use cleanplate_types::encode::{EncoderName, EncoderProof};
 use cleanplate_types::frames::FrameRange;
 use cleanplate_types::ids::{CellIndex, JobId, LeaseId};
+use cleanplate_types::model::Detector;
 use cleanplate_types::object::ObjectRef;
 use cleanplate_types::overlay::{Fill, Look};
 use cleanplate_types::part::PartSummary;
@@ -13,7 +16,8 @@ use cleanplate_types::request::{Detect, EncoderChoice};
 use cleanplate_types::trail::TrailEntry;
 use serde::{Deserialize, Serialize};
 
-use crate::machine::Batches;
+use crate::machine::{Batches, ProvedRuntime};
+use crate::options::ModelOptions;
 
 /// What a child is to do.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -33,7 +37,7 @@ pub(crate) struct Order {
 }
 
 /// What a child may use of the machine.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Means {
     /// Threads for decoding in software.
     pub(crate) threads: u32,
@@ -41,6 +45,8 @@ pub(crate) struct Means {
     pub(crate) card: Option<u32>,
     /// How much goes into one call.
     pub(crate) batches: Batches,
+    /// The library that runs models, where the work needs one.
+    pub(crate) runtime: Option<PathBuf>,
 }
 
 /// The work of a lease.
@@ -57,6 +63,10 @@ pub(crate) enum Work {
         window: FrameRange,
         /// What to look for.
         detect: Vec<Detect>,
+        /// The models that look for more, each [`model`] by its place.
+        detectors: Vec<Detector>,
+        /// Whether a model paints what no frame shows: [`PAINTER`].
+        paints: bool,
     },
     /// Reads [`DESCRIPTION`], [`TABLE`], after the first look [`DRAFT`], and [`evidence`] from 0 on; writes
     /// [`FINDING`] and, where something is learned, [`MATTES`].
@@ -176,6 +186,8 @@ pub(crate) struct CheckOrder {
     pub(crate) encoders: Vec<EncoderName>,
     /// By which card.
     pub(crate) card: Option<u32>,
+    /// Where the models are that are to be proved.
+    pub(crate) models: Option<ModelOptions>,
 }
 
 /// What a look at the machine came to.
@@ -185,6 +197,8 @@ pub(crate) struct Checked {
     pub(crate) library: String,
     /// Each encoder, and its proof or why there is none.
     pub(crate) encoders: Vec<(EncoderName, Result<EncoderProof, String>)>,
+    /// What runs models, or why nothing does.
+    pub(crate) models: Option<Result<ProvedRuntime, String>>,
 }
 
 /// The video.
@@ -205,6 +219,14 @@ pub(crate) const DRAFT: &str = "draft";
 pub(crate) const MATTES: &str = "mattes";
 /// What all evidence was reduced to.
 pub(crate) const FINDING: &str = "finding";
+
+/// The model that paints.
+pub(crate) const PAINTER: &str = "painter";
+
+/// The model of one of several detectors.
+pub(crate) fn model(detector: usize) -> String {
+    format!("model/{detector}")
+}
 
 /// The evidence of one of several windows.
 pub(crate) fn evidence(window: u32) -> String {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use cleanplate_types::ids::WorkerId;
 use cleanplate_types::tier::Card;
+use cleanplate_vision::ModelsFolder;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing::Instrument as _;
@@ -12,6 +13,7 @@ use crate::attend::Attendant;
 use crate::idle::Idleness;
 use crate::lease::Room;
 use crate::machine::{Seat, cores, look};
+use crate::models::Models;
 use crate::options::{Coordinators, Ended, Stop, WorkerError, WorkerOptions};
 use crate::program::Engine;
 
@@ -28,15 +30,24 @@ pub async fn serve(
     coordinators: Coordinators,
     mut stop: watch::Receiver<Stop>,
 ) -> Result<Ended, WorkerError> {
-    let WorkerOptions { name, scratch, pretend, slots, idle_exit, engine_silent, program } =
-        options;
+    let WorkerOptions {
+        name,
+        scratch,
+        pretend,
+        slots,
+        idle_exit,
+        engine_silent,
+        models,
+        program,
+    } = options;
     if let Some(path) = &scratch {
         std::fs::create_dir_all(path)
             .map_err(|source| WorkerError::Scratch { path: path.clone(), source })?;
     }
+    let cache = models.cache(scratch.as_deref());
     let engine = Engine { program, scratch, silent: engine_silent };
     let report = tokio::select! {
-        report = look(&engine, pretend) => report?,
+        report = look(&engine, pretend, &models) => report?,
         ended = asked_to_go(&mut stop) => return Ok(ended),
     };
     report.log();
@@ -45,16 +56,19 @@ pub async fn serve(
         None => own_name()?,
     };
     let idleness = Arc::new(Idleness::new(idle_exit));
+    let models = Arc::new(Models::new(ModelsFolder::new(models.folder), &cache, models.cache_bytes));
     let several = report.seats.len() > 1;
     let mut attendants = Vec::new();
-    for (number, seat) in report.seats.into_iter().enumerate() {
+    for (number, seat) in report.seats.iter().cloned().enumerate() {
         if seat.encoders.is_empty() {
             return Err(WorkerError::NoEncoder(reasons(&seat)));
         }
         let worker = if several { numbered(&name, number)? } else { name.clone() };
         let slots = slots.unwrap_or_else(|| usual_slots(&seat.card)).max(1);
         let threads = (cores() / slots).max(1);
-        let room = Arc::new(Room { worker, engine: engine.clone(), seat, threads });
+        let (engine, models) = (engine.clone(), Arc::clone(&models));
+        let runtime = report.models.clone().ok();
+        let room = Arc::new(Room { worker, engine, seat, threads, models, runtime });
         attendants.push(Attendant::new(room, slots, Arc::clone(&idleness)));
     }
     attend_all(attendants, &coordinators, stop).await

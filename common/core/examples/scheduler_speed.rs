@@ -16,6 +16,7 @@ use cleanplate_core::scheduler::Scheduler;
 use cleanplate_types::brief::JobBrief;
 use cleanplate_types::encode::EncoderName;
 use cleanplate_types::ids::{JobId, LeaseId, WorkerId};
+use cleanplate_types::model::WorkerModels;
 use cleanplate_types::request::{EncoderChoice, JobRequest};
 use cleanplate_types::source::SourceRef;
 use cleanplate_types::tier::Card;
@@ -107,6 +108,7 @@ impl Farm {
                 } else {
                     vec![samples::proof(EncoderName::Libx264)]
                 },
+                models: WorkerModels::default(),
                 holding: Vec::new(),
             };
             this.later(number, Event::Tell(Input::Attach(Box::new(attachment))));

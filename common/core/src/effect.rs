@@ -7,6 +7,7 @@ use cleanplate_types::brief::JobBrief;
 use cleanplate_types::cell::Segment;
 use cleanplate_types::frames::FrameRange;
 use cleanplate_types::ids::{CellIndex, JobId, LeaseId, WorkerId};
+use cleanplate_types::model::{Detector, ModelRef};
 use cleanplate_types::object::ObjectRef;
 use cleanplate_types::overlay::{Draft, Fill, Look};
 use cleanplate_types::part::PartSummary;
@@ -202,6 +203,10 @@ pub enum Work {
         table: ObjectRef,
         /// What to look for.
         detect: Vec<Detect>,
+        /// The models that look for more, in the first look.
+        detectors: Vec<Detector>,
+        /// The model that paints what no frame shows, in the look that fetches.
+        painter: Option<ModelRef>,
         /// The window's place among the job's windows, from 0.
         index: u32,
         /// The frames to look at.

@@ -5,6 +5,7 @@ use cleanplate_types::encode::EncoderProof;
 use cleanplate_types::failure::Failure;
 use cleanplate_types::frames::FrameTable;
 use cleanplate_types::ids::{CellIndex, JobId, LeaseId, WorkerId};
+use cleanplate_types::model::WorkerModels;
 use cleanplate_types::object::ObjectRef;
 use cleanplate_types::overlay::{Finding, Look};
 use cleanplate_types::part::PartSummary;
@@ -168,6 +169,8 @@ pub struct Attachment {
     pub slots: u32,
     /// The encoders that it has proved.
     pub encoders: Vec<EncoderProof>,
+    /// What it can run models with.
+    pub models: WorkerModels,
     /// The leases that it is still working on, from an earlier session. Current leases of this
     /// worker that are not listed lapse at once; listed leases that are not current are revoked.
     pub holding: Vec<LeaseId>,

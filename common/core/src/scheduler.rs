@@ -10,6 +10,7 @@ mod fleet;
 mod granting;
 mod judging;
 mod meter;
+mod need;
 mod objects;
 mod reports;
 mod stitching;
@@ -47,8 +48,8 @@ pub struct Scheduler {
     tended: BTreeMap<JobId, Tending>,
     /// Jobs that have a free piece of work and do not rest: highest priority first, then first come.
     grantable: BTreeSet<(Reverse<i32>, u64, JobId)>,
-    /// Jobs that look at which encoders are attached.
-    encoder_bound: BTreeSet<JobId>,
+    /// Jobs to which it matters what attached workers have proved.
+    proof_bound: BTreeSet<JobId>,
     /// When to look at what again. An entry may be early, and is then moved.
     timers: BTreeSet<(Tick, Timer)>,
     now: Tick,
@@ -73,7 +74,7 @@ impl Scheduler {
             watches: BTreeMap::new(),
             tended: BTreeMap::new(),
             grantable: BTreeSet::new(),
-            encoder_bound: BTreeSet::new(),
+            proof_bound: BTreeSet::new(),
             timers: BTreeSet::new(),
             now: Tick(0),
             started: Tick(0),

@@ -5,6 +5,7 @@ use std::fmt;
 use cleanplate_types::encode::{EncodeSpec, EncoderName, EncoderProof};
 use cleanplate_types::failure::Failure;
 use cleanplate_types::ids::{JobId, LeaseId, WorkerId};
+use cleanplate_types::model::WorkerModels;
 use cleanplate_types::object::ObjectRef;
 use cleanplate_types::overlay::{Look, OverlayPlan};
 use cleanplate_types::part::Restored;
@@ -142,6 +143,11 @@ pub enum Waiting {
         /// The encoder, and its build where it is fixed already.
         encoder: EncoderProof,
     },
+    /// No attached worker can run the models of the job's look.
+    NoModels {
+        /// Their names.
+        models: String,
+    },
     /// No attached worker has proved an encoder of this name.
     NoEncoderNamed {
         /// The name.
@@ -165,6 +171,10 @@ pub enum Waiting {
     Approval,
 }
 
+/// How a worker comes to run models.
+pub(crate) const MODELS_REMEDY: &str =
+    "install ONNX Runtime and the models there with `make setup-models`, then start the worker again";
+
 impl fmt::Display for Waiting {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -178,6 +188,9 @@ impl fmt::Display for Waiting {
                 "no attached worker has proved {} of build `{}`, which the job's first parts need",
                 encoder.name, encoder.build
             ),
+            Self::NoModels { models } => {
+                write!(formatter, "no attached worker can run {models} ({MODELS_REMEDY})")
+            }
             Self::NoEncoderNamed { encoder } => {
                 write!(formatter, "no attached worker has proved {encoder}")
             }
@@ -206,6 +219,8 @@ pub struct WorkerView<'a> {
     pub slots: u32,
     /// The encoders that it has proved.
     pub encoders: &'a [EncoderProof],
+    /// What it can run models with.
+    pub models: &'a WorkerModels,
     /// The leases that it holds.
     pub leases: Vec<LeaseId>,
     /// Takes no new leases.

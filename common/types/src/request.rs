@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::encode::EncoderName;
-use crate::overlay::{Fill, Mask, OverlayPlan};
+use crate::model::{Detector, ModelRef};
+use crate::overlay::{Fill, Look, Mask, OverlayPlan};
 use crate::picture::Rect;
 
 /// A job as it was asked for; checked for sense at the door, resolved at planning.
@@ -23,8 +24,12 @@ pub struct JobRequest {
     pub told: Option<ToldPlan>,
     /// What to look for.
     pub detect: Vec<Detect>,
+    /// The models that look for more.
+    pub detectors: Vec<Detector>,
     /// How to fill.
     pub fill: Fill,
+    /// The model that paints what no frame shows.
+    pub painter: Option<ModelRef>,
     /// Which encoder.
     pub encoder: EncoderChoice,
     /// Quality on the encoder's own scale; `None` is its visually lossless default.
@@ -85,6 +90,9 @@ pub struct UserLogo {
 
 /// Samples of a logo at most: 4 MB of colour and alpha, which travel with the request.
 pub const LOGO_SAMPLES_MAX: u64 = 1_000_000;
+
+/// Detectors of a request at most.
+pub const DETECTORS_MAX: usize = 8;
 
 /// Regions, masks, logos and told overlays of a request at most, all together.
 pub const OVERLAYS_TOLD_MAX: usize = 256;
@@ -160,7 +168,23 @@ impl JobRequest {
             && self.masks.is_empty()
             && self.logos.is_empty()
             && self.told.is_none()
-            && self.detect.is_empty()
+            && !self.searches()
+    }
+
+    /// Whether overlays are looked for.
+    #[must_use]
+    pub fn searches(&self) -> bool {
+        !self.detect.is_empty() || !self.detectors.is_empty()
+    }
+
+    /// The models that a look runs.
+    pub fn models_of(&self, look: Look) -> impl Iterator<Item = &ModelRef> {
+        let (detectors, painter) = match look {
+            Look::Find => (self.detectors.as_slice(), None),
+            Look::Fetch => (&[][..], self.painter.as_ref()),
+            Look::Learn | Look::Preview => (&[][..], None),
+        };
+        detectors.iter().map(|detector| &detector.model).chain(painter)
     }
 
     /// Width and height of the pictures that its plan or a mask was made for, where it has one.

@@ -2,9 +2,11 @@
 
 use cleanplate_core::input::{Input, IntakeResult, Report};
 use cleanplate_proto::{WireError, card_from_wire, v1 as pb};
+use cleanplate_types::digest::Sha;
 use cleanplate_types::encode::EncoderProof;
 use cleanplate_types::failure::Failure;
 use cleanplate_types::ids::{LeaseId, WorkerId};
+use cleanplate_types::model::WorkerModels;
 use cleanplate_types::object::ObjectRef;
 use cleanplate_types::tier::Card;
 
@@ -21,13 +23,24 @@ pub(super) struct Hello {
     pub(super) card: Card,
     pub(super) slots: u32,
     pub(super) encoders: Vec<EncoderProof>,
+    pub(super) models: WorkerModels,
     pub(super) holding: Vec<LeaseId>,
 }
 
 /// Takes a handshake whose protocol version is ours.
 pub(super) fn hello(hello: pb::Hello) -> Result<Hello, WireError> {
-    let pb::Hello { protocol: _, version: _, worker, card, slots, encoders, holding, instance } =
-        hello;
+    let pb::Hello {
+        protocol: _,
+        version: _,
+        worker,
+        card,
+        slots,
+        encoders,
+        holding,
+        instance,
+        runtime,
+        models,
+    } = hello;
     if slots == 0 || slots > SLOTS_MAX {
         return Err(WireError::OutOfRange("slots"));
     }
@@ -38,8 +51,16 @@ pub(super) fn hello(hello: pb::Hello) -> Result<Hello, WireError> {
         card: card_from_wire(card),
         slots,
         encoders: encoders.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
+        models: WorkerModels {
+            runtime: Some(runtime).filter(|version| !version.is_empty()),
+            installed: models.iter().map(|sha| model(sha)).collect::<Result<_, _>>()?,
+        },
         holding: holding.into_iter().map(LeaseId).collect(),
     })
+}
+
+fn model(sha: &[u8]) -> Result<Sha, WireError> {
+    Sha::from_slice(sha).ok_or(WireError::OutOfRange("models"))
 }
 
 /// Takes any later message of `worker`.

@@ -32,8 +32,18 @@ pub(crate) fn grant_to_wire(lease: LeaseId, grant: Grant) -> pb::Grant {
             drawn_width: drawn_for.map_or(0, |(width, _)| width),
             drawn_height: drawn_for.map_or(0, |(_, height)| height),
         }),
-        Work::Analyse { look, draft, source, description, table, detect, index, window } => {
-            Wire::Analyse(pb::Analyse {
+        Work::Analyse {
+            look,
+            draft,
+            source,
+            description,
+            table,
+            detect,
+            detectors,
+            painter,
+            index,
+            window,
+        } => Wire::Analyse(pb::Analyse {
                 source: Some(source.into()),
                 description: Some(description.into()),
                 table: Some(table.into()),
@@ -42,8 +52,9 @@ pub(crate) fn grant_to_wire(lease: LeaseId, grant: Grant) -> pb::Grant {
                 detect: detect.into_iter().map(|one| detect_name(one).to_owned()).collect(),
                 look: look.as_str().to_owned(),
                 draft: draft.map(Into::into),
-            })
-        }
+                detectors: detectors.into_iter().map(Into::into).collect(),
+                painter: painter.map(Into::into),
+            }),
         Work::Reduce { look, draft, description, table, evidence, fill } => {
             Wire::Reduce(pb::Reduce {
                 look: look.as_str().to_owned(),

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::os::unix::fs::FileExt as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -17,6 +18,7 @@ use cleanplate_types::source::SourceRef;
 use tokio::sync::mpsc;
 
 use crate::lease::{LeaseReport, Watch};
+use crate::models::ModelFile;
 use crate::order::{Handed, Told};
 
 /// What a name stands for.
@@ -30,6 +32,8 @@ pub(crate) enum Readable {
     Source(Location),
     /// The source that intake saw.
     Pinned(SourceRef),
+    /// A model file of this machine.
+    Model(ModelFile),
 }
 
 /// The host of one lease.
@@ -101,6 +105,7 @@ impl Host for LeaseHost {
                 self.kept.lock().head = Some(reader.head().clone());
                 Ok(Arc::new(Ranged { reader, kept: Arc::clone(&self.kept) }))
             }
+            Readable::Model(file) => Ok(Arc::new(Local(file.clone()))),
             Readable::Pinned(source) => {
                 let reader = open_pinned(source).await.map_err(noted)?;
                 Ok(Arc::new(Ranged { reader, kept: Arc::clone(&self.kept) }))
@@ -188,6 +193,27 @@ impl HostFile for Ranged {
         let read = self.reader.read_range(offset, bytes).await;
         // Takes over the buffer where nobody else has it.
         read.map(Vec::from).map_err(|error| self.kept.note(error))
+    }
+}
+
+/// A file of this machine.
+struct Local(ModelFile);
+
+#[async_trait::async_trait]
+impl HostFile for Local {
+    fn size(&self) -> u64 {
+        self.0.bytes
+    }
+
+    async fn read(&self, offset: u64, bytes: usize) -> io::Result<Vec<u8>> {
+        let file = Arc::clone(&self.0.file);
+        let left = self.0.bytes.saturating_sub(offset);
+        let bytes = bytes.min(usize::try_from(left).unwrap_or(usize::MAX));
+        let read = tokio::task::spawn_blocking(move || {
+            let mut read = vec![0; bytes];
+            file.read_exact_at(&mut read, offset).map(|()| read)
+        });
+        read.await.map_err(io::Error::other)?
     }
 }
 

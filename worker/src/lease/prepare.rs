@@ -23,8 +23,8 @@ use crate::grant::{
 use crate::lease::host::Readable;
 use crate::lease::{Room, Watch, internal};
 use crate::order::{
-    BRIEF, DESCRIPTION, DRAFT, EVIDENCE, FINDING, Intake, MATTES, Means, Order, REST, Run, SOURCE,
-    TABLE, Work, backgrounds, evidence, manifest, part,
+    BRIEF, DESCRIPTION, DRAFT, EVIDENCE, FINDING, Intake, MATTES, Means, Order, PAINTER, REST, Run,
+    SOURCE, TABLE, Work, backgrounds, evidence, manifest, model, part,
 };
 
 /// A lease that is ready to be worked on.
@@ -69,7 +69,8 @@ pub(super) async fn prepare(
         Granted::Intake(intake) => of_intake(grant, intake)?,
         Granted::Analyse(analyse) => {
             let draft = fetched(store, analyse.draft.as_ref()).await?;
-            of_analyse(grant, analyse, draft)?
+            let models = models(room, analyse).await?;
+            of_analyse(grant, analyse, draft, models)?
         }
         Granted::Reduce(reduce) => of_reduce(grant, reduce),
         Granted::Segment(segment) => {
@@ -89,7 +90,8 @@ pub(super) async fn prepare(
             room.seat.ordinal()
         }
     };
-    let means = Means { threads: room.threads, card, batches: room.seat.batches };
+    let runtime = room.runtime.as_ref().map(|runtime| runtime.path.clone());
+    let means = Means { threads: room.threads, card, batches: room.seat.batches, runtime };
     let began_ms = watch.elapsed_ms();
     let (stage, event) = (Stage::Fetch, TrailEvent::Started);
     let detail = format!("an engine process on {}", card_in_words(room));
@@ -151,26 +153,56 @@ fn of_analyse(
     grant: &Grant,
     analyse: &AnalyseGrant,
     draft: Option<(Bytes, Draft)>,
+    models: Vec<(String, Readable)>,
 ) -> Result<Needs, Failure> {
-    let AnalyseGrant { look, draft: _, source, description, table, window, index, detect } =
-        analyse;
+    let AnalyseGrant {
+        look,
+        draft: _,
+        source,
+        description,
+        table,
+        window,
+        index,
+        detect,
+        detectors,
+        painter,
+    } = analyse;
     let mut reads = vec![
         (SOURCE.to_owned(), Readable::Pinned(source.clone())),
         (DESCRIPTION.to_owned(), Readable::Object(description.clone())),
         (TABLE.to_owned(), Readable::Object(table.clone())),
     ];
+    reads.extend(models);
     if let Some((bytes, draft)) = draft {
         reads.push((DRAFT.to_owned(), Readable::Bytes(bytes)));
         reads.extend(of_plan(&draft.plan, *window));
     }
     let key = keys::evidence(&grant.job, *look, *index, grant.lease);
     Ok(Needs {
-        work: Work::Analyse { look: *look, window: *window, detect: detect.clone() },
+        work: Work::Analyse {
+            look: *look,
+            window: *window,
+            detect: detect.clone(),
+            detectors: detectors.clone(),
+            paints: painter.is_some(),
+        },
         name_hint: located(&source.url)?.name_hint().to_owned(),
         reads,
         writes: vec![(EVIDENCE.to_owned(), key)],
         span: None,
     })
+}
+
+/// The model files that a look runs.
+async fn models(room: &Room, analyse: &AnalyseGrant) -> Result<Vec<(String, Readable)>, Failure> {
+    let detectors = analyse.detectors.iter().enumerate();
+    let detectors = detectors.map(|(at, detector)| (model(at), &detector.model));
+    let painter = analyse.painter.iter().map(|painter| (PAINTER.to_owned(), painter));
+    let mut files = Vec::new();
+    for (name, wanted) in detectors.chain(painter) {
+        files.push((name, Readable::Model(room.models.open(wanted).await?)));
+    }
+    Ok(files)
 }
 
 /// The objects that a plan names, as far as they speak of `frames`.

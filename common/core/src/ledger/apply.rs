@@ -246,7 +246,7 @@ impl Job {
         if let Some(intake) = &self.intake {
             survey.notes.splice(..0, intake.notes.iter().cloned());
         }
-        if self.request.detect.is_empty() {
+        if !self.request.searches() {
             self.plan = Some(Box::new(survey.given.clone()));
             self.survey = Some(survey);
             self.looked(None);

@@ -15,7 +15,9 @@ use crate::planning::encoder::{Choice, Mood, choose_encoder, encode_spec};
 use crate::planning::looks::draft;
 use crate::record::Event;
 use crate::scheduler::Scheduler;
+use crate::scheduler::need::Need;
 use crate::scheduler::timers::Timer;
+use crate::view::MODELS_REMEDY;
 
 /// The most that a rest is doubled: 2 s become 32 s.
 const REST_DOUBLINGS_MAX: u32 = 4;
@@ -44,7 +46,11 @@ impl Scheduler {
             return false;
         }
         match &job.phase {
-            Phase::Intake | Phase::Analyse(_) | Phase::Reduce { .. } | Phase::Review => false,
+            Phase::Intake | Phase::Reduce { .. } | Phase::Review => false,
+            Phase::Analyse(_) => {
+                self.mind_models(id, effects);
+                false
+            }
             Phase::Survey | Phase::Draft { .. } | Phase::Finding { .. } | Phase::Brief { .. } => {
                 self.ask(id, effects);
                 false
@@ -180,18 +186,34 @@ impl Scheduler {
         restart
     }
 
-    /// Keeps the time since when workers are attached and none has the encoder; says whether that is
-    /// too long.
+    /// Ends a job whose models nobody who is attached can run, when it has waited long enough.
+    fn mind_models(&mut self, id: &JobId, effects: &mut Vec<Effect>) {
+        let Some(job) = self.open_job(id) else {
+            return;
+        };
+        let need = Need::of(job);
+        let missing = matches!(need, Need::Models(..))
+            && self.fleet.staying() > 0
+            && !self.fleet.has(need)
+            && job.leases.is_empty();
+        let message = format!("no attached worker can run {}; {MODELS_REMEDY}", need.models());
+        if self.is_missing_too_long(id, missing) {
+            self.fail_job(id, FailureKind::WorkerLacks, message, effects);
+        }
+    }
+
+    /// Keeps the time since when workers are attached and none has what is needed; says whether that
+    /// is too long.
     fn is_missing_too_long(&mut self, id: &JobId, missing: bool) -> bool {
         let (now, lost_ms) = (self.now, self.config.encoder_lost_ms);
         let Some(tending) = self.tended.get_mut(id) else {
             return false;
         };
         if !missing {
-            tending.encoder_missing_since = None;
+            tending.missing_since = None;
             return false;
         }
-        let until = tending.encoder_missing_since.get_or_insert(now).after(lost_ms);
+        let until = tending.missing_since.get_or_insert(now).after(lost_ms);
         if now < until {
             self.arm(until, Timer::Job(id.clone()));
         }
@@ -243,11 +265,11 @@ impl Scheduler {
         } else {
             self.grantable.remove(&key);
         }
-        let bound = job.outcome.is_none() && job.minds_encoders();
+        let bound = job.outcome.is_none() && job.minds_proofs();
         if !bound {
-            self.encoder_bound.remove(id);
-        } else if !self.encoder_bound.contains(id) {
-            self.encoder_bound.insert(id.clone());
+            self.proof_bound.remove(id);
+        } else if !self.proof_bound.contains(id) {
+            self.proof_bound.insert(id.clone());
         }
     }
 

@@ -12,7 +12,7 @@ use crate::scheduler::timers::Timer;
 
 impl Scheduler {
     pub(super) fn attach(&mut self, attachment: Attachment, effects: &mut Vec<Effect>) {
-        let Attachment { worker: id, session, instance, card, slots, mut encoders, holding } =
+        let Attachment { worker: id, session, instance, card, slots, mut encoders, mut models, holding } =
             attachment;
         let (now, silence) = (self.now, self.config.worker_silent_ms);
         // Two of a name would push each other out for ever, and what each holds would lapse each time.
@@ -25,12 +25,15 @@ impl Scheduler {
         // Each once, so that counting proofs counts workers.
         encoders.sort_unstable();
         encoders.dedup();
+        models.installed.sort_unstable();
+        models.installed.dedup();
         let (draining, changed) = self.edit_worker(&id, |worker| {
             worker.session = Some(session);
             worker.instance = instance;
             worker.card = card;
             worker.slots = slots;
             worker.encoders = encoders;
+            worker.models = models;
             worker.silent = false;
             worker.silence_ms = silence;
             worker.set_aside_until = None;
@@ -54,7 +57,7 @@ impl Scheduler {
         self.worker_freed = true;
         self.work_freed = true;
         if changed {
-            self.encoders_changed(effects);
+            self.proofs_changed(effects);
         }
     }
 
@@ -70,7 +73,7 @@ impl Scheduler {
         // Without leases there is nothing to come back to.
         let gone = idle && self.fleet.remove(id);
         if changed || gone {
-            self.encoders_changed(effects);
+            self.proofs_changed(effects);
         }
     }
 
@@ -100,7 +103,7 @@ impl Scheduler {
             effects.push(Effect::DrainWorker { worker: id.clone(), session });
         }
         if changed {
-            self.encoders_changed(effects);
+            self.proofs_changed(effects);
         }
     }
 
@@ -117,7 +120,7 @@ impl Scheduler {
             self.arm(deadline, Timer::Worker(id.clone()));
             self.worker_freed = true;
             if changed {
-                self.encoders_changed(effects);
+                self.proofs_changed(effects);
             }
         }
     }
@@ -162,9 +165,9 @@ impl Scheduler {
         self.fleet.edit(id, || Worker::absent(now, silence), change)
     }
 
-    /// Encoders came or went: jobs that wait for one, or lost theirs, look again.
-    pub(super) fn encoders_changed(&mut self, effects: &mut Vec<Effect>) {
-        for job in self.encoder_bound.iter().cloned().collect::<Vec<_>>() {
+    /// Encoders or models came or went: jobs that wait for some, or lost theirs, look again.
+    pub(super) fn proofs_changed(&mut self, effects: &mut Vec<Effect>) {
+        for job in self.proof_bound.iter().cloned().collect::<Vec<_>>() {
             self.advance(&job, effects);
         }
     }

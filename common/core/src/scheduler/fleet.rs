@@ -4,10 +4,14 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
+use cleanplate_types::digest::Sha;
 use cleanplate_types::encode::EncoderProof;
 use cleanplate_types::ids::{LeaseId, WorkerId};
+use cleanplate_types::model::WorkerModels;
 use cleanplate_types::tier::Card;
 use cleanplate_types::time::Tick;
+
+use crate::scheduler::need::Need;
 
 /// A worker that is attached, or that may still come back to its leases.
 #[derive(Debug, Clone)]
@@ -18,6 +22,7 @@ pub(crate) struct Worker {
     pub(crate) card: Card,
     pub(crate) slots: u32,
     pub(crate) encoders: Vec<EncoderProof>,
+    pub(crate) models: WorkerModels,
     pub(crate) leases: BTreeSet<LeaseId>,
     pub(crate) draining: bool,
     /// Attached, but not heard for too long: its leases have lapsed, and it gets none.
@@ -45,6 +50,7 @@ impl Worker {
             card: Card::None,
             slots: 0,
             encoders: Vec::new(),
+            models: WorkerModels { runtime: None, installed: Vec::new() },
             leases: BTreeSet::new(),
             draining: false,
             silent: false,
@@ -100,6 +106,8 @@ pub(crate) struct Fleet {
     passed: BTreeSet<WorkerId>,
     /// Slots that have proved each encoder, of workers that are here to stay.
     proofs: BTreeMap<EncoderProof, u64>,
+    /// Workers that are here to stay and have each model installed; `None` is the runtime for any.
+    models: BTreeMap<Option<Sha>, usize>,
     /// Speed of all slots that take work.
     speed: u64,
     attached: usize,
@@ -149,12 +157,21 @@ impl Fleet {
         self.taking
     }
 
-    /// Workers that take work and, where one is named, have proved the encoder.
-    pub(crate) fn able(&self, encoder: Option<&EncoderProof>) -> usize {
-        match encoder {
-            None => self.taking,
-            Some(encoder) => self.taking_by_proof.get(encoder).copied().unwrap_or(0),
+    /// Workers that take work and have what it needs.
+    pub(crate) fn able(&self, need: Need<'_>) -> usize {
+        match need {
+            Need::Nothing => self.taking,
+            Need::Encoder(encoder) => self.taking_by_proof.get(encoder).copied().unwrap_or(0),
+            Need::Models(..) => {
+                let able = |worker: &&Worker| worker.takes_work() && need.is_met_by(worker);
+                self.workers.values().filter(able).count()
+            }
         }
+    }
+
+    /// Whether a worker that is here to stay has what is needed.
+    pub(crate) fn has(&self, need: Need<'_>) -> bool {
+        self.workers.values().any(|worker| worker.stays() && need.is_met_by(worker))
     }
 
     /// Changes a worker (made absent first where it is new) and all that follows from it. Says
@@ -256,8 +273,8 @@ impl Fleet {
         }
     }
 
-    /// Adds what `worker` counts for, or takes it away; says whether an encoder came or went, or the
-    /// first worker came or the last one went.
+    /// Adds what `worker` counts for, or takes it away; says whether an encoder or one that runs models
+    /// came or went, or the first worker came or the last one went.
     fn account(&mut self, worker: &Worker, add: bool) -> bool {
         let mut changed = false;
         if worker.session.is_some() {
@@ -283,6 +300,15 @@ impl Fleet {
         if worker.stays() {
             for proof in &worker.encoders {
                 changed |= self.count_proof(proof, u64::from(worker.slots), add);
+            }
+            if worker.models.runtime.is_some() {
+                let installed = worker.models.installed.iter().copied().map(Some);
+                for model in installed.chain([None]) {
+                    let count = self.models.entry(model).or_default();
+                    let before = *count;
+                    *count = step(before, 1, add);
+                    changed |= before == 0 || *count == 0;
+                }
             }
         }
         changed

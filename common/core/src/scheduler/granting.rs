@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use cleanplate_types::encode::EncoderProof;
 use cleanplate_types::ids::{CellIndex, JobId, WorkerId};
+use cleanplate_types::model::Detector;
+use cleanplate_types::overlay::Look;
+use cleanplate_types::request::JobRequest;
 
 use crate::effect::{Effect, Grant, Work};
 use crate::ledger::job::{Encoding, Job, Phase};
@@ -11,6 +13,7 @@ use crate::ledger::tries::Blamed;
 use crate::record::{Event, Piece, Window};
 use crate::scheduler::Scheduler;
 use crate::scheduler::fleet::Worker;
+use crate::scheduler::need::Need;
 use crate::scheduler::tending::Watch;
 use crate::scheduler::timers::Timer;
 use crate::segments::{self, Sizing, Stance};
@@ -45,12 +48,16 @@ impl Scheduler {
     }
 
     fn piece_for(&self, id: &WorkerId, worker: &Worker, job: &Job) -> Option<Piece> {
-        let may = |blamed: Blamed| self.may_take(id, job, blamed, None);
+        let may = |blamed: Blamed| self.may_take(id, job, blamed, Need::Nothing);
         match &job.phase {
             Phase::Intake => may(Blamed::Intake).then_some(Piece::Intake),
             Phase::Analyse(analysis) => {
-                let mut free = analysis.free.iter();
-                let index = *free.find(|index| may(Blamed::Window(**index)))?;
+                let need = Need::of_look(job, analysis.look);
+                if !need.is_met_by(worker) {
+                    return None;
+                }
+                let may = |index: &&u32| self.may_take(id, job, Blamed::Window(**index), need);
+                let index = *analysis.free.iter().find(may)?;
                 let frames = *analysis.windows.get(index as usize)?;
                 Some(Piece::Window(Window { look: analysis.look, index, frames }))
             }
@@ -95,7 +102,7 @@ impl Scheduler {
             let blamed = Blamed::Cell(cell);
             if !job.tries.contains_key(&blamed) {
                 Stance::Together
-            } else if self.may_take(id, job, blamed, Some(encoder)) {
+            } else if self.may_take(id, job, blamed, Need::Encoder(encoder)) {
                 Stance::Alone
             } else {
                 Stance::NotHere
@@ -112,7 +119,7 @@ impl Scheduler {
             let mut passed: BTreeSet<&WorkerId> = failed.into_iter().flatten().collect();
             passed.extend(encoding.part(*cell).map(|part| &part.worker));
             let taking = |id: &&&WorkerId| self.fleet.worker(id).is_some_and(Worker::takes_work);
-            !passed.contains(id) || self.fleet.able(None) <= passed.iter().filter(taking).count()
+            !passed.contains(id) || self.fleet.able(Need::Nothing) <= passed.iter().filter(taking).count()
         })
     }
 
@@ -123,7 +130,7 @@ impl Scheduler {
         id: &WorkerId,
         job: &Job,
         blamed: Blamed,
-        encoder: Option<&EncoderProof>,
+        need: Need<'_>,
     ) -> bool {
         let Some(tries) = job.tries.get(&blamed) else {
             return true;
@@ -131,11 +138,9 @@ impl Scheduler {
         if !tries.workers.contains(id) {
             return true;
         }
-        let able = |worker: &Worker| {
-            worker.takes_work() && encoder.is_none_or(|need| worker.encoders.contains(need))
-        };
+        let able = |worker: &Worker| worker.takes_work() && need.is_met_by(worker);
         let failed = tries.workers.iter().filter_map(|id| self.fleet.worker(id));
-        self.fleet.able(encoder) <= failed.filter(|worker| able(worker)).count()
+        self.fleet.able(need) <= failed.filter(|worker| able(worker)).count()
     }
 
     fn grant(&mut self, id: &JobId, worker: &WorkerId, piece: Piece, effects: &mut Vec<Effect>) {
@@ -160,6 +165,11 @@ impl Scheduler {
         self.tend_stitch(id, effects);
         self.refresh(id);
     }
+}
+
+/// The models that look for overlays, in the look that does.
+fn detectors(request: &JobRequest, look: Look) -> Vec<Detector> {
+    if look == Look::Find { request.detectors.clone() } else { Vec::new() }
 }
 
 fn attempt_at(job: &Job, piece: Piece) -> u32 {
@@ -196,6 +206,8 @@ fn work_of(job: &Job, piece: Piece) -> Option<Work> {
             description: intake.description.clone(),
             table: intake.table.clone(),
             detect: job.request.detect.clone(),
+            detectors: detectors(&job.request, window.look),
+            painter: job.request.painter.clone().filter(|_| window.look == Look::Fetch),
             index: window.index,
             window: window.frames,
         }),

@@ -22,8 +22,8 @@ pub(crate) struct Tending {
     pub(crate) object_failures: u32,
     /// What the last look at the fleet's encoders came to.
     pub(crate) choice: Option<Choice>,
-    /// Since when workers are attached and none has the job's encoder.
-    pub(crate) encoder_missing_since: Option<Tick>,
+    /// Since when workers are attached and none has what the job needs.
+    pub(crate) missing_since: Option<Tick>,
     /// Frames that went through.
     pub(crate) meter: Meter,
 }

@@ -5,9 +5,11 @@ mod encoders;
 mod failing;
 mod judging;
 mod keeping;
+mod models;
 
 use cleanplate_types::encode::{EncoderName, EncoderProof};
 use cleanplate_types::ids::CellIndex;
+use cleanplate_types::model::WorkerModels;
 use cleanplate_types::part::PartSummary;
 use cleanplate_types::request::{EncoderChoice, JobRequest};
 use cleanplate_types::source::SourceRef;
@@ -25,6 +27,8 @@ const CELL_FRAMES: u64 = 30;
 
 /// A scheduler with one job and a clock; what it wants is looked at after each step.
 struct Rig {
+    /// What workers that attach can run models with.
+    models: WorkerModels,
     scheduler: Scheduler,
     now: u64,
     effects: Vec<Effect>,
@@ -51,6 +55,7 @@ fn cells_of_30() -> JobRequest {
 impl Rig {
     fn new(config: SchedulerConfig) -> Self {
         Self {
+            models: WorkerModels::default(),
             scheduler: Scheduler::new(config),
             now: 1000,
             effects: Vec::new(),
@@ -122,6 +127,7 @@ impl Rig {
             card: Card::None,
             slots: 1,
             encoders,
+            models: self.models.clone(),
             holding,
         })));
     }

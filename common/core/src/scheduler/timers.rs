@@ -83,7 +83,7 @@ impl Scheduler {
         }
         let gone = if attached { false } else { self.fleet.remove(id) };
         if changed || gone {
-            self.encoders_changed(effects);
+            self.proofs_changed(effects);
         }
     }
 

@@ -11,6 +11,7 @@ use crate::planning::encoder::Choice;
 use crate::record::Piece;
 use crate::scheduler::Scheduler;
 use crate::scheduler::fleet::Worker;
+use crate::scheduler::need::Need;
 use crate::scheduler::tending::Tending;
 use crate::view::{JobPhase, JobView, LeaseView, Waiting, WorkerView};
 
@@ -132,15 +133,17 @@ impl Scheduler {
         if !job.has_free_piece() {
             return None;
         }
-        let needs = job.encoding().map(|encoding| &encoding.spec.encoder);
-        let able = |worker: &Worker| needs.is_none_or(|needs| worker.encoders.contains(needs));
+        let need = Need::of(job);
         if self.fleet.attached() == 0 {
             Some(Waiting::NoWorker)
         } else if self.fleet.taking() == 0 {
             Some(Waiting::NoWorkerTakesWork)
-        } else if let Some(encoder) = needs.filter(|needs| self.fleet.able(Some(needs)) == 0) {
-            Some(Waiting::NoEncoder { encoder: encoder.clone() })
-        } else if self.fleet.workers().any(|(_, worker)| worker.is_idle() && able(worker)) {
+        } else if self.fleet.able(need) == 0 {
+            Some(match need {
+                Need::Encoder(encoder) => Waiting::NoEncoder { encoder: encoder.clone() },
+                Need::Nothing | Need::Models(..) => Waiting::NoModels { models: need.models() },
+            })
+        } else if self.fleet.workers().any(|(_, it)| it.is_idle() && need.is_met_by(it)) {
             Some(Waiting::AnotherWorker)
         } else {
             Some(Waiting::NoSlot)
@@ -167,6 +170,7 @@ fn worker_view<'a>(id: &'a WorkerId, worker: &'a Worker) -> WorkerView<'a> {
         card: &worker.card,
         slots: worker.slots,
         encoders: &worker.encoders,
+        models: &worker.models,
         leases: worker.leases.iter().copied().collect(),
         draining: worker.draining,
         set_aside_until: worker.set_aside_until,

@@ -4,9 +4,11 @@
 use std::collections::BTreeMap;
 
 use cleanplate_types::brief::JobBrief;
+use cleanplate_types::digest::Sha;
 use cleanplate_types::encode::EncoderName;
 use cleanplate_types::frames::{FrameRange, FrameTable};
 use cleanplate_types::ids::JobId;
+use cleanplate_types::model::{Detector, DetectorKind, ModelRef};
 use cleanplate_types::object::ObjectRef;
 use cleanplate_types::overlay::{
     Draft, Fill, Finding, Look, Mask, Overlay, OverlayOrigin, OverlayPlan,
@@ -108,10 +110,27 @@ fn found(frames: FrameRange) -> OverlayPlan {
     OverlayPlan::new(320, 180, vec![overlay])
 }
 
+/// A model that workers may have installed.
+pub(crate) fn installed_model() -> ModelRef {
+    ModelRef::installed("text", Sha::of(b"text"), 100)
+}
+
+/// A detector by that model.
+pub(crate) fn detector() -> Detector {
+    let model = installed_model();
+    Detector { what: DetectorKind::Text, model, classes: Vec::new(), score_min: None }
+}
+
 fn request(random: &mut Random) -> JobRequest {
     let mut request = samples::request();
     if random.chance(300) {
         request.detect.push(Detect::Static);
+    }
+    if random.chance(150) {
+        request.detectors.push(detector());
+    }
+    if random.chance(100) {
+        request.painter = Some(installed_model());
     }
     if random.chance(400) {
         let x = if random.chance(50) { 319 } else { 16 };

@@ -9,6 +9,7 @@ use cleanplate_types::encode::{EncoderName, EncoderProof};
 use cleanplate_types::failure::{Failure, FailureKind, Stage};
 use cleanplate_types::frames::EntryKind;
 use cleanplate_types::ids::{CellIndex, JobId, LeaseId, WorkerId};
+use cleanplate_types::model::WorkerModels;
 use cleanplate_types::overlay::Look;
 use cleanplate_types::part::PartSummary;
 use cleanplate_types::source::SourceRef;
@@ -16,6 +17,7 @@ use cleanplate_types::tier::Card;
 
 use crate::random::Random;
 use crate::samples;
+use crate::truth::installed_model;
 use crate::world::{Event, World};
 
 /// When a worker finds out that its engine hangs: after the scheduler does, for the most part.
@@ -48,6 +50,7 @@ pub(crate) struct Worker {
     pub(crate) card: Card,
     pub(crate) slots: u32,
     pub(crate) encoders: Vec<EncoderProof>,
+    pub(crate) models: WorkerModels,
     /// Milliseconds for a frame.
     pub(crate) frame_ms: u64,
     pub(crate) habits: Habits,
@@ -104,6 +107,7 @@ impl Worker {
         if gpu {
             encoders.push(samples::proof(EncoderName::H264Nvenc));
         }
+        let models = models(random);
         let bad = |random: &mut Random, most| {
             if random.chance(300) { random.between(1, most) } else { 0 }
         };
@@ -120,6 +124,7 @@ impl Worker {
             card,
             slots: u32::try_from(random.between(1, 3)).expect("a small number fits"),
             encoders,
+            models,
             frame_ms: random.pick(&[2, 5, 5, 10, 20, 100]),
             habits,
             boot: 0,
@@ -130,6 +135,13 @@ impl Worker {
             work: BTreeMap::new(),
         }
     }
+}
+
+/// What a worker can run models with: often all, sometimes only what is read from somewhere, or nothing.
+fn models(random: &mut Random) -> WorkerModels {
+    let runtime = random.chance(700).then(|| "1.22.0".to_owned());
+    let installed = if random.chance(700) { vec![installed_model().sha] } else { Vec::new() };
+    WorkerModels { runtime, installed }
 }
 
 impl World {
@@ -146,6 +158,7 @@ impl World {
             card: worker.card.clone(),
             slots: worker.slots,
             encoders: worker.encoders.clone(),
+            models: worker.models.clone(),
             holding: worker.work.keys().copied().collect(),
         };
         let again: Vec<(LeaseId, PartSummary)> = worker

@@ -104,7 +104,8 @@ fn restarted(rig: &Rig) -> Rig {
         Scheduler::restore(SchedulerConfig::default(), journal.iter().cloned(), Tick(rig.now));
     assert!(rig.scheduler.remembers_the_same(&scheduler));
     assert_eq!(scheduler.next_deadline(), Some(Tick(rig.now)), "it wants the clock at once");
-    let mut rig = Rig { scheduler, now: rig.now, effects: Vec::new(), journal };
+    let models = rig.models.clone();
+    let mut rig = Rig { models, scheduler, now: rig.now, effects: Vec::new(), journal };
     rig.tell(Input::Clock);
     rig
 }

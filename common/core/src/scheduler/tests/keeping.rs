@@ -11,6 +11,7 @@ fn attach(rig: &mut Rig, session: u64, instance: u64) -> bool {
         card: Card::None,
         slots: 1,
         encoders: vec![proof(EncoderName::Libx264)],
+        models: WorkerModels::default(),
         holding: Vec::new(),
     })));
     let refused = |effect: &Effect| matches!(effect, Effect::Ignored(Ignored::NameInUse { .. }));
