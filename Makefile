@@ -1,9 +1,12 @@
 # Every target is a script that people and CI run alike; none needs anything set up before.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench bench-quality torture gpu-check
+.PHONY: help setup-models demo test lint bench bench-quality torture gpu-check
 
 help:       ## Say what there is to make.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup-models: ## Bring ONNX Runtime and the detectors for text and faces, checked by hash, licences shown.
+	@scripts/setup-models
 
 demo:       ## Burn a logo into a small real clip, remove it again, leave stills: build/demo/.
 	@scripts/demo

@@ -40,10 +40,12 @@ const FLOORS: [(&str, &[&str]); 13] = [
 ];
 
 /// Foreign libraries and the only crates that may name them: the fences.
-const FENCES: [(&str, &[&str]); 7] = [
+const FENCES: [(&str, &[&str]); 9] = [
     ("ffmpeg-next", &["media"]),
     ("nvml-wrapper", &["vision"]),
     ("libloading", &["vision"]),
+    ("ort", &["vision"]),
+    ("half", &["vision"]),
     ("object_store", &["store"]),
     ("sqlx", &["coordinator"]),
     ("clap", &["cli"]),

@@ -5,9 +5,13 @@
 //! by the answer, and to need any of it: what is absent is a reason in words, never a panic.
 
 mod cards;
+mod catalogue;
 mod library;
 mod pretended;
+mod runtime;
 
 pub use cards::{Found, FoundCard, find_cards, find_cards_by};
+pub use catalogue::{CatalogueError, KNOWN_MODELS, KnownModel, ModelsFolder, known_model};
 pub use library::{Library, LibraryState, find_library};
 pub use pretended::{PretendError, parse_pretended};
+pub use runtime::{LIBRARY_VARIABLE, RUNTIME_FOLDER, Runtime, RuntimeError, RuntimePlaces, Tried};
