@@ -5,6 +5,7 @@
 
 mod findings;
 mod libav;
+mod models;
 mod reach;
 mod seats;
 
@@ -34,8 +35,12 @@ pub(crate) async fn run(
     let silent = Duration::from_millis(settings.worker.engine_silent_ms);
 
     let mut findings = libav::look();
-    let machine = cleanplate_worker::check_machine(&program, pretend, silent).await;
+    let machine =
+        cleanplate_worker::check_machine(&program, pretend, silent, &settings.models).await;
     findings.extend(seats::look(machine.as_ref(), encoder));
+    if let Ok(machine) = &machine {
+        findings.extend(models::look(&machine.models));
+    }
     findings.extend(seats::libraries(machine.as_ref().is_ok_and(seats::has_card)));
     if machine.as_ref().is_ok_and(seats::has_card) && !card_asked {
         findings.push(seats::try_nvdec(&program).await);

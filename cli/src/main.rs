@@ -19,6 +19,7 @@ mod job_state;
 mod jobs;
 mod logo;
 mod mask;
+mod models;
 mod place;
 mod plan;
 mod plan_file;

@@ -101,7 +101,7 @@ async fn of_video(
         review: Review::PreviewOnly,
         keep_plan: save_plan.is_some(),
     };
-    let request = request::build(source.url(), target.url(), &job, terms)?;
+    let request = request::build(source.url(), target.url(), &job, terms).await?;
     if request.is_passthrough() {
         return Err(Refusal::usage(
             "--detect none without region, mask, overlay or plan removes nothing: there is nothing to preview",

@@ -5,12 +5,13 @@ use std::path::Path;
 
 use cleanplate_proto::MESSAGE_BYTES_MAX;
 use cleanplate_types::encode::EncoderName;
+use cleanplate_types::model::{Detector, DetectorKind, ModelRef};
 use cleanplate_types::overlay::Fill;
-use cleanplate_types::request::{Detect, EncoderChoice, JobRequest, Review};
+use cleanplate_types::request::{DETECTORS_MAX, Detect, EncoderChoice, JobRequest, Review};
 
 use crate::arguments::{JobArguments, WhatArguments};
 use crate::exit::Refusal;
-use crate::{logo, mask, plan_file};
+use crate::{logo, mask, models, plan_file};
 
 /// Bytes of masks, logos and plan that fit one message with all the rest of a request.
 const PICTURE_BYTES_MAX: usize = MESSAGE_BYTES_MAX / 2;
@@ -30,7 +31,7 @@ pub(crate) struct Terms {
 ///
 /// # Errors
 /// A refusal with status 2 names the option and what it may be.
-pub(crate) fn build(
+pub(crate) async fn build(
     input: String,
     output: String,
     job: &JobArguments,
@@ -43,6 +44,8 @@ pub(crate) fn build(
     let masks = what.mask.iter().map(|path| mask::read(path)).collect::<Result<_, _>>();
     let logos = what.overlay.iter().map(|typed| logo::read(typed)).collect::<Result<_, _>>();
     let told = what.plan.as_deref().map(plan_file::read).transpose();
+    let (detect, detectors) = detect(what).await?;
+    let (fill, painter) = fill(&job.fill).await?;
     let request = JobRequest {
         input,
         output,
@@ -50,8 +53,10 @@ pub(crate) fn build(
         masks: masks.map_err(wrong)?,
         logos: logos.map_err(wrong)?,
         told: told.map_err(wrong)?,
-        detect: detect(what)?,
-        fill: fill(&job.fill)?,
+        detect,
+        detectors,
+        fill,
+        painter,
         encoder: encoder(&job.encoder)?,
         quality: job.quality,
         preset: job.preset.clone(),
@@ -112,46 +117,64 @@ fn fits(request: &JobRequest) -> Result<(), Refusal> {
 }
 
 /// What to look for: what stays in place, where nothing says what to remove.
-fn detect(what: &WhatArguments) -> Result<Vec<Detect>, Refusal> {
+async fn detect(what: &WhatArguments) -> Result<(Vec<Detect>, Vec<Detector>), Refusal> {
     if what.detect.is_empty() {
         let told = !what.region.is_empty()
             || !what.mask.is_empty()
             || !what.overlay.is_empty()
             || what.plan.is_some();
-        return Ok(if told { Vec::new() } else { vec![Detect::Static] });
+        let wanted = if told { Vec::new() } else { vec![Detect::Static] };
+        return Ok((wanted, Vec::new()));
     }
     let mut wanted = Vec::new();
+    let mut detectors: Vec<Detector> = Vec::new();
     let mut none = false;
     for name in &what.detect {
         match name.as_str() {
             "static" if !wanted.contains(&Detect::Static) => wanted.push(Detect::Static),
             "static" => {}
             "none" => none = true,
-            known @ ("text" | "faces") => return Err(later(&format!("--detect {known}"))),
-            // A path or a URL.
-            model if model.ends_with(".onnx") => return Err(later(&format!("--detect {model}"))),
-            other => {
-                return Err(Refusal::usage(format!(
-                    "--detect is `{other}`; it must be static (what stays in place) or none; text, faces \
-                     and detectors (MODEL.onnx) are not in this version"
-                )));
-            }
+            other => match models::detector(other, what).await? {
+                Some(detector) if detectors.contains(&detector) => {}
+                Some(detector) => detectors.push(detector),
+                None => {
+                    return Err(Refusal::usage(format!(
+                        "--detect is `{other}`; it must be static (what stays in place), text, faces, none, or \
+                         an ONNX detector, by a path or URL that ends with {}",
+                        models::SUFFIX
+                    )));
+                }
+            },
         }
     }
-    if none && !wanted.is_empty() {
-        return Err(Refusal::usage("--detect none and --detect static contradict each other"));
+    if none && (!wanted.is_empty() || !detectors.is_empty()) {
+        return Err(Refusal::usage("--detect none and another --detect contradict each other"));
     }
-    Ok(wanted)
+    if detectors.len() > DETECTORS_MAX {
+        return Err(Refusal::usage(format!("more than {DETECTORS_MAX} detectors in one job")));
+    }
+    let own = detectors.iter().any(|detector| detector.what == DetectorKind::Own);
+    if !own && (!what.detect_class.is_empty() || what.detect_score.is_some()) {
+        return Err(Refusal::usage(
+            "--detect-class and --detect-score are for a model of your own: --detect MODEL.onnx",
+        ));
+    }
+    Ok((wanted, detectors))
 }
 
-fn fill(name: &str) -> Result<Fill, Refusal> {
-    if name.ends_with(".onnx") {
-        return Err(later(&format!("--fill {name}")));
+/// How to fill; a model paints what no frame shows.
+async fn fill(name: &str) -> Result<(Fill, Option<ModelRef>), Refusal> {
+    if name.ends_with(models::SUFFIX) {
+        return Ok((Fill::Auto, Some(models::pinned("--fill", name).await?)));
     }
-    Fill::ALL.into_iter().find(|fill| fill.as_str() == name).ok_or_else(|| {
+    let fill = Fill::ALL.into_iter().find(|fill| fill.as_str() == name).ok_or_else(|| {
         let names = Fill::ALL.map(Fill::as_str).join(", ");
-        Refusal::usage(format!("--fill is `{name}`; it must be one of {names}"))
-    })
+        let suffix = models::SUFFIX;
+        Refusal::usage(format!(
+            "--fill is `{name}`; it must be one of {names}, or an ONNX model (a path or URL that ends with {suffix})"
+        ))
+    })?;
+    Ok((fill, None))
 }
 
 /// Takes `auto` or an encoder's name.
@@ -188,7 +211,9 @@ mod tests {
             panic!("`run` is parsed as `run`");
         };
         let terms = Terms { restart_default: true, review: Review::Go, keep_plan: false };
-        build("file:///in.mp4".to_owned(), "file:///out.mp4".to_owned(), &run.job, terms)
+        let (input, output) = ("file:///in.mp4".to_owned(), "file:///out.mp4".to_owned());
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        runtime.expect("it can be made").block_on(build(input, output, &run.job, terms))
     }
 
     #[test]
@@ -203,19 +228,22 @@ mod tests {
 
     #[test]
     fn options_of_a_later_version_are_refused_by_name_and_never_ignored() {
-        let later: [&[&str]; 5] = [
-            &["--mixed-encoders"],
-            &["--detect", "text"],
-            &["--detect", "faces"],
-            &["--detect", "model.onnx"],
-            &["--fill", "lama.onnx"],
-        ];
-        for options in later {
-            let refusal = ask(options).unwrap_err();
-            assert_eq!(refusal.status, Status::Usage, "{options:?}");
-            assert!(refusal.message.ends_with("is not in this version"), "{}", refusal.message);
-            assert!(refusal.message.contains(options[0]), "{}", refusal.message);
-        }
+        let refusal = ask(&["--mixed-encoders"]).unwrap_err();
+        assert_eq!(refusal.status, Status::Usage);
+        assert!(refusal.message.ends_with("is not in this version"), "{}", refusal.message);
+    }
+
+    #[test]
+    fn detectors_are_taken_once_each_and_not_beside_none() {
+        let request = ask(&["--detect", "text", "--detect", "faces", "--detect", "text"]).unwrap();
+        let kinds: Vec<DetectorKind> = request.detectors.iter().map(|it| it.what).collect();
+        assert_eq!(kinds, [DetectorKind::Text, DetectorKind::Faces]);
+        assert!(request.detect.is_empty() && !request.is_passthrough());
+        assert!(ask(&["--detect", "none", "--detect", "text"]).is_err());
+        let refusal = ask(&["--detect", "text", "--detect-score", "0.3"]).unwrap_err();
+        assert!(refusal.message.contains("MODEL.onnx"), "{}", refusal.message);
+        let refusal = ask(&["--detect", "/absent/marks.onnx"]).unwrap_err();
+        assert!(refusal.message.contains("/absent/marks.onnx"), "{}", refusal.message);
     }
 
     #[test]

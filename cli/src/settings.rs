@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use cleanplate_core::config::SchedulerConfig;
 use cleanplate_types::encode::EncoderName;
 use cleanplate_types::request::EncoderChoice;
+use cleanplate_vision::ModelsFolder;
+use cleanplate_worker::ModelOptions;
 
 use crate::arguments::ClientArguments;
 
@@ -25,6 +27,8 @@ const LISTEN: &str = "127.0.0.1:7700";
 const STATE: &str = "sqlite:cleanplate-journal.db";
 /// The store, where nothing else is said: a folder in the working directory.
 const STORE: &str = "cleanplate-store";
+/// Models that jobs bring are kept up to this size, where nothing else is said.
+const MODELS_CACHE_BYTES: u64 = 4 << 30;
 /// A retention that does not end.
 const NEVER: &str = "never";
 /// The name of the file that is looked for.
@@ -83,6 +87,8 @@ pub(crate) struct Settings {
     pub(crate) scheduler: SchedulerConfig,
     /// What a worker goes by.
     pub(crate) worker: WorkerSettings,
+    /// Where models are.
+    pub(crate) models: ModelOptions,
     /// What is logged.
     pub(crate) log: LogSettings,
 }
@@ -131,7 +137,8 @@ impl Settings {
     }
 
     fn resolve(raw: RawSettings) -> Result<Self, SettingsError> {
-        let RawSettings { client, coordinator, encoder, scheduler, audit, worker, log } = raw;
+        let RawSettings { client, coordinator, encoder, scheduler, audit, worker, models, log } =
+            raw;
         let defaults = SchedulerConfig::default();
         let span = |key, value: Option<String>, default| match value {
             Some(text) => millis(key, &text),
@@ -185,6 +192,13 @@ impl Settings {
                 slots: worker.slots.map(|slots| positive("worker.slots", slots)).transpose()?,
                 idle_exit_ms,
                 engine_silent_ms: span("worker.engine_silent", worker.engine_silent, 60_000)?,
+            },
+            models: ModelOptions {
+                folder: models.folder.unwrap_or_else(models_folder),
+                runtime: models.runtime,
+                cache_bytes: models
+                    .cache
+                    .map_or(Ok(MODELS_CACHE_BYTES), |text| size("models.cache", &text))?,
             },
             log: LogSettings { filter: log.filter, json: log.format.map_or(Ok(false), is_json)? },
         })
@@ -256,6 +270,29 @@ fn millis(key: &'static str, text: &str) -> Result<u64, SettingsError> {
         _ => return Err(bad()),
     };
     number.checked_mul(unit).ok_or_else(bad)
+}
+
+/// Bytes of a size as people write it: `500MiB`, `4GiB`.
+fn size(key: &'static str, text: &str) -> Result<u64, SettingsError> {
+    let bad = || SettingsError::Value {
+        key,
+        value: text.to_owned(),
+        wanted: "a whole number with its unit: 500MiB or 4GiB",
+    };
+    let (number, unit) = if let Some(number) = text.strip_suffix("MiB") {
+        (number, 1 << 20)
+    } else {
+        (text.strip_suffix("GiB").ok_or_else(bad)?, 1 << 30)
+    };
+    let number: u64 = number.trim().parse().map_err(|_none| bad())?;
+    number.checked_mul(unit).ok_or_else(bad)
+}
+
+/// The folder of installed models, where nothing else is said: the user's; of one without a home, in the
+/// working directory.
+fn models_folder() -> PathBuf {
+    ModelsFolder::of_this_user()
+        .map_or_else(|| PathBuf::from("cleanplate-models"), |it| it.path().to_owned())
 }
 
 fn is_json(format: String) -> Result<bool, SettingsError> {

@@ -30,7 +30,7 @@ pub(crate) async fn run(
     let output = place::parse("the output", &output)?;
     let review = if review { Review::Wait } else { Review::Go };
     let terms = Terms { restart_default: false, review, keep_plan };
-    let request = request::build(input.url(), output.url(), &job, terms)?;
+    let request = request::build(input.url(), output.url(), &job, terms).await?;
     let connected = Client::connect(settings.coordinator_of(&client)).await?;
     let request = SubmitRequest { request: Some(request.into()), job: None };
     let reply = connected.jobs.clone().submit(request).await;

@@ -29,6 +29,7 @@ pub(crate) async fn run(
     let addresses = addresses.map(client::endpoint).collect::<Result<Vec<_>, _>>()?;
     let name = name.or_else(|| settings.worker.name.clone());
     let name = name.map(|name| WorkerId::parse(&name)).transpose();
+    let models = settings.models.clone();
     let settings = &settings.worker;
     let idle_exit = idle_exit
         .map(Duration::from_secs)
@@ -40,6 +41,7 @@ pub(crate) async fn run(
         slots: slots.or(settings.slots),
         idle_exit,
         engine_silent: Duration::from_millis(settings.engine_silent_ms),
+        models,
         program: program::own()?,
     };
 

@@ -1,14 +1,14 @@
 //! Conversion of what a client asks for.
 
-use cleanplate_types::encode::EncoderName;
 use cleanplate_types::digest::Sha;
+use cleanplate_types::encode::EncoderName;
 use cleanplate_types::frames::FrameRange;
 use cleanplate_types::model::{Detector, DetectorKind, ModelRef};
 use cleanplate_types::overlay::{Fill, Look, Mask, Overlay, OverlayOrigin, OverlayPlan};
 use cleanplate_types::picture::Rect;
 use cleanplate_types::request::{
-    DETECTORS_MAX, Detect, EncoderChoice, JobRequest, LOGO_SAMPLES_MAX, OVERLAYS_TOLD_MAX, OnDamage, Region,
-    Review, TimeSpan, ToldPlan, UserLogo, UserMask,
+    DETECTORS_MAX, Detect, EncoderChoice, JobRequest, LOGO_SAMPLES_MAX, OVERLAYS_TOLD_MAX,
+    OnDamage, Region, Review, TimeSpan, ToldPlan, UserLogo, UserMask,
 };
 
 use crate::error::WireError;

@@ -180,15 +180,13 @@ impl Attendant {
     }
 
     fn forget(&mut self, encoder: EncoderName) -> bool {
-        let mut seat = self.room.seat.clone();
-        let before = seat.encoders.len();
-        seat.encoders.retain(|proof| proof.name != encoder);
-        if seat.encoders.len() == before {
+        let mut room = Room::clone(&self.room);
+        let before = room.seat.encoders.len();
+        room.seat.encoders.retain(|proof| proof.name != encoder);
+        if room.seat.encoders.len() == before {
             return false;
         }
-        let Room { worker, engine, threads, .. } = &*self.room;
-        let (worker, engine) = (worker.clone(), engine.clone());
-        self.room = Arc::new(Room { worker, engine, seat, threads: *threads });
+        self.room = Arc::new(room);
         self.leases.move_to(Arc::clone(&self.room));
         true
     }

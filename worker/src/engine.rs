@@ -68,7 +68,9 @@ fn work(link: &Link, request: &[u8]) -> Result<Vec<u8>, Failure> {
     let desk = Desk::new(link.clone(), order);
     let done = match desk.order().work.clone() {
         Work::Intake(intake) => intake::run(&desk, &intake),
-        Work::Analyse { look, window, detect } => look::run(&desk, look, window, &detect),
+        Work::Analyse { look, window, detect, detectors, paints: _ } => {
+            look::run(&desk, look, window, &(detect, detectors))
+        }
         Work::Reduce { look, windows, fill } => look::reduce::run(&desk, look, windows, fill),
         Work::Segment(run) => pipeline::run(&desk, run),
         Work::Audit { cell, conceal } => audit::run(&desk, cell, conceal),

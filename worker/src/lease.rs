@@ -33,7 +33,7 @@ pub(crate) use host::NoHost;
 pub(crate) use watch::Watch;
 
 /// What all leases of one seat have in common.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Room {
     /// Whose leases they are.
     pub(crate) worker: WorkerId,

@@ -178,7 +178,11 @@ mod tests {
         file.file.read_exact_at(&mut read, 0).unwrap();
         assert_eq!(&read, b"aaaaaa");
         let large = written(folder.path(), "c.onnx", b"cccccccccccc");
-        assert_eq!(models.open(&large).await.unwrap().bytes, 12, "it is needed, whatever the limit");
+        assert_eq!(
+            models.open(&large).await.unwrap().bytes,
+            12,
+            "it is needed, whatever the limit"
+        );
     }
 
     #[tokio::test]

@@ -30,16 +30,8 @@ pub async fn serve(
     coordinators: Coordinators,
     mut stop: watch::Receiver<Stop>,
 ) -> Result<Ended, WorkerError> {
-    let WorkerOptions {
-        name,
-        scratch,
-        pretend,
-        slots,
-        idle_exit,
-        engine_silent,
-        models,
-        program,
-    } = options;
+    let WorkerOptions { name, scratch, pretend, slots, idle_exit, engine_silent, models, program } =
+        options;
     if let Some(path) = &scratch {
         std::fs::create_dir_all(path)
             .map_err(|source| WorkerError::Scratch { path: path.clone(), source })?;
@@ -56,7 +48,8 @@ pub async fn serve(
         None => own_name()?,
     };
     let idleness = Arc::new(Idleness::new(idle_exit));
-    let models = Arc::new(Models::new(ModelsFolder::new(models.folder), &cache, models.cache_bytes));
+    let models =
+        Arc::new(Models::new(ModelsFolder::new(models.folder), &cache, models.cache_bytes));
     let several = report.seats.len() > 1;
     let mut attendants = Vec::new();
     for (number, seat) in report.seats.iter().cloned().enumerate() {

@@ -266,6 +266,8 @@ async fn windows_become_evidence_and_evidence_a_finding() {
             detect: vec!["static".to_owned()],
             look: "find".to_owned(),
             draft: None,
+            detectors: Vec::new(),
+            painter: None,
         };
         session.grant(u64::from(index) + 2, Work::Analyse(work)).await;
         match session.result(&mut Vec::new()).await {

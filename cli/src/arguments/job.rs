@@ -26,10 +26,17 @@ pub(crate) struct WhatArguments {
     /// Write what was learned of the overlays to this file, for --plan.
     #[arg(long, value_name = "FILE", help_heading = "What to remove")]
     pub(crate) save_plan: Option<PathBuf>,
-    /// What to look for: static (what stays in place), or none. Repeatable; static where no region,
-    /// mask, overlay or plan is given. (text, faces and models: not in this version.)
+    /// What to look for: static (what stays in place), text, faces, an ONNX detector of your own (a path
+    /// or URL), or none. Repeatable; static where no region, mask, overlay or plan is given.
     #[arg(long, value_name = "WHAT", help_heading = "What to remove")]
     pub(crate) detect: Vec<String>,
+    /// Of your own detector, only what it calls so. Repeatable.
+    #[arg(long, value_name = "NAME", help_heading = "What to remove")]
+    pub(crate) detect_class: Vec<String>,
+    /// Of your own detector, only what it is so sure of, from 0 to 1.
+    #[arg(long, value_name = "SCORE", value_parser = crate::models::score,
+        help_heading = "What to remove")]
+    pub(crate) detect_score: Option<u16>,
 }
 
 /// What to remove and how.
@@ -40,8 +47,8 @@ pub(crate) struct JobArguments {
     pub(crate) what: WhatArguments,
 
     /// How to fill: auto (the best that each sample has), invert (solve the blend of what shines
-    /// through), fetch (from other frames), membrane (from the surroundings) or pixelate. (Models:
-    /// not in this version.)
+    /// through), fetch (from other frames), membrane (from the surroundings), pixelate, or an ONNX
+    /// model (a path or URL) that paints what no frame shows.
     #[arg(
         long,
         value_name = "HOW",

@@ -1,6 +1,6 @@
 //! Cards, their tier, the encoders that came through their proof, and the libraries behind them.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -104,35 +104,21 @@ fn encoder(machine: &MachineReport, name: EncoderName) -> Finding {
 
 /// The libraries that are loaded at run time.
 pub(super) fn libraries(card: bool) -> Vec<Finding> {
-    let ort = std::env::var_os("ORT_DYLIB_PATH").filter(|path| !path.is_empty());
-    let ort = ort.map(PathBuf::from);
-    Library::ALL
-        .into_iter()
-        .map(|library| {
-            let explicit = match library {
-                Library::OnnxRuntime => ort.as_deref(),
-                Library::Cuda | Library::Nvdec | Library::Nvenc => None,
-            };
-            finding(library, card, find_library(library, explicit))
-        })
-        .collect()
+    let driver = [
+        ("CUDA driver library", Library::Cuda),
+        ("NVDEC library", Library::Nvdec),
+        ("NVENC library", Library::Nvenc),
+    ];
+    driver.map(|(check, library)| finding(check, card, find_library(library, None))).into()
 }
 
-fn finding(library: Library, card: bool, state: LibraryState) -> Finding {
-    let (check, remedy) = match library {
-        Library::Cuda => ("CUDA driver library", DRIVER_REMEDY),
-        Library::Nvdec => ("NVDEC library", DRIVER_REMEDY),
-        Library::Nvenc => ("NVENC library", DRIVER_REMEDY),
-        Library::OnnxRuntime => ("ONNX Runtime", ORT_REMEDY),
-    };
+fn finding(check: &str, card: bool, state: LibraryState) -> Finding {
     match state {
         LibraryState::There { path, version } => {
             let version = version.unwrap_or_else(|| "version unknown".to_owned());
             Finding::works(check, format!("{version}, {}", path.display()))
         }
-        LibraryState::Absent { why } if card || library == Library::OnnxRuntime => {
-            Finding::missing(check, why, remedy)
-        }
+        LibraryState::Absent { why } if card => Finding::missing(check, why, DRIVER_REMEDY),
         LibraryState::Absent { why } => Finding::missing(check, why, "comes with NVIDIA's driver"),
     }
 }
@@ -140,10 +126,6 @@ fn finding(library: Library, card: bool, state: LibraryState) -> Finding {
 /// What helps where a card is there and a library of its driver is not.
 const DRIVER_REMEDY: &str = "install the driver's library (Debian: libcuda1, libnvcuvid1, \
      libnvidia-encode1); in a container set NVIDIA_DRIVER_CAPABILITIES=compute,video,utility";
-/// What helps where models cannot be run.
-const ORT_REMEDY: &str = "only models need it: pip install onnxruntime (or onnxruntime-gpu), and set \
-     ORT_DYLIB_PATH to its capi/libonnxruntime.so.VERSION";
-
 /// Decodes a clip on the card, in a process of its own: a driver may crash.
 pub(super) async fn try_nvdec(program: &Path) -> Finding {
     match run_nvdec(program).await {
@@ -195,6 +177,7 @@ mod tests {
             seats: vec![seat],
             no_card: Some("no driver".to_owned()),
             library: String::new(),
+            models: Err("nothing to run them".to_owned()),
         }
     }
 

@@ -90,6 +90,7 @@ impl Machine {
             slots,
             idle_exit: None,
             engine_silent,
+            models: settings.models.clone(),
             program,
         };
         let (stop_working, stops) = watch::channel(Stop::Run);

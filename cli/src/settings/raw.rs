@@ -11,7 +11,7 @@ pub(crate) type Lookup<'a> = dyn Fn(&str) -> Option<String> + 'a;
 
 /// Number of keys in all tables.
 #[cfg(test)]
-pub(super) const KEYS: usize = 23;
+pub(super) const KEYS: usize = 26;
 
 /// The file.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -23,6 +23,7 @@ pub(crate) struct RawSettings {
     pub(super) scheduler: RawScheduler,
     pub(super) audit: RawAudit,
     pub(super) worker: RawWorker,
+    pub(super) models: RawModels,
     pub(super) log: RawLog,
 }
 
@@ -84,6 +85,14 @@ pub(super) struct RawWorker {
     pub(super) engine_silent: Option<String>,
 }
 
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawModels {
+    pub(super) folder: Option<PathBuf>,
+    pub(super) runtime: Option<PathBuf>,
+    pub(super) cache: Option<String>,
+}
+
 impl RawSettings {
     /// Lays the environment over the file.
     ///
@@ -113,9 +122,15 @@ impl RawSettings {
         text(&mut self.worker.card, "CLEANPLATE_WORKER_CARD");
         text(&mut self.worker.idle_exit, "CLEANPLATE_WORKER_IDLE_EXIT");
         text(&mut self.worker.engine_silent, "CLEANPLATE_WORKER_ENGINE_SILENT");
-        if let Some(scratch) = lookup("CLEANPLATE_WORKER_SCRATCH") {
-            self.worker.scratch = Some(scratch.into());
-        }
+        text(&mut self.models.cache, "CLEANPLATE_MODELS_CACHE");
+        let path = |slot: &mut Option<PathBuf>, name: &str| {
+            if let Some(value) = lookup(name) {
+                *slot = Some(value.into());
+            }
+        };
+        path(&mut self.worker.scratch, "CLEANPLATE_WORKER_SCRATCH");
+        path(&mut self.models.folder, "CLEANPLATE_MODELS_FOLDER");
+        path(&mut self.models.runtime, "CLEANPLATE_MODELS_RUNTIME");
         let number = |slot: &mut Option<u32>, key: &'static str| {
             let Some(value) = lookup(key) else { return Ok(()) };
             let parsed = value.parse();

@@ -172,8 +172,7 @@ pub enum Waiting {
 }
 
 /// How a worker comes to run models.
-pub(crate) const MODELS_REMEDY: &str =
-    "install ONNX Runtime and the models there with `make setup-models`, then start the worker again";
+pub(crate) const MODELS_REMEDY: &str = "install ONNX Runtime and the models there with `make setup-models`, then start the worker again";
 
 impl fmt::Display for Waiting {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

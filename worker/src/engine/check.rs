@@ -1,12 +1,15 @@
-//! A look at the machine: which encoders make a real test picture here.
+//! A look at the machine: which encoders make a real test picture here, and what runs models.
 
 use cleanplate_media::capability;
 use cleanplate_media::prove::prove;
 use cleanplate_types::failure::{Failure, FailureKind, Stage};
+use cleanplate_vision::{KNOWN_MODELS, ModelsFolder, Runtime, RuntimePlaces};
 
+use crate::machine::ProvedRuntime;
+use crate::options::ModelOptions;
 use crate::order::{CheckOrder, Checked};
 
-/// Proves the encoders of the request.
+/// Proves the encoders and the runtime of the request.
 ///
 /// # Errors
 /// Where the request makes no sense; an encoder that does not work is part of the answer.
@@ -15,11 +18,30 @@ pub(super) fn run(request: &[u8]) -> Result<Vec<u8>, Failure> {
         let text = format!("parent and engine do not understand each other: {error}");
         Failure::new(FailureKind::Internal, Stage::Encode, text)
     };
-    let CheckOrder { encoders, card } = postcard::from_bytes(request).map_err(senseless)?;
+    let CheckOrder { encoders, card, models } = postcard::from_bytes(request).map_err(senseless)?;
     let proved = encoders.into_iter().map(|name| {
         let card = if name.is_hardware() { card } else { None };
         (name, prove(name, card).map_err(|error| error.to_string()))
     });
-    let checked = Checked { library: capability::version(), encoders: proved.collect() };
+    let encoders = proved.collect();
+    let models = models.map(|models| prove_models(&models));
+    let checked = Checked { library: capability::version(), encoders, models };
     postcard::to_stdvec(&checked).map_err(senseless)
+}
+
+/// Loads ONNX Runtime and opens the models that are installed.
+fn prove_models(options: &ModelOptions) -> Result<ProvedRuntime, String> {
+    let places = RuntimePlaces::of_this_machine(options.runtime.as_deref(), &options.folder);
+    let runtime = Runtime::load(&places).map_err(|error| error.to_string())?;
+    let folder = ModelsFolder::new(&options.folder);
+    let (mut installed, mut missing) = (Vec::new(), Vec::new());
+    for known in &KNOWN_MODELS {
+        let name = known.name.to_owned();
+        match folder.open(known.name) {
+            Ok(_) => installed.push((name, known.sha)),
+            Err(error) => missing.push((name, error.to_string())),
+        }
+    }
+    let (version, path) = (runtime.version().to_owned(), runtime.path().to_owned());
+    Ok(ProvedRuntime { version, path, installed, missing })
 }

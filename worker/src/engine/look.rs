@@ -19,6 +19,7 @@ use cleanplate_store::kinds;
 use cleanplate_types::access::ReadAt;
 use cleanplate_types::failure::{Failure, FailureKind, Stage};
 use cleanplate_types::frames::{FrameRange, FrameTable};
+use cleanplate_types::model::Detector;
 use cleanplate_types::overlay::{Draft, Look};
 use cleanplate_types::request::Detect;
 use cleanplate_types::source::SourceDescription;
@@ -40,11 +41,11 @@ pub(super) fn run(
     desk: &Desk,
     look: Look,
     window: FrameRange,
-    detect: &[Detect],
+    wanted: &(Vec<Detect>, Vec<Detector>),
 ) -> Result<Outcome, Failure> {
     let mut viewer = Viewer::open(desk, look, window)?;
     match look {
-        Look::Find => find::run(&mut viewer, detect)?,
+        Look::Find => find::run(&mut viewer, wanted)?,
         Look::Learn => learn::run(&mut viewer)?,
         Look::Fetch => paint::run(&mut viewer)?,
         Look::Preview => show::run(&mut viewer)?,
@@ -137,7 +138,7 @@ impl<'a> Viewer<'a> {
         add: &mut dyn FnMut(u64, &VideoFrame) -> Result<(), MediaError>,
     ) -> Result<(), MediaError> {
         let desk = self.desk;
-        let means = desk.order().means;
+        let means = &desk.order().means;
         let threads = means.threads.saturating_mul(DECODER_SHARE);
         let how = SampleOrder { threads, card: means.card, conceal };
         let seen = &mut self.seen;

@@ -15,7 +15,7 @@ use super::{Frame, Segment};
 /// Decodes the segment.
 pub(super) fn run(segment: &Segment, decoded: &SyncSender<Frame>) -> Result<(), Failure> {
     let Segment { desk, brief, range, .. } = segment;
-    let means = desk.order().means;
+    let means = &desk.order().means;
     let failed = |error: cleanplate_media::error::MediaError| error.failure(Stage::Decode);
     let order = DecodeOrder {
         range: *range,

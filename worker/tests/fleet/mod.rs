@@ -7,7 +7,9 @@ use std::time::Duration;
 use cleanplate_proto::v1 as pb;
 use cleanplate_proto::v1::fleet_server::{Fleet, FleetServer};
 use cleanplate_types::ids::WorkerId;
-use cleanplate_worker::{Coordinators, Ended, Stop, WorkerError, WorkerOptions, serve};
+use cleanplate_worker::{
+    Coordinators, Ended, ModelOptions, Stop, WorkerError, WorkerOptions, serve,
+};
 use pb::from_worker::Message;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
@@ -139,6 +141,11 @@ impl Fixture {
             slots: Some(slots),
             idle_exit: None,
             engine_silent: PATIENCE,
+            models: ModelOptions {
+                folder: folder.path().join("models"),
+                runtime: None,
+                cache_bytes: 1 << 20,
+            },
             program,
         };
         let endpoint = tonic::transport::Endpoint::from_shared(address).unwrap();

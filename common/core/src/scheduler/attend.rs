@@ -12,8 +12,16 @@ use crate::scheduler::timers::Timer;
 
 impl Scheduler {
     pub(super) fn attach(&mut self, attachment: Attachment, effects: &mut Vec<Effect>) {
-        let Attachment { worker: id, session, instance, card, slots, mut encoders, mut models, holding } =
-            attachment;
+        let Attachment {
+            worker: id,
+            session,
+            instance,
+            card,
+            slots,
+            mut encoders,
+            mut models,
+            holding,
+        } = attachment;
         let (now, silence) = (self.now, self.config.worker_silent_ms);
         // Two of a name would push each other out for ever, and what each holds would lapse each time.
         let other = self.fleet.worker(&id).and_then(|known| known.lives_beside(instance, now));

@@ -119,19 +119,14 @@ impl Scheduler {
             let mut passed: BTreeSet<&WorkerId> = failed.into_iter().flatten().collect();
             passed.extend(encoding.part(*cell).map(|part| &part.worker));
             let taking = |id: &&&WorkerId| self.fleet.worker(id).is_some_and(Worker::takes_work);
-            !passed.contains(id) || self.fleet.able(Need::Nothing) <= passed.iter().filter(taking).count()
+            !passed.contains(id)
+                || self.fleet.able(Need::Nothing) <= passed.iter().filter(taking).count()
         })
     }
 
     /// Whether `id` may take a piece of work: not where it failed at it and another worker, that did
     /// not, could take it.
-    fn may_take(
-        &self,
-        id: &WorkerId,
-        job: &Job,
-        blamed: Blamed,
-        need: Need<'_>,
-    ) -> bool {
+    fn may_take(&self, id: &WorkerId, job: &Job, blamed: Blamed, need: Need<'_>) -> bool {
         let Some(tries) = job.tries.get(&blamed) else {
             return true;
         };

@@ -5,6 +5,7 @@ use cleanplate_plate::find::{SamplePlan, Window};
 use cleanplate_store::kinds;
 use cleanplate_types::failure::{Failure, Stage};
 use cleanplate_types::frames::FrameTable;
+use cleanplate_types::model::Detector;
 use cleanplate_types::request::Detect;
 use cleanplate_types::trail::TrailEvent;
 
@@ -12,7 +13,10 @@ use super::{Viewer, engine_failed};
 use crate::order::EVIDENCE;
 
 /// Looks for overlays.
-pub(super) fn run(viewer: &mut Viewer<'_>, detect: &[Detect]) -> Result<(), Failure> {
+pub(super) fn run(
+    viewer: &mut Viewer<'_>,
+    (detect, _detectors): &(Vec<Detect>, Vec<Detector>),
+) -> Result<(), Failure> {
     let wanted = plan(&viewer.table).samples(viewer.window, &viewer.starts());
     let by = names(detect);
     viewer.desk.trail(Stage::Analyse, TrailEvent::Started, by, Some(wanted.len() as u64));

@@ -78,8 +78,5 @@ fn on_one_machine_it_fails_at_once() {
 fn a_painter_is_needed_by_the_look_that_fetches_alone() {
     let asked = JobRequest { painter: Some(installed_model()), ..request() };
     let needs = |look| asked.models_of(look).count();
-    assert_eq!(
-        [Look::Find, Look::Learn, Look::Fetch, Look::Preview].map(needs),
-        [0, 0, 1, 0]
-    );
+    assert_eq!([Look::Find, Look::Learn, Look::Fetch, Look::Preview].map(needs), [0, 0, 1, 0]);
 }
