@@ -156,7 +156,7 @@ pub(crate) fn abstained(outcome: &Outcome) -> String {
 }
 
 fn what_was_done(state: &JobState, waited: Waited) -> String {
-    let removed = report::removed(&state.overlays, &state.restored);
+    let removed = report::removed(&state.overlays, state.overlays_more, &state.restored);
     let mut text = removed.map_or_else(String::new, |removed| format!("{removed}, "));
     text.push_str(&format!(
         "{} in {} by {}, {}",

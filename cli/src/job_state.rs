@@ -52,6 +52,8 @@ pub(crate) struct JobState {
     pub(crate) windows_done: u32,
     /// What is removed, once that is settled.
     pub(crate) overlays: Vec<ShownOverlay>,
+    /// Overlays beyond those.
+    pub(crate) overlays_more: u32,
     /// What came in its place, in the parts that are accepted.
     #[serde(flatten, serialize_with = "report::shares")]
     pub(crate) restored: Restored,
@@ -185,6 +187,7 @@ impl TryFrom<pb::JobState> for JobState {
             overlays,
             restored,
             has_preview,
+            overlays_more,
         } = state;
         let look = Some(look).filter(|look| !look.is_empty());
         Ok(Self {
@@ -207,6 +210,7 @@ impl TryFrom<pb::JobState> for JobState {
             windows_total,
             windows_done,
             overlays: overlays.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
+            overlays_more,
             restored: restored.map(Into::into).unwrap_or_default(),
             has_preview,
             outcome: outcome.map(TryInto::try_into).transpose()?,

@@ -99,7 +99,11 @@ fn show_one(shown: ShowResponse, as_json: bool) -> Result<Status, Refusal> {
     if state.look.is_some() {
         rows.push(vec!["look".to_owned(), summary(&state)]);
     }
-    rows.extend(numbered(&state.overlays).into_iter().map(|line| split_at_colon(&line)));
+    rows.extend(
+        numbered(&state.overlays, state.overlays_more)
+            .into_iter()
+            .map(|line| split_at_colon(&line)),
+    );
     if state.restored.frames > 0 {
         let frames = format!("{} with an overlay", state.restored.frames);
         rows.push(vec!["cleaned".to_owned(), frames]);

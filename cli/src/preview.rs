@@ -198,7 +198,7 @@ fn tell(state: &JobState, files: &[PathBuf], arguments: &PreviewArguments) -> Re
     if arguments.client.json {
         return say::json(&Shown { state, files });
     }
-    numbered(&state.overlays).iter().try_for_each(|line| say::line(line))?;
+    numbered(&state.overlays, state.overlays_more).iter().try_for_each(|line| say::line(line))?;
     files.iter().try_for_each(|file| say::line(&file.display().to_string()))
 }
 

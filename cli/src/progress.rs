@@ -99,7 +99,7 @@ impl Progress {
     fn tell_review(&mut self, state: &JobState) {
         let waits = state.is_in_review();
         if waits && !self.review_told {
-            for line in numbered(&state.overlays) {
+            for line in numbered(&state.overlays, state.overlays_more) {
                 self.note(&line);
             }
             self.note(&format!("note: the job waits for a review: {}", state.review_in_words()));

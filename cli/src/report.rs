@@ -21,7 +21,7 @@ pub(crate) struct ShownOverlay {
     pub(crate) width: u32,
     /// Number of rows.
     pub(crate) height: u32,
-    /// How it became known: region, mask, static, logo, plan.
+    /// How it became known: region, mask, static, logo, plan, text, face, plate, object.
     pub(crate) origin: String,
     /// How it is removed.
     pub(crate) fill: String,
@@ -64,20 +64,25 @@ impl TryFrom<pb::OverlayState> for ShownOverlay {
 }
 
 /// Lines that tell all overlays, each with its number.
-pub(crate) fn numbered(overlays: &[ShownOverlay]) -> Vec<String> {
+pub(crate) fn numbered(overlays: &[ShownOverlay], more: u32) -> Vec<String> {
     let number =
         |(at, overlay): (usize, &ShownOverlay)| format!("overlay {at}: {}", overlay.in_words());
-    overlays.iter().enumerate().map(number).collect()
+    let more = (more > 0).then(|| format!("overlays from {} on: {more} more", overlays.len()));
+    overlays.iter().enumerate().map(number).chain(more).collect()
 }
 
 /// What was removed, in a clause; nothing where nothing was.
-pub(crate) fn removed(overlays: &[ShownOverlay], restored: &Restored) -> Option<String> {
+pub(crate) fn removed(
+    overlays: &[ShownOverlay],
+    not_listed: u32,
+    restored: &Restored,
+) -> Option<String> {
     let gone: Vec<&ShownOverlay> = overlays.iter().filter(|overlay| overlay.frames > 0).collect();
     if gone.is_empty() {
         return None;
     }
     let mut names: Vec<String> = gone.iter().take(NAMED_MAX).map(|it| it.place()).collect();
-    let more = gone.len().saturating_sub(NAMED_MAX);
+    let more = gone.len().saturating_sub(NAMED_MAX) + not_listed as usize;
     if more > 0 {
         names.push(format!("{more} more"));
     }
@@ -171,24 +176,25 @@ mod tests {
 
     #[test]
     fn overlays_are_numbered_from_0_and_tell_place_size_frames_origin_and_fill() {
-        let told = numbered(&[overlay("static", 240), overlay("logo", 0)]);
+        let told = numbered(&[overlay("static", 240), overlay("logo", 0)], 7);
         assert_eq!(told[0], "overlay 0: static 120x40 at 10,20, in 240 frames, fill auto");
         assert!(told[1].starts_with("overlay 1: logo"), "{}", told[1]);
         assert!(told[1].contains("not removed"), "{}", told[1]);
+        assert_eq!(told[2], "overlays from 2 on: 7 more", "those that are not listed");
     }
 
     #[test]
     fn what_was_removed_is_told_with_where_its_samples_come_from() {
-        let said = removed(&[overlay("static", 240)], &RESTORED).unwrap();
+        let said = removed(&[overlay("static", 240)], 0, &RESTORED).unwrap();
         let expected = "removed static 120x40 at 10,20 from 240 frames (80.5% inverted, 19.5% \
             synthesised)";
         assert_eq!(said, expected);
-        assert_eq!(removed(&[overlay("static", 0)], &RESTORED), None);
+        assert_eq!(removed(&[overlay("static", 0)], 0, &RESTORED), None);
         let many: Vec<_> = (0..5).map(|_| overlay("static", 1)).collect();
-        let said = removed(&many, &RESTORED).unwrap();
+        let said = removed(&many, 0, &RESTORED).unwrap();
         assert!(said.contains("and 2 more from 240 frames"), "{said}");
-        let said = removed(&many, &Restored::default()).unwrap();
-        assert!(said.ends_with("and 2 more: nothing was removed"), "{said}");
+        let said = removed(&many, 10, &Restored::default()).unwrap();
+        assert!(said.ends_with("and 12 more: nothing was removed"), "{said}");
     }
 
     #[test]

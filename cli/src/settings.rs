@@ -417,6 +417,8 @@ mod tests {
         settings.worker.slots = None;
         settings.worker.idle_exit_ms = None;
         settings.log.filter = None;
+        settings.models.folder = models_folder();
+        settings.models.runtime = None;
         // These two remember whether they were given.
         assert_eq!(settings.coordinator_url.take().as_deref(), Some(COORDINATOR_URL));
         assert_eq!(settings.store.take().as_deref(), Some(STORE));

@@ -231,8 +231,7 @@ impl Jobs for JobsService {
         let mut dropped = dropped;
         dropped.sort_unstable();
         dropped.dedup();
-        let shown = known.plan.iter().flat_map(|plan| &plan.overlays).map(|it| !it.when.is_empty());
-        let shown: Vec<bool> = shown.collect();
+        let shown: Vec<bool> = known.plan.iter().flat_map(|plan| plan.shown()).collect();
         if let Some(absent) = dropped.iter().find(|at| **at as usize >= shown.len()) {
             return Err(Status::invalid_argument(format!(
                 "the plan of job {job} has no overlay {absent}; its overlays count from 0 to {}",

@@ -7,7 +7,7 @@ use cleanplate_core::view::{JobPhase, JobView, WorkerView};
 use cleanplate_proto::{card_to_wire, v1 as pb};
 use cleanplate_types::frames::FrameRange;
 use cleanplate_types::ids::WorkerId;
-use cleanplate_types::overlay::Overlay;
+use cleanplate_types::overlay::{Overlay, OverlayPlan, Track};
 use cleanplate_types::picture::Rect;
 
 use crate::attempts::Attempt;
@@ -20,6 +20,8 @@ const NAME_IT: &str = "where there is something, name it by --region, --mask, --
 
 /// Ranges of frames of an overlay that are shown; the first of those there are.
 const RANGES_SHOWN: usize = 8;
+/// Overlays of a job that are told, at most: a film has thousands of captions.
+const OVERLAYS_SHOWN: usize = 64;
 
 /// A job's state for the wire.
 pub(crate) fn job_state(view: &JobView<'_>, book: &mut Book) -> pb::JobState {
@@ -62,24 +64,66 @@ pub(crate) fn job_state(view: &JobView<'_>, book: &mut Book) -> pb::JobState {
         look: view.look.map(|look| look.as_str().to_owned()).unwrap_or_default(),
         windows_total: view.windows_total,
         windows_done: view.windows_done,
-        overlays: view.plan.iter().flat_map(|plan| &plan.overlays).map(overlay).collect(),
+        overlays: view.plan.map_or_else(Vec::new, |plan| overlays(plan)),
+        overlays_more: view.plan.map_or(0, |plan| clipped(beyond(plan))),
         restored: Some(view.restored.into()),
         has_preview: view.preview.is_some(),
+    }
+}
+
+/// The overlays and tracks that are listed, in the order of their numbers.
+fn overlays(plan: &OverlayPlan) -> Vec<pb::OverlayState> {
+    let still = plan.overlays.iter().map(overlay);
+    still.chain(plan.tracks.iter().map(track)).take(OVERLAYS_SHOWN).collect()
+}
+
+/// Number of those that are not.
+fn beyond(plan: &OverlayPlan) -> u64 {
+    (plan.overlays.len() + plan.tracks.len()).saturating_sub(OVERLAYS_SHOWN) as u64
+}
+
+/// A track for people: what holds it in all of its frames.
+fn track(track: &Track) -> pb::OverlayState {
+    let hull = track.steps.iter().map(|step| step.bounds).reduce(Rect::hull);
+    let bounds = hull.map(|Rect { x, y, width, height }| pb::Rect { x, y, width, height });
+    let largest =
+        track.steps.iter().map(|step| u64::from(step.bounds.width) * u64::from(step.bounds.height));
+    pb::OverlayState {
+        bounds: bounds.or_else(|| Some(pb::Rect::default())),
+        origin: track.origin.as_str().to_owned(),
+        fill: track.fill.as_str().to_owned(),
+        frames: track.steps.iter().map(|step| step.frames.count()).sum(),
+        samples: largest.max().unwrap_or(0),
+        when: ranges(track.steps.iter().map(|step| step.frames)),
     }
 }
 
 /// An overlay for people: where it is, and when, as far as they will read.
 fn overlay(overlay: &Overlay) -> pb::OverlayState {
     let Rect { x, y, width, height } = overlay.mask.bounds;
-    let range = |range: &FrameRange| pb::FrameRange { start: range.start, end: range.end };
     pb::OverlayState {
         bounds: Some(pb::Rect { x, y, width, height }),
         origin: overlay.origin.as_str().to_owned(),
         fill: overlay.fill.as_str().to_owned(),
         frames: overlay.when.iter().map(|range| range.count()).sum(),
         samples: overlay.mask.count(),
-        when: overlay.when.iter().take(RANGES_SHOWN).map(range).collect(),
+        when: ranges(overlay.when.iter().copied()),
     }
+}
+
+/// The first ranges of frames, those that follow one another as one.
+fn ranges(frames: impl Iterator<Item = FrameRange>) -> Vec<pb::FrameRange> {
+    let mut ranges: Vec<pb::FrameRange> = Vec::new();
+    for FrameRange { start, end } in frames {
+        if let Some(last) = ranges.last_mut().filter(|last| last.end == start) {
+            last.end = end;
+        } else if ranges.len() < RANGES_SHOWN {
+            ranges.push(pb::FrameRange { start, end });
+        } else {
+            break;
+        }
+    }
+    ranges
 }
 
 fn phase(view: &JobView<'_>) -> &'static str {

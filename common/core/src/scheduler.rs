@@ -228,8 +228,8 @@ impl Scheduler {
 
     fn approve(&mut self, id: &JobId, dropped: Vec<u32>, effects: &mut Vec<Effect>) {
         let overlays = self.open_job(id).and_then(|job| job.plan.as_ref()).map_or(0, |plan| {
-            let places = (0_u32..).zip(&plan.overlays);
-            places.filter(|(at, it)| !it.when.is_empty() && !dropped.contains(at)).count()
+            let numbered = (0_u32..).zip(plan.shown());
+            numbered.filter(|(at, shown)| *shown && !dropped.contains(at)).count()
         });
         // A plan of which nothing is left is to be rejected.
         if self.waits_for_review(id) && overlays > 0 {

@@ -37,6 +37,21 @@ impl OverlayPlan {
         self.overlays.is_empty() && self.tracks.is_empty()
     }
 
+    /// Whether some frame shows it, for each overlay and then each track: these places are their numbers.
+    pub fn shown(&self) -> impl Iterator<Item = bool> {
+        let overlays = self.overlays.iter().map(|overlay| !overlay.when.is_empty());
+        overlays.chain(self.tracks.iter().map(|track| !track.steps.is_empty()))
+    }
+
+    /// Makes the overlay or track of that number one that no frame shows; where there is none nothing happens.
+    pub fn hide(&mut self, number: usize) {
+        if let Some(overlay) = self.overlays.get_mut(number) {
+            overlay.when.clear();
+        } else if let Some(track) = self.tracks.get_mut(number - self.overlays.len()) {
+            track.steps.clear();
+        }
+    }
+
     /// Whether the frame at `index` may show an overlay; one that does not passes untouched.
     #[must_use]
     pub fn touches(&self, index: u64) -> bool {

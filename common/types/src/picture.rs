@@ -69,6 +69,14 @@ impl Rect {
     pub const fn bottom(self) -> u32 {
         self.y.saturating_add(self.height)
     }
+
+    /// The smallest rectangle that holds both.
+    #[must_use]
+    pub fn hull(self, other: Self) -> Self {
+        let (x, y) = (self.x.min(other.x), self.y.min(other.y));
+        let width = self.right().max(other.right()) - x;
+        Self { x, y, width, height: self.bottom().max(other.bottom()) - y }
+    }
 }
 
 /// The samples of a plane that may be changed: rows of `width` samples, `stride` samples apart.

@@ -314,11 +314,7 @@ impl Job {
     /// A person let the plan pass, but for some of its overlays: those show in no frame from here on.
     fn approved(&mut self, dropped: &[u32]) {
         if let Some(plan) = &mut self.plan {
-            for (_, overlay) in
-                (0_u32..).zip(&mut plan.overlays).filter(|(at, _)| dropped.contains(at))
-            {
-                overlay.when.clear();
-            }
+            dropped.iter().for_each(|number| plan.hide(*number as usize));
         }
         self.approved = true;
         self.phase = Phase::Encoder;
