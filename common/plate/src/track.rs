@@ -1,51 +1,91 @@
-//! Joins what a detector saw in sampled frames into regions that last: no gap, no blink.
+//! Joins what detectors saw in sampled frames into what a plan holds: overlays that stay in place, and tracks
+//! of what moves. No gap, no blink.
 //!
-//! **The product does not use this yet**: there is no detector that feeds it, and no plan holds a mask
-//! that moves. It is tested on made sequences alone; nothing of it was measured on footage.
+//! Owns which sights are one thing, hysteresis, and what lies between samples. Knows no model and no picture:
+//! places in sampled frames in, masks and steps for ranges of frames out. Pure, in integers, and the same for
+//! any order of the samples, so samples of all windows are joined in one place and how they were cut cannot
+//! show. Measured on made sequences alone.
 //!
-//! Owns tracking, hysteresis and what lies between samples. Knows no model and no picture: regions of
-//! sampled frames in, masks for ranges of frames out. Pure, in integers, and the same for any order of
-//! the samples. For privacy it errs on the side of covering: between two samples everything is covered
-//! that the region may have passed, a track reaches back before its first sight and on after its last,
-//! and a weak sight counts wherever it joins a sure one, earlier or later.
+//! * **Text and objects that stay** become [`Overlay`]s: one mask for all of their frames, made of all that was
+//!   seen, on a grid of four samples, so that a detector's jitter neither moves it nor makes it blink. Words of a
+//!   line are one; each line is an overlay of its own, since a rectangle costs a plan nothing and the lines of a
+//!   caption are seldom equally long. Captions that follow one another are overlays of their own where their
+//!   boxes differ or where there was a gap; alike boxes without a gap are one overlay.
+//! * **Text that moves** is taken for part of the scene and left alone: burned-in writing stays while the camera
+//!   moves. Kept are lines that roll: [`ROLL_LINES_MIN`] of them or more, going straight up, down or across at one
+//!   even speed; and what slides in or out of a place where it rests for most of its time. A single line that
+//!   flies through the picture is left alone, and writing of the scene before a camera that stands is covered:
+//!   places alone do not tell it from captions. **Objects that move** are tracks.
+//! * **Faces and plates** are tracks of rectangles: an ellipse within the detector's box would leave skin at its
+//!   corners. It errs on the side of covering: one sight is enough, between two sights everything is covered
+//!   that it may have passed, a gap is covered by what holds both of its ends, and a track reaches back before
+//!   its first sight and on after its last, the way that it went, to the picture's edge where that is near.
+//!
+//! A still thing is there up to the neighbouring sample that did not see it. [`second_looks`] names the frames
+//! between the two that are worth a look, which are joined like all others, until its ends are exact.
 
 use cleanplate_types::detection::{DetectionKind, Seen};
-use cleanplate_types::frames::FrameRange;
-use cleanplate_types::overlay::Mask;
+use cleanplate_types::overlay::{Fill, Overlay, Track};
 use serde::{Deserialize, Serialize};
 
 use self::join::Chain;
+use self::parts::Part;
+use self::samples::in_order;
+
+pub use self::looks::second_looks;
+pub use self::rolls::ROLL_LINES_MIN;
 
 mod join;
-mod spans;
+mod looks;
+mod parts;
+mod places;
+mod rolls;
+mod samples;
+mod steps;
+mod still;
 
 #[cfg(test)]
 mod tests;
 
-/// How regions are joined.
+/// How sights are joined.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
     /// Width of the video's frames.
     pub width: u32,
     /// Height of the video's frames.
     pub height: u32,
-    /// Score, of 1000, that some region of a track has at least.
+    /// Score, of 1000, that some sight of a thing has at least.
     pub enter_score: u16,
-    /// Score that every region of a track has at least.
+    /// Score that every sight of a thing has at least.
     pub stay_score: u16,
-    /// Sights that a track has at least; 1 for privacy, more against chance.
+    /// Score of a sight that is no chance, even where it is the only one.
+    pub sure_score: u16,
+    /// Sights that text and objects have at least where samples are dense; of what is private one is enough.
     pub sights_min: usize,
-    /// Frames that a track may go unseen for.
+    /// Samples up to so many frames apart are dense: what is there is seen by several.
+    pub dense_frames: u64,
+    /// Frames that a thing may go unseen for.
     pub gap_frames_max: u64,
-    /// Frames that a track reaches beyond its first and last sight, where nothing says better.
+    /// Frames that something still may go unseen for, however many samples did not see it; of a longer gap that
+    /// several samples bear out, it is believed that nothing was there.
+    pub blink_frames_max: u64,
+    /// Frames that a track of what is private reaches beyond its first and last sight at least.
     pub lead_frames: u64,
-    /// How far a region is grown on each side, in percent of its width and height.
+    /// Frames that anything else reaches beyond the samples that saw it last, where others did not see it.
+    pub fade_frames: u64,
+    /// How far text and objects are grown on each side, in percent of their shorter side; two samples more.
     pub grow_percent: u32,
+    /// How far what is private is grown on each side, in percent of its width and height.
+    pub private_grow_percent: u32,
+    /// How text and objects are removed.
+    pub fill: Fill,
+    /// How faces and plates are removed.
+    pub private_fill: Fill,
 }
 
 impl Settings {
-    /// Settings for a picture of that size at `rate` frames a second (rounded): a track may go unseen
-    /// for a second, and reaches half a second beyond what was seen.
+    /// Settings for a picture of that size at `rate` frames a second (rounded): a thing may go unseen for a
+    /// second, still things blink for a third of one, and what is private reaches half a second on.
     #[must_use]
     pub fn usual(width: u32, height: u32, rate: u32) -> Self {
         let rate = u64::from(rate.max(1));
@@ -54,82 +94,95 @@ impl Settings {
             height,
             enter_score: 500,
             stay_score: 200,
-            sights_min: 1,
+            sure_score: 900,
+            sights_min: 2,
+            dense_frames: rate.div_ceil(2),
             gap_frames_max: rate,
+            blink_frames_max: rate.div_ceil(3),
             lead_frames: rate.div_ceil(2),
+            fade_frames: 0,
             grow_percent: 10,
+            private_grow_percent: 15,
+            fill: Fill::Auto,
+            private_fill: Fill::Pixelate,
         }
     }
-}
 
-/// A region over time.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Track {
-    /// What it shows.
-    pub kind: DetectionKind,
-    /// What to cover in which frames: rising, one after the other without a gap.
-    pub spans: Vec<(FrameRange, Mask)>,
-}
-
-impl Track {
-    /// All its frames.
-    #[must_use]
-    pub fn frames(&self) -> FrameRange {
-        let start = self.spans.first().map_or(0, |(frames, _)| frames.start);
-        FrameRange::new(start, self.spans.last().map_or(start, |(frames, _)| frames.end))
+    const fn fill_of(&self, kind: DetectionKind) -> Fill {
+        if kind.is_private() { self.private_fill } else { self.fill }
     }
 }
 
-/// Joins the regions of all samples of a video of `table_frames` frames to tracks, in order of their
-/// first frame.
+/// What a plan holds of what detectors saw.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Followed {
+    /// What stays in place, in order of its first frame.
+    pub overlays: Vec<Overlay>,
+    /// What moves, in order of its first frame.
+    pub tracks: Vec<Track>,
+    /// Number of things that read as text and were left alone, because they move with the picture.
+    pub left_alone: usize,
+}
+
+/// Joins what was seen in all samples of a video of `table_frames` frames.
 ///
-/// Of two samples of one frame the regions are taken together. Frames beyond the table and regions
-/// outside the picture are left out.
+/// Of two samples of one frame the sights are taken together. Frames beyond the table and places outside the
+/// picture are left out.
 #[must_use]
-pub fn join(seen: &[Seen], table_frames: u64, settings: &Settings) -> Vec<Track> {
+pub fn followed(seen: &[Seen], table_frames: u64, settings: &Settings) -> Followed {
     let samples = in_order(seen, table_frames, settings);
-    let chains = join::chains(&samples, settings);
-    let is_track = |chain: &Chain| {
-        chain.sights.len() >= settings.sights_min.max(1)
-            && chain.sights.iter().any(|sight| sight.score >= settings.enter_score)
-    };
     let frames: Vec<u64> = samples.iter().map(|sample| sample.frame).collect();
-    let mut tracks: Vec<Track> = chains
-        .iter()
-        .filter(|chain| is_track(chain))
-        .map(|chain| Track {
-            kind: chain.kind,
-            spans: spans::spans(chain, &frames, table_frames, settings),
-        })
-        .collect();
-    tracks.sort_by_key(|track| {
-        (track.frames(), track.kind, track.spans.first().map(|(_, mask)| mask.bounds))
-    });
-    tracks
-}
-
-fn in_order(seen: &[Seen], table_frames: u64, settings: &Settings) -> Vec<Seen> {
-    let mut samples: Vec<Seen> = Vec::new();
-    let mut sorted: Vec<&Seen> = seen.iter().filter(|seen| seen.frame < table_frames).collect();
-    sorted.sort_by_key(|seen| seen.frame);
-    for seen in sorted {
-        let regions = seen.detections.iter().filter(|region| {
-            region.score >= settings.stay_score
-                && region.bounds.x < settings.width
-                && region.bounds.y < settings.height
-                && region.bounds.width > 0
-                && region.bounds.height > 0
-        });
-        match samples.last_mut().filter(|last| last.frame == seen.frame) {
-            Some(last) => last.detections.extend(regions.cloned()),
-            None => {
-                samples.push(Seen { frame: seen.frame, detections: regions.cloned().collect() });
+    let chains = join::chains(&samples, settings);
+    let sought = chains.iter().filter(|chain| is_sure(chain, &frames, settings));
+    let parts: Vec<Part<'_, '_>> =
+        sought.flat_map(|chain| parts::parts(chain, &frames, settings)).collect();
+    let reach = steps::Reach { frames: &frames, table_frames, settings };
+    let rolls = rolls::rolls(&parts, settings);
+    let mut followed = Followed::default();
+    for (part, rolls) in parts.iter().zip(rolls) {
+        if part.is_still {
+            followed.overlays.extend(still::overlay(part, reach));
+        } else if part.kind() != DetectionKind::Text || part.rests || rolls {
+            let steps = steps::steps(part, reach);
+            let kind = part.kind();
+            if !steps.is_empty() {
+                followed.tracks.push(steps::track(kind, steps, settings));
             }
+        } else {
+            followed.left_alone += 1;
         }
     }
-    for sample in &mut samples {
-        sample.detections.sort_unstable();
-        sample.detections.dedup();
+    followed.overlays.sort_by(|one, other| {
+        let when = one.when.cmp(&other.when);
+        let named = || one.origin.as_str().cmp(other.origin.as_str());
+        when.then_with(|| one.mask.cmp(&other.mask)).then_with(named)
+    });
+    followed.tracks.sort_by_key(|track| {
+        let first = track.steps.first().map(|step| (step.frames, step.bounds));
+        (first, track.origin.as_str(), track.steps.len())
+    });
+    followed
+}
+
+/// Whether what was seen was there, by its scores and how often it was seen.
+fn is_sure(chain: &Chain<'_>, frames: &[u64], settings: &Settings) -> bool {
+    let best = chain.sights.iter().map(|sight| sight.found.score).max().unwrap_or(0);
+    if best < settings.enter_score {
+        return false;
     }
-    samples
+    if chain.kind.is_private() || best >= settings.sure_score {
+        return true;
+    }
+    chain.sights.len() >= settings.sights_min || is_sparse(chain, frames, settings)
+}
+
+/// Whether no sample lies so near to what was seen that it should have seen it too.
+fn is_sparse(chain: &Chain<'_>, frames: &[u64], settings: &Settings) -> bool {
+    let near = |one: Option<&u64>, other: u64| {
+        one.is_some_and(|one| one.abs_diff(other) <= settings.dense_frames)
+    };
+    let before = |at: usize| at.checked_sub(1).and_then(|at| frames.get(at));
+    !chain.sights.iter().any(|sight| {
+        near(before(sight.sample), sight.frame) || near(frames.get(sight.sample + 1), sight.frame)
+    })
 }
