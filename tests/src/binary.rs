@@ -32,6 +32,12 @@ pub fn shipped_clip() -> PathBuf {
     repository().join("assets/demo/bikes.mp4")
 }
 
+/// The models that the tests use: where `scripts/test` has them brought.
+#[must_use]
+pub fn models_folder() -> PathBuf {
+    repository().join("build/models")
+}
+
 /// A command of the binary, with no settings of the machine's.
 #[must_use]
 pub fn command<I, S>(arguments: I) -> Command
@@ -44,6 +50,7 @@ where
     for name in FOREIGN_SETTINGS {
         command.env_remove(name);
     }
+    command.env("CLEANPLATE_MODELS_FOLDER", models_folder());
     command
 }
 
@@ -75,11 +82,13 @@ where
 }
 
 /// Settings of the person who runs the tests, which are not to decide about them.
-const FOREIGN_SETTINGS: [&str; 6] = [
+const FOREIGN_SETTINGS: [&str; 8] = [
     "CLEANPLATE_COORDINATOR",
     "CLEANPLATE_CONFIG",
     "CLEANPLATE_TOKEN",
     "CLEANPLATE_FAULTS",
     "CLEANPLATE_LOG",
     "CLEANPLATE_LOG_FORMAT",
+    "CLEANPLATE_MODELS_RUNTIME",
+    "ORT_DYLIB_PATH",
 ];

@@ -73,13 +73,21 @@ impl Desk {
     /// [`FailureKind::StoreUnavailable`] where the bytes did not come, [`FailureKind::Internal`]
     /// where they are not what they should be.
     pub(crate) fn load<T: DeserializeOwned>(&self, name: &str, kind: &str) -> Result<T, Failure> {
-        let bytes = self.read_all(name).map_err(|error| {
-            let text = format!("{name} cannot be read: {error}");
-            Failure::new(FailureKind::StoreUnavailable, Stage::Fetch, text)
-        })?;
+        let bytes = self.read(name)?;
         decode_object(kind, &bytes).map_err(|error| {
             let text = format!("{name} cannot be used: {error}");
             Failure::new(FailureKind::Internal, Stage::Fetch, text)
+        })
+    }
+
+    /// Reads what `name` stands for whole, as it is.
+    ///
+    /// # Errors
+    /// [`FailureKind::StoreUnavailable`] where the bytes did not come.
+    pub(crate) fn read(&self, name: &str) -> Result<Vec<u8>, Failure> {
+        self.read_all(name).map_err(|error| {
+            let text = format!("{name} cannot be read: {error}");
+            Failure::new(FailureKind::StoreUnavailable, Stage::Fetch, text)
         })
     }
 

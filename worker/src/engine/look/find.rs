@@ -1,35 +1,111 @@
-//! The first look: shows sampled frames to the finder and stores its evidence.
+//! The first look: shows sampled frames to the finder of what stays in place, and to models, and stores what they
+//! saw.
 
+use std::collections::BTreeSet;
+
+use cleanplate_media::frame::VideoFrame;
 use cleanplate_media::sample::Wanted;
-use cleanplate_plate::find::{SamplePlan, Window};
+use cleanplate_plate::find::{Evidence, SamplePlan, Window};
 use cleanplate_store::kinds;
+use cleanplate_types::detection::{Detection, Seen};
 use cleanplate_types::failure::{Failure, Stage};
 use cleanplate_types::frames::FrameTable;
-use cleanplate_types::model::Detector;
+use cleanplate_types::model::{Detector, DetectorKind};
 use cleanplate_types::request::Detect;
 use cleanplate_types::trail::TrailEvent;
+use serde::{Deserialize, Serialize};
 
+use self::model::Model;
+use self::watching::Watching;
 use super::{Viewer, engine_failed};
 use crate::order::EVIDENCE;
+
+mod model;
+pub(super) mod tuning;
+mod watching;
+
+/// What a window of this look came to.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Found {
+    /// What stays in place, where that was looked for.
+    pub(super) still: Option<Evidence>,
+    /// What each detector saw.
+    pub(super) watched: Vec<Watched>,
+}
+
+/// What a detector saw.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Watched {
+    /// What it looks for.
+    pub(super) what: DetectorKind,
+    /// The score that counts, of 1000, where the user said it.
+    pub(super) score_min: Option<u16>,
+    /// What people should know of its model.
+    pub(super) note: Option<String>,
+    /// What it saw, frame by frame.
+    pub(super) seen: Vec<Seen>,
+}
 
 /// Looks for overlays.
 pub(super) fn run(
     viewer: &mut Viewer<'_>,
-    (detect, _detectors): &(Vec<Detect>, Vec<Detector>),
+    (detect, detectors): &(Vec<Detect>, Vec<Detector>),
 ) -> Result<(), Failure> {
-    let wanted = plan(&viewer.table).samples(viewer.window, &viewer.starts());
-    let by = names(detect);
+    let opened = detectors.iter().enumerate();
+    let opened = opened
+        .map(|(at, detector)| Model::open(viewer.desk, &viewer.description.video, at, detector));
+    let mut models: Vec<Model> = opened.collect::<Result<_, _>>()?;
+    let still: BTreeSet<u64> = if detect.contains(&Detect::Static) {
+        plan(&viewer.table).samples(viewer.window, &viewer.starts()).into_iter().collect()
+    } else {
+        BTreeSet::new()
+    };
+    let wanted: Vec<u64> = if models.is_empty() {
+        still.iter().copied().collect()
+    } else {
+        (viewer.window.start..viewer.window.end).collect()
+    };
+    let by = names(detect, detectors);
     viewer.desk.trail(Stage::Analyse, TrailEvent::Started, by, Some(wanted.len() as u64));
-    let video = &viewer.description.video;
-    let (layout, window) = (video.layout.clone(), viewer.window);
-    let (width, height) = (video.width, video.height);
-    let looking = viewer.show(
-        &Wanted::Listed(wanted),
-        || Window::new(&layout, width, height, window),
-        |looking, index, frame| looking.add(index, frame.planes()).map_err(engine_failed),
-    )?;
-    viewer.desk.save(EVIDENCE, kinds::EVIDENCE, &looking.finish())?;
+    let video = viewer.description.video.clone();
+    let (window, table) = (viewer.window, std::sync::Arc::clone(&viewer.table));
+    let begin = || Looking {
+        still: (!detect.is_empty())
+            .then(|| Window::new(&video.layout, video.width, video.height, window)),
+        watching: detectors
+            .iter()
+            .map(|detector| {
+                let settings = tuning::settings(detector.what, detector.score_min, &video, &table);
+                Watching::new(settings, tuning::stride(detector.what), table.range().count())
+            })
+            .collect(),
+    };
+    let mut looking = viewer.show(&Wanted::Listed(wanted), begin, |looking, index, frame| {
+        if let Some(window) = looking.still.as_mut().filter(|_| still.contains(&index)) {
+            window.add(index, frame.planes()).map_err(engine_failed)?;
+        }
+        for (watching, model) in looking.watching.iter_mut().zip(&mut models) {
+            let twin = frame.twin().map_err(|error| error.failure(Stage::Analyse))?;
+            watching.add(index, twin, &mut |frame| model.see(frame))?;
+        }
+        Ok(())
+    })?;
+    let mut watched = Vec::new();
+    for ((watching, model), detector) in looking.watching.drain(..).zip(&mut models).zip(detectors) {
+        let seen = watching.finish(&mut |frame| model.see(frame))?;
+        model.tell(viewer.desk);
+        let (what, score_min) = (detector.what, detector.score_min);
+        watched.push(Watched { what, score_min, note: model.note(what), seen });
+    }
+    let found = Found { still: looking.still.map(Window::finish), watched };
+    viewer.desk.save(EVIDENCE, kinds::EVIDENCE, &found)?;
     Ok(())
+}
+
+/// What is under way in a window.
+struct Looking {
+    still: Option<Window>,
+    watching: Vec<Watching<VideoFrame>>,
 }
 
 /// How densely the video is sampled: by the second, whatever its rate.
@@ -40,9 +116,10 @@ fn plan(table: &FrameTable) -> SamplePlan {
     SamplePlan::new(frames).at_rate(frames, u64::try_from(ticks).unwrap_or(0), table.timebase)
 }
 
-fn names(detect: &[Detect]) -> String {
+fn names(detect: &[Detect], detectors: &[Detector]) -> String {
     let name = |one: &Detect| match one {
-        Detect::Static => "static",
+        Detect::Static => "static".to_owned(),
     };
-    detect.iter().map(name).collect::<Vec<_>>().join(", ")
+    let models = detectors.iter().map(|detector| detector.model.to_string());
+    detect.iter().map(name).chain(models).collect::<Vec<_>>().join(", ")
 }

@@ -1,16 +1,18 @@
 //! Reduction: what a look saw in all windows becomes one finding.
 
-use cleanplate_plate::find::{Evidence, Params, reduce};
+use cleanplate_plate::find::{Params, reduce};
 use cleanplate_plate::study::{Conclusion, Studied, conclude};
+use cleanplate_plate::track::followed;
 use cleanplate_store::kinds;
 use cleanplate_types::failure::{Failure, Stage};
 use cleanplate_types::frames::FrameTable;
-use cleanplate_types::overlay::{Fill, Finding, Look};
+use cleanplate_types::overlay::{Fill, Finding, Look, Overlay, OverlayPlan};
 use cleanplate_types::source::SourceDescription;
 use cleanplate_types::trail::TrailEvent;
 use serde::de::DeserializeOwned;
 
 use crate::engine::Desk;
+use crate::engine::look::find::{Found, Watched, tuning};
 use crate::engine::look::learn;
 use crate::order::{DESCRIPTION, DRAFT, FINDING, MATTES, Outcome, TABLE, evidence};
 
@@ -30,16 +32,101 @@ pub(in crate::engine) fn run(
     desk.trail(Stage::Analyse, TrailEvent::Started, started, Some(u64::from(windows)));
     let (finding, has_mattes) = match look {
         Look::Learn => (learned(desk, windows, frames)?, true),
-        Look::Find | Look::Fetch | Look::Preview => (found(desk, windows, frames, fill)?, false),
+        Look::Find | Look::Fetch | Look::Preview => (found(desk, windows, &table, fill)?, false),
     };
     desk.save(FINDING, kinds::FINDING, &finding)?;
     desk.trail(Stage::Analyse, TrailEvent::Finished, words(&finding), None);
     Ok(Outcome::Reduce { has_mattes })
 }
 
-fn found(desk: &Desk, windows: u32, frames: u64, fill: Fill) -> Result<Finding, Failure> {
-    let gathered: Vec<Evidence> = gather(desk, windows)?;
-    Ok(reduce(&gathered, frames, &Params { fill, ..Params::default() }))
+fn found(desk: &Desk, windows: u32, table: &FrameTable, fill: Fill) -> Result<Finding, Failure> {
+    let frames = table.range().count();
+    let gathered: Vec<Found> = gather(desk, windows)?;
+    let (mut still, mut watched) = (Vec::new(), Vec::new());
+    for found in gathered {
+        still.extend(found.still);
+        watched.push(found.watched);
+    }
+    let params = Params { fill, ..Params::default() };
+    let finding = (!still.is_empty()).then(|| reduce(&still, frames, &params));
+    let detectors = watched.first().map_or(0, Vec::len);
+    if detectors == 0 {
+        return Ok(finding.unwrap_or(Finding::Nothing));
+    }
+    let description: SourceDescription = desk.load(DESCRIPTION, kinds::DESCRIPTION)?;
+    let video = &description.video;
+    let mut plan = OverlayPlan::new(video.width, video.height, Vec::new());
+    let mut notes = Vec::new();
+    for detector in 0..detectors {
+        let of_windows = watched.iter_mut().filter_map(|window| window.get_mut(detector));
+        let mut seen = Vec::new();
+        let mut settings = None;
+        for Watched { what, score_min, note, seen: of_window } in of_windows {
+            notes.extend(note.take().filter(|note| !notes.contains(note)));
+            settings.get_or_insert_with(|| tuning::settings(*what, *score_min, video, table));
+            seen.append(of_window);
+        }
+        let Some(settings) = settings else { continue };
+        let followed = followed(&seen, frames, &settings);
+        plan.overlays.extend(followed.overlays);
+        plan.tracks.extend(followed.tracks);
+        if followed.left_alone > 0 {
+            notes.push(format!(
+                "{} places with writing that moves with the picture were left alone",
+                followed.left_alone
+            ));
+        }
+        desk.progress(u64::from(windows));
+    }
+    Ok(together(finding, plan, notes))
+}
+
+/// What was found in place, and what detectors saw, as one finding.
+fn together(still: Option<Finding>, seen: OverlayPlan, mut notes: Vec<String>) -> Finding {
+    match still {
+        Some(Finding::Abstained { why }) if seen.is_empty() => Finding::Abstained { why },
+        Some(Finding::Abstained { why }) => {
+            notes.push(format!(
+                "the search for what stays in place abstained: {why}; what detectors saw is removed"
+            ));
+            Finding::Overlays { plan: seen, notes }
+        }
+        Some(Finding::Overlays { mut plan, notes: mut remarks }) => {
+            let known = plan.overlays.len();
+            for overlay in seen.overlays {
+                let is_known = plan.overlays.iter().take(known).any(|it| holds(it, &overlay));
+                if !is_known {
+                    plan.overlays.push(overlay);
+                }
+            }
+            plan.tracks.extend(seen.tracks);
+            remarks.extend(notes);
+            Finding::Overlays { plan, notes: remarks }
+        }
+        Some(Finding::Nothing | Finding::Learned { .. }) | None if seen.is_empty() => {
+            Finding::Nothing
+        }
+        Some(Finding::Nothing | Finding::Learned { .. }) | None => {
+            Finding::Overlays { plan: seen, notes }
+        }
+    }
+}
+
+/// Whether `outer` covers all of `inner` in all of its frames.
+fn holds(outer: &Overlay, inner: &Overlay) -> bool {
+    let bounds = inner.mask.bounds;
+    let covers = |x: u32, y: u32| {
+        let at = x.checked_sub(outer.mask.bounds.x).zip(y.checked_sub(outer.mask.bounds.y));
+        at.is_some_and(|(x, y)| outer.mask.covers(x, y))
+    };
+    let in_time = inner.when.iter().all(|frames| {
+        outer.when.iter().any(|shown| shown.start <= frames.start && frames.end <= shown.end)
+    });
+    in_time
+        && (0..bounds.height).all(|y| {
+            (0..bounds.width)
+                .all(|x| !inner.mask.covers(x, y) || covers(bounds.x + x, bounds.y + y))
+        })
 }
 
 /// Concludes what the overlays are made of, and stores that.

@@ -4,7 +4,7 @@
 
 use cleanplate_plate::track::Settings;
 use cleanplate_types::frames::FrameTable;
-use cleanplate_types::model::{Detector, DetectorKind};
+use cleanplate_types::model::DetectorKind;
 use cleanplate_types::source::VideoDescription;
 
 /// Frames from one sight of a detector to its next.
@@ -16,6 +16,23 @@ pub(super) const fn stride(what: DetectorKind) -> u64 {
         DetectorKind::Text => 8,
         DetectorKind::Faces => 3,
         DetectorKind::Own => 4,
+    }
+}
+
+/// The longest side at which a detector of open size is shown a frame; `None` is the model's own.
+pub(super) const fn side(what: DetectorKind) -> Option<usize> {
+    match what {
+        DetectorKind::Text | DetectorKind::Faces => Some(640),
+        DetectorKind::Own => None,
+    }
+}
+
+/// The score, of 1000, below which a sight is none: low, since the weak ones beside sure ones count.
+pub(super) fn threshold(what: DetectorKind, score_min: Option<u16>) -> Option<u16> {
+    match what {
+        DetectorKind::Text => None,
+        DetectorKind::Faces => Some(200),
+        DetectorKind::Own => score_min,
     }
 }
 
