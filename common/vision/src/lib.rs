@@ -6,12 +6,24 @@
 
 mod cards;
 mod catalogue;
+mod detect;
 mod library;
+mod model;
+mod picture;
 mod pretended;
 mod runtime;
+mod self_test;
+mod session;
+mod tensor;
+mod wire;
 
 pub use cards::{Found, FoundCard, find_cards, find_cards_by};
 pub use catalogue::{CatalogueError, KNOWN_MODELS, KnownModel, ModelsFolder, known_model};
+pub use detect::{Detector, DetectorError, DetectorSettings};
 pub use library::{Library, LibraryState, find_library};
+pub use model::{BatchForm, Contract, FillContract, Identity, Model, ModelError, SizeForm};
+pub use picture::{Picture, PictureError};
 pub use pretended::{PretendError, parse_pretended};
 pub use runtime::{LIBRARY_VARIABLE, RUNTIME_FOLDER, Runtime, RuntimeError, RuntimePlaces, Tried};
+pub use self_test::{SelfTest, self_test};
+pub use session::{Device, RunError};

@@ -165,7 +165,6 @@ impl Runtime {
         &self.version
     }
 
-    #[expect(dead_code, reason = "the sessions that are opened in it come next")]
     pub(crate) const fn environment(&self) -> &Environment {
         &self.environment
     }

@@ -1,0 +1,341 @@
+//! Detection: what a model sees in frames, in their own samples.
+//!
+//! Owns the way from planes to tensors and back: which parts of a frame are shown, how large, and what of the
+//! answers counts. Refuses to follow things through time, and to decide what is removed.
+
+use cleanplate_types::detection::{Detection, DetectionKind};
+use cleanplate_types::picture::Rect;
+
+use crate::model::{BatchForm, Contract, Model, SizeForm, kind_of};
+use crate::picture::Picture;
+use crate::session::{Feed, Output, RunError};
+use crate::tensor::{Levels, Placement, place};
+
+mod boxes;
+mod grid;
+mod outline;
+mod rows;
+mod sight;
+mod text;
+
+use boxes::{Candidate, quantise, suppress};
+
+/// How a detector is to be used.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DetectorSettings {
+    /// Least score of 1000 that counts; none for what its kind needs: 250 for YOLO, 600 for text,
+    /// 300 for `CenterFace`.
+    pub threshold: Option<u16>,
+    /// Names of the classes that count; empty for all.
+    pub classes: Vec<String>,
+    /// Longest side in samples at which a model of open size is shown a frame; none for what it was made for.
+    pub side: Option<usize>,
+    /// Frames that are shown at once, where the model takes any number; 0 counts as 1.
+    pub batch: usize,
+}
+
+/// Why a model cannot be used so.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DetectorError {
+    /// It fills holes.
+    #[error("the model is {contract}: it fills holes and does not detect; give it to --fill")]
+    NotADetector {
+        /// What it is.
+        contract: String,
+    },
+    /// It has no such class.
+    #[error("the model has no class `{name}`; it has {known}")]
+    UnknownClass {
+        /// The name.
+        name: String,
+        /// Its classes.
+        known: String,
+    },
+}
+
+/// A detector, ready.
+#[derive(Debug)]
+pub struct Detector {
+    model: Model,
+    /// Of each class: what it shows, or nothing where it does not count.
+    kinds: Vec<Option<DetectionKind>>,
+    threshold: f32,
+    side: Option<usize>,
+    batch: usize,
+    /// The tensor, kept from call to call.
+    values: Vec<f32>,
+}
+
+/// What of a frame is shown at once.
+#[derive(Debug, Clone, Copy)]
+struct Show {
+    frame: usize,
+    placement: Placement,
+}
+
+impl Detector {
+    /// Makes a detector of `model`.
+    ///
+    /// # Errors
+    /// [`DetectorError`]: it fills holes, or a class that is named is none of its own.
+    pub fn new(model: Model, settings: &DetectorSettings) -> Result<Self, DetectorError> {
+        let identity = model.identity();
+        let Some(usual) = usual_threshold(&identity.contract) else {
+            return Err(DetectorError::NotADetector { contract: identity.contract.to_string() });
+        };
+        let is_same = |one: &str, other: &str| one.eq_ignore_ascii_case(other);
+        for name in &settings.classes {
+            if !identity.names.iter().any(|known| is_same(known, name)) {
+                let known = identity.names.join(", ");
+                return Err(DetectorError::UnknownClass { name: name.clone(), known });
+            }
+        }
+        let counts = |name: &String| {
+            settings.classes.is_empty() || settings.classes.iter().any(|one| is_same(one, name))
+        };
+        let kinds = identity.names.iter().map(|name| counts(name).then(|| kind_of(name)));
+        let kinds = kinds.collect();
+        let batch = match identity.batch {
+            BatchForm::Fixed(frames) => frames,
+            BatchForm::Open => settings.batch.max(1),
+        };
+        let threshold = f32::from(settings.threshold.unwrap_or(usual)) / 1000.0;
+        Ok(Self { model, kinds, threshold, side: settings.side, batch, values: Vec::new() })
+    }
+
+    /// The model.
+    #[must_use]
+    pub const fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// Frames that are shown to the model at once.
+    #[must_use]
+    pub const fn batch(&self) -> usize {
+        self.batch
+    }
+
+    /// What is seen in `frame`, sorted.
+    ///
+    /// # Errors
+    /// [`RunError`]: the model cannot be run, or gives what it did not give when it was opened.
+    pub fn detect(&mut self, frame: &Picture<'_>) -> Result<Vec<Detection>, RunError> {
+        let seen = self.detect_all(std::slice::from_ref(frame))?;
+        Ok(seen.into_iter().next().unwrap_or_default())
+    }
+
+    /// What is seen in each of `frames`, in their order, each sorted. A frame's answer does not depend on the
+    /// others but as far as the device's arithmetic does.
+    ///
+    /// # Errors
+    /// [`RunError`]: the model cannot be run, or gives what it did not give when it was opened.
+    pub fn detect_all(&mut self, frames: &[Picture<'_>]) -> Result<Vec<Vec<Detection>>, RunError> {
+        let mut shows = self.shows(frames);
+        // Equal sizes side by side, so that they share a batch. The sort keeps the order of frames.
+        shows.sort_by_key(|show| show.placement.tensor);
+        let mut found: Vec<Vec<Candidate>> = vec![Vec::new(); frames.len()];
+        let same = |one: &Show, other: &Show| one.placement.tensor == other.placement.tensor;
+        for equal in shows.chunk_by(same) {
+            for batch in equal.chunks(self.batch) {
+                self.run(frames, batch, &mut found)?;
+            }
+        }
+        let seen = found.into_iter().zip(frames).map(|(candidates, frame)| {
+            let kept = suppress(candidates, &self.kinds, overlap_max(self.contract()));
+            quantise(&kept, &self.kinds, frame.bounds())
+        });
+        Ok(seen.collect())
+    }
+
+    const fn contract(&self) -> &Contract {
+        &self.model.identity.contract
+    }
+
+    /// Every part of every frame that is shown.
+    fn shows(&self, frames: &[Picture<'_>]) -> Vec<Show> {
+        let size = match (self.model.identity.size, self.side) {
+            (SizeForm::Open { multiple, .. }, Some(side)) => {
+                SizeForm::Open { width: side, height: side, multiple }
+            }
+            (size, _) => size,
+        };
+        let all = frames.iter().enumerate().flat_map(|(frame, picture)| {
+            let parts = sight::parts(picture.bounds(), size);
+            parts.into_iter().map(move |part| (frame, part))
+        });
+        let enlarges = match self.contract() {
+            Contract::TextMap | Contract::CenterFace => sight::Enlarge::Twice,
+            Contract::Yolo5 { .. }
+            | Contract::Yolo8 { .. }
+            | Contract::EndToEnd { .. }
+            | Contract::RtDetr { .. }
+            | Contract::Lama(_)
+            | Contract::MiGan(_) => sight::Enlarge::Fully,
+        };
+        all.map(|(frame, part)| Show { frame, placement: sight::placement(part, size, enlarges) })
+            .collect()
+    }
+
+    /// Shows one batch and adds what is seen to the candidates of its frames.
+    fn run(
+        &mut self,
+        frames: &[Picture<'_>],
+        batch: &[Show],
+        found: &mut [Vec<Candidate>],
+    ) -> Result<(), RunError> {
+        let Some((columns, rows)) = batch.first().map(|show| show.placement.tensor) else {
+            return Ok(());
+        };
+        let slots = match self.model.identity.batch {
+            BatchForm::Fixed(frames) => frames,
+            BatchForm::Open => batch.len(),
+        };
+        let length = 3 * columns * rows;
+        let levels = levels_of(self.contract(), self.model.identity.element);
+        self.values.clear();
+        self.values.resize(slots * length, 0.0);
+        for (show, values) in batch.iter().zip(self.values.chunks_exact_mut(length)) {
+            if let Some(frame) = frames.get(show.frame) {
+                place(frame, &show.placement, levels, values);
+            }
+        }
+        let feed = Feed { dims: [slots, 3, rows, columns], values: &self.values };
+        let outputs = self.model.network.run(&[feed])?;
+        let read = self.outputs(outputs, slots)?;
+        for (slot, show) in batch.iter().enumerate() {
+            let candidates = self.read(&read, slot, show)?;
+            if let Some(found) = found.get_mut(show.frame) {
+                found.extend(candidates);
+            }
+        }
+        Ok(())
+    }
+
+    /// The outputs that the contract reads, in its order, checked to be numbers for every slot.
+    fn outputs(&self, outputs: Vec<Output>, slots: usize) -> Result<Vec<Output>, RunError> {
+        let mut outputs: Vec<Option<Output>> = outputs.into_iter().map(Some).collect();
+        let mut read = Vec::with_capacity(self.model.roles.len());
+        for index in &self.model.roles {
+            let output = outputs.get_mut(*index).and_then(Option::take);
+            let output = output.ok_or(RunError::Shape { output: *index, dims: Vec::new() })?;
+            let values: usize = output.dims.iter().product();
+            if output.dims.first() != Some(&slots) || values != output.values.len() {
+                return Err(RunError::Shape { output: *index, dims: output.dims });
+            }
+            if !output.values.iter().all(|value| value.is_finite()) {
+                return Err(RunError::NotFinite);
+            }
+            read.push(output);
+        }
+        Ok(read)
+    }
+
+    /// What one slot of the outputs says, with places in the frame.
+    fn read(
+        &self,
+        outputs: &[Output],
+        slot: usize,
+        show: &Show,
+    ) -> Result<Vec<Candidate>, RunError> {
+        let views: Option<Vec<View<'_>>> =
+            outputs.iter().map(|output| View::of(output, slot)).collect();
+        let shape = || RunError::Shape { output: 0, dims: Vec::new() };
+        let views = views.ok_or_else(shape)?;
+        let candidates = match (self.contract(), views.as_slice()) {
+            (Contract::TextMap, [map]) => text::read(map, self.threshold),
+            (Contract::CenterFace, [heat, size, offset]) => {
+                grid::read([heat, size, offset], show.placement.tensor, self.threshold)
+            }
+            (contract, [rows, masks @ ..]) => {
+                let sight = rows::Sight {
+                    tensor: show.placement.tensor,
+                    threshold: self.threshold,
+                    kinds: &self.kinds,
+                    overlap_max: overlap_max(contract),
+                };
+                rows::read(contract, rows, masks.first(), &sight)
+            }
+            (_, []) => None,
+        };
+        let candidates = candidates.ok_or_else(shape)?;
+        Ok(candidates.into_iter().map(|one| one.in_frame(&show.placement)).collect())
+    }
+}
+
+/// One slot of an output: its dimensions without the first, and its values.
+#[derive(Debug, Clone, Copy)]
+struct View<'a> {
+    dims: &'a [usize],
+    values: &'a [f32],
+}
+
+impl<'a> View<'a> {
+    fn of(output: &'a Output, slot: usize) -> Option<Self> {
+        let (_, dims) = output.dims.split_first()?;
+        let length: usize = dims.iter().product();
+        let values = output.values.get(slot * length..(slot + 1) * length)?;
+        Some(Self { dims, values })
+    }
+}
+
+/// Least score that counts, of 1000; none for what does not detect.
+const fn usual_threshold(contract: &Contract) -> Option<u16> {
+    match contract {
+        Contract::Yolo5 { .. }
+        | Contract::Yolo8 { .. }
+        | Contract::EndToEnd { .. }
+        | Contract::RtDetr { .. } => Some(250),
+        Contract::TextMap => Some(600),
+        Contract::CenterFace => Some(300),
+        Contract::Lama(_) | Contract::MiGan(_) => None,
+    }
+}
+
+/// Most overlap (intersection over union) of two detections of a kind.
+const fn overlap_max(contract: &Contract) -> f32 {
+    match contract {
+        Contract::CenterFace => 0.3,
+        Contract::Yolo5 { .. }
+        | Contract::Yolo8 { .. }
+        | Contract::EndToEnd { .. }
+        | Contract::RtDetr { .. }
+        | Contract::TextMap
+        | Contract::Lama(_)
+        | Contract::MiGan(_) => 0.45,
+    }
+}
+
+/// The range that a model takes. A model of bytes has its own preparation inside.
+fn levels_of(contract: &Contract, element: &str) -> Levels {
+    let plain = Levels { blue_first: false, scale: 1.0, shift: 0.0 };
+    if element == "u8" {
+        return plain;
+    }
+    match contract {
+        Contract::CenterFace => plain,
+        // As the package that ships it does: (x / 255 - 0.5) / 0.5, blue first.
+        Contract::TextMap => Levels { blue_first: true, scale: 2.0 / 255.0, shift: -1.0 },
+        Contract::Yolo5 { .. }
+        | Contract::Yolo8 { .. }
+        | Contract::EndToEnd { .. }
+        | Contract::RtDetr { .. }
+        | Contract::Lama(_)
+        | Contract::MiGan(_) => Levels { scale: 1.0 / 255.0, ..plain },
+    }
+}
+
+/// Makes a rectangle of samples of places, clipped to `within`; nothing where nothing of it is left.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "clamped to the frame, whose sides are below 2^15"
+)]
+fn rectangle(corners: [f32; 4], within: Rect) -> Option<Rect> {
+    let [left, top, right, bottom] = corners;
+    let clamp = |at: f32, side: u32| at.clamp(0.0, side as f32) as u32;
+    let (x, y) = (clamp(left.floor(), within.width), clamp(top.floor(), within.height));
+    let (right, bottom) = (clamp(right.ceil(), within.width), clamp(bottom.ceil(), within.height));
+    let (width, height) = (right.saturating_sub(x), bottom.saturating_sub(y));
+    (width > 0 && height > 0).then_some(Rect { x, y, width, height })
+}
