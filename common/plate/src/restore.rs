@@ -1,9 +1,11 @@
 //! What a frame shows without its overlays: the whole of it, as a segment's fill stage calls it.
 //!
-//! Owns the order. Of each overlay that a frame shows, what shines through is solved for; what is left,
+//! Owns the order. What a track covers is filled like an overlay of which only the mask is known; nothing is
+//! fetched for it. Of each overlay that a frame shows, what shines through is solved for; what is left,
 //! of all overlays together, gets the smoothest surface from good surroundings; what other frames show of
 //! it is laid over that. Coarse blocks come last, so that nothing below them is seen. A frame is
-//! restored from the plan, the mattes, the backgrounds and itself: how a job is cut cannot show.
+//! restored from the plan, the mattes, the backgrounds and itself: how a job is cut cannot show. Frames may
+//! come in any order; rising ones cost least.
 
 use cleanplate_types::frames::FrameRange;
 use cleanplate_types::overlay::{Fill, OverlayPlan};
@@ -18,6 +20,7 @@ use crate::piece::Piece;
 use crate::sample::Sample;
 use before::Before;
 use layer::Layer;
+use layers::{Key, Layers};
 use origins::counted;
 
 pub use origins::{Origin, OriginMap};
@@ -25,27 +28,29 @@ pub use origins::{Origin, OriginMap};
 mod before;
 mod covered;
 mod layer;
+mod layers;
 mod logo;
 mod origins;
 mod solver;
+mod timeline;
 
 /// Holes nearer to each other than this many samples are surrounded by the same.
 const GAP: usize = 12;
 
-/// Restores the frames of one segment. Holds no frame; work space in proportion to the overlays, and
-/// the backgrounds of one window.
+/// Restores the frames of one segment. Holds no frame; the plan, work space in proportion to what one frame
+/// shows of it and to what was learned of overlays, and the backgrounds of one window.
 #[derive(Debug)]
 pub struct Restorer {
     coding: Coding,
-    layers: Vec<Layer>,
+    layers: Layers,
     windows: Vec<FrameRange>,
     laid: FrameRange,
     grounds: Vec<Ground>,
     patcher: Patcher,
     fetcher: Fetcher,
     maps: Vec<OriginMap>,
-    /// The runs of the layers that were asked for last, none of which moves.
-    runs: Option<(Vec<usize>, Vec<Vec<Run>>)>,
+    /// The runs of the layers that were asked for last, where none of them moves.
+    runs: Option<(Vec<Key>, Vec<Vec<Run>>)>,
 }
 
 /// What was done to a frame. The counts are of luma samples that overlays cover, by where they come from
@@ -117,21 +122,16 @@ impl Restorer {
         }
         let size = (plan.width, plan.height);
         let coding = Coding { layout: layout.clone(), size, ..coding.clone() };
-        let unknown = std::iter::repeat_n(Made::Unknown, overlays - found);
-        let mut layers = Vec::new();
-        for (at, (overlay, made)) in
-            plan.overlays.iter().zip(mattes.overlays.into_iter().chain(unknown)).enumerate()
-        {
-            if matches!(&made, Made::Fixed(matte) if !is_of(matte, layout, size)) {
-                return Err(RestoreError::OtherLayout(at));
-            }
-            layers.push(Layer::new(&coding, overlay, made)?);
+        let is_other =
+            |made: &Made| matches!(made, Made::Fixed(matte) if !is_of(matte, layout, size));
+        if let Some(at) = mattes.overlays.iter().position(is_other) {
+            return Err(RestoreError::OtherLayout(at));
         }
         Ok(Self {
             patcher: Patcher::new(layout),
-            fetcher: Fetcher::new(layout, plan),
+            fetcher: Fetcher::new(layout, size),
+            layers: Layers::new(&coding, plan, mattes.overlays)?,
             coding,
-            layers,
             windows: plan.backgrounds.iter().map(|window| window.frames).collect(),
             laid: FrameRange::new(0, 0),
             grounds: Vec::new(),
@@ -143,16 +143,16 @@ impl Restorer {
     /// Whether the frame at `index` may show an overlay; one that does not need not be copied.
     #[must_use]
     pub fn touches(&self, index: u64) -> bool {
-        self.layers.iter().any(|layer| layer.may_show(index))
+        self.layers.may_show(index)
     }
 
     /// The entry of the plan's backgrounds that is to be laid under before the frame at `index` is
     /// restored; `None` where that is done, or the frame fetches nothing.
     #[must_use]
     pub fn needs(&self, index: u64) -> Option<usize> {
-        let fetches = |layer: &Layer| layer.fill.fetches() && layer.may_show(index);
-        let at = self.windows.iter().position(|window| window.contains(index))?;
-        (self.windows[at] != self.laid && self.layers.iter().any(fetches)).then_some(at)
+        let at = self.windows.partition_point(|window| window.end <= index);
+        let window = self.windows.get(at).filter(|window| window.contains(index))?;
+        (*window != self.laid && self.layers.fetches(index)).then_some(at)
     }
 
     /// Lays the backgrounds of a window under its frames, in place of those of another window. Other
@@ -181,23 +181,16 @@ impl Restorer {
     /// # Errors
     /// [`RestoreError`] where a logo cannot be brought into the video.
     pub fn covered(&mut self, index: u64) -> Result<&[Vec<Run>], RestoreError> {
-        let (mut aimed, mut moves) = (Vec::new(), false);
-        for (at, layer) in self.layers.iter_mut().enumerate() {
-            if layer.may_show(index) && layer.aim(index, &self.coding)? {
-                aimed.push(at);
-                moves |= layer.moves();
-            }
-        }
-        if !moves && self.runs.as_ref().is_some_and(|(of, _)| *of == aimed) {
-            return Ok(self.runs.as_ref().map_or(&[], |(_, runs)| runs));
-        }
-        let mut runs = Vec::new();
-        for plane in 0..usize::from(self.coding.layout.planes) {
-            let pieces = aimed.iter().filter_map(|at| self.layers[*at].mask().get(plane));
-            runs.push(covered::runs(pieces));
-        }
+        let aimed = self.layers.aim(index)?;
+        let known = self.runs.take().filter(|(of, _)| *of == aimed);
+        let aimed_at = || aimed.iter().filter_map(|key| self.layers.layer(*key));
         // Those of a layer that moves are no other frame's.
-        let aimed = if moves { vec![usize::MAX] } else { aimed };
+        let runs = match known.filter(|_| !aimed_at().any(Layer::moves)) {
+            Some((_, runs)) => runs,
+            None => (0..usize::from(self.coding.layout.planes))
+                .map(|plane| covered::runs(aimed_at().filter_map(|layer| layer.mask().get(plane))))
+                .collect(),
+        };
         Ok(&self.runs.insert((aimed, runs)).1)
     }
 
@@ -213,7 +206,7 @@ impl Restorer {
     }
 
     /// Where the samples of the last frame come from: a map for each overlay that it shows, in the
-    /// plan's order. Where two overlap, a later map holds for the samples that it names as touched.
+    /// plan's order, then for each track. Where two overlap, a later map holds for the samples that it names as touched.
     #[must_use]
     pub fn origins(&self) -> &[OriginMap] {
         &self.maps
@@ -226,30 +219,28 @@ impl Restorer {
     ) -> Result<Restored, RestoreError> {
         self.maps.clear();
         check(&self.coding.layout, self.coding.size, index, planes)?;
-        let mut aimed = Vec::new();
-        for (at, layer) in self.layers.iter_mut().enumerate() {
-            if layer.may_show(index) && layer.aim(index, &self.coding)? {
-                aimed.push(at);
-            }
-        }
+        let aimed = self.layers.aim(index)?;
         if aimed.is_empty() {
             return Ok(Restored::default());
         }
-        let spans = aimed.iter().map(|at| self.layers[*at].span()).collect();
-        let before = Before::of(&self.coding.layout, join_near(spans, GAP), planes);
+        let spans = aimed.iter().filter_map(|key| self.layers.layer(*key)).map(Layer::span);
+        let before = Before::of(&self.coding.layout, join_near(spans.collect(), GAP), planes);
         let mut shown = Vec::new();
-        for at in aimed {
-            if self.layers[at].fill == Fill::Pixelate || self.layers[at].take_off(index, planes)? {
-                shown.push(at);
+        for key in aimed {
+            let Some(layer) = self.layers.layer_mut(key) else { continue };
+            if layer.fill == Fill::Pixelate || layer.take_off(index, planes)? {
+                shown.push(key);
             }
         }
         let shares = self.fill(index, &shown, planes);
-        for at in &shown {
-            self.layers[*at].pixelate(planes);
+        let layers: Vec<(Key, &Layer)> =
+            shown.iter().filter_map(|key| Some((*key, self.layers.layer(*key)?))).collect();
+        for (_, layer) in &layers {
+            layer.pixelate(planes);
         }
-        for at in &shown {
-            let share = shares.iter().find(|(of, _)| of == at).map(|(_, share)| share);
-            self.maps.push(OriginMap::of(&self.layers[*at], share));
+        for (key, layer) in &layers {
+            let share = shares.iter().find(|(of, _)| of == key).map(|(_, share)| share);
+            self.maps.push(OriginMap::of(layer, share));
         }
         let is_shown = !shown.is_empty();
         Ok(Restored { samples_changed: before.changed(planes), ..counted(is_shown, &self.maps) })
@@ -259,14 +250,15 @@ impl Restorer {
     fn fill<S: Sample>(
         &mut self,
         index: u64,
-        shown: &[usize],
+        shown: &[Key],
         planes: &mut [PlaneMut<'_, S>],
-    ) -> Vec<(usize, Share)> {
+    ) -> Vec<(Key, Share)> {
+        let layers: Vec<(Key, &Layer)> =
+            shown.iter().filter_map(|key| Some((*key, self.layers.layer(*key)?))).collect();
         let mut holes = Vec::new();
         for (number, plane) in (0_u8..).zip(planes.iter_mut()) {
-            let own = |at: &usize| self.layers[*at].holes().get(usize::from(number));
-            let own: Vec<&Piece> = shown.iter().filter_map(own).collect();
-            let pieces = joined(&own);
+            let own = layers.iter().filter_map(|(_, it)| it.holes().get(usize::from(number)));
+            let pieces = joined(&own.collect::<Vec<&Piece>>());
             for piece in &pieces {
                 self.patcher.fill((index, number), piece, plane);
             }
@@ -277,12 +269,13 @@ impl Restorer {
             return shares;
         }
         let covers = Fetcher::covers(&holes);
-        for at in shown.iter().filter(|at| self.layers[**at].fill.fetches()) {
-            let own = self.layers[*at].holes();
+        for (key, layer) in layers.iter().filter(|(_, layer)| layer.fill.fetches()) {
+            let Key::Overlay(at) = key else { continue };
             let overlay = u32::try_from(*at).unwrap_or(u32::MAX);
             let grounds = self.grounds.iter().filter(|under| under.background().overlay == overlay);
-            let share = self.fetcher.fill(index, planes, grounds, Cut { own, covers: &covers });
-            shares.extend(share.map(|share| (*at, share)));
+            let cut = Cut { own: layer.holes(), covers: &covers };
+            let share = self.fetcher.fill(index, planes, grounds, cut);
+            shares.extend(share.map(|share| (*key, share)));
         }
         shares
     }

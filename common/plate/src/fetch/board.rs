@@ -66,11 +66,12 @@ impl Board {
     /// Wants the way of the hole and what is around it.
     fn want(&mut self, holes: &Holes) {
         let ring = f64::from(holes.ring());
+        let Some(hole) = holes.hole(self.course.overlay) else { return };
         let area = self.course.area;
         let mut last = (f64::INFINITY, f64::INFINITY);
         for index in self.course.serves.start..self.course.serves.end {
             let Some(motion) = self.course.motion(index) else { continue };
-            let bounds = holes.bounds(self.course.overlay as usize, index);
+            let bounds = hole.bounds(index);
             let middle = (
                 f64::from(bounds.x) + f64::from(bounds.width) / 2.0,
                 f64::from(bounds.y) + f64::from(bounds.height) / 2.0,
@@ -110,7 +111,9 @@ impl Board {
             return;
         };
         let code = 1.0 / f32::from(1_u16 << (holes.layout.depth.clamp(8, 16) - 8));
-        let bounds = holes.bounds(self.course.overlay as usize, index);
+        let Some(bounds) = holes.hole(self.course.overlay).map(|hole| hole.bounds(index)) else {
+            return;
+        };
         let fine = self.refine(rough, (holes, bounds), (&planes[0], code), &cover[0]);
         let (motion, light) = fine.unwrap_or((rough, 0.0));
         if fine.is_some() {

@@ -6,7 +6,7 @@ use cleanplate_types::frames::FrameRange;
 use cleanplate_types::picture::Rect;
 use serde::{Deserialize, Serialize};
 
-use super::holes::Holes;
+use super::holes::{Hole, Holes};
 use super::motion::{Motion, Similarity};
 
 /// Luma samples of a background at most.
@@ -98,13 +98,14 @@ impl Holes {
     /// `served` that show the overlay.
     pub(super) fn courses(
         &self,
-        overlay: u32,
+        hole: &Hole,
         start: u64,
         motions: &[Option<Similarity>],
         served: FrameRange,
     ) -> Vec<Course> {
         let frames = FrameRange::new(start, start + motions.len() as u64);
         let fixed: Vec<_> = motions.iter().map(|motion| motion.map(Motion::from)).collect();
+        let overlay = hole.number;
         let mut courses = Vec::new();
         let mut open: Option<(FrameRange, Reach, Area)> = None;
         let mut close = |open: Option<(FrameRange, Reach, Area)>| {
@@ -114,10 +115,10 @@ impl Holes {
         };
         for (index, motion) in (start..).zip(motions) {
             let Some(motion) = motion else { continue };
-            if !served.contains(index) || !self.shows(overlay as usize, index) {
+            if !served.contains(index) || !hole.shows(index) {
                 continue;
             }
-            let bounds = self.bounds(overlay as usize, index);
+            let bounds = hole.bounds(index);
             let here = self.reach(bounds, motion.inverse());
             let joined = open.map_or(here, |(_, reach, _)| reach.hull(here));
             let first = open.map_or(index, |(serves, _, _)| serves.start);

@@ -4,7 +4,6 @@
 //! is light and is added to what is fetched; the rest is disagreement, and near it less is fetched, or
 //! nothing. Between fetched and unfetched samples the fill that was there is bent to meet both.
 
-use cleanplate_types::overlay::OverlayPlan;
 use cleanplate_types::picture::{PixelLayout, PlaneMut};
 
 use super::align::{median, whole};
@@ -103,9 +102,9 @@ struct Offer {
 }
 
 impl Fetcher {
-    /// A fetcher for frames of that layout and plan.
-    pub(crate) fn new(layout: &PixelLayout, plan: &OverlayPlan) -> Self {
-        Self { holes: Holes::new(layout, plan) }
+    /// A fetcher for frames of that layout and size.
+    pub(crate) fn new(layout: &PixelLayout, size: (u32, u32)) -> Self {
+        Self { holes: Holes::none(layout, size) }
     }
 
     /// What is not to be compared of each plane where those are the holes of a frame.

@@ -1,68 +1,90 @@
-//! What the plan covers: which overlays a frame shows, and the samples of each plane that they hide.
+//! What the plan covers in a window: which overlays a frame shows, and the samples of each plane that they hide.
+//!
+//! Owns the choice of what of a plan a window is concerned with: of ten hours of captions those of its own frames.
+//! Tracks cover, and are not fetched for: what they hide must be in no background.
 
-use cleanplate_types::overlay::{Overlay, OverlayPlan};
+use cleanplate_types::frames::FrameRange;
+use cleanplate_types::overlay::{Overlay, OverlayPlan, Track};
 use cleanplate_types::picture::{PixelLayout, PlaneRef, PlanesRef, Rect};
 
 use super::FetchError;
 use crate::bitmap::Bitmap;
 use crate::mattes::{Made, Mattes};
 
-/// The plan's overlays over frames of one layout.
+/// What of a plan shows in a window, over frames of one layout.
 #[derive(Debug, Clone)]
 pub(super) struct Holes {
     pub(super) layout: PixelLayout,
     pub(super) width: u32,
     pub(super) height: u32,
-    pub(super) overlays: Vec<Overlay>,
-    /// For each overlay that moves, what it covers of each frame.
-    ways: Vec<Option<Vec<Option<Rect>>>>,
+    /// In the plan's order.
+    pub(super) overlays: Vec<Hole>,
+    tracks: Vec<Track>,
 }
 
-/// An overlay that a frame shows, and where, if it moves.
+/// An overlay of the plan.
+#[derive(Debug, Clone)]
+pub(super) struct Hole {
+    /// Its index in the plan.
+    pub(super) number: u32,
+    /// It, of its frames those of the window.
+    pub(super) overlay: Overlay,
+    /// If it moves, what it covers of each frame of the video.
+    way: Option<Vec<Option<Rect>>>,
+}
+
+/// An overlay that a frame shows, by its place among the holes, and where, if it moves; or a track.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Active {
-    overlay: usize,
+    overlay: Option<usize>,
     at: Option<Rect>,
 }
 
 impl Holes {
-    pub(super) fn new(layout: &PixelLayout, plan: &OverlayPlan) -> Self {
-        Self {
-            layout: layout.clone(),
-            width: plan.width,
-            height: plan.height,
-            overlays: plan.overlays.clone(),
-            ways: vec![None; plan.overlays.len()],
+    /// What of `plan` shows in `window`.
+    pub(super) fn new(layout: &PixelLayout, plan: &OverlayPlan, window: FrameRange) -> Self {
+        let mut holes = Self::none(layout, (plan.width, plan.height));
+        for (number, overlay) in (0_u32..).zip(&plan.overlays) {
+            let when = overlay.when.iter().map(|range| range.intersect(window));
+            let when: Vec<FrameRange> = when.filter(|range| !range.is_empty()).collect();
+            if !when.is_empty() {
+                let (mask, origin) = (overlay.mask.clone(), overlay.origin);
+                let (fill, hides) = (overlay.fill, overlay.hides);
+                let overlay = Overlay { origin, mask, when, fill, hides };
+                holes.overlays.push(Hole { number, overlay, way: None });
+            }
         }
+        for track in plan.tracks.iter().filter(|track| track.shows_in(window)) {
+            let shows = |frames: FrameRange| !frames.intersect(window).is_empty();
+            let steps = track.steps.iter().filter(|step| shows(step.frames)).copied().collect();
+            let Track { origin, fill, shape, steps: _ } = *track;
+            holes.tracks.push(Track { origin, fill, shape, steps });
+        }
+        holes
+    }
+
+    /// Nothing, over frames of that layout and size.
+    pub(super) fn none(layout: &PixelLayout, (width, height): (u32, u32)) -> Self {
+        let layout = layout.clone();
+        Self { layout, width, height, overlays: Vec::new(), tracks: Vec::new() }
     }
 
     /// The same, where some overlays move.
     pub(super) fn knowing(mut self, mattes: &Mattes) -> Self {
         let size = (self.width, self.height);
-        for (way, made) in self.ways.iter_mut().zip(&mattes.overlays) {
-            *way = match made {
-                Made::Moving(moving) => Some(moving.footprints(size)),
-                Made::Fixed(_) | Made::Unknown => None,
+        for Hole { number, way, .. } in &mut self.overlays {
+            *way = match mattes.overlays.get(*number as usize) {
+                Some(Made::Moving(moving)) => Some(moving.footprints(size)),
+                Some(Made::Fixed(_) | Made::Unknown) | None => None,
             };
         }
         self
     }
 
-    /// The rectangle around what the overlay may cover of a frame.
-    pub(super) fn bounds(&self, overlay: usize, index: u64) -> Rect {
-        let fixed = self.overlays[overlay].mask.bounds;
-        self.way(overlay, index).map_or(fixed, |here| here.unwrap_or(fixed))
-    }
-
-    /// Whether the overlay is elsewhere from frame to frame.
-    pub(super) fn moves(&self, overlay: usize) -> bool {
-        self.ways[overlay].is_some()
-    }
-
-    /// What an overlay that moves covers of a frame: nothing where it does not show.
-    fn way(&self, overlay: usize, index: u64) -> Option<Option<Rect>> {
-        let way = self.ways[overlay].as_ref()?;
-        Some(usize::try_from(index).ok().and_then(|at| way.get(at).copied().flatten()))
+    /// An overlay by its index in the plan; none where the window does not show it.
+    pub(super) fn hole(&self, number: u32) -> Option<&Hole> {
+        let at = self.overlays.binary_search_by_key(&number, |hole| hole.number);
+        at.ok().and_then(|at| self.overlays.get(at))
     }
 
     /// Checks that the frame has the layout's planes, of the plan's size.
@@ -87,27 +109,27 @@ impl Holes {
         if fits { Ok(()) } else { Err(FetchError::OtherFrame { index }) }
     }
 
-    /// The overlays that the frame shows, by index.
+    /// The overlays that the frame shows, by their places among the holes, and the tracks.
     pub(super) fn active(&self, index: u64) -> Vec<Active> {
-        let shown = (0..self.overlays.len()).filter(|at| self.shows(*at, index));
-        shown.map(|overlay| Active { overlay, at: self.way(overlay, index).flatten() }).collect()
-    }
-
-    pub(super) fn shows(&self, overlay: usize, index: u64) -> bool {
-        self.overlays[overlay].when.iter().any(|range| range.contains(index))
-            && self.way(overlay, index).is_none_or(|here| here.is_some())
+        let holes = self.overlays.iter().enumerate().filter(|(_, hole)| hole.shows(index));
+        let overlays =
+            holes.map(|(at, hole)| Active { overlay: Some(at), at: hole.here(index).flatten() });
+        let tracks = self.tracks.iter().filter_map(|track| track.at(index));
+        overlays.chain(tracks.map(|at| Active { overlay: None, at: Some(at) })).collect()
     }
 
     /// The luma samples that some of `active` covers, and `margin` around.
     pub(super) fn covered(&self, active: &[Active], margin: usize) -> Bitmap {
         let mut covered = Bitmap::empty(self.width as usize, self.height as usize);
         for Active { overlay, at } in active {
-            let mask = &self.overlays[*overlay].mask;
-            let bounds = at.unwrap_or(mask.bounds);
+            let mask = overlay.map(|overlay| &self.overlays[overlay].overlay.mask);
+            let Some(bounds) = at.or_else(|| mask.map(|mask| mask.bounds)) else { continue };
             for y in bounds.y..bounds.bottom().min(self.height) {
                 let row = y as usize * covered.width;
                 for x in bounds.x..bounds.right().min(self.width) {
-                    let covers = at.is_some() || mask.covers(x - bounds.x, y - bounds.y);
+                    let place = (x - bounds.x, y - bounds.y);
+                    let covers =
+                        at.is_some() || mask.is_some_and(|mask| mask.covers(place.0, place.1));
                     covered.cells[row + x as usize] |= covers;
                 }
             }
@@ -143,5 +165,30 @@ impl Holes {
     /// Luma samples around a hole that tell whether a background fits: more for a larger picture.
     pub(super) fn ring(&self) -> u32 {
         (self.height / 45).clamp(10, 32)
+    }
+}
+
+impl Hole {
+    /// The rectangle around what the overlay may cover of a frame.
+    pub(super) fn bounds(&self, index: u64) -> Rect {
+        let fixed = self.overlay.mask.bounds;
+        self.here(index).map_or(fixed, |here| here.unwrap_or(fixed))
+    }
+
+    /// Whether the overlay is elsewhere from frame to frame.
+    pub(super) const fn moves(&self) -> bool {
+        self.way.is_some()
+    }
+
+    /// Whether a frame shows the overlay.
+    pub(super) fn shows(&self, index: u64) -> bool {
+        self.overlay.when.iter().any(|range| range.contains(index))
+            && self.here(index).is_none_or(|here| here.is_some())
+    }
+
+    /// What an overlay that moves covers of a frame: nothing where it does not show.
+    fn here(&self, index: u64) -> Option<Option<Rect>> {
+        let way = self.way.as_ref()?;
+        Some(usize::try_from(index).ok().and_then(|at| way.get(at).copied().flatten()))
     }
 }

@@ -12,20 +12,20 @@ const TRAVEL: f64 = 0.25;
 
 /// The frames that a course is painted from.
 pub(super) fn looks(holes: &Holes, course: &Course, seen: &[u64]) -> Vec<u64> {
-    let overlay = course.overlay as usize;
+    let Some(hole) = holes.hole(course.overlay) else { return Vec::new() };
     let apart = (course.frames.count() / LOOKS).max(1);
     let mut looks: Vec<u64> = Vec::new();
-    let mut last: Option<(u64, (f64, f64), Vec<usize>)> = None;
+    let mut last: Option<(u64, (f64, f64), Vec<u32>)> = None;
     let mut before = None;
     for index in seen.iter().copied() {
         let Some(motion) = course.motion(index) else { continue };
-        let bounds = holes.bounds(overlay, index);
+        let bounds = hole.bounds(index);
         let (x, y) = motion.inverse().apply(
             f64::from(bounds.x) + f64::from(bounds.width) / 2.0,
             f64::from(bounds.y) + f64::from(bounds.height) / 2.0,
         );
-        let shown: Vec<usize> =
-            (0..holes.overlays.len()).filter(|at| holes.shows(*at, index)).collect();
+        let there = holes.overlays.iter().filter(|hole| hole.shows(index));
+        let shown: Vec<u32> = there.map(|hole| hole.number).collect();
         let far = TRAVEL * f64::from(bounds.width.min(bounds.height));
         let changes = last.as_ref().is_some_and(|(_, _, other)| shown != *other);
         let is_due = last.as_ref().is_none_or(|(look, at, _)| {

@@ -34,7 +34,7 @@ impl Painter {
     /// A painter of what the first pass found.
     #[must_use]
     pub fn new(layout: &PixelLayout, plan: &OverlayPlan, courses: &Courses) -> Self {
-        let holes = Holes::new(layout, plan);
+        let holes = Holes::new(layout, plan, courses.frames);
         let all = courses.courses.iter();
         let mut waiting: Vec<_> =
             all.map(|course| (course.clone(), looks(&holes, course, &courses.seen))).collect();

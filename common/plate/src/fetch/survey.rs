@@ -18,12 +18,16 @@ use super::FetchError;
 use super::chain::{Pictures, chain, fits};
 use super::course::{Course, between};
 use super::cuts::cuts;
-use super::holes::{Active, Holes};
+use super::holes::{Active, Hole, Holes};
 use super::local::{SEED_STEP, tracks};
 use super::motion::Similarity;
 use super::picture::{Covered, Picture, Pyramid, reduction};
 use crate::bitmap::Span;
 use crate::mattes::Mattes;
+
+/// Frames before and after those that show an overlay from which its background is painted, at most: what a
+/// caption hides is not looked for in all of a shot, and of many captions few are painted at a time.
+const ABOUT_MAX: u64 = 150;
 
 /// What the first pass comes to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,7 +55,7 @@ impl Survey {
     /// A survey of the frames of `window`, of a video of that layout and plan.
     #[must_use]
     pub fn new(layout: &PixelLayout, plan: &OverlayPlan, window: FrameRange) -> Self {
-        let holes = Holes::new(layout, plan);
+        let holes = Holes::new(layout, plan, window);
         Self { holes, window, seen: Vec::new(), pyramids: Vec::new() }
     }
 
@@ -136,28 +140,31 @@ impl Survey {
         let after = self.seen.get(shot.end).copied().unwrap_or(self.window.end);
         let whole = FrameRange::new(before, after);
         let background = full(looks, motions, whole);
-        for (number, overlay) in (0_u32..).zip(&self.holes.overlays) {
-            courses.extend(self.holes.courses(number, whole.start, &background, whole));
-            if self.holes.moves(number as usize) {
+        for hole in self.holes.overlays.iter().filter(|hole| hole.overlay.fill.fetches()) {
+            let Some(frames) = about(hole, whole) else { continue };
+            let at = |index: u64| usize::try_from(index - whole.start).unwrap_or(usize::MAX);
+            let motions_about = &background[at(frames.start)..at(frames.end)];
+            courses.extend(self.holes.courses(hole, frames.start, motions_about, whole));
+            if hole.moves() {
                 // What passes behind it is seen as soon as it has moved on.
                 continue;
             }
-            let bounds = overlay.mask.bounds;
-            let hole = Span {
+            let bounds = hole.overlay.mask.bounds;
+            let span = Span {
                 left: (bounds.x / factor) as usize,
                 top: (bounds.y / factor) as usize,
                 right: bounds.right().div_ceil(factor) as usize,
                 bottom: bounds.bottom().div_ceil(factor) as usize,
             };
-            let shows = |at: usize| self.holes.shows(number as usize, self.seen[at]);
-            for track in tracks(pictures, (shot, motions), hole, shows, done) {
+            let shows = |at: usize| hole.shows(self.seen[at]);
+            for track in tracks(pictures, (shot, motions), span, shows, done) {
                 let seed = self.seen[track.seed];
                 let served =
                     FrameRange::new((seed + 1).saturating_sub(SEED_STEP), seed + SEED_STEP);
                 let looks = &self.seen[track.from..track.from + track.motions.len()];
                 let frames = FrameRange::new(looks[0], looks[looks.len() - 1] + 1);
                 let motions = full(looks, &track.motions, frames);
-                courses.extend(self.holes.courses(number, frames.start, &motions, served));
+                courses.extend(self.holes.courses(hole, frames.start, &motions, served));
             }
         }
         courses
@@ -178,4 +185,14 @@ impl Survey {
         }
         all
     }
+}
+
+/// The frames of a shot that are looked at for the sake of an overlay; `None` where it does not show.
+fn about(hole: &Hole, shot: FrameRange) -> Option<FrameRange> {
+    let when = hole.overlay.when.iter().map(|range| range.intersect(shot));
+    let mut shown = when.filter(|range| !range.is_empty());
+    let first = shown.next()?;
+    let end = shown.last().map_or(first.end, |last| last.end);
+    let start = first.start.saturating_sub(ABOUT_MAX);
+    Some(FrameRange::new(start, end.saturating_add(ABOUT_MAX)).intersect(shot))
 }

@@ -9,6 +9,8 @@ use crate::matte::Coding;
 use crate::mattes::Mattes;
 use crate::restore::{Restored, Restorer};
 
+mod captions;
+
 const WIDTH: u32 = 320;
 const HEIGHT: u32 = 180;
 const FRAMES: u64 = 48;

@@ -1,9 +1,8 @@
-//! One overlay of the plan at work: whether a frame shows it, and what of it is left to be filled.
+//! One overlay of the plan, or one step of a track, at work: whether a frame shows it, and what of it is left to be filled.
 //!
 //! Owns the mask, which bounds what may change, and the decision between the two ways to a hole: the
 //! mask as it is, or what a matte leaves of it.
 
-use cleanplate_types::frames::FrameRange;
 use cleanplate_types::overlay::{Fill, Overlay};
 use cleanplate_types::picture::PlaneMut;
 
@@ -22,7 +21,6 @@ use crate::sample::Sample;
 pub(super) struct Layer {
     pub(super) fill: Fill,
     may_be_absent: bool,
-    when: Vec<FrameRange>,
     /// What may be changed of each plane of the frame at hand.
     mask: Vec<Piece>,
     made: Work,
@@ -79,7 +77,6 @@ impl Layer {
         Ok(Self {
             fill: overlay.fill,
             may_be_absent: overlay.origin.may_be_absent(),
-            when: overlay.when.clone(),
             mask,
             made,
             shown: Shown::Nothing,
@@ -88,13 +85,12 @@ impl Layer {
         })
     }
 
-    /// Whether the frame may show it.
-    pub(super) fn may_show(&self, index: u64) -> bool {
-        self.when.iter().any(|range| range.contains(index))
-            && match &self.made {
-                Work::Unknown | Work::Fixed(_) => true,
-                Work::Moving { passing, .. } => passing.place(index).is_some(),
-            }
+    /// Whether a frame for which it was told has a place for it.
+    pub(super) fn is_there(&self, index: u64) -> bool {
+        match &self.made {
+            Work::Unknown | Work::Fixed(_) => true,
+            Work::Moving { passing, .. } => passing.place(index).is_some(),
+        }
     }
 
     /// Makes ready for the frame at `index`; `false` where nothing of it lies in the picture.

@@ -16,6 +16,8 @@ use crate::fetch::{Painter, Survey};
 use crate::matte::{Logo, PAINT_ONE, known};
 use crate::mattes::{Moving, PLACE_ONE, Place, SCALE_ONE};
 
+mod tracks;
+
 const FRAMES: u64 = 24;
 const LOGO: (u32, u32) = (44, 24);
 

@@ -510,3 +510,21 @@ fn a_region_that_was_told_for_a_time_is_learned_from_that_time_or_not_at_all() {
     let off = learned.abs_diff(true_one);
     assert!(off < ALPHA_ONE / 10, "the other half dilutes it: {learned} for {true_one}");
 }
+
+#[test]
+fn what_a_detector_saw_is_not_learned_and_stays_as_it_was_told() {
+    let mut overlays = Vec::new();
+    for at in 0..5000 {
+        let mut caption = overlay(OverlayOrigin::Text, AROUND, Fill::Auto, 120);
+        caption.when = vec![FrameRange::new(at * 20, at * 20 + 15)];
+        overlays.push(caption);
+    }
+    overlays.push(overlay(OverlayOrigin::Object, AROUND, Fill::Membrane, 100_000));
+    overlays.iter_mut().for_each(|overlay| overlay.hides = true);
+    let study = Study::new(&draft(overlays.clone(), Vec::new()), &coding(), 100_000).unwrap();
+    assert!(!study.needs_frames());
+    let conclusion = conclude(&study, &[], || {});
+    assert!(conclusion.plan.overlays == overlays);
+    assert!(conclusion.mattes.overlays.iter().all(|made| *made == Made::Unknown));
+    assert!(conclusion.notes.is_empty());
+}
