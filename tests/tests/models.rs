@@ -20,8 +20,11 @@ fn has_models() -> bool {
 }
 
 /// Text, and the frames that show it.
-const CAPTIONS: [(&str, u32, u32); 3] =
-    [("Where did they all go?", 20, 90), ("Round the corner, I think.", 105, 170), ("There!", 190, 235)];
+const CAPTIONS: [(&str, u32, u32); 3] = [
+    ("Where did they all go?", 20, 90),
+    ("Round the corner, I think.", 105, 170),
+    ("There!", 190, 235),
+];
 
 /// The shipped clip with captions burned in.
 fn captioned(folder: &Path) -> PathBuf {
@@ -34,8 +37,17 @@ fn captioned(folder: &Path) -> PathBuf {
         )
     });
     clips::ffmpeg(&[
-        "-i", clip.to_str().unwrap(), "-vf", &draw.join(","), "-c:v", "libx264", "-crf", "18", "-pix_fmt",
-        "yuv420p", path.to_str().unwrap(),
+        "-i",
+        clip.to_str().unwrap(),
+        "-vf",
+        &draw.join(","),
+        "-c:v",
+        "libx264",
+        "-crf",
+        "18",
+        "-pix_fmt",
+        "yuv420p",
+        path.to_str().unwrap(),
     ]);
     path
 }

@@ -62,6 +62,9 @@ pub struct Settings {
     pub sure_score: u16,
     /// Sights that text and objects have at least where samples are dense; of what is private one is enough.
     pub sights_min: usize,
+    /// Frames that text and objects last at least, from their first sight to their last, where samples are dense:
+    /// second looks beside a chance sight make it several.
+    pub frames_min: u64,
     /// Samples up to so many frames apart are dense: what is there is seen by several.
     pub dense_frames: u64,
     /// Frames that a thing may go unseen for.
@@ -96,6 +99,7 @@ impl Settings {
             stay_score: 200,
             sure_score: 900,
             sights_min: 2,
+            frames_min: 1,
             dense_frames: rate.div_ceil(2),
             gap_frames_max: rate,
             blink_frames_max: rate.div_ceil(3),
@@ -173,7 +177,10 @@ fn is_sure(chain: &Chain<'_>, frames: &[u64], settings: &Settings) -> bool {
     if chain.kind.is_private() || best >= settings.sure_score {
         return true;
     }
-    chain.sights.len() >= settings.sights_min || is_sparse(chain, frames, settings)
+    let first = chain.sights.first().map_or(0, |sight| sight.frame);
+    let lasts = chain.last().frame - first + 1;
+    let is_borne_out = chain.sights.len() >= settings.sights_min && lasts >= settings.frames_min;
+    is_borne_out || is_sparse(chain, frames, settings)
 }
 
 /// Whether no sample lies so near to what was seen that it should have seen it too.

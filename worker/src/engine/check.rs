@@ -3,11 +3,17 @@
 use cleanplate_media::capability;
 use cleanplate_media::prove::prove;
 use cleanplate_types::failure::{Failure, FailureKind, Stage};
-use cleanplate_vision::{KNOWN_MODELS, ModelsFolder, Runtime, RuntimePlaces};
+use cleanplate_vision::{
+    Contract, Detector, DetectorSettings, Device, KNOWN_MODELS, Model, ModelsFolder, Runtime,
+    RuntimePlaces, self_test,
+};
 
 use crate::machine::ProvedRuntime;
 use crate::options::ModelOptions;
 use crate::order::{CheckOrder, Checked};
+
+/// How much of a made line of writing a model for writing must see, of 1000.
+const COVERED_MIN: u16 = 900;
 
 /// Proves the encoders and the runtime of the request.
 ///
@@ -29,7 +35,21 @@ pub(super) fn run(request: &[u8]) -> Result<Vec<u8>, Failure> {
     postcard::to_stdvec(&checked).map_err(senseless)
 }
 
-/// Loads ONNX Runtime and opens the models that are installed.
+/// Shows a model a made picture; one for writing must see the writing.
+fn prove_model(runtime: &Runtime, bytes: &[u8]) -> Result<(), String> {
+    let model = Model::open(runtime, bytes, Device::Cpu { threads: 1 });
+    let model = model.map_err(|error| error.to_string())?;
+    let reads = model.identity().contract == Contract::TextMap;
+    let detector = Detector::new(model, &DetectorSettings::default());
+    let mut detector = detector.map_err(|error| error.to_string())?;
+    let seen = self_test(&mut detector).map_err(|error| error.to_string())?;
+    if reads && seen.covered < COVERED_MIN {
+        return Err(format!("it saw {} of 1000 of a line of writing", seen.covered));
+    }
+    Ok(())
+}
+
+/// Loads ONNX Runtime and proves the models that are installed.
 fn prove_models(options: &ModelOptions) -> Result<ProvedRuntime, String> {
     let places = RuntimePlaces::of_this_machine(options.runtime.as_deref(), &options.folder);
     let runtime = Runtime::load(&places).map_err(|error| error.to_string())?;
@@ -38,7 +58,10 @@ fn prove_models(options: &ModelOptions) -> Result<ProvedRuntime, String> {
     for known in &KNOWN_MODELS {
         let name = known.name.to_owned();
         match folder.open(known.name) {
-            Ok(_) => installed.push((name, known.sha)),
+            Ok(bytes) => match prove_model(runtime, &bytes) {
+                Ok(()) => installed.push((name, known.sha)),
+                Err(why) => missing.push((name, why)),
+            },
             Err(error) => missing.push((name, error.to_string())),
         }
     }

@@ -106,14 +106,18 @@ pub(super) fn parts<'a, 'b>(
     parts.iter().filter(|part| is_kept(part)).copied().collect()
 }
 
-/// Whether a part that stays is more than chance: some part of the chain must be seen often enough, or surely.
+/// Whether a part that stays is more than chance: some part of the chain that stays must be seen often and long
+/// enough, or surely.
 fn is_seen(part: &Part<'_, '_>, all: &[Part<'_, '_>], frames: &[u64], settings: &Settings) -> bool {
     let is_often = |part: &Part<'_, '_>| {
         let sights = part.sights();
-        sights.len() >= settings.sights_min
-            || sights.iter().any(|sight| sight.found.score >= settings.sure_score)
+        let ends = sights.first().zip(sights.last());
+        let lasts = ends.map_or(0, |(first, last)| last.frame - first.frame + 1);
+        let is_long = sights.len() >= settings.sights_min && lasts >= settings.frames_min;
+        is_long || sights.iter().any(|sight| sight.found.score >= settings.sure_score)
     };
-    is_often(part) || all.iter().any(is_often) || super::is_sparse(part.chain, frames, settings)
+    let mut still = all.iter().filter(|part| part.is_still);
+    is_often(part) || still.any(is_often) || super::is_sparse(part.chain, frames, settings)
 }
 
 /// By how far the sides of a place may differ from sight to sight.

@@ -354,3 +354,20 @@ proptest! {
         prop_assert_eq!(second_looks(&samples, FRAMES, &settings()), looks);
     }
 }
+
+#[test]
+fn a_chance_sight_that_second_looks_confirm_in_frames_beside_it_is_none() {
+    let settings = Settings { frames_min: 7, sure_score: 1001, ..Settings::usual(640, 360, 25) };
+    let lasting = |frames: std::ops::Range<u64>| {
+        let samples: Vec<Seen> = (0..60)
+            .map(|at| {
+                let bounds = Rect { x: 100, y: 300, width: 200, height: 24 };
+                let text = Detection { kind: DetectionKind::Text, bounds, score: 950, mask: None };
+                let detections = if frames.contains(&at) { vec![text] } else { Vec::new() };
+                Seen { frame: at, detections }
+            })
+            .collect();
+        super::followed(&samples, FRAMES, &settings).overlays.len()
+    };
+    assert_eq!((lasting(20..26), lasting(20..27)), (0, 1));
+}

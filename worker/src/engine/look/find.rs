@@ -7,7 +7,7 @@ use cleanplate_media::frame::VideoFrame;
 use cleanplate_media::sample::Wanted;
 use cleanplate_plate::find::{Evidence, SamplePlan, Window};
 use cleanplate_store::kinds;
-use cleanplate_types::detection::{Detection, Seen};
+use cleanplate_types::detection::Seen;
 use cleanplate_types::failure::{Failure, Stage};
 use cleanplate_types::frames::FrameTable;
 use cleanplate_types::model::{Detector, DetectorKind};
@@ -76,7 +76,8 @@ pub(super) fn run(
             .iter()
             .map(|detector| {
                 let settings = tuning::settings(detector.what, detector.score_min, &video, &table);
-                Watching::new(settings, tuning::stride(detector.what), table.range().count())
+                let stride = tuning::stride(detector.what, tuning::rate(&table));
+                Watching::new(settings, stride, table.range().count())
             })
             .collect(),
     };
@@ -91,11 +92,12 @@ pub(super) fn run(
         Ok(())
     })?;
     let mut watched = Vec::new();
-    for ((watching, model), detector) in looking.watching.drain(..).zip(&mut models).zip(detectors) {
+    for ((watching, model), detector) in looking.watching.drain(..).zip(&mut models).zip(detectors)
+    {
         let seen = watching.finish(&mut |frame| model.see(frame))?;
         model.tell(viewer.desk);
         let (what, score_min) = (detector.what, detector.score_min);
-        watched.push(Watched { what, score_min, note: model.note(what), seen });
+        watched.push(Watched { what, score_min, note: model.note(), seen });
     }
     let found = Found { still: looking.still.map(Window::finish), watched };
     viewer.desk.save(EVIDENCE, kinds::EVIDENCE, &found)?;

@@ -22,6 +22,7 @@ use crate::order::model;
 /// See the top of the file.
 pub(super) struct Model {
     name: String,
+    what: DetectorKind,
     detector: Detector,
     video: VideoDescription,
     looks: u64,
@@ -60,7 +61,8 @@ impl Model {
             runtime.version()
         );
         desk.trail(Stage::Detect, TrailEvent::Started, detail, None);
-        Ok(Self { name, detector, video: video.clone(), looks: 0, spent: Duration::ZERO })
+        let what = asked.what;
+        Ok(Self { name, what, detector, video: video.clone(), looks: 0, spent: Duration::ZERO })
     }
 
     /// What it sees in a frame.
@@ -73,21 +75,21 @@ impl Model {
             let text = format!("the model {}: {why}", self.name);
             Failure::new(FailureKind::Internal, Stage::Detect, text)
         };
-        let picture =
-            Picture::new(frame.planes(), &self.video.layout, self.video.colour.matrix);
+        let picture = Picture::new(frame.planes(), &self.video.layout, self.video.colour.matrix);
         let picture = picture.map_err(|error| failed(error.to_string()))?;
         let seen = self.detector.detect(&picture);
-        let seen = seen.map_err(|error: RunError| failed(error.to_string()))?;
+        let mut seen = seen.map_err(|error: RunError| failed(error.to_string()))?;
+        seen.retain(|one| tuning::is_possible(self.what, one, self.video.height));
         self.looks += 1;
         self.spent += began.elapsed();
         Ok(seen)
     }
 
     /// What people should know of a model of their own: whose it is.
-    pub(super) fn note(&self, what: DetectorKind) -> Option<String> {
+    pub(super) fn note(&self) -> Option<String> {
         let identity = self.detector.model().identity();
         let licence = identity.licence.as_deref()?;
-        let own = what == DetectorKind::Own;
+        let own = self.what == DetectorKind::Own;
         own.then(|| format!("the model {} says that its licence is {licence}", self.name))
     }
 
@@ -114,7 +116,8 @@ impl Model {
 pub(in crate::engine::look) fn runtime(desk: &Desk) -> Result<&'static Runtime, Failure> {
     let lacks = |text: String| Failure::new(FailureKind::WorkerLacks, Stage::Detect, text);
     let path = desk.order().means.runtime.clone();
-    let path = path.ok_or_else(|| lacks("ONNX Runtime did not come through its proof".to_owned()))?;
+    let path =
+        path.ok_or_else(|| lacks("ONNX Runtime did not come through its proof".to_owned()))?;
     let places = RuntimePlaces { setting: Some(path), ..RuntimePlaces::default() };
     Runtime::load(&places).map_err(|error| lacks(error.to_string()))
 }

@@ -79,3 +79,52 @@ impl<F> Watching<F> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use cleanplate_types::detection::DetectionKind;
+    use cleanplate_types::picture::Rect;
+
+    use super::*;
+
+    const SHOWN: std::ops::Range<u64> = 13..37;
+
+    fn seen_at(frame: u64) -> Vec<Detection> {
+        let bounds = Rect { x: 100, y: 300, width: 200, height: 24 };
+        let text = Detection { kind: DetectionKind::Text, bounds, score: 800, mask: None };
+        if SHOWN.contains(&frame) { vec![text] } else { Vec::new() }
+    }
+
+    /// The frames that were looked at, in the order in which they were.
+    fn looked(frames: std::ops::Range<u64>) -> (Vec<u64>, Vec<Seen>) {
+        let mut looked = Vec::new();
+        let settings = Settings::usual(640, 360, 25);
+        let mut watching = Watching::new(settings, 8, 100);
+        let mut see = |frame: &u64| {
+            looked.push(*frame);
+            Ok(seen_at(*frame))
+        };
+        for frame in frames {
+            watching.add(frame, frame, &mut see).unwrap();
+        }
+        let seen = watching.finish(&mut see).unwrap();
+        (looked, seen)
+    }
+
+    #[test]
+    fn the_frames_at_both_ends_of_a_caption_are_looked_at_and_few_others() {
+        let (looked, seen) = looked(0..100);
+        for frame in [12, 13, 36, 37] {
+            assert!(looked.contains(&frame), "{frame} of {looked:?}");
+        }
+        assert!(looked.len() <= 14 + 2 * 3, "{looked:?}");
+        assert!(seen.is_sorted_by(|a, b| a.frame < b.frame), "each frame once, in order");
+        assert_eq!(seen.len(), looked.len());
+    }
+
+    #[test]
+    fn the_first_and_the_last_frame_of_a_window_are_looked_at() {
+        let (looked, _) = looked(50..61);
+        assert_eq!((looked.first(), looked.last()), (Some(&50), Some(&60)));
+    }
+}
