@@ -115,6 +115,13 @@ impl Detector {
         self.batch
     }
 
+    /// Shows `frames` at once from now on, where the model takes any number; 0 counts as 1.
+    pub const fn set_batch(&mut self, frames: usize) {
+        if let BatchForm::Open = self.model.identity.batch {
+            self.batch = if frames == 0 { 1 } else { frames };
+        }
+    }
+
     /// What is seen in `frame`, sorted.
     ///
     /// # Errors

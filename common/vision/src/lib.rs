@@ -4,9 +4,11 @@
 //! Owns what is asked of NVIDIA's management library and of the loader. Refuses to decide anything
 //! by the answer, and to need any of it: what is absent is a reason in words, never a panic.
 
+mod batch;
 mod cards;
 mod catalogue;
 mod detect;
+mod inpaint;
 mod library;
 mod model;
 mod picture;
@@ -17,9 +19,11 @@ mod session;
 mod tensor;
 mod wire;
 
+pub use batch::{Batch, BatchStep, Measured, RESERVE_MIN, RUNS_TO_GROW};
 pub use cards::{Found, FoundCard, find_cards, find_cards_by};
 pub use catalogue::{CatalogueError, KNOWN_MODELS, KnownModel, ModelsFolder, known_model};
 pub use detect::{Detector, DetectorError, DetectorSettings};
+pub use inpaint::{FillError, Inpainter, RgbPicture};
 pub use library::{Library, LibraryState, find_library};
 pub use model::{BatchForm, Contract, FillContract, Identity, Model, ModelError, SizeForm};
 pub use picture::{Picture, PictureError};

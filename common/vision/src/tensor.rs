@@ -139,16 +139,9 @@ struct Factors {
 }
 
 impl Factors {
-    /// Those of H.273's `matrix`; of BT.709 where it is one that is not known here.
+    /// Those of H.273's `matrix`.
     fn of(matrix: u8, full_range: bool) -> Self {
-        // Kr and Kb of H.273, table 4.
-        let (kr, kb) = match matrix {
-            4 => (0.30, 0.11),
-            5 | 6 => (0.299, 0.114),
-            7 => (0.212, 0.087),
-            9 | 10 => (0.2627, 0.0593),
-            _others => (0.2126, 0.0722),
-        };
+        let (kr, kb) = luma_weights(matrix);
         let kg = 1.0 - kr - kb;
         let (luma, chroma, offset) =
             if full_range { (1.0, 1.0, 0) } else { (255.0 / 219.0, 255.0 / 224.0, 16 * 256) };
@@ -175,6 +168,18 @@ impl Factors {
             let level = ((sum + (1 << 15)) >> 16).clamp(0, 255 * 256);
             i32::try_from(level).unwrap_or_default()
         })
+    }
+}
+
+/// How much red and blue weigh in luma, Kr and Kb of H.273's table 4, by the code point of the matrix; those of BT.709
+/// where it is one that is not known here.
+pub(crate) const fn luma_weights(matrix: u8) -> (f64, f64) {
+    match matrix {
+        4 => (0.30, 0.11),
+        5 | 6 => (0.299, 0.114),
+        7 => (0.212, 0.087),
+        9 | 10 => (0.2627, 0.0593),
+        _others => (0.2126, 0.0722),
     }
 }
 

@@ -12,6 +12,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "all of it is tests")]
 
 mod detectors;
+mod filled;
 mod fillers;
 mod identified;
 mod machine;
