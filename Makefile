@@ -1,6 +1,6 @@
 # Every target is a script that people and CI run alike; none needs anything set up before.
 .DEFAULT_GOAL := help
-.PHONY: help setup-models demo test lint bench bench-quality torture gpu-check
+.PHONY: help setup-models demo test lint bench bench-quality torture gpu-check kernels
 
 help:       ## Say what there is to make.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,3 +28,6 @@ torture:    ## Runs drawn by seed over the torture set, with kills (RUNS=200 SEE
 
 gpu-check:  ## Pack build/gpu-check.tar.xz: a check that runs unattended on a machine with an NVIDIA card.
 	@scripts/gpu-check
+
+kernels:    ## Compile the GPU kernels to the PTX that is committed; every card's assembler takes it (needs no card).
+	@scripts/kernels
