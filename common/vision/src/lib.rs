@@ -5,6 +5,8 @@
 //! by the answer, and to need any of it: what is absent is a reason in words, never a panic.
 
 mod batch;
+pub mod cuda;
+
 mod cards;
 mod catalogue;
 mod detect;
