@@ -28,7 +28,7 @@ mod picture;
 mod set;
 mod tensor;
 
-pub use background::{Affine, BackgroundPicture, Lay, Laid, PlaneGround};
+pub use background::{Affine, BackgroundPicture, Laid, Lay, PlaneGround};
 pub use blocks::Blocks;
 pub use device::{Device, DeviceCard, Handles, Memory, is_driver_there};
 pub use error::CudaError;

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use cleanplate_types::picture::{PixelLayout, Rect};
 
+use super::Device;
 use super::args::{Kernel, PixelateArgs};
 use super::error::CudaError;
 use super::ffi::Memory;
 use super::picture::DevicePicture;
 use super::set::{DeviceSet, shifts};
-use super::Device;
 
 /// Blocks across the shorter side of the bounds, and the sides of a block in luma samples: the engine's.
 const BLOCKS_ACROSS: u32 = 6;

@@ -241,11 +241,8 @@ impl Queue {
         if grid.1 > BLOCKS_DOWN_MAX {
             return Err(CudaError::Shape("more rows than a kernel can be run over"));
         }
-        let config = LaunchConfig {
-            grid_dim: grid,
-            block_dim: (block.0, block.1, 1),
-            shared_mem_bytes: 0,
-        };
+        let config =
+            LaunchConfig { grid_dim: grid, block_dim: (block.0, block.1, 1), shared_mem_bytes: 0 };
         let argument = Argument(*args);
         let mut launch = self.stream.launch_builder(&self.functions[kernel as usize]);
         launch.arg(&argument);

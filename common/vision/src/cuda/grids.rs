@@ -137,11 +137,8 @@ impl Links {
         let far = if y.is_multiple_of(2) { near - stride } else { near + stride };
         let blend = |near: usize, far: usize| 0.75 * self.inverse[near] + 0.25 * self.inverse[far];
         let own = blend(near, far);
-        let beside = if x.is_multiple_of(2) {
-            blend(near - 1, far - 1)
-        } else {
-            blend(near + 1, far + 1)
-        };
+        let beside =
+            if x.is_multiple_of(2) { blend(near - 1, far - 1) } else { blend(near + 1, far + 1) };
         0.75 * own + 0.25 * beside
     }
 }

@@ -105,7 +105,9 @@ impl Hole {
         let inside = area.left.checked_add(area.width).is_some_and(|right| right <= size.0)
             && area.top.checked_add(area.height).is_some_and(|bottom| bottom <= size.1);
         if !inside || cells.len() != area.width as usize * area.height as usize {
-            return Err(CudaError::Shape("a hole lies in its plane and has a cell for each sample"));
+            return Err(CudaError::Shape(
+                "a hole lies in its plane and has a cell for each sample",
+            ));
         }
         let covered = Covered { area, cells, size };
         let (ring, pulls) = ring(&covered);

@@ -137,7 +137,9 @@ impl DevicePicture {
         let mut packed = vec![0_u8; bytes];
         let base = memory.address();
         match planes {
-            PlanesRef::Eight(from) => pack(base, &self.planes, from, &mut packed, |sample| [sample]),
+            PlanesRef::Eight(from) => {
+                pack(base, &self.planes, from, &mut packed, |sample| [sample])
+            }
             PlanesRef::Sixteen(from) => {
                 pack(base, &self.planes, from, &mut packed, u16::to_le_bytes)
             }
@@ -178,7 +180,10 @@ impl DevicePicture {
     /// [`CudaError::Shape`] where the two do not fit, and what the driver says.
     pub fn copy_into(&self, to: &Self, only: Option<&[DeviceSet]>) -> Result<(), CudaError> {
         let layouts = (&self.layout, &to.layout);
-        if self.size != to.size || !alike(layouts) || only.is_some_and(|sets| sets.len() != self.planes.len()) {
+        if self.size != to.size
+            || !alike(layouts)
+            || only.is_some_and(|sets| sets.len() != self.planes.len())
+        {
             return Err(CudaError::Shape("the pictures are of other layouts or sizes"));
         }
         for (at, (from, to)) in self.planes.iter().zip(&to.planes).enumerate() {
@@ -199,8 +204,7 @@ impl DevicePicture {
 
 /// Whether samples mean the same in both; names may differ.
 fn alike((one, other): (&PixelLayout, &PixelLayout)) -> bool {
-    let parts =
-        |of: &PixelLayout| (of.depth, of.planes, of.chroma_shift_x, of.chroma_shift_y);
+    let parts = |of: &PixelLayout| (of.depth, of.planes, of.chroma_shift_x, of.chroma_shift_y);
     parts(one) == parts(other)
 }
 
@@ -226,7 +230,8 @@ fn arrange(
         };
         let row = (width as usize) * (step * bytes) as usize;
         let pitch = row.next_multiple_of(PITCH);
-        let narrow = u32::try_from(pitch).map_err(|_error| CudaError::Shape("a row is too long"))?;
+        let narrow =
+            u32::try_from(pitch).map_err(|_error| CudaError::Shape("a row is too long"))?;
         let second = pairs && number == 2;
         let base = if second { planes[1].base + u64::from(bytes) } else { at as u64 };
         planes.push(Plane { base, pitch: narrow, width, height, step, bytes, shift });
@@ -247,7 +252,8 @@ fn pack<S: Copy, const BYTES: usize>(
     packed: &mut [u8],
     bytes: impl Fn(S) -> [u8; BYTES],
 ) -> Result<(), CudaError> {
-    let sizes = from.iter().map(|plane| (plane.width, plane.height, plane.stride, plane.samples.len()));
+    let sizes =
+        from.iter().map(|plane| (plane.width, plane.height, plane.stride, plane.samples.len()));
     check(to, sizes.collect(), BYTES)?;
     for (plane, from) in to.iter().zip(from) {
         let start = usize::try_from(plane.base - base).unwrap_or(usize::MAX);
@@ -269,7 +275,8 @@ fn unpack<S: Copy, const BYTES: usize>(
     packed: &[u8],
     sample: impl Fn([u8; BYTES]) -> S,
 ) -> Result<(), CudaError> {
-    let sizes = to.iter().map(|plane| (plane.width, plane.height, plane.stride, plane.samples.len()));
+    let sizes =
+        to.iter().map(|plane| (plane.width, plane.height, plane.stride, plane.samples.len()));
     check(from, sizes.collect(), BYTES)?;
     for (plane, to) in from.iter().zip(to) {
         let start = usize::try_from(plane.base - base).unwrap_or(usize::MAX);

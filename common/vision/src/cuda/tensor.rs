@@ -114,7 +114,9 @@ impl DeviceTensor {
             && reaches(at.0, size.0, self.size.0)
             && reaches(at.1, size.1, self.size.1);
         if !fits {
-            return Err(CudaError::Shape("the part lies in the picture, and its place in the tensor"));
+            return Err(CudaError::Shape(
+                "the part lies in the picture, and its place in the tensor",
+            ));
         }
         let layout = picture.layout();
         let mut planes = [picture.plane(0)?; 3];

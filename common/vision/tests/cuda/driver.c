@@ -4,7 +4,9 @@
  * whose bytes are all 0xa0 + N. CUDA_VISIBLE_DEVICES chooses among them by UUID. More memory than is free
  * is refused as a card refuses it. Everything happens at once, so races of streams cannot be found here.
  * DRIVER_SAYS names a file that is told, at the end, what is still held. */
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE
+#endif
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
