@@ -32,6 +32,7 @@ mod looks;
 mod moment;
 mod motion;
 mod paint;
+mod paintable;
 mod picture;
 mod settle;
 mod sheet;
@@ -39,13 +40,14 @@ mod soft;
 mod survey;
 mod warp;
 
-pub use background::{Background, UNSEEN};
+pub use background::{Background, PAINTED, UNSEEN};
 pub use course::{Area, Course};
 pub(crate) use fetcher::{Cut, Fetcher, Share};
 pub use ground::Ground;
 pub use moment::Moment;
 pub use motion::Motion;
 pub use paint::Painter;
+pub use paintable::Unseen;
 pub use survey::{Courses, Survey};
 
 /// A frame that does not belong to the job.

@@ -10,6 +10,8 @@ use super::motion::{Motion, Similarity};
 
 /// A luma sample of a background that no frame shows.
 pub const UNSEEN: u8 = u8::MAX;
+/// A luma sample of a background that no frame shows and a model painted.
+pub const PAINTED: u8 = u8::MAX - 1;
 
 /// One surface for one overlay: samples of the source's depth, and where it lies in each frame.
 ///
@@ -27,7 +29,7 @@ pub struct Background {
     /// Samples of each plane, row by row; those that no frame shows are 0.
     pub planes: Vec<Vec<u16>>,
     /// For each luma sample how far the frames differ on it, in half codes of 8 bits; [`UNSEEN`]
-    /// where no frame shows it.
+    /// where no frame shows it, [`PAINTED`] where a model made it up.
     pub doubt: Vec<u8>,
     /// What it looks like about some of the frames of `serves`, rising: at most a million luma samples
     /// in all. Where there are any, the planes and the doubt of two of them hold between these, mixed by

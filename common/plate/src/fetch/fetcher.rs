@@ -7,7 +7,7 @@
 use cleanplate_types::picture::{PixelLayout, PlaneMut};
 
 use super::align::{median, whole};
-use super::ground::{Ground, Mixture, warp};
+use super::ground::{Ground, Mixture, painted_under, warp};
 use super::holes::Holes;
 use super::motion::Similarity;
 use super::settle::Ring;
@@ -130,6 +130,7 @@ impl Fetcher {
             return None;
         }
         let mut shares: Vec<Vec<f32>> = Vec::new();
+        let mut painted: Vec<Vec<bool>> = Vec::new();
         let mut luma_span = None;
         for ((number, plane), (own, covers)) in
             planes.iter_mut().enumerate().zip(cut.own.iter().zip(cut.covers))
@@ -151,11 +152,23 @@ impl Fetcher {
             self.mix(&patch, &offers, plane);
             if number == 0 {
                 luma_span = Some(patch.span);
+                painted = grounds
+                    .iter()
+                    .map(|(ground, mixture, motion)| {
+                        painted_under(ground, patch.span, *mixture, *motion)
+                    })
+                    .collect();
                 shares = offers.into_iter().map(|offer| offer.shares).collect();
             }
         }
         let span = luma_span?;
-        let most = |at: usize| shares.iter().map(|shares| shares[at]).fold(0.0, f32::max);
+        // What a model painted is laid like the rest, and was not fetched.
+        let of_frames = |(shares, painted): (&Vec<f32>, &Vec<bool>), at: usize| {
+            if painted.get(at).copied().unwrap_or(false) { 0.0 } else { shares[at] }
+        };
+        let most = |at: usize| {
+            shares.iter().zip(&painted).map(|pair| of_frames(pair, at)).fold(0.0, f32::max)
+        };
         Some(Share { span, shares: (0..span.width() * span.height()).map(most).collect() })
     }
 

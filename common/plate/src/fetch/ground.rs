@@ -3,7 +3,7 @@
 use cleanplate_types::picture::PixelLayout;
 
 use super::align::whole;
-use super::background::{Background, UNSEEN};
+use super::background::{Background, PAINTED, UNSEEN};
 use super::course::Area;
 use super::motion::Similarity;
 use super::soft::Grid;
@@ -28,6 +28,8 @@ struct Picture {
     /// For each luma sample the most of the doubt about it and those to the right and below, in 8-bit
     /// codes; infinite where one is unseen.
     doubt: Vec<f32>,
+    /// The luma samples that a model painted; none where none was.
+    painted: Vec<bool>,
 }
 
 /// The two pictures that hold for a frame, by number, and how much of the second is mixed in.
@@ -55,12 +57,14 @@ impl Ground {
         for moment in &background.moments {
             let planes = spread(layout, area, &moment.planes, &moment.doubt);
             let doubt = most(&moment.doubt, area.width as usize);
-            pictures.push(Picture { frame: moment.frame, planes, doubt });
+            let painted = painted(&moment.doubt);
+            pictures.push(Picture { frame: moment.frame, planes, doubt, painted });
         }
         if pictures.is_empty() {
             let planes = spread(layout, area, &background.planes, &background.doubt);
             let doubt = most(&background.doubt, area.width as usize);
-            pictures.push(Picture { frame: background.serves.start, planes, doubt });
+            let painted = painted(&background.doubt);
+            pictures.push(Picture { frame: background.serves.start, planes, doubt, painted });
         }
         Some(Self { background, pictures, sizes })
     }
@@ -117,6 +121,12 @@ impl Ground {
         }
     }
 
+    /// Whether a model painted the luma sample, in a picture that holds.
+    fn is_painted(&self, mixture: Mixture, at: usize) -> bool {
+        let of = |number: usize| self.pictures[number].painted.get(at).copied().unwrap_or(false);
+        of(mixture.one) || of(mixture.other)
+    }
+
     /// The samples of a part of a plane.
     fn part(&self, mixture: Mixture, plane: usize, part: Span) -> Vec<f32> {
         let wide = self.sizes[plane].0;
@@ -162,6 +172,12 @@ fn spread(layout: &PixelLayout, area: Area, planes: &[Vec<u16>], doubt: &[u8]) -
     all
 }
 
+/// The samples that a model painted; none where none was.
+fn painted(doubt: &[u8]) -> Vec<bool> {
+    let is_painted = |doubt: &u8| *doubt == PAINTED;
+    if doubt.iter().any(is_painted) { doubt.iter().map(is_painted).collect() } else { Vec::new() }
+}
+
 /// The most of the doubt about each sample, those to its right and below, in 8-bit codes.
 fn most(doubt: &[u8], width: usize) -> Vec<f32> {
     let mut all = Vec::with_capacity(doubt.len());
@@ -171,7 +187,10 @@ fn most(doubt: &[u8], width: usize) -> Vec<f32> {
             let beside = row.get(x + 1).copied().unwrap_or(0);
             let under = below.get(x).copied().unwrap_or(0);
             let last = if x + 1 < width { below.get(x + 1).copied().unwrap_or(0) } else { 0 };
-            let most = (*own).max(beside).max(under).max(last);
+            // There is no doubt about what was made up.
+            let [own, beside, under, last] = [*own, beside, under, last]
+                .map(|doubt| if doubt == PAINTED { 0 } else { doubt });
+            let most = own.max(beside).max(under).max(last);
             all.push(if most == UNSEEN { f32::INFINITY } else { 0.5 * f32::from(most) });
         }
     }
@@ -223,6 +242,32 @@ pub(super) fn warp(
         }
     }
     (values, doubts)
+}
+
+/// Which luma samples of a patch a model painted, row by row; none where none was.
+pub(super) fn painted_under(
+    ground: &Ground,
+    span: Span,
+    mixture: Mixture,
+    motion: Similarity,
+) -> Vec<bool> {
+    if ground.pictures.iter().all(|picture| picture.painted.is_empty()) {
+        return Vec::new();
+    }
+    let area = ground.background.area;
+    let (width, height) = ground.sizes[0];
+    let map = on_planes(motion.inverse(), (0, 0), (0, 0), (area.left, area.top));
+    let mut painted = Vec::with_capacity(span.width() * span.height());
+    for y in span.top..span.bottom {
+        for x in span.left..span.right {
+            let (u, v) = map.apply(x as f32 + 0.5, y as f32 + 0.5);
+            let is_inside = u >= 0.0 && v >= 0.0;
+            let (column, row) = (whole(u.max(0.0)), whole(v.max(0.0)));
+            let is_inside = is_inside && column < width && row < height;
+            painted.push(is_inside && ground.is_painted(mixture, row * width + column));
+        }
+    }
+    painted
 }
 
 /// The part of a plane of that size on which a patch falls, and what is read around it.

@@ -4,6 +4,7 @@
 //! only every other sample is taken from there on, so that those kept stay spread over the whole shot.
 
 use super::align::whole;
+use super::background::PAINTED;
 
 /// Samples that a place keeps.
 const KEPT: usize = 8;
@@ -130,7 +131,7 @@ impl Sheet {
 
 /// A spread as it is stored: in half codes of 8 bits.
 pub(super) fn doubt(spread: f32) -> u8 {
-    u8::try_from(whole((2.0 * spread).min(254.0))).unwrap_or(u8::MAX - 1)
+    u8::try_from(whole((2.0 * spread).min(f32::from(PAINTED - 1)))).unwrap_or(PAINTED - 1)
 }
 
 /// A value in 8-bit codes as a sample of that depth.

@@ -268,6 +268,50 @@ fn a_camera_that_stays_gives_nothing() {
 }
 
 #[test]
+fn what_no_frame_shows_may_be_painted_and_is_no_evidence() {
+    let layout = layout(8, 1);
+    let plan = plan(always());
+    let truth = seen(&layout, 3, (50, 60));
+    let frame = painted(&layout, &truth);
+    let frames = vec![frame.clone(); usize::try_from(FRAMES).unwrap()];
+    let (_, mut backgrounds) = backgrounds(&layout, &plan, &frames);
+    assert!(!backgrounds.is_empty(), "there is something to paint on");
+    for background in &mut backgrounds {
+        for picture in 0..background.pictures() {
+            let unseen = background.unseen(picture).expect("the overlay hides something");
+            assert!(unseen.mask.count() >= COVERED);
+            // The truth, at the background's own place.
+            let Area { left, top, width, height } = background.area;
+            let made: Vec<Vec<u16>> = (0_u8..3)
+                .map(|plane| {
+                    let (right, down) = if plane == 0 { (0, 0) } else { (1, 1) };
+                    let (wide, _) = layout.plane_size(plane, WIDTH, HEIGHT);
+                    let (across, along) = layout.plane_size(plane, width, height);
+                    let place = |x: u32, y: u32| {
+                        let x = u32::try_from((left >> right) + i32::try_from(x).unwrap());
+                        let y = u32::try_from((top >> down) + i32::try_from(y).unwrap());
+                        (y.unwrap_or(0) * wide + x.unwrap_or(0)) as usize
+                    };
+                    let rows = 0..along;
+                    rows.flat_map(|y| (0..across).map(move |x| (x, y)))
+                        .map(|(x, y)| {
+                            truth[usize::from(plane)].get(place(x, y)).copied().unwrap_or(128)
+                        })
+                        .collect()
+                })
+                .collect();
+            background.paint(picture, &layout, &made);
+            assert!(background.unseen(picture).is_none(), "all of it is painted now");
+        }
+        assert!(background.is_well_formed(&layout));
+    }
+    let (restored, filled) = fetched(&layout, &plan, &backgrounds, (20, &frame));
+    assert_eq!((restored.fetched, restored.synthesised), (0, COVERED), "nothing was fetched");
+    let errors = errors(&layout, &filled, &truth);
+    assert!(errors.iter().all(|error| *error < 1.5), "but what was painted is shown: {errors:?}");
+}
+
+#[test]
 fn a_background_of_another_scene_is_not_believed() {
     let layout = layout(8, 1);
     let plan = plan(always());

@@ -367,7 +367,7 @@ fn a_chance_sight_that_second_looks_confirm_in_frames_beside_it_is_none() {
                 Seen { frame: at, detections }
             })
             .collect();
-        super::followed(&samples, FRAMES, &settings).overlays.len()
+        followed(&samples, FRAMES, &settings).overlays.len()
     };
     assert_eq!((lasting(20..26), lasting(20..27)), (0, 1));
 }
