@@ -7,6 +7,7 @@ pub(super) mod reduce;
 
 mod find;
 pub(crate) mod learn;
+mod models;
 mod paint;
 mod show;
 
@@ -33,6 +34,16 @@ use crate::order::{DESCRIPTION, DRAFT, Outcome, TABLE};
 /// video has fewer windows than there are slots.
 const DECODER_SHARE: u32 = 2;
 
+/// What is asked of a look beside its window.
+pub(super) struct Wishes {
+    /// What to look for.
+    pub(super) detect: Vec<Detect>,
+    /// The models that look for more.
+    pub(super) detectors: Vec<Detector>,
+    /// Whether a model paints what no frame shows.
+    pub(super) paints: bool,
+}
+
 /// Takes one look at a window and stores what it came to.
 ///
 /// # Errors
@@ -41,13 +52,13 @@ pub(super) fn run(
     desk: &Desk,
     look: Look,
     window: FrameRange,
-    wanted: &(Vec<Detect>, Vec<Detector>),
+    wanted: &Wishes,
 ) -> Result<Outcome, Failure> {
     let mut viewer = Viewer::open(desk, look, window)?;
     match look {
         Look::Find => find::run(&mut viewer, wanted)?,
         Look::Learn => learn::run(&mut viewer)?,
-        Look::Fetch => paint::run(&mut viewer)?,
+        Look::Fetch => paint::run(&mut viewer, wanted.paints)?,
         Look::Preview => show::run(&mut viewer)?,
     }
     let seen = Some(viewer.seen);

@@ -188,8 +188,8 @@ fn most(doubt: &[u8], width: usize) -> Vec<f32> {
             let under = below.get(x).copied().unwrap_or(0);
             let last = if x + 1 < width { below.get(x + 1).copied().unwrap_or(0) } else { 0 };
             // There is no doubt about what was made up.
-            let [own, beside, under, last] = [*own, beside, under, last]
-                .map(|doubt| if doubt == PAINTED { 0 } else { doubt });
+            let [own, beside, under, last] =
+                [*own, beside, under, last].map(|doubt| if doubt == PAINTED { 0 } else { doubt });
             let most = own.max(beside).max(under).max(last);
             all.push(if most == UNSEEN { f32::INFINITY } else { 0.5 * f32::from(most) });
         }

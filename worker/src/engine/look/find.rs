@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use self::model::Model;
 use self::watching::Watching;
-use super::{Viewer, engine_failed};
+use super::{Viewer, Wishes, engine_failed};
 use crate::order::EVIDENCE;
 
 mod model;
@@ -49,7 +49,7 @@ pub(super) struct Watched {
 /// Looks for overlays.
 pub(super) fn run(
     viewer: &mut Viewer<'_>,
-    (detect, detectors): &(Vec<Detect>, Vec<Detector>),
+    Wishes { detect, detectors, .. }: &Wishes,
 ) -> Result<(), Failure> {
     let opened = detectors.iter().enumerate();
     let opened = opened

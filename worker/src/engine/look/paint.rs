@@ -10,8 +10,10 @@ use cleanplate_types::overlay::OverlayPlan;
 use super::{Viewer, engine_failed};
 use crate::order::{EVIDENCE, MATTES};
 
+mod made;
+
 /// Paints the backgrounds of the window.
-pub(super) fn run(viewer: &mut Viewer<'_>) -> Result<(), Failure> {
+pub(super) fn run(viewer: &mut Viewer<'_>, paints: bool) -> Result<(), Failure> {
     let plan: OverlayPlan = viewer.draft()?.plan;
     let layout = viewer.description.video.layout.clone();
     let window = viewer.window;
@@ -38,10 +40,14 @@ pub(super) fn run(viewer: &mut Viewer<'_>) -> Result<(), Failure> {
         painter.add(index, &frame.planes()).map_err(engine_failed)
     })?;
     let mut steps = viewer.seen;
-    let backgrounds = painter.finish(|| {
+    let mut progress = || {
         steps += 1;
         desk.progress(steps);
-    });
+    };
+    let mut backgrounds = painter.finish(&mut progress);
+    if paints {
+        made::paint(desk, &viewer.description.video, &mut backgrounds, progress)?;
+    }
     desk.save(EVIDENCE, kinds::BACKGROUNDS, &backgrounds)?;
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! One detector at work in a window: opened from what the parent hands, shown frames, its cost told.
 //!
-//! Owns the choice of the device, with the fallback to the processor. Refuses to decide which frames it sees.
+//! Owns one model and its cost. Refuses to decide which frames it sees.
 
 use std::time::{Duration, Instant};
 
@@ -10,13 +10,11 @@ use cleanplate_types::failure::{Failure, FailureKind, Stage};
 use cleanplate_types::model::{Detector as Asked, DetectorKind};
 use cleanplate_types::source::VideoDescription;
 use cleanplate_types::trail::TrailEvent;
-use cleanplate_vision::{
-    Detector, DetectorError, DetectorSettings, Device, Model as Opened, ModelError, Picture,
-    RunError, Runtime, RuntimePlaces,
-};
+use cleanplate_vision::{Detector, DetectorError, DetectorSettings, Picture, RunError};
 
 use super::tuning;
 use crate::engine::Desk;
+use crate::engine::look::models::{open_on, refused, runtime};
 use crate::order::model;
 
 /// See the top of the file.
@@ -107,45 +105,4 @@ impl Model {
         );
         desk.trail(Stage::Detect, TrailEvent::Finished, detail, Some(self.looks));
     }
-}
-
-/// The runtime of this process.
-///
-/// # Errors
-/// [`FailureKind::WorkerLacks`].
-pub(in crate::engine::look) fn runtime(desk: &Desk) -> Result<&'static Runtime, Failure> {
-    let lacks = |text: String| Failure::new(FailureKind::WorkerLacks, Stage::Detect, text);
-    let path = desk.order().means.runtime.clone();
-    let path =
-        path.ok_or_else(|| lacks("ONNX Runtime did not come through its proof".to_owned()))?;
-    let places = RuntimePlaces { setting: Some(path), ..RuntimePlaces::default() };
-    Runtime::load(&places).map_err(|error| lacks(error.to_string()))
-}
-
-/// Opens a model on the card where there is one, else on the processor.
-///
-/// # Errors
-/// [`FailureKind::BadRequest`] with the reason, where the model is none of those that can be used.
-pub(in crate::engine::look) fn open_on(
-    desk: &Desk,
-    runtime: &Runtime,
-    bytes: &[u8],
-    name: &str,
-) -> Result<Opened, Failure> {
-    let means = &desk.order().means;
-    if let Some(index) = means.card {
-        match Opened::open(runtime, bytes, Device::Cuda { index }) {
-            Ok(opened) => return Ok(opened),
-            Err(error) => {
-                let text = format!("{name}: the card -> the processor: {error}");
-                desk.trail(Stage::Detect, TrailEvent::Fallback, text, None);
-            }
-        }
-    }
-    let device = Device::Cpu { threads: means.threads as usize };
-    Opened::open(runtime, bytes, device).map_err(|error: ModelError| refused(name, &error))
-}
-
-fn refused(name: &str, error: &dyn std::fmt::Display) -> Failure {
-    Failure::new(FailureKind::BadRequest, Stage::Detect, format!("the model {name}: {error}"))
 }
