@@ -171,7 +171,7 @@ impl Detector {
             parts.into_iter().map(move |part| (frame, part))
         });
         let enlarges = match self.contract() {
-            Contract::TextMap | Contract::CenterFace => sight::Enlarge::Twice,
+            Contract::TextMap | Contract::CenterFace => sight::Enlarge::Little,
             Contract::Yolo5 { .. }
             | Contract::Yolo8 { .. }
             | Contract::EndToEnd { .. }

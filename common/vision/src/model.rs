@@ -7,6 +7,7 @@ use std::fmt;
 
 use cleanplate_types::digest::Sha;
 
+use crate::catalogue::KNOWN_MODELS;
 use crate::runtime::Runtime;
 use crate::session::{Device, Element, Network, RunError};
 
@@ -108,7 +109,8 @@ pub struct Identity {
     pub sha: Sha,
     /// Names of its classes, in order; empty where it has none.
     pub names: Vec<String>,
-    /// The licence that its file states. AGPL-3.0 here binds who offers the service.
+    /// The licence that its file states, or the catalogue where the model is one of its own. AGPL-3.0 here binds who
+    /// offers the service.
     pub licence: Option<String>,
     /// Frames at once.
     pub batch: BatchForm,
@@ -258,7 +260,7 @@ impl Model {
             contract: found.contract,
             sha: Sha::of(bytes),
             names: found.names,
-            licence: network.metadata.get("license").cloned(),
+            licence: network.metadata.get("license").cloned().or_else(|| catalogued(bytes)),
             batch: form.batch,
             size: found.size,
             element: element_name(&form.element),
@@ -271,6 +273,13 @@ impl Model {
     pub const fn identity(&self) -> &Identity {
         &self.identity
     }
+}
+
+/// The licence of a model that a package ships, which its file does not state.
+fn catalogued(bytes: &[u8]) -> Option<String> {
+    let sha = Sha::of(bytes);
+    let known = KNOWN_MODELS.iter().find(|model| model.sha == sha);
+    known.map(|model| format!("{} ({} {})", model.licence, model.package, model.package_version))
 }
 
 /// What identification comes to.

