@@ -49,7 +49,11 @@ impl Board {
         }
         let cells = area.width as usize * area.height as usize;
         let sizes: Vec<usize> = sheets.iter().map(|sheet| sheet.width * sheet.height).collect();
-        let moments = Moments::new(course.serves, course.frames.start, &sizes);
+        let mut frames = course.frames.start..course.frames.end;
+        let hole = holes.hole(course.overlay);
+        let is_short = hole.is_some_and(|hole| frames.any(|index| !hole.shows(index)));
+        let least = if is_short { 1 } else { 2 };
+        let moments = Moments::new(course.serves, course.frames.start, &sizes, least);
         let mut board = Self {
             course,
             looks,

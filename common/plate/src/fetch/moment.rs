@@ -94,12 +94,14 @@ pub(super) struct Moments {
 
 impl Moments {
     /// The moments of a background that serves those frames and has planes of those sizes; `start` is the
-    /// first frame that is looked at.
-    pub(super) fn new(serves: FrameRange, start: u64, sizes: &[usize]) -> Self {
+    /// first frame that is looked at. `least` of them are worth their room: one of frames that the whole shot shows
+    /// as well says nothing, but one of a short time, which all that is seen lies before and after, does.
+    pub(super) fn new(serves: FrameRange, start: u64, sizes: &[usize], least: u64) -> Self {
         let luma = sizes.first().copied().unwrap_or(0) as u64;
         let most = SAMPLES_MAX / luma.max(1);
-        let count = (serves.count() / STEP).min(most);
-        let count = if count < 2 { 0 } else { count };
+        let count = if least < 2 { (serves.count() / STEP).max(1) } else { serves.count() / STEP };
+        let count = count.min(most);
+        let count = if count < least { 0 } else { count };
         let middle = |at: u64| serves.start + serves.count() * (2 * at + 1) / (2 * count);
         let last = if count == 0 {
             Vec::new()
@@ -237,7 +239,7 @@ mod tests {
 
     /// The moments of one place of a plane that shows what `level` says in the frames where it is open.
     fn moments(open: impl Fn(u64) -> bool, level: impl Fn(u64) -> f32) -> Vec<f32> {
-        let mut moments = Moments::new(FrameRange::new(0, 120), 0, &[1]);
+        let mut moments = Moments::new(FrameRange::new(0, 120), 0, &[1], 2);
         let mut all: Vec<f32> = Vec::new();
         for index in (0..120).filter(|index| open(*index)) {
             moments.turn(index);
@@ -277,9 +279,11 @@ mod tests {
 
     #[test]
     fn a_background_of_few_frames_or_of_great_size_has_no_moments() {
-        assert!(Moments::new(FrameRange::new(0, 23), 0, &[100]).is_none());
-        assert!(Moments::new(FrameRange::new(0, 600), 0, &[1_500_000]).is_none());
-        let many = Moments::new(FrameRange::new(0, 600), 0, &[100_000]);
+        assert!(Moments::new(FrameRange::new(0, 23), 0, &[100], 2).is_none());
+        assert!(Moments::new(FrameRange::new(0, 600), 0, &[1_500_000], 2).is_none());
+        let short = Moments::new(FrameRange::new(40, 52), 0, &[100], 1);
+        assert_eq!(short.frames, [46], "but for what is there for a short time");
+        let many = Moments::new(FrameRange::new(0, 600), 0, &[100_000], 2);
         assert_eq!(many.frames.len(), 10, "a million luma samples in all");
         assert_eq!((many.frames[0], many.frames[9]), (30, 570));
     }

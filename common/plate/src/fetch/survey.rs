@@ -190,9 +190,10 @@ impl Survey {
 /// The frames of a shot that are looked at for the sake of an overlay; `None` where it does not show.
 fn about(hole: &Hole, shot: FrameRange) -> Option<FrameRange> {
     let when = hole.overlay.when.iter().map(|range| range.intersect(shot));
-    let mut shown = when.filter(|range| !range.is_empty());
-    let first = shown.next()?;
-    let end = shown.last().map_or(first.end, |last| last.end);
-    let start = first.start.saturating_sub(ABOUT_MAX);
-    Some(FrameRange::new(start, end.saturating_add(ABOUT_MAX)).intersect(shot))
+    let both = |one: FrameRange, other: FrameRange| {
+        FrameRange::new(one.start.min(other.start), one.end.max(other.end))
+    };
+    let shown = when.filter(|range| !range.is_empty()).reduce(both)?;
+    let start = shown.start.saturating_sub(ABOUT_MAX);
+    Some(FrameRange::new(start, shown.end.saturating_add(ABOUT_MAX)).intersect(shot))
 }
