@@ -29,12 +29,13 @@ result() {
 
 # Ours with its own libraries, under a time limit; what it says goes into the report.
 # Sets `status`.
+program=cleanplate
 ours() {
     local limit=$1 left=$((seconds_max - SECONDS))
     shift
     [ "$limit" -gt "$left" ] && limit=$((left > 1 ? left : 1))
-    say "\$ cleanplate $*"
-    LD_LIBRARY_PATH=$here/lib${driver_path:+:$driver_path} timeout --kill-after=5 "$limit" "$here/bin/cleanplate" "$@" \
+    say "\$ $program $*"
+    LD_LIBRARY_PATH=$here/lib${driver_path:+:$driver_path} timeout --kill-after=5 "$limit" "$here/bin/$program" "$@" \
         >"$work/said" 2>&1
     status=$?
     tail -n 200 "$work/said" | cut -c 1-2000 >>"$report"
@@ -86,6 +87,29 @@ judge "doctor"
 ours 60 doctor --json
 step "tier"
 grep -hE 'tier|detected GPU' "$work/said" >>"$report" 2>/dev/null || say "no tier in what doctor said"
+
+step "kernels: the committed PTX against the engine on the CPU, bit for bit"
+if command -v nvidia-smi >/dev/null; then
+    nvidia-smi --query-gpu=utilization.gpu,memory.used --format=csv,noheader,nounits -lms 500 \
+        >"$work/busy" 2>/dev/null &
+    watcher=$!
+fi
+program=kernels
+ours 240
+program=cleanplate
+if [ -n "${watcher:-}" ]; then
+    kill "$watcher" 2>/dev/null
+    wait "$watcher" 2>/dev/null
+    awk -F ', *' '$1 ~ /^[0-9]+$/ { n++; sum += $1; if ($1 > most) most = $1; if ($2 > used) used = $2 }
+        END { if (n) printf "card busy %.0f %% on the mean, %d %% at most; %d MiB used at most (%d looks)\n", sum / n, most, used, n }' \
+        "$work/busy" | tee -a "$report"
+fi
+grep -E '^(PASS|FAIL|LACKS) ' "$work/said" >>"$summary"
+# What was said of each comparison is in the summary; how it ended is told where nothing was.
+case $status in
+    0 | 1 | 4) [ -s "$work/said" ] || result FAIL "kernels say nothing (exit $status)" ;;
+    *) result FAIL "kernels (exit $status)" ;;
+esac
 
 step "NVDEC against software, pixel for pixel"
 for clip in h264 h264-open-gop hevc hevc-10bit h264-422; do
