@@ -20,6 +20,7 @@ use self::watching::Watching;
 use super::{Viewer, Wishes, engine_failed};
 use crate::order::EVIDENCE;
 
+mod batching;
 mod model;
 pub(super) mod tuning;
 mod watching;
@@ -69,15 +70,22 @@ pub(super) fn run(
     viewer.desk.trail(Stage::Analyse, TrailEvent::Started, by, Some(wanted.len() as u64));
     let video = viewer.description.video.clone();
     let (window, table) = (viewer.window, std::sync::Arc::clone(&viewer.table));
+    let rate = tuning::rate(&table);
+    let batches: Vec<usize> = models
+        .iter()
+        .zip(detectors)
+        .map(|(model, detector)| model.batch(tuning::stride(detector.what, rate)))
+        .collect();
     let begin = || Looking {
         still: (!detect.is_empty())
             .then(|| Window::new(&video.layout, video.width, video.height, window)),
         watching: detectors
             .iter()
-            .map(|detector| {
+            .zip(&batches)
+            .map(|(detector, batch)| {
                 let settings = tuning::settings(detector.what, detector.score_min, &video, &table);
-                let stride = tuning::stride(detector.what, tuning::rate(&table));
-                Watching::new(settings, stride, table.range().count())
+                let stride = tuning::stride(detector.what, rate);
+                Watching::new(settings, stride, *batch, table.range().count())
             })
             .collect(),
     };
@@ -87,15 +95,15 @@ pub(super) fn run(
         }
         for (watching, model) in looking.watching.iter_mut().zip(&mut models) {
             let twin = frame.twin().map_err(|error| error.failure(Stage::Analyse))?;
-            watching.add(index, twin, &mut |frame| model.see(frame))?;
+            watching.add(index, twin, &mut |frames| model.see(frames))?;
         }
         Ok(())
     })?;
     let mut watched = Vec::new();
     for ((watching, model), detector) in looking.watching.drain(..).zip(&mut models).zip(detectors)
     {
-        let seen = watching.finish(&mut |frame| model.see(frame))?;
-        model.tell(viewer.desk);
+        let seen = watching.finish(&mut |frames| model.see(frames))?;
+        model.tell();
         let (what, score_min) = (detector.what, detector.score_min);
         watched.push(Watched { what, score_min, note: model.note(), seen });
     }

@@ -3,9 +3,11 @@
 //! Owns the choice of the device, with the fallback to the processor and its reason. Refuses to know what a model is
 //! for.
 
+use std::sync::Arc;
+
 use cleanplate_types::failure::{Failure, FailureKind, Stage};
 use cleanplate_types::trail::TrailEvent;
-use cleanplate_vision::{Device, Model, ModelError, Runtime, RuntimePlaces};
+use cleanplate_vision::{Device, Model, ModelError, Runtime, RuntimePlaces, cuda};
 
 use crate::engine::Desk;
 
@@ -13,7 +15,7 @@ use crate::engine::Desk;
 ///
 /// # Errors
 /// [`FailureKind::WorkerLacks`].
-pub(super) fn runtime(desk: &Desk) -> Result<&'static Runtime, Failure> {
+fn runtime(desk: &Desk) -> Result<&'static Runtime, Failure> {
     let lacks = |text: String| Failure::new(FailureKind::WorkerLacks, Stage::Detect, text);
     let path = desk.order().means.runtime.clone();
     let path =
@@ -22,28 +24,40 @@ pub(super) fn runtime(desk: &Desk) -> Result<&'static Runtime, Failure> {
     Runtime::load(&places).map_err(|error| lacks(error.to_string()))
 }
 
-/// Opens a model on the card where there is one, else on the processor.
+/// A model that is open, and the card that it is on.
+pub(super) struct Opened {
+    pub(super) model: Model,
+    pub(super) card: Option<Arc<cuda::Device>>,
+}
+
+/// Opens the model that the parent hands as `file`, on the card where there is one, else on the processor.
 ///
 /// # Errors
-/// [`FailureKind::BadRequest`] with the reason, where the model is none of those that can be used.
-pub(super) fn open_on(
-    desk: &Desk,
-    runtime: &Runtime,
-    bytes: &[u8],
-    name: &str,
-) -> Result<Model, Failure> {
+/// [`FailureKind::WorkerLacks`] where there is no runtime, [`FailureKind::BadRequest`] with the reason where the
+/// model is none of those that can be used.
+pub(super) fn open(desk: &Desk, file: &str, name: &str) -> Result<Opened, Failure> {
+    let runtime = runtime(desk)?;
+    let bytes = desk.read(file)?;
     let means = &desk.order().means;
     if let Some(index) = means.card {
-        match Model::open(runtime, bytes, Device::Cuda { index }) {
+        match on_card(runtime, &bytes, index) {
             Ok(opened) => return Ok(opened),
-            Err(error) => {
-                let text = format!("{name}: the card -> the processor: {error}");
+            Err(why) => {
+                let text = format!("{name}: the card -> the processor: {why}");
                 desk.trail(Stage::Detect, TrailEvent::Fallback, text, None);
             }
         }
     }
     let device = Device::Cpu { threads: means.threads as usize };
-    Model::open(runtime, bytes, device).map_err(|error: ModelError| refused(name, &error))
+    let model = Model::open(runtime, &bytes, device);
+    let model = model.map_err(|error: ModelError| refused(name, &error))?;
+    Ok(Opened { model, card: None })
+}
+
+fn on_card(runtime: &Runtime, bytes: &[u8], index: u32) -> Result<Opened, String> {
+    let card = cuda::Device::open(index).map_err(|error| error.to_string())?;
+    let model = Model::open(runtime, bytes, Device::Cuda { index });
+    Ok(Opened { model: model.map_err(|error| error.to_string())?, card: Some(card) })
 }
 
 /// The failure that a model is which cannot be used.

@@ -13,16 +13,24 @@ pub(super) struct Watching<F> {
     settings: Settings,
     /// Frames from one sight to the next.
     stride: u64,
+    /// Sights that are taken at once.
+    batch: usize,
     table_frames: u64,
-    /// The frames since the last sight, at most `stride`.
+    /// The frames since the last sight.
     kept: Vec<(u64, F)>,
+    /// Those of them that are to be seen.
+    due: Vec<u64>,
     seen: Vec<Seen>,
 }
 
+/// What a detector sees in each of some frames.
+pub(super) type Sights = Result<Vec<Vec<Detection>>, Failure>;
+
 impl<F> Watching<F> {
-    /// A detector that sees every `stride`th frame of a video of `table_frames` frames.
-    pub(super) const fn new(settings: Settings, stride: u64, table_frames: u64) -> Self {
-        Self { settings, stride, table_frames, kept: Vec::new(), seen: Vec::new() }
+    /// A detector that sees every `stride`th frame of a video of `table_frames` frames, `batch` at once.
+    pub(super) fn new(settings: Settings, stride: u64, batch: usize, table_frames: u64) -> Self {
+        let (kept, due, seen) = (Vec::new(), Vec::new(), Vec::new());
+        Self { settings, stride, batch, table_frames, kept, due, seen }
     }
 
     /// Takes the next frame, which `see` may be asked about, now or later.
@@ -33,11 +41,14 @@ impl<F> Watching<F> {
         &mut self,
         index: u64,
         frame: F,
-        see: &mut impl FnMut(&F) -> Result<Vec<Detection>, Failure>,
+        see: &mut impl FnMut(&[&F]) -> Sights,
     ) -> Result<(), Failure> {
         self.kept.push((index, frame));
-        let is_due = self.seen.last().is_none_or(|last| index - last.frame >= self.stride);
-        if is_due { self.look(see) } else { Ok(()) }
+        let last = self.due.last().copied().or(self.seen.last().map(|seen| seen.frame));
+        if last.is_none_or(|last| index - last >= self.stride) {
+            self.due.push(index);
+        }
+        if self.due.len() >= self.batch { self.look(see) } else { Ok(()) }
     }
 
     /// What it saw, in order, once the window's last frame was seen too.
@@ -46,37 +57,59 @@ impl<F> Watching<F> {
     /// Those of `see`.
     pub(super) fn finish(
         mut self,
-        see: &mut impl FnMut(&F) -> Result<Vec<Detection>, Failure>,
+        see: &mut impl FnMut(&[&F]) -> Sights,
     ) -> Result<Vec<Seen>, Failure> {
-        if !self.kept.is_empty() {
-            self.look(see)?;
-        }
+        let last = self.kept.last().map(|(index, _)| *index);
+        self.due.extend(last.filter(|last| self.due.last() != Some(last)));
+        self.look(see)?;
         Ok(self.seen)
     }
 
-    /// Sees the newest frame, then those between it and the last sight that settle what came or went.
-    fn look(
-        &mut self,
-        see: &mut impl FnMut(&F) -> Result<Vec<Detection>, Failure>,
-    ) -> Result<(), Failure> {
-        let Some((index, frame)) = self.kept.pop() else { return Ok(()) };
-        let before = self.seen.last().cloned();
-        let mut around: Vec<Seen> = before.into_iter().collect();
-        around.push(Seen { frame: index, detections: see(&frame)? });
-        loop {
-            let wanted = second_looks(&around, self.table_frames, &self.settings);
-            let next = wanted.into_iter().find_map(|wanted| {
-                let at = self.kept.iter().position(|(kept, _)| *kept == wanted)?;
-                Some(self.kept.swap_remove(at))
-            });
-            let Some((between, frame)) = next else { break };
-            around.push(Seen { frame: between, detections: see(&frame)? });
-            around.sort_by_key(|seen| seen.frame);
+    /// Sees the frames that are due, then those between them that settle what came or went.
+    fn look(&mut self, see: &mut impl FnMut(&[&F]) -> Sights) -> Result<(), Failure> {
+        let due = std::mem::take(&mut self.due);
+        for now in self.see(&due, see)? {
+            let mut around: Vec<Seen> = self.seen.last().cloned().into_iter().collect();
+            around.push(now);
+            loop {
+                let wanted = second_looks(&around, self.table_frames, &self.settings);
+                let is_new = |frame: &u64| around.iter().all(|seen| seen.frame != *frame);
+                let between = self.seen.last().map_or(0, |seen| seen.frame)
+                    ..around.last().map_or(0, |seen| seen.frame);
+                let wanted: Vec<u64> = wanted
+                    .into_iter()
+                    .filter(|frame| is_new(frame) && between.contains(frame))
+                    .collect();
+                let found = self.see(&wanted, see)?;
+                if found.is_empty() {
+                    break;
+                }
+                around.extend(found);
+                around.sort_by_key(|seen| seen.frame);
+            }
+            let last = self.seen.last().map(|seen| seen.frame);
+            let is_later = |seen: &Seen| last.is_none_or(|at| seen.frame > at);
+            self.seen.extend(around.into_iter().filter(is_later));
         }
-        self.kept.clear();
         let last = self.seen.last().map(|seen| seen.frame);
-        self.seen.extend(around.into_iter().filter(|seen| last.is_none_or(|at| seen.frame > at)));
+        self.kept.retain(|(index, _)| last.is_none_or(|last| *index > last));
         Ok(())
+    }
+
+    /// Sees those of `frames` that are kept.
+    fn see(
+        &self,
+        frames: &[u64],
+        see: &mut impl FnMut(&[&F]) -> Sights,
+    ) -> Result<Vec<Seen>, Failure> {
+        let kept = self.kept.iter().filter(|(index, _)| frames.contains(index));
+        let (indices, frames): (Vec<u64>, Vec<&F>) =
+            kept.map(|(index, frame)| (*index, frame)).unzip();
+        if frames.is_empty() {
+            return Ok(Vec::new());
+        }
+        let sights = indices.into_iter().zip(see(&frames)?);
+        Ok(sights.map(|(frame, detections)| Seen { frame, detections }).collect())
     }
 }
 
@@ -96,13 +129,14 @@ mod tests {
     }
 
     /// The frames that were looked at, in the order in which they were.
-    fn looked(frames: std::ops::Range<u64>) -> (Vec<u64>, Vec<Seen>) {
+    fn looked(frames: std::ops::Range<u64>, batch: usize) -> (Vec<u64>, Vec<Seen>) {
         let mut looked = Vec::new();
         let settings = Settings::usual(640, 360, 25);
-        let mut watching = Watching::new(settings, 8, 100);
-        let mut see = |frame: &u64| {
-            looked.push(*frame);
-            Ok(seen_at(*frame))
+        let mut watching = Watching::new(settings, 8, batch, 100);
+        let mut see = |frames: &[&u64]| {
+            assert!(frames.len() <= batch.max(4), "no more than are taken at once");
+            looked.extend(frames.iter().copied());
+            Ok(frames.iter().map(|frame| seen_at(**frame)).collect())
         };
         for frame in frames {
             watching.add(frame, frame, &mut see).unwrap();
@@ -113,7 +147,7 @@ mod tests {
 
     #[test]
     fn the_frames_at_both_ends_of_a_caption_are_looked_at_and_few_others() {
-        let (looked, seen) = looked(0..100);
+        let (looked, seen) = looked(0..100, 1);
         for frame in [12, 13, 36, 37] {
             assert!(looked.contains(&frame), "{frame} of {looked:?}");
         }
@@ -124,7 +158,15 @@ mod tests {
 
     #[test]
     fn the_first_and_the_last_frame_of_a_window_are_looked_at() {
-        let (looked, _) = looked(50..61);
+        let (looked, _) = looked(50..61, 1);
         assert_eq!((looked.first(), looked.last()), (Some(&50), Some(&60)));
+    }
+
+    #[test]
+    fn how_many_are_seen_at_once_does_not_show() {
+        let (_, one) = looked(0..100, 1);
+        for batch in [2, 3, 8, 100] {
+            assert_eq!(looked(0..100, batch).1, one, "batches of {batch}");
+        }
     }
 }

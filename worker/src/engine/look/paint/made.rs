@@ -12,7 +12,7 @@ use cleanplate_types::trail::TrailEvent;
 use cleanplate_vision::{FillError, Inpainter, Picture, RgbPicture};
 
 use crate::engine::Desk;
-use crate::engine::look::models::{open_on, refused, runtime};
+use crate::engine::look::models::{open, refused};
 use crate::order::PAINTER;
 
 /// Paints what no frame shows of `backgrounds`.
@@ -26,8 +26,7 @@ pub(super) fn paint(
     mut step: impl FnMut(),
 ) -> Result<(), Failure> {
     let name = "given to --fill";
-    let runtime = runtime(desk)?;
-    let opened = open_on(desk, runtime, &desk.read(PAINTER)?, name)?;
+    let opened = open(desk, PAINTER, name)?.model;
     let about = opened.identity().contract.to_string();
     let mut painter = Inpainter::new(opened).map_err(|error| refused(name, &error))?;
     let began = Instant::now();
