@@ -289,3 +289,43 @@ fn read(output: &Output, shown: &Shown, (x, y): (usize, usize)) -> [f32; 3] {
         row(top) * (1.0 - down) + row(bottom) * down
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SIDE: usize = 16;
+
+    fn shown() -> Shown {
+        let hole: Vec<bool> = (0..SIDE * SIDE).map(|index| index % SIDE >= 4).collect();
+        let area = Area { top: 0, left: 0, bottom: SIDE, right: SIDE };
+        let values = (0..3 * SIDE * SIDE).map(|index| {
+            let place = index % (SIDE * SIDE);
+            if hole[place] { pattern(place % SIDE, place / SIDE) } else { 0.5 }
+        });
+        Shown { size: (SIDE, SIDE), area, shrink: 1, values: values.collect(), hole }
+    }
+
+    fn output(value: impl Fn(f32) -> f32) -> Output {
+        let values = shown().values.into_iter().map(value).collect();
+        Output { dims: vec![1, 3, SIDE, SIDE], values }
+    }
+
+    #[test]
+    fn a_result_that_repeats_what_was_put_in_is_known() {
+        assert!(shows_pattern(&output(|value| value), &shown(), 1.0));
+        assert!(shows_pattern(&output(|value| value * 255.0), &shown(), 255.0));
+        assert!(shows_pattern(&output(|value| 0.2 + value * 0.6), &shown(), 1.0), "most of it");
+    }
+
+    #[test]
+    fn a_result_that_does_not_is_taken() {
+        assert!(!shows_pattern(&output(|_| 0.7), &shown(), 1.0));
+        assert!(
+            !shows_pattern(&output(|value| 0.5 + (value - 0.5) * 0.1), &shown(), 1.0),
+            "a trace"
+        );
+        let nothing = Shown { hole: vec![false; SIDE * SIDE], ..shown() };
+        assert!(!shows_pattern(&output(|value| value), &nothing, 1.0));
+    }
+}

@@ -7,7 +7,8 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use half::f16;
-use ort::ep::CUDA;
+use ort::ep::cuda::ConvAlgorithmSearch;
+use ort::ep::{ArenaExtendStrategy, CUDA};
 use ort::logging::LogLevel;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use ort::session::{Session, SessionInputValue};
@@ -154,7 +155,15 @@ fn builder(runtime: &Runtime, device: Device) -> ort::Result<SessionBuilder> {
         }
         Device::Cuda { index } => {
             let index = i32::try_from(index).unwrap_or(i32::MAX);
-            let provider = CUDA::default().with_device_id(index).build().error_on_failure();
+            // What is not taken is left to the decoder, the encoder and other sessions: no doubling of the arena, no
+            // search that needs the largest workspace.
+            let provider = CUDA::default()
+                .with_device_id(index)
+                .with_arena_extend_strategy(ArenaExtendStrategy::SameAsRequested)
+                .with_conv_algorithm_search(ConvAlgorithmSearch::Heuristic)
+                .with_conv_max_workspace(false)
+                .build()
+                .error_on_failure();
             Ok(builder.with_intra_threads(1)?.with_execution_providers([provider])?)
         }
     }

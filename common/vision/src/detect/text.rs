@@ -110,17 +110,24 @@ impl Grid<'_> {
         let [left, top, right, bottom] = area.bounds();
         let (first, end) = (index(left, self.columns), index(right + 1.0, self.columns));
         let (upper, lower) = (index(top, self.rows), index(bottom + 1.0, self.rows));
-        let (mut sum, mut count) = (0.0, 0.0);
+        // In 64 bits: a line may cover a hundred thousand samples.
+        let (mut sum, mut count) = (0.0_f64, 0.0_f64);
         for row in upper..lower {
             for column in first..end {
                 if area.holds((place(column) + 0.5, place(row) + 0.5)) {
-                    sum += self.values.get(row * self.columns + column).copied().unwrap_or(0.0);
+                    let value = self.values.get(row * self.columns + column).copied();
+                    sum += f64::from(value.unwrap_or(0.0));
                     count += 1.0;
                 }
             }
         }
-        if count > 0.0 { sum / count } else { 0.0 }
+        if count > 0.0 { narrow(sum / count) } else { 0.0 }
     }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "a mean of 32-bit floats")]
+const fn narrow(mean: f64) -> f32 {
+    mean as f32
 }
 
 /// Clears a sample; whether it was set.

@@ -22,6 +22,8 @@ pub(crate) struct Rows {
     pub(crate) rows_first: bool,
     /// Channels of the prototypes, where there are any.
     pub(crate) masks: usize,
+    /// Whether the three raw heads of older exports are there too.
+    pub(crate) raw_heads: bool,
     /// `names` of the metadata.
     pub(crate) names: Option<&'static str>,
     /// Further metadata.
@@ -35,6 +37,7 @@ pub(crate) const USUAL: Rows = Rows {
     shape: (CELLS, 6),
     rows_first: false,
     masks: 0,
+    raw_heads: false,
     names: Some("{0: 'logo', 1: 'plate'}"),
     meta: &[("stride", "32"), ("imgsz", "[640, 640]"), ("task", "detect")],
 };
@@ -69,6 +72,14 @@ impl Rows {
             let fields = for_batch(&mut graph, &input, &fields, self.batch, &[masks, 160, 160]);
             graph.output("output1", &fields, given, &[self.batch, masks, 160, 160]);
         }
+        if self.raw_heads {
+            for (index, side) in [80_i64, 40, 20].into_iter().enumerate() {
+                let dims = [1, 3, side, side, 7];
+                let count = usize::try_from(dims.iter().product::<i64>()).unwrap();
+                let head = graph.constant(given, &dims, &vec![0.0; count]);
+                graph.output(&format!("head{index}"), &head, given, &dims);
+            }
+        }
         if let Some(names) = self.names {
             graph.meta("names", names);
         }
@@ -101,28 +112,64 @@ pub(crate) fn row8(scores: &[f32], coefficients: &[f32]) -> Vec<f32> {
     [&BOX[..], scores, coefficients].concat()
 }
 
-/// A `YOLOv8` whose input is open in every dimension: each cell sees the box, once for each size of cell.
-pub(crate) fn open_yolo8() -> Vec<u8> {
-    let mut graph = Graph::new();
-    let input = graph.input("images", Kind::F32, &[OPEN, 3, OPEN, OPEN]);
+/// The maxima of every channel of `input` in cells of 8, 16 and 32: `[B, 3, cells]`.
+fn cells(graph: &mut Graph, input: &str) -> String {
     let shape = graph.constant(Kind::I64, &[3], &[0.0, 3.0, -1.0]);
     let levels = [8, 16, 32].map(|stride| {
-        let pooled = graph.node_with(
-            "MaxPool",
-            &[&input],
-            &[("kernel_shape", &[stride, stride]), ("strides", &[stride, stride])],
-        );
+        let side = [stride, stride];
+        let pooled =
+            graph.node_with("MaxPool", &[input], &[("kernel_shape", &side), ("strides", &side)]);
         graph.node("Reshape", &[&pooled, &shape])
     });
     let [fine, middle, coarse] = &levels;
-    let cells = graph.node_with("Concat", &[fine, middle, coarse], &[("axis", &[2])]);
-    let cells = graph.node_with("ReduceMean", &[&cells], &[("axes", &[1])]);
+    graph.node_with("Concat", &[fine, middle, coarse], &[("axis", &[2])])
+}
+
+/// `values` in every cell of `cells`.
+fn in_every_cell(graph: &mut Graph, cells: &str, values: &[f32]) -> String {
+    let one = graph.node_with("ReduceMean", &[cells], &[("axes", &[1])]);
     let zero = graph.scalar(Kind::F32, 0.0);
-    let zeros = graph.node("Mul", &[&cells, &zero]);
-    let row = graph.constant(Kind::F32, &[1, 6, 1], &row8(&[0.1, SCORE], &[]));
-    let rows = graph.node("Add", &[&zeros, &row]);
+    let zeros = graph.node("Mul", &[&one, &zero]);
+    let count = i64::try_from(values.len()).unwrap();
+    let row = graph.constant(Kind::F32, &[1, count, 1], values);
+    graph.node("Add", &[&zeros, &row])
+}
+
+/// A `YOLOv8` whose input is open in every dimension: each cell sees the box.
+pub(crate) fn open_yolo8() -> Vec<u8> {
+    let mut graph = Graph::new();
+    let input = graph.input("images", Kind::F32, &[OPEN, 3, OPEN, OPEN]);
+    let cells = cells(&mut graph, &input);
+    let rows = in_every_cell(&mut graph, &cells, &row8(&[0.1, SCORE], &[]));
     graph.output("output0", &rows, Kind::F32, &[OPEN, 6, OPEN]);
     graph.meta("names", "{0: 'logo', 1: 'plate'}");
+    graph.bytes()
+}
+
+/// A `YOLOv8` that scores as much red, green and blue as it is fed.
+pub(crate) fn colours() -> Vec<u8> {
+    let mut graph = Graph::new();
+    let input = graph.input("images", Kind::F32, &[OPEN, 3, OPEN, OPEN]);
+    let cells = cells(&mut graph, &input);
+    let places = in_every_cell(&mut graph, &cells, &BOX);
+    let rows = graph.node_with("Concat", &[&places, &cells], &[("axis", &[1])]);
+    graph.output("output0", &rows, Kind::F32, &[OPEN, 7, OPEN]);
+    graph.meta("names", "{0: 'red', 1: 'green', 2: 'blue'}");
+    graph.bytes()
+}
+
+/// A text detector whose map is the level of the last channel that it is fed, of -1 to 1.
+pub(crate) fn last_channel() -> Vec<u8> {
+    let mut graph = Graph::new();
+    let input = graph.input("x", Kind::F32, &[OPEN, 3, OPEN, OPEN]);
+    let number = |graph: &mut Graph, value: f32| graph.constant(Kind::I64, &[1], &[value]);
+    let (start, end, axis) =
+        (number(&mut graph, 2.0), number(&mut graph, 3.0), number(&mut graph, 1.0));
+    let last = graph.node("Slice", &[&input, &start, &end, &axis]);
+    let (one, two) = (graph.scalar(Kind::F32, 1.0), graph.scalar(Kind::F32, 2.0));
+    let map = graph.node("Add", &[&last, &one]);
+    let map = graph.node("Div", &[&map, &two]);
+    graph.output("map", &map, Kind::F32, &[OPEN, 1, OPEN, OPEN]);
     graph.bytes()
 }
 

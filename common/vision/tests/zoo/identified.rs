@@ -68,6 +68,8 @@ fn an_open_yolo8_is_told_by_what_comes_out() {
 fn yolo5_is_told_by_its_three_rows_to_a_cell() {
     let fixture = Rows { rows_first: true, shape: (3 * CELLS, 7), ..USUAL };
     check_rows(&fixture, &[], &Contract::Yolo5 { classes: 2, coefficients: 0 });
+    let older = Rows { raw_heads: true, ..fixture };
+    check_rows(&older, &[], &Contract::Yolo5 { classes: 2, coefficients: 0 });
 }
 
 #[test]

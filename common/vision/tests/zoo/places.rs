@@ -1,8 +1,10 @@
 //! What a model sees comes out where it is in the frame: through letterboxes, tiles, depths and batches.
 
+use std::cell::RefCell;
+
 use cleanplate_types::detection::DetectionKind;
-use cleanplate_types::picture::Rect;
-use cleanplate_vision::{Detector, DetectorError, DetectorSettings, Runtime};
+use cleanplate_types::picture::{PixelLayout, PlaneRef, PlanesRef, Rect};
+use cleanplate_vision::{Detector, DetectorError, DetectorSettings, Picture, Runtime};
 
 use super::detectors::{self, BOX, CELLS, Rows, SCORE, USUAL, row8};
 use super::machine::{Frame, detector, near, only, open, rect, runtime};
@@ -147,6 +149,44 @@ fn a_face_comes_out_where_its_cell_is_hot() {
     // 24 wide and 32 high around the middle of the cell, twice as large in the frame.
     assert_eq!(found.bounds, rect(804 - 24, 404 - 32, 48, 64));
     assert!(found.score > 980, "{found:?}");
+}
+
+/// A frame of one colour, told as green, blue and red.
+fn coloured<T>(see: impl Fn(&Picture<'_>) -> T) -> T {
+    let layout = PixelLayout {
+        name: "gbrp".to_owned(),
+        depth: 8,
+        planes: 3,
+        chroma_shift_x: 0,
+        chroma_shift_y: 0,
+        full_range: true,
+    };
+    let planes = [100, 50, 200].map(|level| vec![level; 640 * 640]);
+    let views =
+        planes.iter().map(|samples| PlaneRef { samples, stride: 640, width: 640, height: 640 });
+    see(&Picture::new(PlanesRef::Eight(views.collect()), &layout, 0).unwrap())
+}
+
+#[test]
+fn colours_reach_a_model_in_its_order_and_range() {
+    let Some(runtime) = runtime() else { return };
+    for (class, level) in [("red", 200.0_f32), ("green", 100.0), ("blue", 50.0)] {
+        let settings = DetectorSettings {
+            classes: vec![class.to_owned()],
+            threshold: Some(100),
+            ..DetectorSettings::default()
+        };
+        let model = open(runtime, &detectors::colours()).unwrap();
+        let detector = RefCell::new(Detector::new(model, &settings).unwrap());
+        let seen = coloured(|picture| detector.borrow_mut().detect(picture).unwrap());
+        // Red is the strongest everywhere, so nothing is green or blue.
+        let score =
+            if class == "red" { Some((level / 255.0 * 1000.0).round() as u16) } else { None };
+        assert_eq!(seen.first().map(|one| one.score), score, "{class}");
+    }
+    let text = RefCell::new(detector(runtime, &detectors::last_channel()));
+    let seen = coloured(|picture| text.borrow_mut().detect(picture).unwrap());
+    assert_eq!(only(&seen).score, 784, "red comes last, 0 to 255 as -1 to 1");
 }
 
 #[test]
