@@ -306,9 +306,10 @@ mod tests {
             python: Some(OsString::from("/absent/python3")),
             ..nowhere()
         };
-        let mut tried = Tried::default();
-        assert!(places.candidates(&mut tried).is_none());
-        let told = RuntimeError::NotFound { tried }.to_string();
+        let error = Runtime::load(&places).unwrap_err();
+        let RuntimeError::NotFound { tried } = &error else { panic!("{error}") };
+        assert_eq!(tried.places().count(), 3);
+        let told = error.to_string();
         for part in ["/absent/beside", "/absent/models", "/absent/python3", "make setup-models"] {
             assert!(told.contains(part), "{told}");
         }
@@ -320,10 +321,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("libonnxruntime.so");
         fs::write(&file, "no library").unwrap();
-        let why = Runtime::open(&file).unwrap_err();
-        assert!(why.contains("libonnxruntime.so"), "{why}");
-        let why = Runtime::open(Path::new("libc.so.6")).unwrap_err();
-        assert!(!why.is_empty());
+        // The folder would be looked in, were nothing named.
+        let folders = vec![folder.path().to_owned()];
+        let variable = RuntimePlaces { variable: Some(file), folders, ..nowhere() };
+        let told = Runtime::load(&variable).unwrap_err().to_string();
+        assert!(told.contains(LIBRARY_VARIABLE) && told.contains("make setup-models"), "{told}");
+        let setting = RuntimePlaces { setting: Some(PathBuf::from("/absent.so")), ..nowhere() };
+        let error = Runtime::load(&setting).unwrap_err();
+        assert!(matches!(error, RuntimeError::Unusable { .. }), "{error}");
     }
 
     #[test]

@@ -2,7 +2,8 @@
 
 use cleanplate_types::detection::DetectionKind;
 use cleanplate_vision::{
-    BatchForm, Contract, Detector, DetectorSettings, Device, Model, self_test,
+    BatchForm, Contract, Detector, DetectorSettings, Device, Model, Runtime, RuntimeError,
+    RuntimePlaces, self_test,
 };
 
 use super::machine::{CPU, Frame, detector, known, open, runtime};
@@ -49,6 +50,18 @@ fn center_face_is_opened_for_any_size() {
     assert_eq!(model.identity().batch, BatchForm::Open);
     let mut detector = Detector::new(model, &DetectorSettings::default()).unwrap();
     assert!(detector.detect(&Frame::black(1280, 720, 8).picture()).unwrap().is_empty());
+}
+
+#[test]
+fn a_process_has_one_runtime_and_says_which() {
+    let Some(runtime) = runtime() else { return };
+    assert!(runtime.path().is_absolute() && runtime.version().starts_with("1."), "{runtime:?}");
+    let same =
+        RuntimePlaces { setting: Some(runtime.path().to_owned()), ..RuntimePlaces::default() };
+    assert_eq!(Runtime::load(&same).unwrap().path(), runtime.path());
+    let other = RuntimePlaces { setting: Some("/other.so".into()), ..RuntimePlaces::default() };
+    let error = Runtime::load(&other).unwrap_err();
+    assert!(matches!(error, RuntimeError::Another { .. }), "{error}");
 }
 
 #[test]
