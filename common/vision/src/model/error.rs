@@ -1,0 +1,114 @@
+//! Why a model is not taken: one line each, with what would be accepted.
+//!
+//! Owns the words. Refuses to be wide: whoever opens a model shows the line to the operator as it is.
+
+use crate::session::RunError;
+
+/// Why a model is not taken.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum ModelError {
+    /// ONNX Runtime does not open it.
+    #[error("not a model that ONNX Runtime {version} opens: {why}")]
+    Unreadable {
+        /// Version of the runtime.
+        version: String,
+        /// Its words.
+        why: String,
+    },
+    /// It takes something else than a picture, or a picture and a mask.
+    #[error(
+        "its inputs are {found}; accepted: one picture [B, 3, H, W], a picture and a mask [B, 1, H, W], or both as [B, 4, H, W]"
+    )]
+    Inputs {
+        /// What it takes.
+        found: String,
+    },
+    /// It takes pictures with the channels last.
+    #[error("its input {found} has the channels last; export it with channels first, [B, 3, H, W]")]
+    ChannelsLast {
+        /// The input.
+        found: String,
+    },
+    /// It takes values of a type that is not fed.
+    #[error("its input `{name}` takes {found} values; accepted: float32, float16, uint8")]
+    Element {
+        /// Name of the input.
+        name: String,
+        /// The type.
+        found: String,
+    },
+    /// It wants original sizes beside the picture.
+    #[error(
+        "it is an RT-DETR with the input `{name}`; accepted: the export by Ultralytics, one input, output [B, N, 4+classes]"
+    )]
+    OriginalSizes {
+        /// Name of the second input.
+        name: String,
+    },
+    /// It gives something that no contract has.
+    #[error(
+        "its outputs are {found}; accepted: YOLO boxes [B, M, N] (with masks [B, 32, h, w]), a text map [B, 1, H, W], CenterFace's four maps, or a picture [B, 3, H, W]"
+    )]
+    Outputs {
+        /// What it gives, or what is wrong with it.
+        found: String,
+    },
+    /// Its rows fit no YOLO.
+    #[error(
+        "its output [B, {first}, {second}] is no YOLO layout for this input; expected: {expected}"
+    )]
+    Rows {
+        /// Second dimension.
+        first: usize,
+        /// Third dimension.
+        second: usize,
+        /// Layouts that would fit.
+        expected: String,
+    },
+    /// Its rows fit two layouts.
+    #[error(
+        "its output [B, {first}, {second}] may be {one} or {other}; export it with names and end2end metadata, or another size"
+    )]
+    Ambiguous {
+        /// Second dimension.
+        first: usize,
+        /// Third dimension.
+        second: usize,
+        /// A layout.
+        one: String,
+        /// Another.
+        other: String,
+    },
+    /// It was made for something else.
+    #[error("it was made for the task `{task}`; accepted: detect, segment")]
+    Purpose {
+        /// The task that its metadata names.
+        task: String,
+    },
+    /// It fails on a known picture, or gives no numbers.
+    #[error("on a known picture: {0}")]
+    Run(#[from] RunError),
+    /// Its text map is no probability.
+    #[error(
+        "its map has values from {least} to {most}; accepted: probabilities from 0 to 1 (add the sigmoid to the export)"
+    )]
+    NotProbabilities {
+        /// The least value.
+        least: f32,
+        /// The greatest value.
+        most: f32,
+    },
+    /// It copies what the mask hides.
+    #[error("its result ignores the mask: what is hidden comes out again")]
+    IgnoresMask,
+    /// Its result is black or constant.
+    #[error(
+        "it fills a hole in a grey of {surroundings} with {result} (of 0 to 1 or 0 to 255): an f16 export that overflows, or another range; take the f32 export"
+    )]
+    WrongFill {
+        /// Level around the hole, of 1.
+        surroundings: f32,
+        /// Level in the hole.
+        result: f32,
+    },
+}
