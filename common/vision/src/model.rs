@@ -9,7 +9,7 @@ use cleanplate_types::digest::Sha;
 
 use crate::catalogue::KNOWN_MODELS;
 use crate::runtime::Runtime;
-use crate::session::{Device, Element, Network};
+use crate::session::{Device, Element, Network, OpenError};
 
 mod detector;
 mod error;
@@ -137,11 +137,15 @@ impl Model {
     /// # Errors
     /// [`ModelError`]: it cannot be opened, cannot be identified, or does wrong.
     pub fn open(runtime: &Runtime, bytes: &[u8], device: Device) -> Result<Self, ModelError> {
-        let unreadable =
-            |why| ModelError::Unreadable { version: runtime.version().to_owned(), why };
-        let mut network = Network::open(runtime, bytes, device).map_err(unreadable)?;
+        let refused = |error| match error {
+            OpenError::Device(why) => ModelError::Device { why },
+            OpenError::File(why) => {
+                ModelError::Unreadable { version: runtime.version().to_owned(), why }
+            }
+        };
+        let mut network = Network::open(runtime, bytes, device).map_err(refused)?;
         if let Some(bytes) = detector::opened(&network, bytes) {
-            network = Network::open(runtime, &bytes, device).map_err(unreadable)?;
+            network = Network::open(runtime, &bytes, device).map_err(refused)?;
         }
         let ports = ports::of(&network)?;
         let found = match ports {

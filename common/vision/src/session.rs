@@ -96,6 +96,22 @@ pub(crate) struct Output {
     pub(crate) values: Vec<f32>,
 }
 
+/// Why a model is not loaded, in the runtime's words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum OpenError {
+    /// The device is not there or has too little memory.
+    Device(String),
+    /// The file is not what the runtime takes.
+    File(String),
+}
+
+impl OpenError {
+    fn of(error: &ort::Error) -> Self {
+        let why = one_line(error.message());
+        if is_out_of_memory(&why) { Self::Device(why) } else { Self::File(why) }
+    }
+}
+
 /// A model, loaded.
 pub(crate) struct Network {
     session: Session,
@@ -113,12 +129,12 @@ impl std::fmt::Debug for Network {
 }
 
 impl Network {
-    /// Loads the model in `bytes` for `device`; the runtime's words where that fails.
-    pub(crate) fn open(runtime: &Runtime, bytes: &[u8], device: Device) -> Result<Self, String> {
-        let session = builder(runtime, device)
-            .and_then(|mut builder| builder.commit_from_memory(bytes))
-            .map_err(|error| one_line(error.message()))?;
-        let metadata = metadata(&session).map_err(|error| one_line(error.message()))?;
+    /// Loads the model in `bytes` for `device`.
+    pub(crate) fn open(runtime: &Runtime, bytes: &[u8], device: Device) -> Result<Self, OpenError> {
+        let mut builder = builder(runtime, device)
+            .map_err(|error| OpenError::Device(one_line(error.message())))?;
+        let session = builder.commit_from_memory(bytes).map_err(|error| OpenError::of(&error))?;
+        let metadata = metadata(&session).map_err(|error| OpenError::of(&error))?;
         let inputs = session.inputs().iter().map(port).collect();
         let outputs = session.outputs().iter().map(port).collect();
         Ok(Self { session, inputs, outputs, metadata })

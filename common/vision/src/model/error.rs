@@ -15,6 +15,12 @@ pub enum ModelError {
         /// Its words.
         why: String,
     },
+    /// It is not even tried: the device is not there, its provider does not load, or its memory is too small.
+    #[error("the device cannot be used: {why}")]
+    Device {
+        /// The runtime's words.
+        why: String,
+    },
     /// It takes something else than a picture, or a picture and a mask.
     #[error(
         "its inputs are {found}; accepted: one picture [B, 3, H, W], a picture and a mask [B, 1, H, W], or both as [B, 4, H, W]"

@@ -2,8 +2,8 @@
 
 use cleanplate_types::detection::DetectionKind;
 use cleanplate_vision::{
-    BatchForm, Contract, Detector, DetectorSettings, Device, Model, Runtime, RuntimeError,
-    RuntimePlaces, self_test,
+    BatchForm, Contract, Detector, DetectorSettings, Device, Model, ModelError, Runtime,
+    RuntimeError, RuntimePlaces, self_test,
 };
 
 use super::machine::{CPU, Frame, detector, known, open, runtime};
@@ -71,6 +71,9 @@ fn cuda_that_is_absent_is_told_and_not_replaced() {
     match Model::open(runtime, &bytes, Device::Cuda { index: 0 }) {
         // A machine with a card and its build of the runtime.
         Ok(model) => assert_eq!(model.identity().contract, Contract::TextMap),
-        Err(error) => assert!(error.to_string().contains("CUDA"), "{error}"),
+        Err(error) => {
+            assert!(matches!(error, ModelError::Device { .. }), "{error:?}");
+            assert!(error.to_string().contains("CUDA"), "{error}");
+        }
     }
 }
