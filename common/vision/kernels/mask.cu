@@ -16,13 +16,19 @@ typedef struct {
     u32 keep;                   // Whether what is in `out` stays in.
 } ShapeArgs;
 
-// Whether the middle of a sample lies in the ellipse that touches the sides of the rectangle: with
-// u = 2x + 1 - w and v = 2y + 1 - h, where u^2 h^2 + v^2 w^2 <= w^2 h^2. Sides are at most 2^15.
+// Twice the distance from the middle of `size` samples to the nearest corner of sample `at`.
+INLINE long long near_corner(u32 at, u32 size) {
+    long long off = 2 * (long long)at + 1 - (long long)size;
+    if (off < 0) off = -off;
+    return off < 1 ? 0 : off - 1;
+}
+
+// Whether any part of a sample lies in the ellipse that touches the sides of the rectangle: where
+// u^2 h^2 + v^2 w^2 <= w^2 h^2 for its nearest corner. Sides are at most 2^15, so all of it fits.
 INLINE u32 in_ellipse(u32 x, u32 y, u32 width, u32 height) {
-    long long u = 2 * (long long)x + 1 - (long long)width;
-    long long v = 2 * (long long)y + 1 - (long long)height;
-    long long w = (long long)width * width, h = (long long)height * height;
-    return u * u * h + v * v * w <= w * h;
+    long long right = near_corner(x, width) * height, down = near_corner(y, height) * width;
+    long long all = (long long)width * height;
+    return right * right + down * down <= all * all;
 }
 
 KERNEL(mask_shape, ShapeArgs) {

@@ -25,6 +25,7 @@ mod grids;
 mod hole;
 mod inversion;
 mod picture;
+mod ring;
 mod set;
 mod tensor;
 

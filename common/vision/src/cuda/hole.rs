@@ -1,7 +1,6 @@
 //! A hole of one plane, filled on the card with the smoothest surface and grain as around it.
 //!
-//! Owns what is prepared of a hole on the CPU (its ring, its grids, where grain is measured) and the
-//! order of the sweeps. The numbers and their order are the engine's (`plate::fill`), so the samples are
+//! Owns the order of the sweeps. The numbers and their order are the engine's (`plate::fill`), so the samples are
 //! too. Which samples are one hole is the caller's to say: the engine takes parts that lie within 8
 //! samples of each other as one.
 
@@ -16,18 +15,15 @@ use super::error::CudaError;
 use super::ffi::Memory;
 use super::grids::{Links, coarser_distance, grids, shrink};
 use super::picture::DevicePicture;
+use super::ring::{Covered, beside, places, ring};
 use super::set::{Area, DeviceSet};
 
 /// Sweeps on each way through a grid, on the coarsest, and on the finest: the engine's.
 const SWEEPS: usize = 2;
 const SWEEPS_COARSEST: usize = 32;
 const SWEEPS_FINEST: usize = 4;
-/// How far from the hole grain is measured, at how many places at most, and its quantile: the engine's.
-const REACH: u32 = 10;
-const PLACES_MAX: usize = 4096;
+/// The quantile by which grain is measured: the engine's.
 const QUANTILE: (usize, usize) = (3, 10);
-/// No member of the ring.
-const NOBODY: u32 = u32::MAX;
 
 /// What a fill must know of a frame and plane beside the samples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,27 +64,6 @@ pub struct Hole {
     place_count: u32,
     bends: Memory<u32>,
     found: Memory<GrainFound>,
-}
-
-/// A set of samples of a plane on the CPU: which are covered, of which area, of a plane of which size.
-struct Covered<'a> {
-    area: Area,
-    cells: &'a [bool],
-    size: (u32, u32),
-}
-
-impl Covered<'_> {
-    fn has(&self, x: u32, y: u32) -> bool {
-        let column = x.wrapping_sub(self.area.left);
-        let row = y.wrapping_sub(self.area.top);
-        column < self.area.width
-            && row < self.area.height
-            && self.cells[(row * self.area.width + column) as usize]
-    }
-
-    fn is_known(&self, x: u32, y: u32) -> bool {
-        x < self.size.0 && y < self.size.1 && !self.has(x, y)
-    }
 }
 
 impl Hole {
@@ -321,60 +296,4 @@ impl Level {
             height: self.size.1,
         }
     }
-}
-
-/// The four places that share a side with `x`, `y`, in the order in which a ring comes to them; those
-/// outside have the largest coordinates.
-const fn beside(x: u32, y: u32) -> [(u32, u32); 4] {
-    [(x, y.wrapping_sub(1)), (x.wrapping_sub(1), y), (x + 1, y), (x, y + 1)]
-}
-
-/// The known samples that touch the hole, row by row, and for each cell those that pull at it.
-fn ring(covered: &Covered<'_>) -> (Vec<Ring>, Vec<u32>) {
-    let area = covered.area;
-    let mut ring: Vec<Ring> = Vec::new();
-    let mut pulls = vec![NOBODY; 4 * covered.cells.len()];
-    let right = (area.left + area.width + 1).min(covered.size.0);
-    let bottom = (area.top + area.height + 1).min(covered.size.1);
-    for y in area.top.saturating_sub(1)..bottom {
-        for x in area.left.saturating_sub(1)..right {
-            let pulled = beside(x, y).into_iter().filter(|(x, y)| covered.has(*x, *y));
-            let pulled: Vec<(u32, u32)> = pulled.collect();
-            if !covered.is_known(x, y) || pulled.is_empty() {
-                continue;
-            }
-            let member = u32::try_from(ring.len()).unwrap_or(NOBODY);
-            for (x, y) in pulled {
-                let cell = ((y - area.top) * area.width + x - area.left) as usize;
-                let own = &mut pulls[4 * cell..][..4];
-                if let Some(free) = own.iter_mut().find(|pull| **pull == NOBODY) {
-                    *free = member;
-                }
-            }
-            let around = (0..9).map(|bit| {
-                let (x, y) = ((x + bit % 3).wrapping_sub(1), (y + bit / 3).wrapping_sub(1));
-                u32::from(covered.is_known(x, y)) << bit
-            });
-            ring.push(Ring { x, y, known: around.sum() });
-        }
-    }
-    (ring, pulls)
-}
-
-/// Column and row of the middle of three known samples in a row, near the hole: where grain is measured.
-fn places(covered: &Covered<'_>) -> Vec<u32> {
-    let area = covered.area;
-    let left = area.left.saturating_sub(REACH).max(1);
-    let right = (area.left + area.width + REACH).min(covered.size.0.saturating_sub(1));
-    let bottom = (area.top + area.height + REACH).min(covered.size.1);
-    let mut places = Vec::new();
-    for y in area.top.saturating_sub(REACH)..bottom {
-        for x in left..right.max(left) {
-            if !covered.has(x - 1, y) && !covered.has(x, y) && !covered.has(x + 1, y) {
-                places.push([x, y]);
-            }
-        }
-    }
-    let step = places.len().div_ceil(PLACES_MAX).max(1);
-    places.into_iter().step_by(step).flatten().collect()
 }

@@ -6,13 +6,13 @@
 
 use std::sync::Arc;
 
-use cleanplate_types::picture::{PixelLayout, PlaneMut, PlaneRef, PlanesMut, PlanesRef};
+use cleanplate_types::picture::{PixelLayout, PlaneMut, PlaneRef, PlanesMut, PlanesRef, Rect};
 
 use super::Device;
 use super::args::{CopyArgs, Kernel, Plane, Set};
 use super::error::CudaError;
 use super::ffi::{Memory, StoredPlane};
-use super::set::DeviceSet;
+use super::set::{DeviceSet, shifts};
 
 /// Rows begin at a multiple of so many bytes: one line of a card's cache.
 const PITCH: usize = 256;
@@ -35,8 +35,9 @@ pub struct DevicePicture {
     size: (u32, u32),
     packing: Packing,
     planes: Vec<Plane>,
-    /// None of a picture that is borrowed.
-    memory: Option<Memory<u8>>,
+    /// None of a picture that is borrowed; shared by its parts.
+    memory: Option<Arc<Memory<u8>>>,
+    is_part: bool,
 }
 
 impl DevicePicture {
@@ -60,7 +61,8 @@ impl DevicePicture {
             size,
             packing,
             planes: planes.collect(),
-            memory: Some(memory),
+            memory: Some(Arc::new(memory)),
+            is_part: false,
         })
     }
 
@@ -86,7 +88,52 @@ impl DevicePicture {
             (plane.base, plane.pitch) = (given.address() + second, given.pitch());
         }
         let device = Arc::clone(device);
-        Ok(Self { device, layout: layout.clone(), size, packing, planes, memory: None })
+        Ok(Self {
+            device,
+            layout: layout.clone(),
+            size,
+            packing,
+            planes,
+            memory: None,
+            is_part: false,
+        })
+    }
+
+    /// A rectangle of luma samples as a picture: copies of it go into this one, and out of it. Where a
+    /// step is the engine's alone, what it looks at crosses to the CPU and back, not the whole frame.
+    ///
+    /// # Errors
+    /// [`CudaError::Shape`] where the rectangle is empty, reaches out of the picture, or begins or ends
+    /// (but at the picture's edge) within a chroma sample.
+    pub fn part(&self, rect: Rect) -> Result<Self, CudaError> {
+        let (step_x, step_y) = (1 << self.layout.chroma_shift_x, 1 << self.layout.chroma_shift_y);
+        let fits = |from: u32, to: u32, size: u32, step: u32| {
+            from < to
+                && to <= size
+                && from.is_multiple_of(step)
+                && (to == size || to.is_multiple_of(step))
+        };
+        if !fits(rect.x, rect.right(), self.size.0, step_x)
+            || !fits(rect.y, rect.bottom(), self.size.1, step_y)
+        {
+            return Err(CudaError::Shape("a part holds whole chroma samples of the picture"));
+        }
+        let planes = (0..).zip(&self.planes).map(|(number, plane)| {
+            let (right, down) = shifts(&self.layout, number);
+            let (width, height) = self.layout.plane_size(number, rect.width, rect.height);
+            let row = u64::from(rect.y >> down) * u64::from(plane.pitch);
+            let column = u64::from(rect.x >> right) * u64::from(plane.step * plane.bytes);
+            Plane { base: plane.base + row + column, width, height, ..*plane }
+        });
+        Ok(Self {
+            planes: planes.collect(),
+            device: Arc::clone(&self.device),
+            layout: self.layout.clone(),
+            size: (rect.width, rect.height),
+            packing: self.packing,
+            memory: self.memory.clone(),
+            is_part: true,
+        })
     }
 
     /// The layout of its samples.
@@ -107,11 +154,11 @@ impl DevicePicture {
         self.packing
     }
 
-    /// Bytes of the card's memory that it holds; 0 where it is borrowed.
+    /// Bytes of the card's memory that it holds; 0 where it is borrowed, or a part.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         let bytes = arrange(&self.layout, self.size, self.packing).map_or(0, |(bytes, _)| bytes);
-        if self.memory.is_some() { bytes as u64 } else { 0 }
+        if self.memory.is_some() && !self.is_part { bytes as u64 } else { 0 }
     }
 
     /// Its stored planes, Y, U, V or Y, UV: valid as long as it is.
@@ -130,8 +177,10 @@ impl DevicePicture {
     /// # Errors
     /// [`CudaError::Shape`] where the planes are others, and what the driver says.
     pub fn upload(&mut self, planes: &PlanesRef<'_>) -> Result<(), CudaError> {
-        let (Packing::Planar, Some(memory)) = (self.packing, self.memory.as_mut()) else {
-            return Err(CudaError::Shape("samples go into a planar picture that is owned"));
+        let (Packing::Planar, Some(memory), false) =
+            (self.packing, self.memory.as_mut().and_then(Arc::get_mut), self.is_part)
+        else {
+            return Err(CudaError::Shape("samples go into a whole planar picture with no parts"));
         };
         let (bytes, _) = arrange(&self.layout, self.size, self.packing)?;
         let mut packed = vec![0_u8; bytes];
@@ -154,8 +203,10 @@ impl DevicePicture {
     /// # Errors
     /// As [`Self::upload`].
     pub fn download(&self, planes: &mut PlanesMut<'_>) -> Result<(), CudaError> {
-        let (Packing::Planar, Some(memory)) = (self.packing, self.memory.as_ref()) else {
-            return Err(CudaError::Shape("samples come from a planar picture that is owned"));
+        let (Packing::Planar, Some(memory), false) =
+            (self.packing, self.memory.as_ref(), self.is_part)
+        else {
+            return Err(CudaError::Shape("samples come from a whole planar picture that is owned"));
         };
         let (base, packed) = (memory.address(), self.device.queue().download(memory)?);
         match planes {

@@ -1,19 +1,20 @@
 //! Pictures to tensors on the card: averaged by area, coloured, placed on an even grey, in one step from
 //! a decoder's own planes.
 //!
-//! Owns the memory of a batch and the factors of colour. The formula is in `kernels/tensor.cu`; whole
-//! numbers to its last step, so the card and the CPU give the same bits. ONNX Runtime is given the
+//! Owns the memory of a batch. The formula is that of `crate::tensor`; whole numbers to its last step, so
+//! the card and the CPU give the same bits. ONNX Runtime is given the
 //! memory's address ([`DeviceTensor::address`]) on the same stream.
 
 use std::sync::Arc;
 
-use cleanplate_types::picture::Rect;
+use cleanplate_types::picture::{PixelLayout, Rect};
 
 use super::Device;
-use super::args::{Kernel, TensorArgs};
+use super::args::{Kernel, Plane, TensorArgs};
 use super::error::CudaError;
 use super::ffi::Memory;
 use super::picture::DevicePicture;
+use crate::tensor::luma_weights;
 
 /// Channels of a tensor.
 const CHANNELS: u32 = 3;
@@ -123,39 +124,15 @@ impl DeviceTensor {
         for (number, plane) in (0..layout.planes).zip(&mut planes) {
             *plane = picture.plane(number)?;
         }
-        let factors = Factors::of(matrix, layout.full_range);
         let bytes = if self.number == Number::Half { 2 } else { 4 };
         let (columns, rows) = self.size;
         let one = u64::from(CHANNELS * bytes) * u64::from(columns) * u64::from(rows);
         let args = TensorArgs {
-            planes,
             out: self.values.address() + u64::from(index) * one,
-            plane_count: u32::from(layout.planes),
-            depth: u32::from(layout.depth),
-            shift_x: u32::from(layout.chroma_shift_x),
-            shift_y: u32::from(layout.chroma_shift_y),
-            x: from.x,
-            y: from.y,
-            width: from.width,
-            height: from.height,
             columns,
             rows,
-            at_x: at.0,
-            at_y: at.1,
-            wide: size.0,
-            high: size.1,
-            luma: factors.luma,
-            red_v: factors.red_v,
-            green_u: factors.green_u,
-            green_v: factors.green_v,
-            blue_u: factors.blue_u,
-            offset: factors.offset,
-            scale: range.scale,
-            shift: range.shift,
-            is_rgb: u32::from(matrix == 0),
-            blue_first: u32::from(range.blue_first),
             is_half: u32::from(self.number == Number::Half),
-            padding: 0,
+            ..arguments((layout, planes), matrix, place, range)
         };
         self.device.queue().launch(Kernel::TensorPlace, &args, (columns, rows))
     }
@@ -176,38 +153,46 @@ impl DeviceTensor {
     }
 }
 
-/// Factors of colour, in 65536ths.
-struct Factors {
-    offset: i32,
-    luma: i32,
-    red_v: i32,
-    green_u: i32,
-    green_v: i32,
-    blue_u: i32,
-}
-
-impl Factors {
-    /// Those of H.273's `matrix`; of BT.709 where it is one that is not known here.
-    fn of(matrix: u8, full_range: bool) -> Self {
-        // Kr and Kb of H.273, table 4.
-        let (kr, kb) = match matrix {
-            4 => (0.30, 0.11),
-            5 | 6 => (0.299, 0.114),
-            7 => (0.212, 0.087),
-            9 | 10 => (0.2627, 0.0593),
-            _others => (0.2126, 0.0722),
-        };
-        let kg = 1.0 - kr - kb;
-        let (luma, chroma, offset) =
-            if full_range { (1.0, 1.0, 0) } else { (255.0 / 219.0, 255.0 / 224.0, 16 * 256) };
-        Self {
-            offset,
-            luma: fixed(luma),
-            red_v: fixed(2.0 * (1.0 - kr) * chroma),
-            green_u: fixed(2.0 * (1.0 - kb) * kb / kg * chroma),
-            green_v: fixed(2.0 * (1.0 - kr) * kr / kg * chroma),
-            blue_u: fixed(2.0 * (1.0 - kb) * chroma),
-        }
+/// The arguments for a single tensor that is as large as the part and lies nowhere yet.
+fn arguments(
+    (layout, planes): (&PixelLayout, [Plane; 3]),
+    matrix: u8,
+    place: &TensorPlace,
+    range: TensorRange,
+) -> TensorArgs {
+    let (kr, kb) = luma_weights(matrix);
+    let kg = 1.0 - kr - kb;
+    let (luma, chroma, offset) =
+        if layout.full_range { (1.0, 1.0, 0) } else { (255.0 / 219.0, 255.0 / 224.0, 16 * 256) };
+    TensorArgs {
+        planes,
+        out: 0,
+        plane_count: u32::from(layout.planes),
+        depth: u32::from(layout.depth),
+        shift_x: u32::from(layout.chroma_shift_x),
+        shift_y: u32::from(layout.chroma_shift_y),
+        x: place.from.x,
+        y: place.from.y,
+        width: place.from.width,
+        height: place.from.height,
+        columns: place.size.0,
+        rows: place.size.1,
+        at_x: place.at.0,
+        at_y: place.at.1,
+        wide: place.size.0,
+        high: place.size.1,
+        luma: fixed(luma),
+        red_v: fixed(2.0 * (1.0 - kr) * chroma),
+        green_u: fixed(2.0 * (1.0 - kb) * kb / kg * chroma),
+        green_v: fixed(2.0 * (1.0 - kr) * kr / kg * chroma),
+        blue_u: fixed(2.0 * (1.0 - kb) * chroma),
+        offset,
+        scale: range.scale,
+        shift: range.shift,
+        is_rgb: u32::from(matrix == 0),
+        blue_first: u32::from(range.blue_first),
+        is_half: 0,
+        padding: 0,
     }
 }
 
@@ -215,3 +200,6 @@ impl Factors {
 fn fixed(factor: f64) -> i32 {
     (factor * 65536.0).round() as i32
 }
+
+#[cfg(test)]
+mod tests;

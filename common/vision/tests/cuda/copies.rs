@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use cleanplate_types::picture::Rect;
 use cleanplate_vision::cuda::{CudaError, Device, DevicePicture, DeviceSet, Outline, Packing};
 
 use super::scene::{Random, Scene, mask};
@@ -40,8 +41,45 @@ fn one(device: &Arc<Device>, seed: u64) -> Result<Result<(), String>, CudaError>
             expected.set(plane, place, other.code(plane, place.0, place.1));
         }
     }
-    let difference = expected.difference(&scene.back(device, &packed)?);
-    Ok(difference.map_or(Ok(()), |text| Err(format!("part, seed {seed}: {text}"))))
+    if let Some(text) = expected.difference(&scene.back(device, &packed)?) {
+        return Ok(Err(format!("set, seed {seed}: {text}")));
+    }
+    let wrong = check_part(device, &mut random, (&expected, &packed))?;
+    Ok(wrong.map_or(Ok(()), |text| Err(format!("part, seed {seed}: {text}"))))
+}
+
+/// Takes a rectangle out of a picture, and puts another in its place.
+fn check_part(
+    device: &Arc<Device>,
+    random: &mut Random,
+    (scene, packed): (&Scene, &DevicePicture),
+) -> Result<Option<String>, CudaError> {
+    let layout = &scene.layout;
+    let rect = random.rect(scene.size, 4);
+    let (x, y) = (rect.x & !1, rect.y & !1);
+    let side = |length: u32, from: u32, size: u32| {
+        let even = length & !1;
+        if from + even + 1 == size { even + 1 } else { even }
+    };
+    let (width, height) = (side(rect.width, x, scene.size.0), side(rect.height, y, scene.size.1));
+    let part = packed.part(Rect { x, y, width, height })?;
+    let other = Scene::of(random, layout.clone(), (width, height));
+    let taken = other.back(device, &part)?;
+    let mut expected = scene.clone();
+    for plane in 0..layout.planes {
+        let (right, down) =
+            if plane == 0 { (0, 0) } else { (layout.chroma_shift_x, layout.chroma_shift_y) };
+        let (wide, high) = layout.plane_size(plane, width, height);
+        for (column, row) in (0..high).flat_map(|row| (0..wide).map(move |column| (column, row))) {
+            let place = ((x >> right) + column, (y >> down) + row);
+            if taken.code(plane, column, row) != scene.code(plane, place.0, place.1) {
+                return Ok(Some(format!("plane {plane} at {place:?} was not taken out")));
+            }
+            expected.set(plane, place, other.code(plane, column, row));
+        }
+    }
+    other.on_card(device, Packing::Planar)?.copy_into(&part, None)?;
+    Ok(expected.difference(&scene.back(device, packed)?))
 }
 
 /// Whether the bytes on the card are those of NV12 and P010: Y, then U and V in turn; values in the high

@@ -13,6 +13,7 @@ mod grounds;
 mod holes;
 mod inversions;
 mod memory;
+mod ptx;
 mod scene;
 mod sets;
 mod tensors;

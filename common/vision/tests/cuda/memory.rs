@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cleanplate_types::picture::PixelLayout;
+use cleanplate_types::picture::{PixelLayout, Rect};
 use cleanplate_vision::cuda::{CudaError, Device, DevicePicture, DeviceTensor, Number, Packing};
 
 use super::driver::with_cards;
@@ -49,6 +49,26 @@ fn memory_outlives_whoever_opened_the_card() {
         let mut back = scene.clone();
         picture.download(&mut back.muts()).unwrap();
         assert_eq!(back, scene);
+    });
+}
+
+#[test]
+fn a_part_keeps_the_picture_that_it_is_of() {
+    with_cards("memory::a_part_keeps_the_picture_that_it_is_of", SMALL, &[], || {
+        let device = Device::open(0).unwrap();
+        let before = device.memory().unwrap();
+        let scene = Scene::any(&mut Random(9), &[8]);
+        let whole = Rect { x: 0, y: 0, width: scene.size.0, height: scene.size.1 };
+        let mut picture = scene.on_card(&device, Packing::Planar).unwrap();
+        let part = picture.part(whole).unwrap();
+        assert!(picture.upload(&scene.refs()).is_err(), "what a part may look at does not change");
+        drop(picture);
+        assert_eq!(part.bytes(), 0);
+        assert_eq!(scene.back(&device, &part).unwrap(), scene);
+        assert!(part.part(Rect { width: scene.size.0 + 1, ..whole }).is_err());
+        assert!(part.part(Rect { width: 0, ..whole }).is_err());
+        drop(part);
+        assert_eq!(device.memory().unwrap(), before);
     });
 }
 

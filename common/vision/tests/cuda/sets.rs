@@ -5,7 +5,8 @@ use std::sync::Arc;
 use cleanplate_plate::matte::Coding;
 use cleanplate_plate::mattes::Mattes;
 use cleanplate_plate::restore::Restorer;
-use cleanplate_types::overlay::{Fill, Mask, Shape};
+use cleanplate_types::frames::FrameRange;
+use cleanplate_types::overlay::{Fill, OverlayOrigin, OverlayPlan, Shape, Step, Track};
 use cleanplate_types::picture::{PixelLayout, Run};
 use cleanplate_vision::cuda::{CudaError, Device, DeviceSet, Join, Outline};
 
@@ -28,7 +29,7 @@ fn one(device: &Arc<Device>, seed: u64) -> Result<(), String> {
     let mut mask = mask(&mut random, size, 1);
     mask.bounds.x += random.between(0, 6);
     mask.bounds.y += random.between(0, 6);
-    let covered = covered(&scene, &mask)?;
+    let covered = covered(&scene, &scene.plan(&mask, Fill::Membrane))?;
     for (plane, runs) in (0..).zip(&covered) {
         let mut set = DeviceSet::draw(device, (layout, size), plane, Outline::Mask(&mask));
         let set = set.as_mut().map_err(|error| error.to_string())?;
@@ -51,7 +52,7 @@ fn one(device: &Arc<Device>, seed: u64) -> Result<(), String> {
             return Err(format!("plane {plane} of {size:?}: another ring"));
         }
     }
-    ellipse(device, &scene, &mut random)
+    track(device, &scene, &mut random)
 }
 
 /// What is in `grown` and not in `set`.
@@ -64,41 +65,32 @@ fn ring(grown: &DeviceSet, set: &DeviceSet) -> Result<DeviceSet, String> {
     Ok(ring)
 }
 
-/// The ellipse is the set of the samples whose middles lie in it.
-fn ellipse(device: &Arc<Device>, scene: &Scene, random: &mut Random) -> Result<(), String> {
+/// The outline of a track is what the engine says that it covers.
+fn track(device: &Arc<Device>, scene: &Scene, random: &mut Random) -> Result<(), String> {
     let bounds = random.rect(scene.size, 1);
-    let mut mask = Mask::empty(bounds);
-    let off = |at: u32, length: u32| i64::from(2 * at + 1) - i64::from(length);
-    for (x, y) in (0..bounds.height).flat_map(|y| (0..bounds.width).map(move |x| (x, y))) {
-        let (u, v) = (off(x, bounds.width), off(y, bounds.height));
-        let (w, h) = (i64::from(bounds.width).pow(2), i64::from(bounds.height).pow(2));
-        if u * u * h + v * v * w <= w * h {
-            mask.set(x, y);
-        }
-    }
-    for plane in 0..scene.layout.planes {
-        let draw = |outline| {
-            let set = DeviceSet::draw(device, (&scene.layout, scene.size), plane, outline);
-            set.and_then(|set| set.cells()).map_err(|error| error.to_string())
-        };
-        if draw(Outline::Shape(Shape::Ellipse, bounds))? != draw(Outline::Mask(&mask))? {
-            return Err(format!("plane {plane}: another ellipse in {bounds:?}"));
-        }
-        if draw(Outline::Shape(Shape::Rectangle, bounds))?
-            != draw(Outline::Mask(&Mask::full(bounds)))?
-        {
-            return Err(format!("plane {plane}: another rectangle in {bounds:?}"));
+    for shape in [Shape::Ellipse, Shape::Rectangle] {
+        let mut plan = OverlayPlan::new(scene.size.0, scene.size.1, Vec::new());
+        let steps = vec![Step { frames: FrameRange::new(0, 1), bounds }];
+        let (origin, fill) = (OverlayOrigin::Face, Fill::Membrane);
+        plan.tracks = vec![Track { origin, fill, shape, steps }];
+        for (plane, runs) in (0..).zip(covered(scene, &plan)?) {
+            let (layout, size) = (&scene.layout, scene.size);
+            let set = DeviceSet::draw(device, (layout, size), plane, Outline::Shape(shape, bounds));
+            let set = set.map_err(|error| error.to_string())?;
+            if in_plane(layout, size, plane, &set)? != cells(layout, size, plane, &runs) {
+                return Err(format!("plane {plane}: another {shape:?} in {bounds:?}"));
+            }
         }
     }
     Ok(())
 }
 
-/// What the engine says that the mask covers of each plane.
-fn covered(scene: &Scene, mask: &Mask) -> Result<Vec<Vec<Run>>, String> {
+/// What the engine says that a plan covers of each plane of the first frame.
+fn covered(scene: &Scene, plan: &OverlayPlan) -> Result<Vec<Vec<Run>>, String> {
     let coding =
         Coding { layout: scene.layout.clone(), size: scene.size, matrix: 1, chroma_location: 0 };
-    let plan = scene.plan(mask, Fill::Membrane);
-    let restorer = Restorer::new(&scene.layout, &plan, Mattes::unknown(1), &coding);
+    let mattes = Mattes::unknown(plan.overlays.len());
+    let restorer = Restorer::new(&scene.layout, plan, mattes, &coding);
     let mut restorer = restorer.map_err(|error| error.to_string())?;
     restorer.covered(0).map(<[_]>::to_vec).map_err(|error| error.to_string())
 }
