@@ -88,7 +88,8 @@ def drawn(size, caption, highlight):
     for number, text in enumerate(lines):
         at = (int((width - draw.textlength(text, font=font)) / 2), top + number * pitch)
         left, upper, right, lower = draw.textbbox(at, text, font=font, stroke_width=stroke)
-        places.append((at, text, (max(left, 0), max(upper, 0), min(right + shadow, width), min(lower + shadow, height))))
+        box = (max(left, 0), max(upper, 0), min(right + shadow, width), min(lower + shadow, height))
+        places.append((at, text, box))
     if style in ("box", "shade"):
         for (_, y), _, (left, _, right, _) in places:
             plate = (left - pixels // 4, y - pixels // 8, right + pixels // 4, y + pitch - pixels // 8)
@@ -100,7 +101,8 @@ def drawn(size, caption, highlight):
         if highlight is not None:
             sung = Image.new("RGBA", size, (0, 0, 0, 0))
             inked = ImageDraw.Draw(sung)
-            inked.text((x, y), text, font=font, fill=(90, 220, 255, 255), stroke_width=stroke, stroke_fill=(0, 0, 0, 255))
+            edge = {"stroke_width": stroke, "stroke_fill": (0, 0, 0, 255)}
+            inked.text((x, y), text, font=font, fill=(90, 220, 255, 255), **edge)
             until = int(x + draw.textlength(text, font=font) * highlight)
             layer.alpha_composite(sung.crop((0, 0, until, height)))
     return layer, [[box[0], box[1], box[2] - box[0], box[3] - box[1]] for _, _, box in places]

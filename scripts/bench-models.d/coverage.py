@@ -4,6 +4,7 @@ Owns the comparison of pictures and the counting of frames that are covered. Kno
 files. The output must be lossless, or what the encoder changed would count as covered.
 """
 
+import itertools
 import json
 import subprocess
 
@@ -15,6 +16,10 @@ COVERED_MIN = 0.9
 # Samples between the strokes of letters that come out as they were, since what lies behind is like what
 # was there, count as changed where changed ones are this near on both sides, in parts of the picture's height.
 NEAR_PART = 180
+
+
+class Unequal(Exception):
+    """An output that has not the same frames as its source; says what differs."""
 
 
 def dimensions(path):
@@ -42,9 +47,12 @@ def changed(source, output):
     """For each frame the samples that differ at all, as a picture of 0 and 1."""
     width, height, layout = dimensions(source)
     if dimensions(output) != (width, height, layout) or layout != "yuv420p":
-        raise SystemExit(f"bench-models: {output} is {dimensions(output)}, its source {(width, height, layout)}")
-    pairs = zip(planes(source, width, height), planes(output, width, height), strict=True)
-    for (luma, chroma), (luma_out, chroma_out) in pairs:
+        raise Unequal(f"the output is {dimensions(output)}, its source {(width, height, layout)}")
+    pairs = itertools.zip_longest(planes(source, width, height), planes(output, width, height))
+    for index, (before, after) in enumerate(pairs):
+        if before is None or after is None:
+            raise Unequal(f"only one of output and source has a frame {index}")
+        (luma, chroma), (luma_out, chroma_out) = before, after
         yield ((luma != luma_out) | (chroma != chroma_out).any(axis=0)).astype(numpy.uint8)
 
 

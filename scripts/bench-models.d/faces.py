@@ -5,6 +5,7 @@ that both use is sure at the picture's full size, with the frames between two su
 straight line, so that a face which the detector loses for some frames is still asked for.
 """
 
+import contextlib
 import json
 import os
 import subprocess
@@ -40,7 +41,9 @@ def alike(one, other):
 
 def reference(path, width, height, fps, frames):
     """The faces of a clip: for each a table from the frame's number to its box."""
-    detector, faces = CenterFace(), []
+    # It prints where it runs; the table is all that goes to standard output.
+    with contextlib.redirect_stdout(sys.stderr):
+        detector, faces = CenterFace(override_execution_provider="CPUExecutionProvider"), []
     for index, picture in enumerate(pictures(path, width, height, frames)):
         image = numpy.frombuffer(picture, numpy.uint8).reshape(height, width, 3)
         boxes = [box[:4] for box in detector(image, threshold=SURE)[0]]
