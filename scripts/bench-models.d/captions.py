@@ -1,6 +1,6 @@
 """Clips with captions burned in, and the truth about each.
 
-Owns what is drawn where and when; everything is drawn by a fixed number, so every run has the same clips.
+Owns what is drawn where and when; all chance comes from a seed, so every run has the same clips.
 Measures nothing. A clip comes with a JSON file: width, height, fps, frames and captions, each with its first
 frame, the frame after its last one, its script, style, height in samples and the boxes [x, y, width, height]
 of its lines as drawn, outline and shadow included, plates behind the words not.

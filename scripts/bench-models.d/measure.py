@@ -30,7 +30,6 @@ FACES = [
     ("carphone at 704x576", "carphone", (704, 576), 120, 30),
     ("foreman at 1280x720", "foreman", (1280, 720), 96, 24),
 ]
-SEED = 20
 # The goals.
 TEXT_GOAL, FALSE_GOAL, SHARE_GOAL, SPEED_GOAL = 0.99, 0.005, 0.15, 8.0
 
@@ -54,6 +53,8 @@ class Bench:
         self.usable, lacking = captions.fonts(os.path.join(folder, "fonts"))
         for reason in lacking:
             row("captions", "every script", f"skipped: {reason}")
+        if not self.usable:
+            raise SystemExit("bench-models: no font can be had; apt-get update may be needed")
         self.made = {}
 
     def footage(self, name):
@@ -67,8 +68,8 @@ class Bench:
         """Makes a clip, once; returns its path and its truth."""
         if name not in self.made:
             path = os.path.join(self.folder, name.replace(" ", "-").replace(",", "") + ".mp4")
-            source, seed = self.footage(footage), SEED + len(self.made)
-            self.made[name] = path, captions.make(path, source, size, frames, fps, self.usable, sizes, seed)
+            source = self.footage(footage)
+            self.made[name] = path, captions.make(path, source, size, frames, fps, self.usable, sizes, name)
         return self.made[name]
 
     def run(self, source, label, *options):
