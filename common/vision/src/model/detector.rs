@@ -4,7 +4,7 @@
 
 use super::layout::{Facts, decide};
 use super::names::{parse_names, parse_numbers};
-use super::ports::{PictureForm, shown};
+use super::ports::{PictureForm, SIDE_MAX, shown};
 use super::{BatchForm, Contract, Found, ModelError, SizeForm};
 use crate::session::{Element, Feed, Network, Output, RunError};
 use crate::wire::open_dimensions;
@@ -17,6 +17,8 @@ const TEXT_SIDE: usize = 960;
 const FACE_SIDE: usize = 960;
 /// Side of the grey on which open maps are tried: small, since the contract does not depend on it.
 const MAP_PROBE: usize = 64;
+/// Largest stride that is believed: twice that of any YOLO.
+const STRIDE_MAX: usize = 128;
 /// Both networks of maps halve their input five times.
 const MAP_MULTIPLE: usize = 32;
 
@@ -99,7 +101,7 @@ fn probe_size(network: &Network, form: &PictureForm, family: Family) -> (usize, 
     let told = network.metadata.get("imgsz").and_then(|text| parse_numbers(text));
     let told = match told.as_deref() {
         // Rows come first there.
-        Some([height, width]) if *height > 0 && *width > 0 => Some((*width, *height)),
+        Some([height @ 1..=SIDE_MAX, width @ 1..=SIDE_MAX]) => Some((*width, *height)),
         Some(_) | None => None,
     };
     let usual = match family {
@@ -168,7 +170,8 @@ fn of_rows(
     let (Some(first), Some(second)) = (at(rows, 1), at(rows, 2)) else { return Err(refused()) };
     let coefficients = masks.and_then(|index| at(index, 1)).unwrap_or(0);
     let text = |key: &str| network.metadata.get(key).map_or("", String::as_str);
-    let stride = text("stride").trim().parse().ok();
+    let stride =
+        text("stride").trim().parse().ok().filter(|stride| (1..=STRIDE_MAX).contains(stride));
     let names = parse_names(text("names"));
     let facts = Facts {
         size,

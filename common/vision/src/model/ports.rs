@@ -7,6 +7,12 @@ use std::fmt::Write as _;
 use super::{BatchForm, ModelError};
 use crate::session::{Element, Network, Port};
 
+/// Longest side and most frames that a model may ask for. What a file declares is a stranger's word: without a bound it
+/// could ask for more memory than there is.
+pub(super) const SIDE_MAX: usize = 4096;
+/// See [`SIDE_MAX`].
+const FRAMES_MAX: usize = 64;
+
 /// A picture that a model takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct PictureForm {
@@ -89,15 +95,14 @@ fn form(port: &Port) -> Result<PictureForm, ModelError> {
     let refused = || ModelError::Inputs { found: shown(std::slice::from_ref(port)) };
     let [batch, _, height, width] = port.dims.as_slice() else { return Err(refused()) };
     let batch = match batch {
-        Some(0) => return Err(refused()),
-        Some(frames) => BatchForm::Fixed(*frames),
+        Some(frames @ 1..=FRAMES_MAX) => BatchForm::Fixed(*frames),
+        Some(_) => return Err(refused()),
         None => BatchForm::Open,
     };
     let size = match (width, height) {
-        (Some(0), _) | (_, Some(0)) => return Err(refused()),
-        (Some(width), Some(height)) => Some((*width, *height)),
+        (Some(width @ 1..=SIDE_MAX), Some(height @ 1..=SIDE_MAX)) => Some((*width, *height)),
         (None, None) => None,
-        (Some(_), None) | (None, Some(_)) => return Err(refused()),
+        (Some(_), Some(_) | None) | (None, Some(_)) => return Err(refused()),
     };
     Ok(PictureForm { element: port.element.clone(), batch, size })
 }

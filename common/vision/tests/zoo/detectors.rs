@@ -136,13 +136,16 @@ fn in_every_cell(graph: &mut Graph, cells: &str, values: &[f32]) -> String {
 }
 
 /// A `YOLOv8` whose input is open in every dimension: each cell sees the box.
-pub(crate) fn open_yolo8() -> Vec<u8> {
+pub(crate) fn open_yolo8(meta: &[(&str, &str)]) -> Vec<u8> {
     let mut graph = Graph::new();
     let input = graph.input("images", Kind::F32, &[OPEN, 3, OPEN, OPEN]);
     let cells = cells(&mut graph, &input);
     let rows = in_every_cell(&mut graph, &cells, &row8(&[0.1, SCORE], &[]));
     graph.output("output0", &rows, Kind::F32, &[OPEN, 6, OPEN]);
     graph.meta("names", "{0: 'logo', 1: 'plate'}");
+    for (key, value) in meta {
+        graph.meta(key, value);
+    }
     graph.bytes()
 }
 

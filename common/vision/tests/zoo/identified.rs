@@ -57,11 +57,22 @@ fn a_turned_yolo8_is_told_by_its_grid() {
 
 #[test]
 fn an_open_yolo8_is_told_by_what_comes_out() {
-    let Some(identity) = identity(&detectors::open_yolo8()) else { return };
+    let Some(identity) = identity(&detectors::open_yolo8(&[])) else { return };
     assert_eq!(identity.contract, YOLO8);
     assert_eq!(identity.batch, BatchForm::Open);
     assert_eq!(identity.size, SizeForm::Open { width: 640, height: 640, multiple: 32 });
     assert_eq!(identity.names, ["logo", "plate"]);
+}
+
+#[test]
+fn sizes_are_those_of_the_metadata_unless_they_are_absurd() {
+    let size = |meta: &[(&str, &str)]| Some(identity(&detectors::open_yolo8(meta))?.size);
+    let small = SizeForm::Open { width: 320, height: 192, multiple: 32 };
+    let Some(found) = size(&[("imgsz", "[192, 320]"), ("stride", "32")]) else { return };
+    assert_eq!(found, small);
+    let usual = Some(SizeForm::Open { width: 640, height: 640, multiple: 32 });
+    assert_eq!(size(&[("imgsz", "[999999999, 999999999]"), ("stride", "999999999999")]), usual);
+    assert_eq!(size(&[("imgsz", "[0, 640]"), ("stride", "0")]), usual);
 }
 
 #[test]

@@ -217,7 +217,7 @@ fn many_frames_at_once_are_seen_as_each_alone() {
 #[test]
 fn an_open_yolo_is_shown_what_it_was_made_for() {
     let Some(runtime) = runtime() else { return };
-    let mut detector = detector(runtime, &detectors::open_yolo8());
+    let mut detector = detector(runtime, &detectors::open_yolo8(&[]));
     let seen = detector.detect(&Frame::black(640, 640, 8).picture()).unwrap();
     assert_eq!(only(&seen).bounds, rect(288, 304, 64, 32));
     assert!(detector.detect_all(&[]).unwrap().is_empty());

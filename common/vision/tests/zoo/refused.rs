@@ -40,6 +40,13 @@ fn inputs_that_are_no_picture_are_refused() {
     check("channels last", &plain((Kind::F32, &[1, 64, 64, 3]), &[1, 1, 64, 64]), "channels last");
     check("doubles", &plain((Kind::F64, &[1, 3, 64, 64]), &[1, 1, 64, 64]), "float64");
     check("half open", &plain((Kind::F32, &[1, 3, 48, OPEN]), &[1, 1, 64, 64]), "inputs are");
+    // More memory than there is: refused before any is taken.
+    check(
+        "a vast one",
+        &plain((Kind::F32, &[1, 3, 1 << 40, 1 << 40]), &[1, 1, 2, 2]),
+        "inputs are",
+    );
+    check("a vast batch", &plain((Kind::F32, &[1 << 40, 3, 64, 64]), &[1, 1, 2, 2]), "inputs are");
     let mut graph = Graph::new();
     graph.input("images", Kind::F32, &[1, 3, 640, 640]);
     graph.input("orig_target_sizes", Kind::I64, &[1, 2]);
