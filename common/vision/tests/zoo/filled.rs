@@ -54,7 +54,8 @@ fn check(fixture: &Filler, (width, height): (usize, usize), rects: &[Rect]) {
 
 #[test]
 fn every_variant_fills_and_changes_nothing_else() {
-    let logo = [rect(100, 60, 20, 10)];
+    // Two that are filled as one: what is between them stays.
+    let logo = [rect(100, 60, 20, 10), rect(125, 75, 10, 10)];
     for fixture in [
         LAMA,
         Filler { gives_bytes: false, ..LAMA },
