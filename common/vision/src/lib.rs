@@ -1,8 +1,9 @@
-//! Cards and the libraries that drive them: found at run time, so that one binary serves machines
+//! Cards, the libraries that drive them, and models: found at run time, so that one binary serves machines
 //! with and without them.
 //!
-//! Owns what is asked of NVIDIA's management library and of the loader. Refuses to decide anything
-//! by the answer, and to need any of it: what is absent is a reason in words, never a panic.
+//! Owns what is asked of NVIDIA's management library and of the loader, ONNX Runtime, and what models see and
+//! fill: [`Runtime`], then [`Model`], then [`Detector`] or [`Inpainter`]. Refuses to decide anything by the
+//! answers, and to need any of it: what is absent is a reason in words, never a panic.
 
 mod batch;
 pub mod cuda;
