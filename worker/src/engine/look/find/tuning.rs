@@ -79,7 +79,9 @@ pub(in crate::engine::look) fn settings(
         (DetectorKind::Own, Some(score)) => {
             Settings { enter_score: score, stay_score: score.min(usual.stay_score), ..usual }
         }
-        (DetectorKind::Faces | DetectorKind::Own, _) => usual,
+        // With this much on each side an ellipse in the box covers the detector's own in every frame measured.
+        (DetectorKind::Faces, _) => Settings { private_grow_percent: 20, ..usual },
+        (DetectorKind::Own, None) => usual,
     }
 }
 
