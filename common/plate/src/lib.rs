@@ -8,8 +8,7 @@
 //! * [`fetch`] looks a third time: what an overlay covers, from other frames of its shot.
 //! * [`restore`] takes the overlays of an `OverlayPlan` off a frame: all that is known of them put together.
 //! * [`matte`] and [`fill`] are its tools: the blend solved for the background, and surfaces made up.
-//! * [`track`] joins what detectors saw in sampled frames into regions that last. **Not used by the product
-//!   yet**: no detector gives regions.
+//! * [`track`] joins what detectors saw in sampled frames into the overlays and tracks of a plan.
 
 pub mod fetch;
 pub mod fill;
