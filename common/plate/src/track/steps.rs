@@ -69,7 +69,9 @@ pub(super) fn steps(part: &Part<'_, '_>, reach: Reach<'_>) -> Vec<Step> {
         }
     }
     for pair in sights.windows(2) {
-        let has_gap = is_private && pair[1].sample - pair[0].sample > 1;
+        // Of what happens where it was looked for in vain, or for long not at all, nothing is known.
+        let is_long = pair[1].frame - pair[0].frame > reach.settings.gap_frames_max;
+        let has_gap = is_private && (is_long || pair[1].sample - pair[0].sample > 1);
         places.extend(on_the_way(&pair[0], &pair[1], has_gap));
     }
     places.push((FrameRange::new(last.frame, last.frame + 1), last.bounds()));

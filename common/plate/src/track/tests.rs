@@ -99,6 +99,8 @@ fn a_gap_of_a_second_is_covered_by_what_holds_both_its_ends_and_a_longer_one_fro
         let track = &found.tracks[0];
         assert!(covers(track, frame, rect(100, 100, 70, 50)), "frame {frame}");
     }
+    let found = join(&[at(100, 100), at(160, 130)]);
+    assert!((100..161).all(|frame| covers(&found.tracks[0], frame, rect(100, 100, 70, 50))));
     let found = join(&[at(100, 100), none(113), at(126, 100)]);
     assert_eq!(found.tracks.len(), 2, "{found:?}");
     assert!((100..127).all(|frame| is_covered(&found, frame, rect(100, 100, 40, 50))));
