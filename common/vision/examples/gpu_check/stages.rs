@@ -151,7 +151,7 @@ fn on_card(chain: &mut Chain, say: fn(&str)) -> Result<(), CudaError> {
     );
     let mut blocks = Vec::new();
     for plane in 0..3 {
-        blocks.push(Blocks::new(&device, (&layout, plane), draw(plane)?, MARK)?);
+        blocks.push(Blocks::new(&device, (&layout, SIZE, plane), draw(plane)?, MARK)?);
     }
     line(
         "coarse blocks, 260x100",

@@ -234,12 +234,12 @@ arguments! {
         plane: Plane,
         covered: Set,
         sums: u64,
-        counts: u64,
         left: u32,
         top: u32,
-        step_x: u32,
-        step_y: u32,
+        width: u32,
+        height: u32,
         columns: u32,
+        rows: u32,
     }
     LoadArgs for [InvertLoad] { plane: Plane, matte: Matte, scale: f32, padding: u32 }
     JudgeArgs for [InvertJudge] { planes: [Judge; 3], plane_count: u32, padding: u32 }

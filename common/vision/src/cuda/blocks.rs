@@ -1,4 +1,6 @@
-//! Coarse blocks over a set of samples: nothing brings back what was there.
+//! Coarse blocks over a set of samples: each shows the mean of all that lay in it.
+//!
+//! How coarse is the engine's rule: by the size of what is hidden, and no block narrower than its least.
 
 use std::sync::Arc;
 
@@ -9,12 +11,13 @@ use super::args::{Kernel, PixelateArgs};
 use super::error::CudaError;
 use super::ffi::Memory;
 use super::picture::DevicePicture;
-use super::set::{DeviceSet, shifts};
+use super::set::{Area, DeviceSet, plane_area, shifts};
 
-/// Blocks across the shorter side of the bounds, and the sides of a block in luma samples: the engine's.
-const BLOCKS_ACROSS: u32 = 6;
+/// Blocks across the shorter side of the bounds and the longer one at most, and the smallest side of a
+/// block in luma samples: the engine's.
+const ACROSS_SHORT: u32 = 6;
+const ACROSS_LONG: u32 = 8;
 const SIDE_MIN: u32 = 12;
-const SIDE_MAX: u32 = 96;
 
 /// The blocks of one plane.
 #[derive(Debug)]
@@ -22,40 +25,32 @@ pub struct Blocks {
     device: Arc<Device>,
     plane: u8,
     covered: DeviceSet,
-    corner: (u32, u32),
-    step: (u32, u32),
+    area: Area,
     columns: u32,
+    rows: u32,
     sums: Memory<u64>,
-    counts: Memory<u32>,
 }
 
 impl Blocks {
-    /// Blocks over `covered`, which are samples of `plane`; they begin at the corner of `bounds`, in luma
-    /// samples.
+    /// Blocks over `covered`, which are samples of `plane` of pictures of `size`; they share out `bounds`,
+    /// in luma samples.
     ///
     /// # Errors
-    /// [`CudaError::Shape`] where the set begins before the bounds, and what the driver says.
+    /// What the driver says.
     pub fn new(
         device: &Arc<Device>,
-        (layout, plane): (&PixelLayout, u8),
+        (layout, size, plane): (&PixelLayout, (u32, u32), u8),
         covered: DeviceSet,
         bounds: Rect,
     ) -> Result<Self, CudaError> {
         let (right, down) = shifts(layout, plane);
-        let side = (bounds.width.min(bounds.height) / BLOCKS_ACROSS).clamp(SIDE_MIN, SIDE_MAX);
-        let step = ((side >> right).max(1), (side >> down).max(1));
-        let corner = (bounds.x >> right, bounds.y >> down);
-        let area = covered.area();
-        if area.left < corner.0 || area.top < corner.1 {
-            return Err(CudaError::Shape("the covered samples begin where the bounds do"));
-        }
-        let columns = (area.left + area.width - corner.0).div_ceil(step.0);
-        let rows = (area.top + area.height - corner.1).div_ceil(step.1);
-        let count = columns as usize * rows as usize;
-        let queue = device.queue();
-        let (sums, counts) = (queue.zeros(count)?, queue.zeros(count)?);
-        let device = Arc::clone(device);
-        Ok(Self { device, plane, covered, corner, step, columns, sums, counts })
+        let (short, long) = (bounds.width.min(bounds.height), bounds.width.max(bounds.height));
+        let side = short.div_ceil(ACROSS_SHORT).max(long.div_ceil(ACROSS_LONG)).max(SIDE_MIN);
+        let area = plane_area((layout, size), plane, bounds);
+        let columns = (area.width / (side >> right).max(1)).max(1);
+        let rows = (area.height / (side >> down).max(1)).max(1);
+        let sums = device.queue().zeros(columns as usize * rows as usize)?;
+        Ok(Self { device: Arc::clone(device), plane, covered, area, columns, rows, sums })
     }
 
     /// Puts the blocks over a picture.
@@ -65,19 +60,18 @@ impl Blocks {
     pub fn apply(&mut self, picture: &DevicePicture) -> Result<(), CudaError> {
         let queue = self.device.queue();
         queue.clear(&mut self.sums)?;
-        queue.clear(&mut self.counts)?;
+        let area = self.area;
         let args = PixelateArgs {
             plane: picture.plane(self.plane)?,
             covered: self.covered.raw(),
             sums: self.sums.address(),
-            counts: self.counts.address(),
-            left: self.corner.0,
-            top: self.corner.1,
-            step_x: self.step.0,
-            step_y: self.step.1,
+            left: area.left,
+            top: area.top,
+            width: area.width,
+            height: area.height,
             columns: self.columns,
+            rows: self.rows,
         };
-        let area = self.covered.area();
         if area.left + area.width > args.plane.width || area.top + area.height > args.plane.height {
             return Err(CudaError::Shape("the blocks lie outside the picture"));
         }

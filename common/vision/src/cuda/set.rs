@@ -87,15 +87,8 @@ impl DeviceSet {
             return Err(CudaError::Shape("an outline lies within 32768 samples each way"));
         }
         let (right, down) = shifts(layout, plane);
-        let (width, height) = layout.plane_size(plane, size.0, size.1);
-        let side = |from: u32, to: u32, shift: u32, size: u32| {
-            let to = to.div_ceil(1 << shift).min(size);
-            let from = (from >> shift).min(to);
-            (from, to - from)
-        };
-        let (left, wide) = side(rect.x, rect.right(), right, width);
-        let (top, high) = side(rect.y, rect.bottom(), down, height);
-        let area = Area { left, top, width: wide, height: high };
+        let area = plane_area((layout, size), plane, rect);
+        let (wide, high) = (area.width, area.height);
         let queue = device.queue();
         let cells = queue.zeros(wide as usize * high as usize)?;
         let bits = bits.map(|bits| queue.upload(bits)).transpose()?;
@@ -182,4 +175,22 @@ pub(super) fn shifts(layout: &PixelLayout, plane: u8) -> (u32, u32) {
         return (0, 0);
     }
     (u32::from(layout.chroma_shift_x), u32::from(layout.chroma_shift_y))
+}
+
+/// The samples of a plane that share one with a rectangle of luma, cut to the picture.
+pub(super) fn plane_area(
+    (layout, size): (&PixelLayout, (u32, u32)),
+    plane: u8,
+    rect: Rect,
+) -> Area {
+    let (right, down) = shifts(layout, plane);
+    let (width, height) = layout.plane_size(plane, size.0, size.1);
+    let side = |from: u32, to: u32, shift: u32, size: u32| {
+        let to = to.div_ceil(1 << shift).min(size);
+        let from = (from >> shift).min(to);
+        (from, to - from)
+    };
+    let (left, width) = side(rect.x, rect.right(), right, width);
+    let (top, height) = side(rect.y, rect.bottom(), down, height);
+    Area { left, top, width, height }
 }

@@ -27,7 +27,7 @@ fn one(device: &Arc<Device>, seed: u64) -> Result<Option<String>, CudaError> {
     for plane in 0..scene.layout.planes {
         let outline = Outline::Mask(&mask);
         let covered = DeviceSet::draw(device, (&scene.layout, scene.size), plane, outline)?;
-        let layout = (&scene.layout, plane);
+        let layout = (&scene.layout, scene.size, plane);
         let mut blocks = Blocks::new(device, layout, covered, mask.bounds)?;
         blocks.apply(&picture)?;
     }
