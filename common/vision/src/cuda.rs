@@ -24,6 +24,7 @@ mod ffi;
 mod grids;
 mod hole;
 mod inversion;
+mod parts;
 mod picture;
 mod ring;
 mod set;

@@ -31,7 +31,7 @@ pub(super) struct Chain {
     matte: Matte,
     tensor: DeviceTensor,
     inversion: Inversion,
-    holes: Vec<Hole>,
+    holes: Vec<Vec<Hole>>,
 }
 
 impl Chain {
@@ -54,7 +54,7 @@ impl Chain {
         let matte = logo(&layout);
         inversions::blend(&mut scene, &matte, 64);
         let mark = Mask::full(MARK);
-        let holes: Result<Vec<Hole>, CudaError> =
+        let holes: Result<Vec<Vec<Hole>>, CudaError> =
             (0..3).map(|plane| holes::prepare(device, (&layout, SIZE), plane, &mark)).collect();
         Ok(Self {
             source: scene.on_card(device, Packing::Interleaved)?,
@@ -91,10 +91,12 @@ impl Chain {
 
     fn fill(&mut self, index: u64, picture: &DevicePicture) -> Result<(), CudaError> {
         let layout = picture.layout();
-        for (plane, hole) in (0..).zip(&mut self.holes) {
+        for (plane, holes) in (0..).zip(&mut self.holes) {
             let site =
                 HoleSite { index, plane, depth: layout.depth, full_range: layout.full_range };
-            hole.fill(site, picture)?;
+            for hole in holes {
+                hole.fill(site, picture)?;
+            }
         }
         Ok(())
     }

@@ -1,8 +1,7 @@
 //! A hole of one plane, filled on the card with the smoothest surface and grain as around it.
 //!
 //! Owns the order of the sweeps. The numbers and their order are the engine's (`plate::fill`), so the samples are
-//! too. Which samples are one hole is the caller's to say: the engine takes parts that lie within 8
-//! samples of each other as one.
+//! too.
 
 use std::sync::Arc;
 
@@ -14,6 +13,7 @@ use super::args::{
 use super::error::CudaError;
 use super::ffi::Memory;
 use super::grids::{Links, coarser_distance, grids, shrink};
+use super::parts::parts;
 use super::picture::DevicePicture;
 use super::ring::{Covered, beside, places, ring};
 use super::set::{Area, DeviceSet};
@@ -67,16 +67,17 @@ pub struct Hole {
 }
 
 impl Hole {
-    /// The hole whose `cells` are set, row by row in `area`, in a plane of `size`.
+    /// The holes that a set makes of a plane of `size`: its `cells` are set, row by row in `area`. What
+    /// hangs together or lies near is one hole.
     ///
     /// # Errors
     /// [`CudaError::Shape`] where the area does not fit plane and cells, and what the driver says.
-    pub fn new(
+    pub fn all(
         device: &Arc<Device>,
         size: (u32, u32),
         area: Area,
         cells: &[bool],
-    ) -> Result<Self, CudaError> {
+    ) -> Result<Vec<Self>, CudaError> {
         let inside = area.left.checked_add(area.width).is_some_and(|right| right <= size.0)
             && area.top.checked_add(area.height).is_some_and(|bottom| bottom <= size.1);
         if !inside || cells.len() != area.width as usize * area.height as usize {
@@ -85,8 +86,13 @@ impl Hole {
             ));
         }
         let covered = Covered { area, cells, size };
-        let (ring, pulls) = ring(&covered);
-        let places = places(&covered);
+        parts(&covered).into_iter().map(|area| Self::new(device, &covered, area)).collect()
+    }
+
+    /// What of a set lies in `area`.
+    fn new(device: &Arc<Device>, covered: &Covered<'_>, area: Area) -> Result<Self, CudaError> {
+        let (ring, pulls) = ring(covered, area);
+        let places = places(covered, area);
         let queue = device.queue();
         let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         let (left, top) = (area.left, area.top);
@@ -99,12 +105,15 @@ impl Hole {
                 beside(x, y).into_iter().map(|(x, y)| u8::from(covered.is_known(x, y))).sum()
             },
         );
+        let rows = top..top + area.height;
+        let places_in = rows.flat_map(|y| (left..left + area.width).map(move |x| (x, y)));
+        let cells: Vec<bool> = places_in.map(|(x, y)| covered.has(x, y)).collect();
         let levels: Result<Vec<Level>, CudaError> =
             links.iter().map(|links| Level::new(device, links)).collect();
         Ok(Self {
             device: Arc::clone(device),
-            set: DeviceSet::of(device, area, cells)?,
-            size,
+            set: DeviceSet::of(device, area, &cells)?,
+            size: covered.size,
             levels: levels?,
             ring_count: count(ring.len()),
             means: queue.zeros(ring.len())?,

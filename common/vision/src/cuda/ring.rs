@@ -37,16 +37,20 @@ pub(super) const fn beside(x: u32, y: u32) -> [(u32, u32); 4] {
     [(x, y.wrapping_sub(1)), (x.wrapping_sub(1), y), (x + 1, y), (x, y + 1)]
 }
 
-/// The known samples that touch the hole, row by row, and for each cell those that pull at it.
-pub(super) fn ring(covered: &Covered<'_>) -> (Vec<Ring>, Vec<u32>) {
-    let area = covered.area;
+/// The known samples that touch the hole in `area`, row by row, and for each of its cells those that pull
+/// at it.
+pub(super) fn ring(covered: &Covered<'_>, area: Area) -> (Vec<Ring>, Vec<u32>) {
     let mut ring: Vec<Ring> = Vec::new();
-    let mut pulls = vec![NOBODY; 4 * covered.cells.len()];
+    let mut pulls = vec![NOBODY; 4 * area.width as usize * area.height as usize];
+    let is_own = |x: u32, y: u32| {
+        let (column, row) = (x.wrapping_sub(area.left), y.wrapping_sub(area.top));
+        column < area.width && row < area.height && covered.has(x, y)
+    };
     let right = (area.left + area.width + 1).min(covered.size.0);
     let bottom = (area.top + area.height + 1).min(covered.size.1);
     for y in area.top.saturating_sub(1)..bottom {
         for x in area.left.saturating_sub(1)..right {
-            let pulled = beside(x, y).into_iter().filter(|(x, y)| covered.has(*x, *y));
+            let pulled = beside(x, y).into_iter().filter(|(x, y)| is_own(*x, *y));
             let pulled: Vec<(u32, u32)> = pulled.collect();
             if !covered.is_known(x, y) || pulled.is_empty() {
                 continue;
@@ -69,9 +73,8 @@ pub(super) fn ring(covered: &Covered<'_>) -> (Vec<Ring>, Vec<u32>) {
     (ring, pulls)
 }
 
-/// Column and row of the middle of three known samples in a row, near the hole: where grain is measured.
-pub(super) fn places(covered: &Covered<'_>) -> Vec<u32> {
-    let area = covered.area;
+/// Column and row of the middle of three known samples in a row, near `area`: where grain is measured.
+pub(super) fn places(covered: &Covered<'_>, area: Area) -> Vec<u32> {
     let left = area.left.saturating_sub(REACH).max(1);
     let right = (area.left + area.width + REACH).min(covered.size.0.saturating_sub(1));
     let bottom = (area.top + area.height + REACH).min(covered.size.1);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use cleanplate_plate::fill::Filler;
 use cleanplate_types::overlay::{Fill, Mask};
 use cleanplate_types::picture::{PixelLayout, Rect};
-use cleanplate_vision::cuda::{Area, CudaError, Device, DeviceSet, Hole, HoleSite, Outline};
+use cleanplate_vision::cuda::{CudaError, Device, DeviceSet, Hole, HoleSite, Outline};
 
 use super::scene::{Random, Scene, mask, packing};
 
@@ -24,6 +24,9 @@ fn one(device: &Arc<Device>, seed: u64) -> Result<Option<String>, CudaError> {
     let mut random = Random(seed);
     let mut scene = Scene::any(&mut random, &[8, 10, 12]);
     let mut mask = mask(&mut random, scene.size, 3);
+    if random.between(0, 1) == 0 {
+        mask = scattered(&mut random, scene.size);
+    }
     if seed == 0 {
         // Nothing is known around it.
         mask = Mask::full(Rect { x: 0, y: 0, width: scene.size.0, height: scene.size.1 });
@@ -36,8 +39,10 @@ fn one(device: &Arc<Device>, seed: u64) -> Result<Option<String>, CudaError> {
     let (depth, full_range) = (scene.layout.depth, scene.layout.full_range);
     for index in [0, 1, seed.wrapping_mul(0x1234_5678_9abc)] {
         let picture = scene.on_card(device, packing(&mut random))?;
-        for (plane, hole) in (0..).zip(&mut holes) {
-            hole.fill(HoleSite { index, plane, depth, full_range }, &picture)?;
+        for (plane, holes) in (0..).zip(&mut holes) {
+            for hole in holes {
+                hole.fill(HoleSite { index, plane, depth, full_range }, &picture)?;
+            }
         }
         let mut expected = scene.clone();
         if let Err(error) = filler.apply(index, expected.muts()) {
@@ -51,28 +56,27 @@ fn one(device: &Arc<Device>, seed: u64) -> Result<Option<String>, CudaError> {
     Ok(None)
 }
 
-/// The hole that a mask makes of a plane: all of it is one part.
+/// The holes that a mask makes of a plane.
 pub(crate) fn prepare(
     device: &Arc<Device>,
     (layout, size): (&PixelLayout, (u32, u32)),
     plane: u8,
     mask: &Mask,
-) -> Result<Hole, CudaError> {
+) -> Result<Vec<Hole>, CudaError> {
     let set = DeviceSet::draw(device, (layout, size), plane, Outline::Mask(mask))?;
-    let (area, cells) = tight(set.area(), &set.cells()?);
-    Hole::new(device, layout.plane_size(plane, size.0, size.1), area, &cells)
+    Hole::all(device, layout.plane_size(plane, size.0, size.1), set.area(), &set.cells()?)
 }
 
-/// The smallest area that holds the set, and its cells.
-fn tight(area: Area, cells: &[bool]) -> (Area, Vec<bool>) {
-    let set = (0_u32..).zip(cells).filter(|(_, cell)| **cell).map(|(at, _)| at);
-    let columns = set.clone().map(|at| at % area.width);
-    let rows = set.map(|at| at / area.width);
-    let from = (columns.clone().min().unwrap_or(0), rows.clone().min().unwrap_or(0));
-    let to = (columns.max().unwrap_or(0) + 1, rows.max().unwrap_or(0) + 1);
-    let kept =
-        (from.1..to.1).flat_map(|y| (from.0..to.0).map(move |x| (y * area.width + x) as usize));
-    let cells = kept.map(|at| cells[at]).collect();
-    let (left, top) = (area.left + from.0, area.top + from.1);
-    (Area { left, top, width: to.0 - from.0, height: to.1 - from.1 }, cells)
+/// Letters and dots: several parts, some of which are near enough to be one hole.
+fn scattered(random: &mut Random, size: (u32, u32)) -> Mask {
+    let bounds = random.rect(size, 12);
+    let mut mask = Mask::empty(bounds);
+    for _ in 0..random.between(2, 6) {
+        let part = random.rect((bounds.width, bounds.height), 1);
+        let (wide, high) = (part.width.min(random.between(1, 14)), part.height.min(9));
+        for (x, y) in (0..high).flat_map(|y| (0..wide).map(move |x| (x, y))) {
+            mask.set(part.x + x, part.y + y);
+        }
+    }
+    mask
 }
