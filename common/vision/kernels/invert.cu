@@ -333,3 +333,17 @@ KERNEL(invert_store, StoreArgs) {
     float code = between(value * a->unit, 0.0f, a->top);
     store(&a->plane, a->matte.left + x, a->matte.top + y, (u32)(code + 0.5f));
 }
+
+typedef struct {
+    Matte matte;
+    Set out;     // The matte's rectangle.
+    u32 origin;
+    u32 padding;
+} NamedArgs;
+
+// The samples of which that became.
+KERNEL(invert_named, NamedArgs) {
+    if (x >= a->matte.width || y >= a->matte.height) return;
+    u64 at = (u64)y * a->matte.width + x;
+    AT(u8, a->out.cells)[at] = AT(const u8, a->matte.origins)[at] == a->origin;
+}

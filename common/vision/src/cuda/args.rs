@@ -20,6 +20,7 @@ pub(super) enum Kernel {
     InvertFollow,
     InvertWeigh,
     InvertStore,
+    InvertNamed,
     MembraneBegin,
     MembraneRing,
     MembranePull,
@@ -61,7 +62,7 @@ pub(super) const MODULES: [Module; 8] = [
     module!("invert":
         InvertLoad "invert_load", InvertJudge "invert_judge", InvertSettle "invert_settle",
         InvertSolve "invert_solve", InvertCheck "invert_check", InvertFollow "invert_follow",
-        InvertWeigh "invert_weigh", InvertStore "invert_store"),
+        InvertWeigh "invert_weigh", InvertStore "invert_store", InvertNamed "invert_named"),
     module!("membrane":
         MembraneBegin "membrane_begin", MembraneRing "membrane_ring",
         MembranePull "membrane_pull", MembraneGather "membrane_gather",
@@ -268,6 +269,7 @@ arguments! {
         top: f32,
         padding: u32,
     }
+    NamedArgs for [InvertNamed] { matte: Matte, out: Set, origin: u32, padding: u32 }
     RingArgs for [MembraneBegin, MembraneRing] {
         plane: Plane,
         ring: u64,

@@ -10,14 +10,14 @@ use cleanplate_types::picture::{PixelLayout, Rect};
 
 use super::Device;
 use super::args::{
-    CheckArgs, FollowArgs, Judge, JudgeArgs, Kernel, LoadArgs, Matte, Pair, SettleArgs, SolveArgs,
-    Square, StoreArgs,
+    CheckArgs, FollowArgs, Judge, JudgeArgs, Kernel, LoadArgs, Matte, NamedArgs, Pair, SettleArgs,
+    SolveArgs, Square, StoreArgs,
 };
 use super::edges::{Edges, whole};
 use super::error::CudaError;
 use super::ffi::Memory;
 use super::picture::DevicePicture;
-use super::set::{Area, shifts};
+use super::set::{Area, DeviceSet, shifts};
 
 /// The engine's: fixed points of alpha and paint, what is hidden at least and at most for a sample to be
 /// inverted, the least trust, no colour's code, and which samples count as opaque and how many.
@@ -199,28 +199,30 @@ impl Inversion {
         Ok(self.device.queue().download(&self.strength)?.first().copied().unwrap_or(0))
     }
 
-    /// Whether each sample of a plane was left, row by row in [`Self::area`]: it must be fetched from
-    /// another picture, or made up. Waits.
+    /// The samples of a plane that the last picture left: they must be fetched from another picture, or
+    /// made up. A set on the card: nothing waits.
     ///
     /// # Errors
-    /// What the driver says.
-    pub fn left(&self, plane: u8) -> Result<Vec<bool>, CudaError> {
-        Ok(self.named(plane)?.into_iter().map(|origin| origin == LEFT).collect())
+    /// [`CudaError::Shape`] where there is no such plane, and what the driver says.
+    pub fn left(&self, plane: u8) -> Result<DeviceSet, CudaError> {
+        self.named(plane, LEFT)
     }
 
-    /// Whether each sample of a plane was inverted, as [`Self::left`].
+    /// The samples of a plane that were inverted in the last picture, as [`Self::left`].
     ///
     /// # Errors
-    /// What the driver says.
-    pub fn inverted(&self, plane: u8) -> Result<Vec<bool>, CudaError> {
-        Ok(self.named(plane)?.into_iter().map(|origin| origin == INVERTED).collect())
+    /// As there.
+    pub fn inverted(&self, plane: u8) -> Result<DeviceSet, CudaError> {
+        self.named(plane, INVERTED)
     }
 
-    fn named(&self, plane: u8) -> Result<Vec<u8>, CudaError> {
+    fn named(&self, plane: u8, origin: u8) -> Result<DeviceSet, CudaError> {
         let work = self.work(plane)?;
-        let mut origins = self.device.queue().download(&work.origins)?;
-        origins.truncate(work.area.width as usize * work.area.height as usize);
-        Ok(origins)
+        let set = DeviceSet::empty(&self.device, work.area)?;
+        let (matte, out) = (work.raw(), set.raw());
+        let args = NamedArgs { matte, out, origin: u32::from(origin), padding: 0 };
+        self.device.queue().launch(Kernel::InvertNamed, &args, work.places())?;
+        Ok(set)
     }
 
     /// The samples of a plane that the matte speaks of.

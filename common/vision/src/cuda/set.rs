@@ -64,6 +64,15 @@ impl DeviceSet {
         Ok(Self { device: Arc::clone(device), area, cells: device.queue().upload(&cells)? })
     }
 
+    /// None of the samples of an area.
+    ///
+    /// # Errors
+    /// What the driver says.
+    pub fn empty(device: &Arc<Device>, area: Area) -> Result<Self, CudaError> {
+        let cells = device.queue().zeros(area.width as usize * area.height as usize)?;
+        Ok(Self { device: Arc::clone(device), area, cells })
+    }
+
     /// The samples of a plane of a picture of `size` that share a luma sample with the outline.
     ///
     /// # Errors

@@ -66,10 +66,10 @@ fn one(device: &Arc<Device>, seed: u64) -> Result<Result<(u8, u64), String>, Cud
     for plane in 0..scene.layout.planes {
         let origins = inverter.origins(plane);
         let are = |which: Origin| origins.iter().map(|origin| *origin == which).collect::<Vec<_>>();
-        if inversion.left(plane)? != are(Origin::Left) {
+        if inversion.left(plane)?.cells()? != are(Origin::Left) {
             return Ok(Err(format!("plane {plane}: other samples are left")));
         }
-        if inversion.inverted(plane)? != are(Origin::Inverted) {
+        if inversion.inverted(plane)?.cells()? != are(Origin::Inverted) {
             return Ok(Err(format!("plane {plane}: other samples are inverted")));
         }
     }

@@ -48,6 +48,7 @@ fn structures_are_as_large_here_as_in_the_ptx() {
     check::<CheckArgs>();
     check::<FollowArgs>();
     check::<StoreArgs>();
+    check::<NamedArgs>();
     check::<RingArgs>();
     check::<PullArgs>();
     check::<StepArgs>();
