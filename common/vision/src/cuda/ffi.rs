@@ -4,9 +4,11 @@
 //! checked for size by the typed functions beside this file, which are all that can reach it.
 #![expect(unsafe_code, reason = "the driver's functions are C, and kernels are not checked")]
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use cudarc::driver::sys::{CUdevice, CUdevice_attribute, CUresult, CUuuid, cuDeviceGetUuid_v2};
+use cudarc::driver::sys::{
+    CUdevice, CUdevice_attribute, CUresult, CUuuid, cuDeviceGetUuid_v2, is_culib_present,
+};
 use cudarc::driver::{
     CudaContext, CudaFunction, CudaSlice, CudaStream, DevicePtr as _, DeviceRepr, DriverError,
     LaunchConfig, PushKernelArg as _, ValidAsZeroBits, result,
@@ -16,6 +18,7 @@ use cudarc::nvrtc::Ptx;
 use super::DeviceCard;
 use super::args::{Arguments, GrainFound, Kernel, MODULES, Pair, Ring, Square};
 use super::error::CudaError;
+use crate::library::{Library, LibraryState, find_library};
 
 /// Threads of a block, across and down: whole warps along a row.
 const BLOCK: (u32, u32) = (32, 8);
@@ -47,9 +50,15 @@ macro_rules! plain {
 plain!(Pair, Ring, Square, GrainFound);
 
 /// Whether the driver's library can be loaded. Without it cudarc panics, so everything asks this first.
+///
+/// Asked once: it then stays loaded, since unloading drivers is what they are tested least for.
 pub(super) fn is_driver_there() -> bool {
-    // SAFETY: runs the initialisers of the driver's library, which is made to be loaded so.
-    unsafe { cudarc::driver::sys::is_culib_present() }
+    static THERE: OnceLock<bool> = OnceLock::new();
+    *THERE.get_or_init(|| {
+        let found = find_library(Library::Cuda, None);
+        // SAFETY: runs the initialisers of the driver's library, which is made to be loaded so.
+        matches!(found, LibraryState::There { .. }) && unsafe { is_culib_present() }
+    })
 }
 
 /// Starts the driver; how many cards it shows.
