@@ -40,12 +40,13 @@ const FLOORS: [(&str, &[&str]); 13] = [
 ];
 
 /// Foreign libraries and the only crates that may name them: the fences.
-const FENCES: [(&str, &[&str]); 9] = [
+const FENCES: [(&str, &[&str]); 10] = [
     ("ffmpeg-next", &["media"]),
     ("nvml-wrapper", &["vision"]),
     ("libloading", &["vision"]),
     ("ort", &["vision"]),
     ("half", &["vision"]),
+    ("cudarc", &["vision"]),
     ("object_store", &["store"]),
     ("sqlx", &["coordinator"]),
     ("clap", &["cli"]),

@@ -10,6 +10,17 @@ use cleanplate_tests::cluster::Cluster;
 use cleanplate_tests::{binary, clips, reference};
 use serde_json::Value;
 
+// The writer of small ONNX files, and what it writes, are those of the models' own tests.
+#[path = "../../common/vision/tests/zoo/detectors.rs"]
+#[expect(dead_code, reason = "some of its models are for those tests alone")]
+mod detectors;
+#[path = "../../common/vision/tests/zoo/fillers.rs"]
+#[expect(dead_code, reason = "some of its models are for those tests alone")]
+mod fillers;
+#[path = "../../common/vision/tests/zoo/onnx.rs"]
+#[expect(dead_code, reason = "some of its types are for those tests alone")]
+mod onnx;
+
 /// Whether the models are there; says why not.
 fn has_models() -> bool {
     let there = binary::models_folder().join("onnxruntime").is_dir();
@@ -177,4 +188,114 @@ fn windows_go_to_the_worker_that_runs_models_and_outlive_it() {
     assert!(!done["overlays"].as_array().unwrap().is_empty(), "{done}");
     let looks = cluster.attempts(&job, "find");
     assert!(looks.iter().all(|look| look["worker"] != "worker-0"), "{looks:?}");
+}
+
+/// Runs the product on `clip` with a model of the user's own; returns exit status, standard error, and the output.
+fn with_model(
+    folder: &Path,
+    clip: &Path,
+    model: &[u8],
+    options: &[&str],
+) -> (Option<i32>, String, Option<Value>) {
+    let path = folder.join("own.onnx");
+    std::fs::write(&path, model).unwrap();
+    let typed = path.to_str().unwrap();
+    let options = options.iter().map(|option| if *option == "MODEL" { typed } else { option });
+    let output = folder.join("own.mp4");
+    let ran = binary::command(["run", clip.to_str().unwrap(), "-o", output.to_str().unwrap()])
+        .args(["--json", "--lossless"])
+        .args(options)
+        .output()
+        .unwrap();
+    let last = String::from_utf8_lossy(&ran.stdout).lines().last().map(str::to_owned);
+    let state = last.and_then(|line| serde_json::from_str(&line).ok());
+    (ran.status.code(), String::from_utf8_lossy(&ran.stderr).into_owned(), state)
+}
+
+#[test]
+fn a_detector_of_ones_own_is_obeyed_by_class_and_its_licence_is_told() {
+    if !has_models() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let clip = binary::shipped_clip();
+    let rows = detectors::Rows {
+        meta: &[
+            ("stride", "32"),
+            ("imgsz", "[640, 640]"),
+            ("task", "detect"),
+            ("license", "AGPL-3.0"),
+        ],
+        ..detectors::USUAL
+    };
+    let logo = rows.model(&[detectors::row8(&[0.9, 0.0], &[])]);
+    let (status, said, state) =
+        with_model(folder.path(), &clip, &logo, &["--detect", "MODEL", "--detect-class", "logo"]);
+    assert_eq!(status, Some(0), "{said}");
+    let state = state.unwrap();
+    let overlay = &state["overlays"][0];
+    assert_eq!(
+        (&overlay["origin"], &overlay["frames"]),
+        (&"object".into(), &250.into()),
+        "{state}"
+    );
+    // The box is in the middle of a letterbox of 640 by 640; the clip has 640 by 272.
+    let at = |key: &str| overlay[key].as_u64().unwrap();
+    assert!((276..=288).contains(&at("x")) && (108..=120).contains(&at("y")), "{overlay}");
+    assert!((64..=88).contains(&at("width")) && (32..=56).contains(&at("height")), "{overlay}");
+    assert!(state["notes"].to_string().contains("AGPL-3.0"), "{}", state["notes"]);
+    let (status, said, state) =
+        with_model(folder.path(), &clip, &logo, &["--detect", "MODEL", "--detect-class", "plate"]);
+    assert_eq!(status, Some(0), "{said}");
+    assert_eq!(state.unwrap()["outcome"]["kind"], "unchanged", "no plate is there");
+    let plate = rows.model(&[detectors::row8(&[0.0, 0.9], &[])]);
+    let (status, said, state) = with_model(folder.path(), &clip, &plate, &["--detect", "MODEL"]);
+    assert_eq!(status, Some(0), "{said}");
+    let state = state.unwrap();
+    assert_eq!(state["overlays"][0]["fill"], "pixelate", "plates are private: {state}");
+    let (status, said, _) =
+        with_model(folder.path(), &clip, &logo, &["--detect", "MODEL", "--detect-class", "cat"]);
+    assert_eq!(status, Some(2), "{said}");
+    assert!(said.contains("cat") && said.contains("logo, plate"), "{said}");
+}
+
+#[test]
+fn a_model_paints_what_no_frame_shows_and_one_that_ignores_the_mask_is_refused() {
+    if !has_models() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let still = folder.path().join("still.mp4");
+    let source = binary::shipped_clip();
+    clips::ffmpeg(&[
+        "-i",
+        source.to_str().unwrap(),
+        "-vf",
+        "trim=end_frame=1,loop=59:1,setpts=N/25/TB",
+        "-r",
+        "25",
+        "-c:v",
+        "libx264",
+        "-crf",
+        "18",
+        "-pix_fmt",
+        "yuv420p",
+        still.to_str().unwrap(),
+    ]);
+    let region = ["--region", "300,100,60,40"];
+    let painted = |model: &[u8]| {
+        with_model(folder.path(), &still, model, &[&region[..], &["--fill", "MODEL"]].concat())
+    };
+    let (status, said, state) = painted(&fillers::LAMA.model());
+    assert_eq!(status, Some(0), "{said}");
+    let state = state.unwrap();
+    assert_eq!(state["synthesised"], 1.0, "nothing shows what is behind: {state}");
+    let by_model = reference::frames(&folder.path().join("own.mp4"));
+    let plain = folder.path().join("plain.mp4");
+    clean(&still, &plain, &region);
+    assert_ne!(by_model, reference::frames(&plain), "the membrane paints something else");
+    let ignores = fillers::Filler { does: fillers::Does::Ignore, ..fillers::LAMA };
+    let (status, said, _) = painted(&ignores.model());
+    assert_eq!(status, Some(2), "{said}");
+    assert!(said.contains("mask"), "{said}");
 }
