@@ -12,9 +12,9 @@ use cleanplate_vision::{
 /// The CPU, one thread.
 pub(crate) const CPU: Device = Device::Cpu { threads: 1 };
 
-/// The models folder: where `CLEANPLATE_MODELS_FOLDER_FOLDER` says, as `scripts/setup-models` reads it, else the user's.
+/// The models folder: where `CLEANPLATE_MODELS_FOLDER` says, as `scripts/setup-models` reads it, else the user's.
 pub(crate) fn folder() -> ModelsFolder {
-    let named = std::env::var_os("CLEANPLATE_MODELS_FOLDER_FOLDER").map(PathBuf::from);
+    let named = std::env::var_os("CLEANPLATE_MODELS_FOLDER").map(PathBuf::from);
     let named = named.filter(|path| path.is_absolute()).map(ModelsFolder::new);
     named.or_else(ModelsFolder::of_this_user).unwrap_or_else(|| ModelsFolder::new("/nonexistent"))
 }
