@@ -64,7 +64,7 @@ pub(crate) fn job_state(view: &JobView<'_>, book: &mut Book) -> pb::JobState {
         look: view.look.map(|look| look.as_str().to_owned()).unwrap_or_default(),
         windows_total: view.windows_total,
         windows_done: view.windows_done,
-        overlays: view.plan.map_or_else(Vec::new, |plan| overlays(plan)),
+        overlays: view.plan.map_or_else(Vec::new, overlays),
         overlays_more: view.plan.map_or(0, |plan| clipped(beyond(plan))),
         restored: Some(view.restored.into()),
         has_preview: view.preview.is_some(),

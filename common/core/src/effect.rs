@@ -163,6 +163,31 @@ pub struct Grant {
     pub work: Work,
 }
 
+/// A look at a window.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Analyse {
+    /// Which look.
+    pub look: Look,
+    /// The `Draft` object; nothing for the first look.
+    pub draft: Option<ObjectRef>,
+    /// The source.
+    pub source: SourceRef,
+    /// The `SourceDescription` object.
+    pub description: ObjectRef,
+    /// The `FrameTable` object.
+    pub table: ObjectRef,
+    /// What to look for.
+    pub detect: Vec<Detect>,
+    /// The models that look for more, in the first look.
+    pub detectors: Vec<Detector>,
+    /// The model that paints what no frame shows, in the look that fetches.
+    pub painter: Option<ModelRef>,
+    /// The window's place among the job's windows, from 0.
+    pub index: u32,
+    /// The frames to look at.
+    pub window: FrameRange,
+}
+
 /// What to do under a lease.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Work {
@@ -190,28 +215,7 @@ pub enum Work {
         drawn_for: Option<(u32, u32)>,
     },
     /// Look at a window of frames; store the evidence, the backgrounds or the preview.
-    Analyse {
-        /// Which look.
-        look: Look,
-        /// The `Draft` object; nothing for the first look.
-        draft: Option<ObjectRef>,
-        /// The source.
-        source: SourceRef,
-        /// The `SourceDescription` object.
-        description: ObjectRef,
-        /// The `FrameTable` object.
-        table: ObjectRef,
-        /// What to look for.
-        detect: Vec<Detect>,
-        /// The models that look for more, in the first look.
-        detectors: Vec<Detector>,
-        /// The model that paints what no frame shows, in the look that fetches.
-        painter: Option<ModelRef>,
-        /// The window's place among the job's windows, from 0.
-        index: u32,
-        /// The frames to look at.
-        window: FrameRange,
-    },
+    Analyse(Box<Analyse>),
     /// Reduce all evidence to one finding; store it.
     Reduce {
         /// Which look.

@@ -22,9 +22,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (width, height): (u32, u32) = (width.parse()?, height.parse()?);
     let threads = rest.first().map_or(Ok(1), |threads| threads.parse())?;
     let named = std::env::var_os("CLEANPLATE_MODELS_FOLDER").map(ModelsFolder::new);
-    let folder = named
-        .or_else(ModelsFolder::of_this_user)
-        .ok_or("no home: set CLEANPLATE_MODELS_FOLDER")?;
+    let folder =
+        named.or_else(ModelsFolder::of_this_user).ok_or("no home: set CLEANPLATE_MODELS_FOLDER")?;
     let bytes = if known_model(name).is_some() { folder.open(name)? } else { std::fs::read(name)? };
     let runtime = Runtime::load(&RuntimePlaces::of_this_machine(None, folder.path()))?;
     let model = Model::open(runtime, &bytes, Device::Cpu { threads })?;

@@ -1,6 +1,6 @@
 //! What workers are granted, as messages.
 
-use cleanplate_core::effect::{Grant, Work};
+use cleanplate_core::effect::{Analyse, Grant, Work};
 use cleanplate_proto::{damage_name, detect_name, encoder_name, v1 as pb};
 use cleanplate_types::ids::LeaseId;
 
@@ -32,29 +32,7 @@ pub(crate) fn grant_to_wire(lease: LeaseId, grant: Grant) -> pb::Grant {
             drawn_width: drawn_for.map_or(0, |(width, _)| width),
             drawn_height: drawn_for.map_or(0, |(_, height)| height),
         }),
-        Work::Analyse {
-            look,
-            draft,
-            source,
-            description,
-            table,
-            detect,
-            detectors,
-            painter,
-            index,
-            window,
-        } => Wire::Analyse(pb::Analyse {
-            source: Some(source.into()),
-            description: Some(description.into()),
-            table: Some(table.into()),
-            window: Some(window.into()),
-            window_index: index,
-            detect: detect.into_iter().map(|one| detect_name(one).to_owned()).collect(),
-            look: look.as_str().to_owned(),
-            draft: draft.map(Into::into),
-            detectors: detectors.into_iter().map(Into::into).collect(),
-            painter: painter.map(Into::into),
-        }),
+        Work::Analyse(look) => Wire::Analyse(look_to_wire(*look)),
         Work::Reduce { look, draft, description, table, evidence, fill } => {
             Wire::Reduce(pb::Reduce {
                 look: look.as_str().to_owned(),
@@ -81,4 +59,31 @@ pub(crate) fn grant_to_wire(lease: LeaseId, grant: Grant) -> pb::Grant {
         }),
     };
     pb::Grant { lease: lease.0, job: job.as_str().to_owned(), attempt, renew_ms, work: Some(work) }
+}
+
+fn look_to_wire(work: Analyse) -> pb::Analyse {
+    let Analyse {
+        look,
+        draft,
+        source,
+        description,
+        table,
+        detect,
+        detectors,
+        painter,
+        index,
+        window,
+    } = work;
+    pb::Analyse {
+        source: Some(source.into()),
+        description: Some(description.into()),
+        table: Some(table.into()),
+        window: Some(window.into()),
+        window_index: index,
+        detect: detect.into_iter().map(|one| detect_name(one).to_owned()).collect(),
+        look: look.as_str().to_owned(),
+        draft: draft.map(Into::into),
+        detectors: detectors.into_iter().map(Into::into).collect(),
+        painter: painter.map(Into::into),
+    }
 }

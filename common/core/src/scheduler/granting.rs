@@ -7,7 +7,7 @@ use cleanplate_types::model::Detector;
 use cleanplate_types::overlay::Look;
 use cleanplate_types::request::JobRequest;
 
-use crate::effect::{Effect, Grant, Work};
+use crate::effect::{Analyse, Effect, Grant, Work};
 use crate::ledger::job::{Encoding, Job, Phase};
 use crate::ledger::tries::Blamed;
 use crate::record::{Event, Piece, Window};
@@ -194,18 +194,20 @@ fn work_of(job: &Job, piece: Piece) -> Option<Work> {
     }
     let intake = job.intake.as_ref()?;
     match (piece, &job.phase) {
-        (Piece::Window(window), Phase::Analyse(analysis)) => Some(Work::Analyse {
-            look: window.look,
-            draft: analysis.draft.clone(),
-            source: intake.source.clone(),
-            description: intake.description.clone(),
-            table: intake.table.clone(),
-            detect: job.request.detect.clone(),
-            detectors: detectors(&job.request, window.look),
-            painter: job.request.painter.clone().filter(|_| window.look == Look::Fetch),
-            index: window.index,
-            window: window.frames,
-        }),
+        (Piece::Window(window), Phase::Analyse(analysis)) => {
+            Some(Work::Analyse(Box::new(Analyse {
+                look: window.look,
+                draft: analysis.draft.clone(),
+                source: intake.source.clone(),
+                description: intake.description.clone(),
+                table: intake.table.clone(),
+                detect: job.request.detect.clone(),
+                detectors: detectors(&job.request, window.look),
+                painter: job.request.painter.clone().filter(|_| window.look == Look::Fetch),
+                index: window.index,
+                window: window.frames,
+            })))
+        }
         (Piece::Reduce, Phase::Reduce { look, draft, evidence }) => Some(Work::Reduce {
             look: *look,
             draft: draft.clone(),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use cleanplate_core::effect::{Grant, PreRoll, Work};
+use cleanplate_core::effect::{Analyse, Grant, PreRoll, Work};
 use cleanplate_core::input::{Attachment, Input, IntakeResult, Report};
 use cleanplate_types::digest::{FrameHash, Sha};
 use cleanplate_types::encode::{EncoderName, EncoderProof};
@@ -232,7 +232,8 @@ impl World {
                 };
                 self.end(index, lease, Report::IntakeDone(Box::new(result)));
             }
-            Work::Analyse { index: window, look, draft, .. } => {
+            Work::Analyse(work) => {
+                let Analyse { index: window, look, draft, .. } = *work;
                 assert_eq!(draft.is_none(), look == Look::Find, "later looks are given a draft");
                 let name = look.as_str();
                 let evidence = samples::object(&format!("{job}/{name}/{window}"));

@@ -27,7 +27,7 @@ fn runs(installed: bool) -> WorkerModels {
 }
 
 fn waiting(rig: &Rig) -> Option<Waiting> {
-    rig.scheduler.job_view(&job()).unwrap().waiting
+    rig.scheduler.job_view(&job())?.waiting
 }
 
 #[test]
@@ -45,8 +45,8 @@ fn a_window_goes_to_a_worker_that_has_the_model_and_waits_for_one() {
     assert_eq!(grants.len(), 1);
     let (_, holder, grant) = &grants[0];
     assert_eq!(holder.as_str(), "with");
-    let Work::Analyse { detectors, detect, .. } = &grant.work else { panic!("it is a look") };
-    assert_eq!((detectors.len(), detect.len()), (1, 0));
+    let Work::Analyse(work) = &grant.work else { panic!("it is a look") };
+    assert_eq!((work.detectors.len(), work.detect.len()), (1, 0));
 }
 
 #[test]

@@ -44,7 +44,8 @@ impl<F> Watching<F> {
         see: &mut impl FnMut(&[&F]) -> Sights,
     ) -> Result<(), Failure> {
         self.kept.push((index, frame));
-        let last = self.due.last().copied().or(self.seen.last().map(|seen| seen.frame));
+        let seen = || self.seen.last().map(|seen| seen.frame);
+        let last = self.due.last().copied().or_else(seen);
         if last.is_none_or(|last| index - last >= self.stride) {
             self.due.push(index);
         }
