@@ -29,13 +29,13 @@ pub(super) fn from_bytes(format: i64, bytes: &[u8]) -> Result<Record, postcard::
 /// The format from which on an event is laid out as it is read here.
 const fn since(event: &Event) -> i64 {
     match event {
-        // The fifth knows a source's parameter sets, and the cells that are its own packets.
-        Event::Surveyed(_) | Event::EncoderChosen(_) => 5,
+        // The sixth knows what detectors followed, and the models that were asked for.
+        Event::Submitted { .. } | Event::Surveyed(_) | Event::PlanSettled(_) => 6,
+        // The fifth knows the cells that are the source's own packets.
+        Event::EncoderChosen(_) => 5,
         // The fourth has looks at the frames, and knows how each sample came back.
-        Event::Submitted { .. }
-        | Event::Leased { .. }
+        Event::Leased { .. }
         | Event::Reduced { .. }
-        | Event::PlanSettled(_)
         | Event::CellCommitted { .. }
         | Event::Drafted { .. }
         | Event::Approved { .. } => 4,

@@ -69,7 +69,7 @@ fn assert_since(first: i64, event: Event, expected: &str) {
 }
 
 #[test]
-fn a_survey_has_the_bytes_of_the_fifth_format() {
+fn a_survey_has_the_bytes_of_the_sixth_format() {
     let layout = PixelLayout {
         name: "yuv420p".to_owned(),
         depth: 8,
@@ -120,9 +120,9 @@ fn a_survey_has_the_bytes_of_the_fifth_format() {
     let expected = concat!(
         "e807026a3104036d6f76090150000468323634c80140300779757634323070080301010001190101",
         "1901010101010101000001e807900300010863617074696f6e73010101000000000000403000000000",
-        "0000010301",
+        "000000010301",
     );
-    assert_since(5, Event::Surveyed(Box::new(survey)), expected);
+    assert_since(6, Event::Surveyed(Box::new(survey)), expected);
 }
 
 #[test]
