@@ -133,8 +133,8 @@ def planned(frames, fps, height, width, usable, sizes, seed):
 
 
 def pictures(source, width, height, frames, start=0.0):
-    """The frames of a clip as bytes of RGB, scaled."""
-    command = ["ffmpeg", "-nostdin", "-v", "error", "-ss", str(start), "-i", source, "-vf", f"scale={width}:{height}"]
+    """The frames of a clip as bytes of RGB, scaled; from its beginning again where it is shorter."""
+    command = ["ffmpeg", "-nostdin", "-v", "error", "-stream_loop", "-1", "-ss", str(start), "-i", source, "-vf", f"scale={width}:{height}"]
     command += ["-frames:v", str(frames), "-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as decoder:
         while len(picture := decoder.stdout.read(width * height * 3)) == width * height * 3:

@@ -137,7 +137,20 @@ impl Detector {
     /// # Errors
     /// [`RunError`]: the model cannot be run, or gives what it did not give when it was opened.
     pub fn detect_all(&mut self, frames: &[Picture<'_>]) -> Result<Vec<Vec<Detection>>, RunError> {
-        let mut shows = self.shows(frames);
+        self.detect_in(frames, None)
+    }
+
+    /// What is seen in a part of each of `frames`, which is shown as large as it is in the whole where it is as wide:
+    /// a band of rows costs a share of the whole. As [`Self::detect_all`] in all else; `None` is the whole.
+    ///
+    /// # Errors
+    /// [`RunError`]: the model cannot be run, or gives what it did not give when it was opened.
+    pub fn detect_in(
+        &mut self,
+        frames: &[Picture<'_>],
+        part: Option<Rect>,
+    ) -> Result<Vec<Vec<Detection>>, RunError> {
+        let mut shows = self.shows(frames, part);
         // Equal sizes side by side, so that they share a batch. The sort keeps the order of frames.
         shows.sort_by_key(|show| show.placement.tensor);
         let mut found: Vec<Vec<Candidate>> = vec![Vec::new(); frames.len()];
@@ -159,7 +172,7 @@ impl Detector {
     }
 
     /// Every part of every frame that is shown.
-    fn shows(&self, frames: &[Picture<'_>]) -> Vec<Show> {
+    fn shows(&self, frames: &[Picture<'_>], part: Option<Rect>) -> Vec<Show> {
         let size = match (self.model.identity.size, self.side) {
             (SizeForm::Open { multiple, .. }, Some(side)) => {
                 SizeForm::Open { width: side, height: side, multiple }
@@ -167,7 +180,7 @@ impl Detector {
             (size, _) => size,
         };
         let all = frames.iter().enumerate().flat_map(|(frame, picture)| {
-            let parts = sight::parts(picture.bounds(), size);
+            let parts = sight::parts(part.unwrap_or(picture.bounds()), size);
             parts.into_iter().map(move |part| (frame, part))
         });
         let enlarges = match self.contract() {

@@ -27,14 +27,20 @@ pub(super) enum Enlarge {
     Little,
 }
 
-/// The parts of a frame that are shown: all of it, and tiles that cover it where it is large.
+/// The parts of `frame`, which may be a part of one itself, that are shown: all of it, and tiles that cover it where it
+/// is large.
 pub(super) fn parts(frame: Rect, size: SizeForm) -> Vec<Rect> {
     let (width, height) = size.nominal();
     let side = u32::try_from(width.max(height)).unwrap_or(u32::MAX);
     let longest = side.saturating_mul(SHRINK_MAX_QUARTERS) / 4;
     let (across, down) = (cuts(frame.width, longest), cuts(frame.height, longest));
     let tiles = down.iter().flat_map(|(y, height)| {
-        across.iter().map(|(x, width)| Rect { x: *x, y: *y, width: *width, height: *height })
+        across.iter().map(|(x, width)| Rect {
+            x: frame.x + *x,
+            y: frame.y + *y,
+            width: *width,
+            height: *height,
+        })
     });
     let tiles: Vec<Rect> = tiles.collect();
     // Things larger than a tile are seen in the whole.

@@ -16,7 +16,7 @@ use cleanplate_types::trail::TrailEvent;
 use serde::{Deserialize, Serialize};
 
 use self::model::Model;
-use self::watching::Watching;
+use self::watching::{Pace, Watching};
 use super::{Viewer, Wishes, engine_failed};
 use crate::order::EVIDENCE;
 
@@ -85,7 +85,9 @@ pub(super) fn run(
             .map(|(detector, batch)| {
                 let settings = tuning::settings(detector.what, detector.score_min, &video, &table);
                 let stride = tuning::stride(detector.what, rate);
-                Watching::new(settings, stride, *batch, table.range().count())
+                let bands = detector.what == DetectorKind::Text;
+                let pace = Pace { stride, batch: *batch, bands };
+                Watching::new(settings, pace, table.range().count())
             })
             .collect(),
     };
@@ -95,14 +97,14 @@ pub(super) fn run(
         }
         for (watching, model) in looking.watching.iter_mut().zip(&mut models) {
             let twin = frame.twin().map_err(|error| error.failure(Stage::Analyse))?;
-            watching.add(index, twin, &mut |frames| model.see(frames))?;
+            watching.add(index, twin, &mut |frames, part| model.see(frames, part))?;
         }
         Ok(())
     })?;
     let mut watched = Vec::new();
     for ((watching, model), detector) in looking.watching.drain(..).zip(&mut models).zip(detectors)
     {
-        let seen = watching.finish(&mut |frames| model.see(frames))?;
+        let seen = watching.finish(&mut |frames, part| model.see(frames, part))?;
         model.tell();
         let (what, score_min) = (detector.what, detector.score_min);
         watched.push(Watched { what, score_min, note: model.note(), seen });

@@ -9,6 +9,7 @@ use cleanplate_media::frame::VideoFrame;
 use cleanplate_types::detection::Detection;
 use cleanplate_types::failure::{Failure, FailureKind, Stage};
 use cleanplate_types::model::{Detector as Asked, DetectorKind};
+use cleanplate_types::picture::Rect;
 use cleanplate_types::source::VideoDescription;
 use cleanplate_types::time::Pts;
 use cleanplate_types::trail::TrailEvent;
@@ -44,6 +45,8 @@ struct Session {
     settings: DetectorSettings,
     detector: Detector,
     video: VideoDescription,
+    /// What of a frame is shown; `None` is all of it.
+    part: Option<Rect>,
 }
 
 impl Model {
@@ -77,7 +80,7 @@ impl Model {
             Some(_) => Batch::on_card(desk.order().means.batches.detect),
         };
         let (desk, video, what) = (desk.clone(), video.clone(), asked.what);
-        let session = Session { desk, name, file, settings, detector, video };
+        let session = Session { desk, name, file, settings, detector, video, part: None };
         let (batching, spent) = (Batching::new(batch), Duration::ZERO);
         let mut this = Self { session, batching, what, looks: 0, spent };
         if let Some(card) = card {
@@ -118,12 +121,13 @@ impl Model {
         self.batching.size().min(usize::try_from(waiting).unwrap_or(usize::MAX)).max(1)
     }
 
-    /// What it sees in each of some frames.
+    /// What it sees in each of some frames, or in a part of each.
     ///
     /// # Errors
     /// Where the model cannot be run.
-    pub(super) fn see(&mut self, frames: &[&VideoFrame]) -> Sights {
+    pub(super) fn see(&mut self, frames: &[&VideoFrame], part: Option<Rect>) -> Sights {
         let began = Instant::now();
+        self.session.part = part;
         let mut seen = self.batching.run(frames, &mut self.session)?;
         for sights in &mut seen {
             let height = self.session.video.height;
@@ -168,7 +172,7 @@ impl Runs<&VideoFrame> for Session {
         let pictures: Result<Vec<_>, _> = pictures.collect();
         let pictures = pictures.map_err(|error| RunError::Failed { why: error.to_string() })?;
         self.detector.set_batch(pictures.len());
-        self.detector.detect_all(&pictures)
+        self.detector.detect_in(&pictures, self.part)
     }
 
     fn reopen(&mut self, size: usize) -> Result<(), Failure> {

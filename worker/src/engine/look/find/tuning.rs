@@ -26,7 +26,7 @@ const NEVER_SURE: u16 = 1001;
 /// two sights is covered whole.
 pub(super) fn stride(what: DetectorKind, rate: u32) -> u64 {
     let a_second = match what {
-        DetectorKind::Text => 6,
+        DetectorKind::Text => 5,
         DetectorKind::Faces | DetectorKind::Own => 8,
     };
     u64::from((rate / a_second).max(1))

@@ -6,15 +6,13 @@
 use cleanplate_plate::track::{Settings, second_looks};
 use cleanplate_types::detection::{Detection, Seen};
 use cleanplate_types::failure::Failure;
+use cleanplate_types::picture::Rect;
 
 /// One detector's way through the frames of a window, in order. `F` is a frame.
 #[derive(Debug)]
 pub(super) struct Watching<F> {
     settings: Settings,
-    /// Frames from one sight to the next.
-    stride: u64,
-    /// Sights that are taken at once.
-    batch: usize,
+    pace: Pace,
     table_frames: u64,
     /// The frames since the last sight.
     kept: Vec<(u64, F)>,
@@ -23,14 +21,27 @@ pub(super) struct Watching<F> {
     seen: Vec<Seen>,
 }
 
+/// How a detector goes through the frames.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pace {
+    /// Frames from one sight to the next.
+    pub(super) stride: u64,
+    /// Sights that are taken at once.
+    pub(super) batch: usize,
+    /// Whether second looks may see a band of rows alone.
+    pub(super) bands: bool,
+}
+
+/// Rows of luma beside a band, at least: a network sees little at the edge of what it is shown.
+const MARGIN_MIN: u32 = 24;
+
 /// What a detector sees in each of some frames.
 pub(super) type Sights = Result<Vec<Vec<Detection>>, Failure>;
 
 impl<F> Watching<F> {
-    /// A detector that sees every `stride`th frame of a video of `table_frames` frames, `batch` at once.
-    pub(super) fn new(settings: Settings, stride: u64, batch: usize, table_frames: u64) -> Self {
-        let (kept, due, seen) = (Vec::new(), Vec::new(), Vec::new());
-        Self { settings, stride, batch, table_frames, kept, due, seen }
+    /// A detector that goes through a video of `table_frames` frames at that pace.
+    pub(super) const fn new(settings: Settings, pace: Pace, table_frames: u64) -> Self {
+        Self { settings, pace, table_frames, kept: Vec::new(), due: Vec::new(), seen: Vec::new() }
     }
 
     /// Takes the next frame, which `see` may be asked about, now or later.
@@ -41,15 +52,15 @@ impl<F> Watching<F> {
         &mut self,
         index: u64,
         frame: F,
-        see: &mut impl FnMut(&[&F]) -> Sights,
+        see: &mut impl FnMut(&[&F], Option<Rect>) -> Sights,
     ) -> Result<(), Failure> {
         self.kept.push((index, frame));
         let seen = || self.seen.last().map(|seen| seen.frame);
         let last = self.due.last().copied().or_else(seen);
-        if last.is_none_or(|last| index - last >= self.stride) {
+        if last.is_none_or(|last| index - last >= self.pace.stride) {
             self.due.push(index);
         }
-        if self.due.len() >= self.batch { self.look(see) } else { Ok(()) }
+        if self.due.len() >= self.pace.batch { self.look(see) } else { Ok(()) }
     }
 
     /// What it saw, in order, once the window's last frame was seen too.
@@ -58,7 +69,7 @@ impl<F> Watching<F> {
     /// Those of `see`.
     pub(super) fn finish(
         mut self,
-        see: &mut impl FnMut(&[&F]) -> Sights,
+        see: &mut impl FnMut(&[&F], Option<Rect>) -> Sights,
     ) -> Result<Vec<Seen>, Failure> {
         let last = self.kept.last().map(|(index, _)| *index);
         self.due.extend(last.filter(|last| self.due.last() != Some(last)));
@@ -67,9 +78,9 @@ impl<F> Watching<F> {
     }
 
     /// Sees the frames that are due, then those between them that settle what came or went.
-    fn look(&mut self, see: &mut impl FnMut(&[&F]) -> Sights) -> Result<(), Failure> {
+    fn look(&mut self, see: &mut impl FnMut(&[&F], Option<Rect>) -> Sights) -> Result<(), Failure> {
         let due = std::mem::take(&mut self.due);
-        for now in self.see(&due, see)? {
+        for now in self.see(&due, None, see)? {
             let mut around: Vec<Seen> = self.seen.last().cloned().into_iter().collect();
             around.push(now);
             loop {
@@ -81,7 +92,7 @@ impl<F> Watching<F> {
                     .into_iter()
                     .filter(|frame| is_new(frame) && between.contains(frame))
                     .collect();
-                let found = self.see(&wanted, see)?;
+                let found = self.see(&wanted, self.band(&around), see)?;
                 if found.is_empty() {
                     break;
                 }
@@ -97,11 +108,25 @@ impl<F> Watching<F> {
         Ok(())
     }
 
-    /// Sees those of `frames` that are kept.
+    /// The rows of everything that was seen `around`, and as much beside them: second looks ask where that begins and
+    /// ends, and nothing of the rest. `None` is all of the picture, where that costs little more.
+    fn band(&self, around: &[Seen]) -> Option<Rect> {
+        let all = around.iter().flat_map(|seen| &seen.detections).map(|seen| seen.bounds);
+        let margin = all.clone().map(|bounds| bounds.height).max()?.max(MARGIN_MIN);
+        let whole = all.reduce(Rect::hull)?;
+        let (width, height) = (self.settings.width, self.settings.height);
+        let top = whole.y.saturating_sub(margin);
+        let bottom = whole.bottom().saturating_add(margin).min(height);
+        let band = Rect { x: 0, y: top, width, height: bottom.saturating_sub(top) };
+        (self.pace.bands && band.height > 0 && band.height * 2 < height).then_some(band)
+    }
+
+    /// Sees those of `frames` that are kept, or a part of them.
     fn see(
         &self,
         frames: &[u64],
-        see: &mut impl FnMut(&[&F]) -> Sights,
+        part: Option<Rect>,
+        see: &mut impl FnMut(&[&F], Option<Rect>) -> Sights,
     ) -> Result<Vec<Seen>, Failure> {
         let kept = self.kept.iter().filter(|(index, _)| frames.contains(index));
         let (indices, frames): (Vec<u64>, Vec<&F>) =
@@ -109,17 +134,15 @@ impl<F> Watching<F> {
         if frames.is_empty() {
             return Ok(Vec::new());
         }
-        let sights = indices.into_iter().zip(see(&frames)?);
+        let sights = indices.into_iter().zip(see(&frames, part)?);
         Ok(sights.map(|(frame, detections)| Seen { frame, detections }).collect())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use cleanplate_types::detection::DetectionKind;
-    use cleanplate_types::picture::Rect;
-
     use super::*;
+    use cleanplate_types::detection::DetectionKind;
 
     const SHOWN: std::ops::Range<u64> = 13..37;
 
@@ -133,8 +156,10 @@ mod tests {
     fn looked(frames: std::ops::Range<u64>, batch: usize) -> (Vec<u64>, Vec<Seen>) {
         let mut looked = Vec::new();
         let settings = Settings::usual(640, 360, 25);
-        let mut watching = Watching::new(settings, 8, batch, 100);
-        let mut see = |frames: &[&u64]| {
+        let mut watching = Watching::new(settings, Pace { stride: 8, batch, bands: true }, 100);
+        let mut see = |frames: &[&u64], part: Option<Rect>| {
+            let band = part.unwrap_or(Rect { x: 0, y: 0, width: 640, height: 360 });
+            assert!(band.y <= 300 && band.bottom() >= 324, "the writing is in it: {band:?}");
             assert!(frames.len() <= batch.max(4), "no more than are taken at once");
             looked.extend(frames.iter().copied());
             Ok(frames.iter().map(|frame| seen_at(**frame)).collect())
