@@ -30,6 +30,8 @@ pub struct DetectorSettings {
     pub classes: Vec<String>,
     /// Longest side in samples at which a model of open size is shown a frame; none for what it was made for.
     pub side: Option<usize>,
+    /// The same where a part of a frame is shown alone; none for what the whole is shown at.
+    pub part_side: Option<usize>,
     /// Frames that are shown at once, where the model takes any number; 0 counts as 1.
     pub batch: usize,
 }
@@ -61,6 +63,7 @@ pub struct Detector {
     kinds: Vec<Option<DetectionKind>>,
     threshold: f32,
     side: Option<usize>,
+    part_side: Option<usize>,
     batch: usize,
     /// The tensor, kept from call to call.
     values: Vec<f32>,
@@ -100,7 +103,15 @@ impl Detector {
             BatchForm::Open => settings.batch.max(1),
         };
         let threshold = f32::from(settings.threshold.unwrap_or(usual)) / 1000.0;
-        Ok(Self { model, kinds, threshold, side: settings.side, batch, values: Vec::new() })
+        Ok(Self {
+            model,
+            kinds,
+            threshold,
+            side: settings.side,
+            part_side: settings.part_side,
+            batch,
+            values: Vec::new(),
+        })
     }
 
     /// The model.
@@ -140,8 +151,8 @@ impl Detector {
         self.detect_in(frames, None)
     }
 
-    /// What is seen in a part of each of `frames`, which is shown as large as it is in the whole where it is as wide:
-    /// a band of rows costs a share of the whole. As [`Self::detect_all`] in all else; `None` is the whole.
+    /// What is seen in a part of each of `frames`: a band of rows costs a share of the whole. As [`Self::detect_all`] in
+    /// all else; `None` is the whole.
     ///
     /// # Errors
     /// [`RunError`]: the model cannot be run, or gives what it did not give when it was opened.
@@ -173,7 +184,8 @@ impl Detector {
 
     /// Every part of every frame that is shown.
     fn shows(&self, frames: &[Picture<'_>], part: Option<Rect>) -> Vec<Show> {
-        let size = match (self.model.identity.size, self.side) {
+        let side = part.and(self.part_side).or(self.side);
+        let size = match (self.model.identity.size, side) {
             (SizeForm::Open { multiple, .. }, Some(side)) => {
                 SizeForm::Open { width: side, height: side, multiple }
             }

@@ -66,6 +66,7 @@ impl Model {
             threshold: tuning::threshold(asked.what, asked.score_min),
             classes: asked.classes.clone(),
             side: tuning::side(asked.what),
+            part_side: tuning::part_side(asked.what),
             batch: 1,
         };
         let Opened { model: opened, card } = open(desk, &file, &name)?;

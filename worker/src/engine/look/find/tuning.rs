@@ -40,6 +40,15 @@ pub(super) const fn side(what: DetectorKind) -> Option<usize> {
     }
 }
 
+/// The same for the band of rows of a second look: a line that the whole shows just large enough must not be missed
+/// there, or its frames at the end would be left alone.
+pub(super) const fn part_side(what: DetectorKind) -> Option<usize> {
+    match what {
+        DetectorKind::Text => Some(SIDE * 3 / 2),
+        DetectorKind::Faces | DetectorKind::Own => None,
+    }
+}
+
 /// The score, of 1000, below which a sight is none; `None` is what suits the model.
 pub(super) const fn threshold(what: DetectorKind, score_min: Option<u16>) -> Option<u16> {
     match what {
