@@ -11,15 +11,17 @@ use super::samples::in_order;
 /// The frames, rising, to look at next: the middle between each sight of text or of an object and the sample
 /// beside it that did not see it, as far as any frame lies between the two. What is seen there is joined with what
 /// was seen before; when nothing more is named, all ends are exact. That takes as many rounds as halvings of
-/// the distance between samples. What never was seen with [`Settings::enter_score`] is worth no look; what is
-/// private neither, since it reaches beyond its ends anyway.
+/// the distance between samples. What never was seen with [`Settings::enter_score`] is worth no look, nor
+/// is a single sight where things must last ([`Settings::frames_min`]); what is private neither, since it reaches beyond
+/// its ends anyway.
 #[must_use]
 pub fn second_looks(seen: &[Seen], table_frames: u64, settings: &Settings) -> Vec<u64> {
     let samples = in_order(seen, table_frames, settings);
     let mut looks = BTreeSet::new();
     for chain in chains(&samples, settings) {
         let is_seen = |sight: &Sight<'_>| sight.found.score >= settings.enter_score;
-        if !chain.kind.is_private() && chain.sights.iter().any(is_seen) {
+        let is_borne_out = settings.frames_min <= 1 || chain.sights.len() >= settings.sights_min;
+        if !chain.kind.is_private() && is_borne_out && chain.sights.iter().any(is_seen) {
             add(&mut looks, &chain, &samples, table_frames);
         }
     }

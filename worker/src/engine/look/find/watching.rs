@@ -1,6 +1,6 @@
 //! Which frames a detector sees: every few, and those between where something came or went.
 //!
-//! Owns the frames since its last sight, which are kept until their ends are settled. Refuses to know what a
+//! Owns the frames that it may yet see, which are kept until what came or went between two samples is settled. Refuses to know what a
 //! detector is, and to judge what it sees.
 
 use cleanplate_plate::track::{Settings, second_looks};
@@ -14,11 +14,14 @@ pub(super) struct Watching<F> {
     settings: Settings,
     pace: Pace,
     table_frames: u64,
-    /// The frames since the last sight.
+    /// The frames since the sample before the last.
     kept: Vec<(u64, F)>,
     /// Those of them that are to be seen.
     due: Vec<u64>,
-    seen: Vec<Seen>,
+    /// What was seen in every few frames.
+    samples: Vec<Seen>,
+    /// What second looks saw between them.
+    between: Vec<Seen>,
 }
 
 /// How a detector goes through the frames.
@@ -40,8 +43,10 @@ pub(super) type Sights = Result<Vec<Vec<Detection>>, Failure>;
 
 impl<F> Watching<F> {
     /// A detector that goes through a video of `table_frames` frames at that pace.
-    pub(super) const fn new(settings: Settings, pace: Pace, table_frames: u64) -> Self {
-        Self { settings, pace, table_frames, kept: Vec::new(), due: Vec::new(), seen: Vec::new() }
+    pub(super) fn new(settings: Settings, pace: Pace, table_frames: u64) -> Self {
+        let (kept, due) = (Vec::new(), Vec::new());
+        let (samples, between) = (Vec::new(), Vec::new());
+        Self { settings, pace, table_frames, kept, due, samples, between }
     }
 
     /// Takes the next frame, which `see` may be asked about, now or later.
@@ -55,7 +60,7 @@ impl<F> Watching<F> {
         see: &mut impl FnMut(&[&F], Option<Rect>) -> Sights,
     ) -> Result<(), Failure> {
         self.kept.push((index, frame));
-        let seen = || self.seen.last().map(|seen| seen.frame);
+        let seen = || self.samples.last().map(|seen| seen.frame);
         let last = self.due.last().copied().or_else(seen);
         if last.is_none_or(|last| index - last >= self.pace.stride) {
             self.due.push(index);
@@ -74,38 +79,51 @@ impl<F> Watching<F> {
         let last = self.kept.last().map(|(index, _)| *index);
         self.due.extend(last.filter(|last| self.due.last() != Some(last)));
         self.look(see)?;
-        Ok(self.seen)
+        self.settle(self.samples.len(), see)?;
+        self.samples.append(&mut self.between);
+        self.samples.sort_by_key(|seen| seen.frame);
+        Ok(self.samples)
     }
 
-    /// Sees the frames that are due, then those between them that settle what came or went.
+    /// Sees the frames that are due. Each settles the gap before the sample before it: what was seen once alone is most
+    /// often chance, and not worth second looks.
     fn look(&mut self, see: &mut impl FnMut(&[&F], Option<Rect>) -> Sights) -> Result<(), Failure> {
         let due = std::mem::take(&mut self.due);
         for now in self.see(&due, None, see)? {
-            let mut around: Vec<Seen> = self.seen.last().cloned().into_iter().collect();
-            around.push(now);
-            loop {
-                let wanted = second_looks(&around, self.table_frames, &self.settings);
-                let is_new = |frame: &u64| around.iter().all(|seen| seen.frame != *frame);
-                let between = self.seen.last().map_or(0, |seen| seen.frame)
-                    ..around.last().map_or(0, |seen| seen.frame);
-                let wanted: Vec<u64> = wanted
-                    .into_iter()
-                    .filter(|frame| is_new(frame) && between.contains(frame))
-                    .collect();
-                let found = self.see(&wanted, self.band(&around), see)?;
-                if found.is_empty() {
-                    break;
-                }
-                around.extend(found);
-                around.sort_by_key(|seen| seen.frame);
-            }
-            let last = self.seen.last().map(|seen| seen.frame);
-            let is_later = |seen: &Seen| last.is_none_or(|at| seen.frame > at);
-            self.seen.extend(around.into_iter().filter(is_later));
+            self.samples.push(now);
+            self.settle(self.samples.len() - 1, see)?;
         }
-        let last = self.seen.last().map(|seen| seen.frame);
-        self.kept.retain(|(index, _)| last.is_none_or(|last| *index > last));
+        let before = self.samples.len().checked_sub(2).and_then(|at| self.samples.get(at));
+        let before = before.map(|seen| seen.frame);
+        self.kept.retain(|(index, _)| before.is_none_or(|before| *index > before));
         Ok(())
+    }
+
+    /// Sees the frames in the gap before the last of the first `count` samples that settle what came or went there.
+    fn settle(
+        &mut self,
+        count: usize,
+        see: &mut impl FnMut(&[&F], Option<Rect>) -> Sights,
+    ) -> Result<(), Failure> {
+        let Some([before, after]) = self.samples.get(count.saturating_sub(2)..count) else {
+            return Ok(());
+        };
+        let gap = before.frame + 1..after.frame;
+        let near = count.saturating_sub(3)..self.samples.len();
+        let mut around = self.samples.get(near).unwrap_or_default().to_vec();
+        loop {
+            let mut wanted = second_looks(&around, self.table_frames, &self.settings);
+            wanted.retain(|frame| {
+                gap.contains(frame) && around.iter().all(|seen| seen.frame != *frame)
+            });
+            let found = self.see(&wanted, self.band(&around), see)?;
+            if found.is_empty() {
+                return Ok(());
+            }
+            self.between.extend(found.iter().cloned());
+            around.extend(found);
+            around.sort_by_key(|seen| seen.frame);
+        }
     }
 
     /// The rows of everything that was seen `around`, and as much beside them: second looks ask where that begins and
