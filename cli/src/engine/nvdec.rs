@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use cleanplate_media::decode::{DecodeOrder, Decoder, PreRoll};
+use cleanplate_media::decode::{DecodeCard, DecodeOrder, Decoder, PreRoll};
 use cleanplate_media::error::MediaError;
 use cleanplate_media::frame::VideoFrame;
 use cleanplate_media::scan::{ScanOrder, Scanned, scan};
@@ -52,7 +52,7 @@ pub(super) fn compare(clip: &Path) -> Result<Status, Refusal> {
             .map_err(|error| refusal(&error))
     };
     // `CUDA_VISIBLE_DEVICES` is CUDA's to apply: its first card is 0.
-    let (mut hardware, mut software) = (open(Some(0))?, open(None)?);
+    let (mut hardware, mut software) = (open(Some(DecodeCard::Ordinal(0)))?, open(None)?);
     let counted = count(&mut hardware, &mut software).map_err(|error| refusal(&error))?;
     say::line(&format!("hardware    {}", hardware.way()))?;
     say::line(&format!("software    {}", software.way()))?;

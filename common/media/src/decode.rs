@@ -23,6 +23,7 @@ use cleanplate_types::source::{SourceDescription, VideoDescription};
 use cleanplate_types::time::Pts;
 use ffmpeg_next as libav;
 
+use crate::device::{CardContext, DeviceFrame, DevicePool};
 use crate::error::MediaError;
 use crate::frame::{self, VideoFrame};
 use mishap::Mishap;
@@ -42,13 +43,27 @@ pub struct DecodeOrder {
     pub range: FrameRange,
     /// Threads of a software decoder; at least one is used.
     pub threads: u32,
-    /// CUDA ordinal of the card to decode on, where one is to be tried.
-    pub card: Option<u32>,
+    /// The card to decode on, where one is to be tried.
+    pub card: Option<DecodeCard>,
     /// Show damaged pictures as the decoder conceals them. Always in software: cards conceal
     /// otherwise.
     pub conceal: bool,
     /// How early decoding begins beyond what the rules ask for.
     pub pre_roll: PreRoll,
+}
+
+/// A card to decode on.
+#[derive(Debug, Clone)]
+pub enum DecodeCard {
+    /// That of a CUDA ordinal, in a context that libav makes for this decoder alone.
+    Ordinal(u32),
+    /// In a context that is shared.
+    Shared {
+        /// The context.
+        card: Arc<CardContext>,
+        /// Where frames stay beside those of the host, for an encoder on the card.
+        pool: Option<Arc<DevicePool>>,
+    },
 }
 
 /// How early decoding begins, beyond what the rules ask for.
@@ -92,6 +107,8 @@ pub struct Decoder {
     fallbacks: Vec<Fallback>,
     decoded: u64,
     pick: Pick,
+    /// Where frames of the card stay, until that fails.
+    pool: Option<Arc<DevicePool>>,
     /// The hash of the frame right before the range, as pre-roll showed it.
     before: Option<FrameHash>,
     mishap: Mishap,
@@ -147,12 +164,16 @@ impl Decoder {
             fallbacks: Vec::new(),
             decoded: 0,
             pick: Pick::Every,
+            pool: None,
             before: None,
             mishap: Mishap::default(),
             video,
             table,
             order,
         };
+        if let Some(DecodeCard::Shared { pool, .. }) = &decoder.order.card {
+            decoder.pool.clone_from(pool);
+        }
         let (way, why) = Way::first(&decoder.order, &decoder.video.codec);
         decoder.way = way;
         if let Some(why) = why {
@@ -214,7 +235,7 @@ impl Decoder {
         let VideoDescription { codec, profile, width, height, layout, .. } = &self.video;
         let profile =
             ffi::profile_name(codec, *profile).map_or_else(String::new, |p| format!(" {p}"));
-        let way = self.way.text(self.means().threads);
+        let way = self.way.text(&self.order);
         format!("{codec}{profile} {width}x{height} {}, {way}", layout.name)
     }
 
@@ -272,7 +293,7 @@ impl Decoder {
     }
 
     fn means(&self) -> Means {
-        self.way.means(self.order.threads.max(1))
+        self.way.means(&self.order)
     }
 
     fn open_run(&mut self) -> Result<Run, MediaError> {
@@ -309,7 +330,8 @@ impl Decoder {
         if self.next >= self.order.range.end {
             return Ok(None);
         }
-        let Some(host) = self.fetch(found)? else { return Ok(None) };
+        let on_card = self.keep(&found);
+        let Some(host) = self.fetch(found, on_card.as_ref())? else { return Ok(None) };
         if let Some(words) = frame::damage_of(&host) {
             let began_anew = self.weigh(Damage::of_bits(pts, words))?;
             if began_anew {
@@ -319,6 +341,9 @@ impl Decoder {
         let size = (self.video.width, self.video.height);
         frame::check_shape(&host, &self.layout, size)?;
         let mut frame = VideoFrame::adopt(host, &self.layout, due)?;
+        if let Some(on_card) = on_card {
+            frame.lay_on_card(on_card);
+        }
         let index = self.next;
         self.mishap.spoil(index, &mut frame)?;
         self.next = self.pick.due(index + 1, self.order.range.end);
@@ -356,7 +381,7 @@ impl Decoder {
         if self.next != self.order.range.start || frame::damage_of(&found).is_some() {
             return Ok(());
         }
-        let Some(host) = self.fetch(found)? else { return Ok(()) };
+        let Some(host) = self.fetch(found, None)? else { return Ok(()) };
         let size = (self.video.width, self.video.height);
         if frame::check_shape(&host, &self.layout, size).is_ok() {
             let mut frame = VideoFrame::adopt(host, &self.layout, own)?;
@@ -387,13 +412,29 @@ impl Decoder {
         pts.is_some_and(|pts| self.table.pts.binary_search(&Pts(pts)).is_ok())
     }
 
-    /// Brings a frame from the card; nothing where the card failed and software begins anew.
+    /// Copies a frame of the card into the pool; from the first one on that this fails for, frames are the
+    /// host's alone.
+    fn keep(&mut self, found: &libav::frame::Video) -> Option<DeviceFrame> {
+        let pool = self.pool.as_ref().filter(|_| frame::is_cuda(found))?;
+        match pool.copy_of(found) {
+            Ok(kept) => Some(kept),
+            Err(error) => {
+                self.pool = None;
+                self.note("frames of the card -> of the host", error.to_string());
+                None
+            }
+        }
+    }
+
+    /// Brings a frame from the card, its copy where there is one; nothing where the card failed and software
+    /// begins anew.
     fn fetch(
         &mut self,
         found: libav::frame::Video,
+        kept: Option<&DeviceFrame>,
     ) -> Result<Option<libav::frame::Video>, MediaError> {
         if !frame::is_cuda(&found) {
-            if let (Way::Card(_), Some(run)) = (self.way, self.run.as_mut()) {
+            if let (Way::Card, Some(run)) = (self.way, self.run.as_mut()) {
                 // libav itself went over to software, at the first frame or where the stream changed.
                 let words = run.card_words();
                 run.left_by_card();
@@ -402,11 +443,16 @@ impl Decoder {
             }
             return Ok(Some(found));
         }
-        match frame::convert_hardware(&found, &self.layout) {
+        // What is downloaded waits for the copy before it: the decoder's own frame may go after that.
+        let host = match kept {
+            Some(kept) => kept.fetched(&found),
+            None => frame::convert_hardware(&found, &self.layout),
+        };
+        match host {
             Ok(host) => Ok(Some(host)),
-            Err(MediaError::Decode { doing, words }) => {
+            Err(error @ (MediaError::Decode { .. } | MediaError::Card(_))) => {
                 drop(found);
-                self.leave_card(format!("{doing}: {words}"))?;
+                self.leave_card(error.to_string())?;
                 Ok(None)
             }
             Err(error) => Err(error),
@@ -426,7 +472,7 @@ impl Decoder {
         if !matters {
             return Ok(false);
         }
-        if let Way::Card(_) = self.way {
+        if let Way::Card = self.way {
             return self.leave_card(words.to_string()).map(|()| true);
         }
         // Where a run does not begin at an IDR, what is missing there may be felt for longer.
@@ -447,7 +493,7 @@ impl Decoder {
     fn mismatch(&mut self, found: Option<Pts>) -> Result<(), MediaError> {
         let (index, expected) = (self.next, self.due());
         let error = MediaError::TableMismatch { index, expected, found };
-        if let Way::Card(_) = self.way {
+        if let Way::Card = self.way {
             return self.leave_card(error.to_string());
         }
         if std::mem::take(&mut self.began_freely) {
@@ -493,7 +539,11 @@ impl Decoder {
     }
 
     fn note_fallback(&mut self, message: String) {
-        let what = "nvdec -> software".to_owned();
+        self.note("nvdec -> software", message);
+    }
+
+    fn note(&mut self, what: &str, message: String) {
+        let what = what.to_owned();
         tracing::warn!(what, message, frame = self.next, "fallback");
         self.fallbacks.push(Fallback { what, message });
     }

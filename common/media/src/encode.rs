@@ -15,6 +15,7 @@ use cleanplate_types::encode::{EncodeSpec, EncoderName};
 use cleanplate_types::time::Pts;
 use ffmpeg_next as libav;
 
+use crate::device::DevicePool;
 use crate::error::{MediaError, Words};
 use crate::fault::faults;
 use crate::frame::VideoFrame;
@@ -32,11 +33,23 @@ pub struct EncodedPacket<'a> {
     pub data: &'a [u8],
 }
 
+/// Where the frames come from that an encoder is given.
+#[derive(Debug, Clone)]
+enum Place {
+    /// Memory of the host, for software.
+    Host,
+    /// Memory of the host, for the card of this CUDA ordinal.
+    Ordinal(u32),
+    /// A card's pool; those of the host are put there.
+    Pool(Arc<DevicePool>),
+}
+
 /// The encoder of one cell.
 pub struct CellEncoder {
     codec: ffi::Codec,
     extradata: Vec<u8>,
     spec: EncodeSpec,
+    place: Place,
     messages: Messages,
     /// Timestamps of the frames taken so far, by their place in the cell: at most a cell's frames.
     pts: Vec<Pts>,
@@ -58,21 +71,35 @@ impl std::fmt::Debug for CellEncoder {
 }
 
 impl CellEncoder {
-    /// Opens the encoder, on `card` where it needs one.
+    /// Opens the encoder for frames of the host, on `card` where it needs one.
     ///
     /// # Errors
     /// [`MediaError::NoEncoder`] where this libav has no such encoder, [`MediaError::Encode`] with
     /// libav's words where it does not open.
     pub fn open(spec: &EncodeSpec, card: Option<u32>) -> Result<Self, MediaError> {
+        Self::open_at(spec, card.map_or(Place::Host, Place::Ordinal))
+    }
+
+    /// Opens the encoder for frames of a card's pool, in the pool's context and on its stream: what lies there
+    /// is encoded where it lies, a frame of the host alone is put there first. An encoder in software opens as
+    /// by [`Self::open`] and reads the host's frames.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_on_card(spec: &EncodeSpec, pool: &Arc<DevicePool>) -> Result<Self, MediaError> {
+        Self::open_at(spec, Place::Pool(Arc::clone(pool)))
+    }
+
+    fn open_at(spec: &EncodeSpec, place: Place) -> Result<Self, MediaError> {
         log::install();
         drop(log::take());
         if let Some(struck) = struck(spec) {
             return Err(struck);
         }
-        let codec = ffi::Codec::open(&settings::setup(spec, card))?;
+        let codec = ffi::Codec::open(&settings::setup(spec, &place))?;
         let extradata = match codec.extradata() {
             [] if spec.encoder.name.codec().has_parameter_sets() => {
-                told_with_a_picture(spec, card)?
+                told_with_a_picture(spec, &place)?
             }
             extradata => extradata.to_vec(),
         };
@@ -80,6 +107,7 @@ impl CellEncoder {
             codec,
             extradata,
             spec: spec.clone(),
+            place,
             messages: Messages::new(spec),
             pts: Vec::new(),
             first: None,
@@ -103,7 +131,7 @@ impl CellEncoder {
     /// How it encodes, for the trail, such as `libx264 preset medium, crf 18, yuv420p, 1 thread`.
     #[must_use]
     pub fn way(&self) -> String {
-        settings::way(&self.spec)
+        settings::way(&self.spec, &self.place)
     }
 
     /// Takes the next frame and hands out the packets that are ready.
@@ -240,8 +268,8 @@ impl CellEncoder {
 
 /// The parameter sets of an encoder that tells them with its first packet: those of a packet of another
 /// encoder by the same contract.
-fn told_with_a_picture(spec: &EncodeSpec, card: Option<u32>) -> Result<Vec<u8>, MediaError> {
-    let mut codec = ffi::Codec::open(&settings::setup(spec, card))?;
+fn told_with_a_picture(spec: &EncodeSpec, place: &Place) -> Result<Vec<u8>, MediaError> {
+    let mut codec = ffi::Codec::open(&settings::setup(spec, place))?;
     let layout = Arc::new(spec.layout.clone());
     let mut picture = VideoFrame::blank(&layout, spec.width, spec.height, Pts(0))?;
     codec.send(&mut picture, 0, settings::order(spec))?;
@@ -292,6 +320,12 @@ fn lost(encoder: &str) -> MediaError {
         doing: "encoding",
         words: Words::logged("the encoder was lost (a fault switch)"),
     }
+}
+
+/// Whether the encoder of `spec` takes frames of a card, so that it is worth keeping them there.
+#[must_use]
+pub fn takes_card_frames(spec: &EncodeSpec) -> bool {
+    settings::takes_card_frames(spec)
 }
 
 /// Whether another encoder stands in for `name`, by a fault switch.

@@ -11,6 +11,7 @@ use cleanplate_types::frames::FrameRange;
 use cleanplate_types::time::Pts;
 
 use crate::adts::Spoilt;
+use crate::device::CardError;
 use crate::log;
 
 /// Log lines that an error's text repeats; the others are in the trace.
@@ -203,6 +204,9 @@ pub enum MediaError {
         /// libav's words.
         words: Words,
     },
+    /// A card that did not take or give a frame.
+    #[error(transparent)]
+    Card(#[from] CardError),
     /// An encoder that this libav does not have.
     #[error("this FFmpeg has no encoder {encoder}")]
     NoEncoder {
@@ -307,7 +311,9 @@ impl MediaError {
             Self::TableMismatch { .. } | Self::NotOwnPackets { .. } => FailureKind::TableMismatch,
             Self::Read(_) => FailureKind::SourceUnavailable,
             Self::Write(_) => FailureKind::StoreUnavailable,
-            Self::OutOfMemory { .. } | Self::NoEncoder { .. } => FailureKind::WorkerLacks,
+            Self::OutOfMemory { .. } | Self::NoEncoder { .. } | Self::Card(_) => {
+                FailureKind::WorkerLacks
+            }
             Self::Encode { .. } | Self::Unproved { .. } => FailureKind::EncoderFailed,
             Self::PartRefused { .. } => FailureKind::PartRefused,
             Self::ContainerCannotHold { .. } | Self::OtherSize { .. } => FailureKind::BadRequest,

@@ -13,17 +13,23 @@ use cleanplate_types::time::Pts;
 use ffmpeg_next as libav;
 use libav::util::frame::side_data::Type as SideData;
 
+use crate::device::DeviceFrame;
 use crate::error::{MediaError, Words};
 
 pub(crate) use ffi::{
-    colour_of, convert_hardware, format_name, format_of, is_cuda, layout_of, repeats,
+    colour_of, convert_hardware, format_name, format_of, is_cuda, layout_of, pixel_format, raw,
+    raw_mut, repeats,
 };
 
 /// A frame in host memory. Its samples may be shared with the decoder until they are written to.
+///
+/// The same samples may lie on a card as well, for an encoder there. Whoever changes the planes parts both:
+/// the card's frame is dropped then, unless it was taken off before and is laid on again.
 pub struct VideoFrame {
     frame: libav::frame::Video,
     layout: Arc<PixelLayout>,
     pts: Pts,
+    on_card: Option<DeviceFrame>,
 }
 
 impl std::fmt::Debug for VideoFrame {
@@ -51,7 +57,7 @@ impl VideoFrame {
     ) -> Result<Self, MediaError> {
         let mut frame = ffi::allocate(&layout.name, width, height)?;
         frame.set_pts(Some(pts.0));
-        let mut blank = Self { frame, layout: Arc::clone(layout), pts };
+        let mut blank = Self { frame, layout: Arc::clone(layout), pts, on_card: None };
         match blank.planes_mut()? {
             PlanesMut::Eight(planes) => planes.into_iter().for_each(|p| p.samples.fill(0)),
             PlanesMut::Sixteen(planes) => planes.into_iter().for_each(|p| p.samples.fill(0)),
@@ -67,16 +73,42 @@ impl VideoFrame {
     ) -> Result<Self, MediaError> {
         let mut frame = if ffi::is_plain(&frame, layout) { frame } else { ffi::copied(&frame)? };
         frame.set_pts(Some(pts.0));
-        Ok(Self { frame, layout: Arc::clone(layout), pts })
+        Ok(Self { frame, layout: Arc::clone(layout), pts, on_card: None })
     }
 
-    /// The same frame once more; its samples are copied when one of both is changed.
+    /// Takes the properties of a frame that libav decoded, such as its side data.
+    pub(crate) fn take_properties(&mut self, of: &libav::frame::Video) -> Result<(), MediaError> {
+        ffi::copy_properties(&mut self.frame, of)
+    }
+
+    /// libav's own frame.
+    pub(crate) fn into_video(self) -> libav::frame::Video {
+        self.frame
+    }
+
+    /// The same frame once more, on the host alone; its samples are copied when one of both is changed.
     ///
     /// # Errors
     /// [`MediaError::OutOfMemory`].
     pub fn twin(&self) -> Result<Self, MediaError> {
         let frame = ffi::reference(&self.frame)?;
-        Ok(Self { frame, layout: Arc::clone(&self.layout), pts: self.pts })
+        Ok(Self { frame, layout: Arc::clone(&self.layout), pts: self.pts, on_card: None })
+    }
+
+    /// The frame of a card that has the same samples.
+    #[must_use]
+    pub const fn on_card(&self) -> Option<&DeviceFrame> {
+        self.on_card.as_ref()
+    }
+
+    /// Takes the card's frame off, to keep both the same while the planes are changed.
+    pub const fn take_on_card(&mut self) -> Option<DeviceFrame> {
+        self.on_card.take()
+    }
+
+    /// Says that `frame` has the same samples.
+    pub fn lay_on_card(&mut self, frame: DeviceFrame) {
+        self.on_card = Some(frame);
     }
 
     /// Its timestamp, in ticks of the source's video stream.
@@ -121,11 +153,13 @@ impl VideoFrame {
         ffi::planes(&self.frame, &self.layout)
     }
 
-    /// Its planes, to change; a picture that the decoder still needs is copied first.
+    /// Its planes, to change; a picture that the decoder still needs is copied first, and a card's frame is
+    /// dropped, since it would no longer be the same.
     ///
     /// # Errors
     /// [`MediaError::OutOfMemory`] where there is no memory for the copy.
     pub fn planes_mut(&mut self) -> Result<PlanesMut<'_>, MediaError> {
+        self.on_card = None;
         ffi::make_writable(&mut self.frame)?;
         Ok(ffi::planes_mut(&mut self.frame, &self.layout))
     }

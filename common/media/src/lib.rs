@@ -12,6 +12,7 @@ pub mod capability;
 mod clip;
 pub mod container;
 pub mod decode;
+pub mod device;
 pub mod encode;
 pub mod error;
 pub mod fault;

@@ -11,7 +11,7 @@ use cleanplate_types::source::SourceDescription;
 
 use crate::decode::pick::Pick;
 use crate::decode::start::entry_for;
-use crate::decode::{DecodeOrder, Decoder, Fallback, PreRoll};
+use crate::decode::{DecodeCard, DecodeOrder, Decoder, Fallback, PreRoll};
 use crate::error::MediaError;
 use crate::frame::VideoFrame;
 
@@ -26,12 +26,12 @@ pub enum Wanted {
 }
 
 /// How to decode the wanted frames.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct SampleOrder {
     /// Threads of a software decoder; at least one is used.
     pub threads: u32,
-    /// CUDA ordinal of the card to decode on, where one is to be tried.
-    pub card: Option<u32>,
+    /// The card to decode on, where one is to be tried.
+    pub card: Option<DecodeCard>,
     /// Show damaged pictures as the decoder conceals them.
     pub conceal: bool,
 }
@@ -52,10 +52,11 @@ pub fn sample(
     look: &mut dyn FnMut(u64, &VideoFrame) -> Result<(), MediaError>,
 ) -> Result<Vec<Fallback>, MediaError> {
     let mut fallbacks = Vec::new();
-    let mut card = order.card;
+    let mut card = order.card.clone();
     for (range, pick) in runs(&table, wanted, order.conceal)? {
         let (threads, conceal) = (order.threads, order.conceal);
-        let order = DecodeOrder { range, threads, card, conceal, pre_roll: PreRoll::default() };
+        let pre_roll = PreRoll::default();
+        let order = DecodeOrder { range, threads, card: card.clone(), conceal, pre_roll };
         let source = Arc::clone(&source);
         let mut decoder = Decoder::open(source, name_hint, description, Arc::clone(&table), order)?;
         decoder.pick(pick);

@@ -11,6 +11,8 @@ use ffmpeg_next as libav;
 use libav::ffi;
 use libav::packet::Ref as _;
 
+use crate::device::ffi::Device;
+
 /// Frames that may be held outside the decoder while its own pool is that of a card: the one that
 /// is being fetched to the host, and one spare.
 const EXTRA_HARDWARE_FRAMES: c_int = 2;
@@ -30,10 +32,29 @@ pub(super) enum Step {
     End,
 }
 
-/// A CUDA device, as libav refers to it.
-pub(super) struct Card(*mut ffi::AVBufferRef);
+/// A card's device context, as the decoder that is opened refers to it.
+pub(super) enum Card<'a> {
+    /// In a CUDA context of libav's own, made for this decoder.
+    Own(OwnDevice),
+    /// In one that is shared.
+    Shared(&'a Device),
+}
 
-impl Card {
+/// A device context over a CUDA context of libav's own.
+pub(super) struct OwnDevice(*mut ffi::AVBufferRef);
+
+impl Card<'_> {
+    /// A reference for the decoder; null where there is no memory.
+    fn reference(&self) -> *mut ffi::AVBufferRef {
+        match self {
+            // SAFETY: the reference is valid as long as this value.
+            Self::Own(device) => unsafe { ffi::av_buffer_ref(device.0) },
+            Self::Shared(device) => device.for_decoder(),
+        }
+    }
+}
+
+impl OwnDevice {
     /// Opens CUDA device `ordinal`.
     pub(super) fn open(ordinal: u32) -> Result<Self, libav::Error> {
         let mut device = ptr::null_mut();
@@ -52,7 +73,7 @@ impl Card {
     }
 }
 
-impl Drop for Card {
+impl Drop for OwnDevice {
     fn drop(&mut self) {
         // SAFETY: the reference belongs to this value; a decoder holds one of its own.
         unsafe { ffi::av_buffer_unref(&raw mut self.0) };
@@ -85,7 +106,7 @@ impl Codec {
     pub(super) fn open(
         stream: &libav::Stream<'_>,
         threads: u32,
-        card: Option<&Card>,
+        card: Option<&Card<'_>>,
     ) -> Result<Self, libav::Error> {
         let parameters = stream.parameters();
         let codec = libav::decoder::find(parameters.id()).ok_or(libav::Error::DecoderNotFound)?;
@@ -104,8 +125,8 @@ impl Codec {
             fields.thread_count = 1;
             fields.extra_hw_frames = EXTRA_HARDWARE_FRAMES;
             fields.get_format = Some(prefer_card);
-            // SAFETY: the card's reference is valid; the new one belongs to the context.
-            fields.hw_device_ctx = unsafe { ffi::av_buffer_ref(card.0) };
+            // The new reference belongs to the context.
+            fields.hw_device_ctx = card.reference();
         }
         // SAFETY: the pointer is used for the next call only.
         let codec = unsafe { codec.as_ptr() };

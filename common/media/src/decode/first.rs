@@ -25,7 +25,7 @@ pub(crate) fn first_frame(
     packets_max: u32,
 ) -> Result<Option<First>, MediaError> {
     let means = Means { threads: 1, card: None };
-    let mut codec = open_codec(input, stream, means)?;
+    let mut codec = open_codec(input, stream, &means)?;
     let mut packet = libav::Packet::empty();
     let mut left = packets_max;
     let mut has_alpha = false;

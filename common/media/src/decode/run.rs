@@ -6,8 +6,9 @@
 use cleanplate_types::frames::{Entry, EntryKind};
 use ffmpeg_next as libav;
 
+use super::DecodeCard;
 use super::clock::Clock;
-use super::ffi::{Card, Codec, Step, is_out_of_memory};
+use super::ffi::{Card, Codec, OwnDevice, Step, is_out_of_memory};
 use super::pick::PassedOver;
 use super::place::Place;
 use crate::error::{MediaError, Words};
@@ -28,12 +29,12 @@ const HOLES_NOTED: usize = 1000;
 const CARD_LINES_MAX: usize = 8;
 
 /// What to decode with.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Means {
     /// Threads of a software decoder.
     pub(crate) threads: u32,
-    /// CUDA ordinal of the card, where one decodes.
-    pub(crate) card: Option<u32>,
+    /// The card, where one decodes.
+    pub(crate) card: Option<DecodeCard>,
 }
 
 /// Something that does not decode.
@@ -137,13 +138,13 @@ impl Run {
         entry: &Entry,
         means: Means,
     ) -> Result<Self, MediaError> {
-        let mut run = Self::new(place.open_from(entry)?, place.stream, means)?;
+        let mut run = Self::new(place.open_from(entry)?, place.stream, means.clone())?;
         if run.go_to(entry)? {
             return Ok(run);
         }
         if place.near.is_some() {
             // Where the index of a stretch does not lead there, that of the whole source may.
-            run = Self::new(place.open()?, place.stream, means)?;
+            run = Self::new(place.open()?, place.stream, means.clone())?;
             if run.go_to(entry)? {
                 return Ok(run);
             }
@@ -169,7 +170,7 @@ impl Run {
             Some(entry) => place.open_from(entry)?,
             None => place.open()?,
         };
-        let mut run = Self::new(input, place.stream, means)?;
+        let mut run = Self::new(input, place.stream, means.clone())?;
         if run.go_to(unknown)? && run.begins_freely() {
             return Ok((run, true));
         }
@@ -210,7 +211,7 @@ impl Run {
     }
 
     fn new(input: Input, stream: usize, means: Means) -> Result<Self, MediaError> {
-        let codec = open_codec(&input, stream, means)?;
+        let codec = open_codec(&input, stream, &means)?;
         // What is logged while a source is opened is about its head, wherever the run begins.
         drop(log::take_errors(true));
         let clock = input.context().stream(stream).as_ref().map(Clock::of);
@@ -266,7 +267,7 @@ impl Run {
 
     /// From here on the frames come from software, although a card was asked for: what is logged
     /// is about the stream again.
-    pub(crate) const fn left_by_card(&mut self) {
+    pub(crate) fn left_by_card(&mut self) {
         self.means.card = None;
     }
 
@@ -421,14 +422,20 @@ impl Run {
 }
 
 /// Opens the decoder of a stream.
-pub(super) fn open_codec(input: &Input, stream: usize, means: Means) -> Result<Codec, MediaError> {
+pub(super) fn open_codec(input: &Input, stream: usize, means: &Means) -> Result<Codec, MediaError> {
     let context = input.context();
     let Some(found) = context.stream(stream) else {
         return Err(MediaError::Internal(format!("the source has no stream {stream}")));
     };
     let refused = |doing, error| MediaError::Decode { doing, words: Words::of(error) };
-    let card = means.card.map(Card::open).transpose();
-    let card = card.map_err(|error| refused("opening the card", error))?;
+    let card = match &means.card {
+        Some(DecodeCard::Ordinal(ordinal)) => {
+            let own = OwnDevice::open(*ordinal);
+            Some(Card::Own(own.map_err(|error| refused("opening the card", error))?))
+        }
+        Some(DecodeCard::Shared { card, .. }) => Some(Card::Shared(card.device())),
+        None => None,
+    };
     Codec::open(&found, means.threads, card.as_ref()).map_err(|error| match input.facts(stream) {
         Some(facts) if card.is_none() => {
             MediaError::UnsupportedCodec { codec: facts.codec, words: Words::of(error) }

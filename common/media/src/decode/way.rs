@@ -2,7 +2,7 @@
 //!
 //! Owns which streams a card is tried for. Refuses cards where their samples would differ.
 
-use super::{DecodeOrder, Means};
+use super::{DecodeCard, DecodeOrder, Means};
 use crate::fault::faults;
 
 /// Codecs whose decoding is exact by their standard, so that a card gives the same samples.
@@ -12,7 +12,7 @@ const EXACT_ON_CARDS: &[&str] = &["h264", "hevc", "vp8", "vp9"];
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Way {
     Software,
-    Card(u32),
+    Card,
     /// Software that plays a card's decoder, which fails at the frame that the fault switch names.
     Played,
 }
@@ -24,11 +24,13 @@ impl Way {
         if faults().nvdec_at.is_some() {
             return (Self::Played, None);
         }
-        let Some(ordinal) = order.card else { return (Self::Software, None) };
+        if order.card.is_none() {
+            return (Self::Software, None);
+        }
         let why = if order.conceal {
             "damaged pictures are shown as the software decoder conceals them".to_owned()
         } else if EXACT_ON_CARDS.contains(&codec) {
-            return (Self::Card(ordinal), None);
+            return (Self::Card, None);
         } else {
             format!("{codec} is decoded in software, since cards give other samples")
         };
@@ -36,12 +38,12 @@ impl Way {
     }
 
     /// What a run needs to go this way.
-    pub(super) const fn means(self, threads: u32) -> Means {
+    pub(super) fn means(self, order: &DecodeOrder) -> Means {
         let card = match self {
-            Self::Card(ordinal) => Some(ordinal),
+            Self::Card => order.card.clone(),
             Self::Software | Self::Played => None,
         };
-        Means { threads, card }
+        Means { threads: order.threads.max(1), card }
     }
 
     /// Whether the card that this way plays fails when `frame` is due.
@@ -50,11 +52,18 @@ impl Way {
     }
 
     /// The way in words, for the trail.
-    pub(super) fn text(self, threads: u32) -> String {
-        match (self, threads) {
-            (Self::Software, 1) => "software, 1 thread".to_owned(),
-            (Self::Software, threads) => format!("software, {threads} threads"),
-            (Self::Card(ordinal), _) => format!("nvdec on card {ordinal}"),
+    pub(super) fn text(self, order: &DecodeOrder) -> String {
+        match (self, &order.card) {
+            (Self::Software, _) if order.threads <= 1 => "software, 1 thread".to_owned(),
+            (Self::Software, _) => format!("software, {} threads", order.threads),
+            (Self::Card, Some(DecodeCard::Ordinal(ordinal))) => format!("nvdec on card {ordinal}"),
+            (Self::Card, Some(DecodeCard::Shared { card, pool: Some(_) })) => {
+                format!("nvdec on {}, whose frames stay there", card.name())
+            }
+            (Self::Card, Some(DecodeCard::Shared { card, pool: None })) => {
+                format!("nvdec on {}", card.name())
+            }
+            (Self::Card, None) => "nvdec".to_owned(),
             (Self::Played, _) => "nvdec, played by software".to_owned(),
         }
     }
@@ -72,11 +81,11 @@ mod tests {
         let order = DecodeOrder {
             range: FrameRange::new(0, 1),
             threads: 1,
-            card: Some(1),
+            card: Some(DecodeCard::Ordinal(1)),
             conceal: false,
             pre_roll: PreRoll::default(),
         };
-        assert_eq!(Way::first(&order, "hevc"), (Way::Card(1), None));
+        assert_eq!(Way::first(&order, "hevc"), (Way::Card, None));
         let (way, why) = Way::first(&order, "mpeg2video");
         assert_eq!(way, Way::Software);
         assert!(why.unwrap().contains("mpeg2video"));

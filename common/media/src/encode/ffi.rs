@@ -4,11 +4,13 @@
 #![expect(unsafe_code, reason = "libav's encoders are C")]
 
 use std::ffi::{CString, c_int};
+use std::sync::Arc;
 
 use cleanplate_types::picture::PlanesRef;
 use ffmpeg_next as libav;
 use libav::ffi;
 
+use crate::device::DevicePool;
 use crate::error::{MediaError, Words};
 use crate::frame::VideoFrame;
 
@@ -25,6 +27,8 @@ pub(super) struct Setup {
     pub(super) size: (u32, u32),
     pub(super) frame_rate: (u32, u32),
     pub(super) sample_aspect: (u32, u32),
+    /// The pool of the card's frames that go in; nothing where those of the host do.
+    pub(super) pool: Option<Arc<DevicePool>>,
     /// Options of libav and of the encoder, by name.
     pub(super) options: Vec<(&'static str, String)>,
 }
@@ -44,6 +48,7 @@ pub(super) struct Codec {
     context: libav::codec::Context,
     name: &'static str,
     format: c_int,
+    pool: Option<Arc<DevicePool>>,
 }
 
 impl Codec {
@@ -87,7 +92,7 @@ impl Codec {
                 words,
             });
         }
-        Ok(Self { context, name: setup.encoder, format })
+        Ok(Self { context, name: setup.encoder, format, pool: setup.pool.clone() })
     }
 
     /// The parameter sets.
@@ -106,15 +111,18 @@ impl Codec {
 
     /// Gives a frame to the encoder as picture `number` of the cell.
     ///
-    /// The samples are referenced, not copied, unless the encoder takes another packing of them.
+    /// The samples are referenced, not copied, unless the encoder takes another packing of them, or they have
+    /// to go to the card that it encodes on.
     pub(super) fn send(
         &mut self,
         frame: &mut VideoFrame,
         number: i64,
         order: Order,
     ) -> Result<(), MediaError> {
-        let mut packed =
-            packing(self.format).map(|down| pack(frame, self.format, down)).transpose()?;
+        let mut packed = match &self.pool {
+            Some(pool) => Some(on_card(frame, pool)?),
+            None => packing(self.format).map(|up| pack(frame, self.format, up)).transpose()?,
+        };
         let video = packed.as_mut().unwrap_or_else(|| frame.video_mut());
         // SAFETY: the pointer is used while the frame is borrowed.
         let target = unsafe { video.as_mut_ptr() };
@@ -197,7 +205,28 @@ fn fill(fields: &mut ffi::AVCodecContext, setup: &Setup) -> Result<c_int, libav:
     fields.framerate = fraction(setup.frame_rate)?;
     fields.time_base = ffi::AVRational { num: fields.framerate.den, den: fields.framerate.num };
     fields.sample_aspect_ratio = fraction(setup.sample_aspect)?;
+    if let Some(pool) = &setup.pool {
+        fields.pix_fmt = ffi::AVPixelFormat::AV_PIX_FMT_CUDA;
+        fields.sw_pix_fmt = pool.frames().samples();
+        // Always given: without it libav tries every card in a context of its own, and says of none why it
+        // was refused. The reference belongs to the context.
+        fields.hw_frames_ctx = pool.frames().for_encoder();
+    }
     Ok(fields.pix_fmt as c_int)
+}
+
+/// The frame's samples on the card: as they lie there, or put there for this.
+fn on_card(
+    frame: &mut VideoFrame,
+    pool: &Arc<DevicePool>,
+) -> Result<libav::frame::Video, MediaError> {
+    let there = frame.take_on_card().filter(|there| there.is_of(pool));
+    let there = match there {
+        Some(there) => there,
+        None => pool.upload(frame)?,
+    };
+    // The encoder's reference keeps the memory; the pool counts what is on its way to the encoder.
+    Ok(there.for_encoder(frame.video_mut())?)
 }
 
 /// By how many bits samples move up where the encoder wants them packed as NVIDIA's cards do: luma,

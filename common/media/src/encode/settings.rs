@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use cleanplate_types::encode::{EncodeSpec, EncoderName, Quality};
 use cleanplate_types::source::FieldOrder;
 
+use super::Place;
 use super::ffi::{Order, Setup};
 use crate::fault::faults;
 
@@ -44,9 +45,14 @@ pub(super) const fn order(spec: &EncodeSpec) -> Order {
 }
 
 /// Everything that is set before the encoder is opened.
-pub(super) fn setup(spec: &EncodeSpec, card: Option<u32>) -> Setup {
+pub(super) fn setup(spec: &EncodeSpec, place: &Place) -> Setup {
     let encoder = acting(spec.encoder.name);
     let mut options = common(spec);
+    let (card, pool) = match place {
+        Place::Host => (None, None),
+        Place::Ordinal(ordinal) => (Some(*ordinal), None),
+        Place::Pool(pool) => (None, Some(pool).filter(|_| encoder.is_hardware())),
+    };
     match encoder {
         EncoderName::Libx264 => options.extend(x264(spec)),
         EncoderName::Libx265 => options.extend(x265(spec)),
@@ -60,8 +66,14 @@ pub(super) fn setup(spec: &EncodeSpec, card: Option<u32>) -> Setup {
         size: (spec.width, spec.height),
         frame_rate: spec.coded_rate(),
         sample_aspect: spec.sample_aspect,
+        pool: pool.cloned(),
         options,
     }
+}
+
+/// Whether what does the work takes frames of a card.
+pub(super) fn takes_card_frames(spec: &EncodeSpec) -> bool {
+    acting(spec.encoder.name).is_hardware()
 }
 
 /// Options of libav that all encoders have.
@@ -211,6 +223,7 @@ pub(super) fn x265_with_info() -> Setup {
         size: (64, 64),
         frame_rate: (25, 1),
         sample_aspect: (1, 1),
+        pool: None,
         options: vec![
             ("threads", "1".to_owned()),
             ("flags", "+global_header".to_owned()),
@@ -298,7 +311,7 @@ fn joined(options: &[(&str, String)]) -> String {
 }
 
 /// How the encoder works, for the trail.
-pub(super) fn way(spec: &EncodeSpec) -> String {
+pub(super) fn way(spec: &EncodeSpec, place: &Place) -> String {
     let name = spec.encoder.name;
     let acting = acting(name);
     let how = match (spec.quality, acting.is_hardware()) {
@@ -311,7 +324,11 @@ pub(super) fn way(spec: &EncodeSpec) -> String {
         Order::TopFirst => ", top field first",
         Order::BottomFirst => ", bottom field first",
     };
-    let where_to = if acting.is_hardware() { "on the card" } else { "1 thread" };
+    let where_to = match (acting.is_hardware(), place) {
+        (false, _) => "1 thread",
+        (true, Place::Pool(_)) => "on the card, from its own frames",
+        (true, Place::Host | Place::Ordinal(_)) => "on the card, from frames of the host",
+    };
     let stands = if acting == name { String::new() } else { format!(" (played by {acting})") };
     let (preset, layout) = (preset(spec), &spec.layout.name);
     format!("{name}{stands} preset {preset}, {how}, {layout}{fields}, {where_to}")

@@ -34,7 +34,7 @@ pub(crate) fn is_cuda(frame: &Video) -> bool {
 }
 
 /// libav's fields of a frame.
-fn raw(frame: &Video) -> &ffi::AVFrame {
+pub(crate) fn raw(frame: &Video) -> &ffi::AVFrame {
     // SAFETY: the pointer is used while `frame` is borrowed.
     let pointer = unsafe { frame.as_ptr() };
     // SAFETY: a `Video` holds an allocated frame.
@@ -42,7 +42,7 @@ fn raw(frame: &Video) -> &ffi::AVFrame {
 }
 
 /// libav's fields of a frame, to change.
-fn raw_mut(frame: &mut Video) -> &mut ffi::AVFrame {
+pub(crate) fn raw_mut(frame: &mut Video) -> &mut ffi::AVFrame {
     // SAFETY: the pointer is used while `frame` is borrowed.
     let pointer = unsafe { frame.as_mut_ptr() };
     // SAFETY: a `Video` holds an allocated frame, borrowed exclusively here.
@@ -134,9 +134,14 @@ pub(crate) fn layout_of(format: c_int) -> Option<PixelLayout> {
 
 /// The number of the format that libav calls `name`.
 fn format_named(name: &str) -> c_int {
-    let Ok(name) = CString::new(name) else { return -1 };
+    pixel_format(name) as c_int
+}
+
+/// The format that libav calls `name`; none where it knows no such.
+pub(crate) fn pixel_format(name: &str) -> ffi::AVPixelFormat {
+    let Ok(name) = CString::new(name) else { return ffi::AVPixelFormat::AV_PIX_FMT_NONE };
     // SAFETY: the name is terminated and lives for the call.
-    unsafe { ffi::av_get_pix_fmt(name.as_ptr()) as c_int }
+    unsafe { ffi::av_get_pix_fmt(name.as_ptr()) }
 }
 
 /// The layout of the format that libav calls `name`, where it is worked on.
@@ -194,7 +199,7 @@ pub(super) fn copied(frame: &Video) -> Result<Video, MediaError> {
     Ok(copy)
 }
 
-fn copy_properties(to: &mut Video, from: &Video) -> Result<(), MediaError> {
+pub(super) fn copy_properties(to: &mut Video, from: &Video) -> Result<(), MediaError> {
     // SAFETY: both frames are allocated; side data is copied or referenced.
     let code = unsafe { ffi::av_frame_copy_props(raw_mut(to), raw(from)) };
     if code < 0 { Err(NO_MEMORY) } else { Ok(()) }

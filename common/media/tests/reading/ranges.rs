@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use cleanplate_media::decode::{DecodeOrder, Decoder};
+use cleanplate_media::decode::{DecodeCard, DecodeOrder, Decoder};
 use cleanplate_media::error::MediaError;
 use cleanplate_media::sample::{SampleOrder, Wanted, sample};
 use cleanplate_media::scan::Scanned;
@@ -153,7 +153,7 @@ fn a_card_that_is_not_there_is_a_fallback_with_words_and_the_frames_are_the_same
     let path = clips.make("open.mp4", 60, X264_OPEN);
     let (scanned, shown) = (scanned(&path).unwrap(), shown(&path));
     // No machine has so many cards.
-    let order = DecodeOrder { card: Some(4000), ..plain(30, 40) };
+    let order = DecodeOrder { card: Some(DecodeCard::Ordinal(4000)), ..plain(30, 40) };
     let (mut decoder, frames) = decode(&path, &scanned, order).unwrap();
     assert_eq!(frames.len(), 10);
     assert_eq!(frames[0].hash, shown.frames[30].1);
