@@ -4,6 +4,7 @@
 //! and paths: everything goes through the parent, by the names in `order.rs`.
 
 mod audit;
+mod card;
 mod check;
 mod desk;
 mod fetch;
@@ -20,6 +21,7 @@ use cleanplate_types::trail::TrailEvent;
 use crate::order::{Order, Work};
 use crate::pipeline;
 
+pub(crate) use card::OpenCard;
 pub(crate) use desk::{Desk, unwritten};
 pub(crate) use restoring::{Clean, Restoring};
 

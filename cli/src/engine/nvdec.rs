@@ -1,20 +1,26 @@
-//! NVDEC against software decoding, pixel for pixel, frame by frame.
+//! NVDEC against software decoding, pixel for pixel, frame by frame: on the host, and as frames stay on the card.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use cleanplate_media::decode::{DecodeCard, DecodeOrder, Decoder, PreRoll};
+use cleanplate_media::device::{CardContext, DeviceFrame, DevicePool};
 use cleanplate_media::error::MediaError;
 use cleanplate_media::frame::VideoFrame;
 use cleanplate_media::scan::{ScanOrder, Scanned, scan};
 use cleanplate_store::LocalFile;
 use cleanplate_types::access::ReadAt;
 use cleanplate_types::failure::Stage;
-use cleanplate_types::picture::{PlaneRef, PlanesRef};
+use cleanplate_types::picture::{PlaneMut, PlaneRef, PlanesMut, PlanesRef, Run};
+use cleanplate_types::source::VideoDescription;
+use cleanplate_vision::cuda::Device;
 use cleanplate_vision::{Found, find_cards};
 
 use crate::exit::{Refusal, Status};
 use crate::say;
+
+/// Frames of the card that are held at once: the one that is compared, and one to spare.
+const KEPT_MAX: u32 = 2;
 
 /// Decodes `clip` both ways and prints what differs.
 ///
@@ -51,17 +57,25 @@ pub(super) fn compare(clip: &Path) -> Result<Status, Refusal> {
         Decoder::open(Arc::clone(&source), name, &description, Arc::clone(&table), order)
             .map_err(|error| refusal(&error))
     };
-    // `CUDA_VISIBLE_DEVICES` is CUDA's to apply: its first card is 0.
-    let (mut hardware, mut software) = (open(Some(DecodeCard::Ordinal(0)))?, open(None)?);
+    let card = open_card(&description.video)?;
+    let (mut hardware, mut software) = (open(Some(card))?, open(None)?);
     let counted = count(&mut hardware, &mut software).map_err(|error| refusal(&error))?;
     say::line(&format!("hardware    {}", hardware.way()))?;
     say::line(&format!("software    {}", software.way()))?;
-    let Counted { frames, different, samples, largest } = counted;
+    let Counted { frames, different, samples, largest, kept, kept_different } = counted;
     say::line(&format!("frames      {frames} compared, {different} different"))?;
     say::line(&format!("samples     {samples} different, by at most {largest}"))?;
+    say::line(&format!(
+        "on card     {kept} frames stayed, came back and were changed there, {kept_different} different"
+    ))?;
     let fallbacks = hardware.take_fallbacks();
     for fallback in &fallbacks {
         say::line(&format!("fallback    {}: {}", fallback.what, fallback.message))?;
+    }
+    if kept_different > 0 {
+        return Err(Refusal::failed(format!(
+            "{kept_different} of {kept} frames differ on the card"
+        )));
     }
     if different > 0 {
         return Err(Refusal::failed(format!("{different} of {frames} frames differ")));
@@ -74,12 +88,34 @@ pub(super) fn compare(clip: &Path) -> Result<Status, Refusal> {
     Ok(Status::Done)
 }
 
+/// The card as a segment has it: one context and one stream for all, and frames stay where NVENC could take them.
+fn open_card(video: &VideoDescription) -> Result<DecodeCard, Refusal> {
+    let lacks = |why: String| Refusal::new(Status::MachineLacks, why);
+    // `CUDA_VISIBLE_DEVICES` is CUDA's to apply: its first card is 0.
+    let device = Device::open(0).map_err(|error| lacks(error.to_string()))?;
+    let (name, handles) = (device.card().name.clone(), device.handles());
+    let card = CardContext::share(&name, (handles.context, handles.stream), device);
+    let card = card.map_err(|error| lacks(error.to_string()))?;
+    let layout = Arc::new(video.layout.clone());
+    match DevicePool::new(&card, &layout, (video.width, video.height), KEPT_MAX) {
+        Ok(pool) => Ok(DecodeCard { card, pool: Some(pool) }),
+        Err(error) => {
+            say::line(&format!("on card     no frame stays: {error}"))?;
+            Ok(DecodeCard { card, pool: None })
+        }
+    }
+}
+
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Counted {
     frames: u64,
     different: u64,
     samples: u64,
     largest: u32,
+    /// Frames that were on the card too.
+    kept: u64,
+    /// Those of them that were not the host's there, before or after a part of both was changed.
+    kept_different: u64,
 }
 
 fn count(hardware: &mut Decoder, software: &mut Decoder) -> Result<Counted, MediaError> {
@@ -87,8 +123,12 @@ fn count(hardware: &mut Decoder, software: &mut Decoder) -> Result<Counted, Medi
     loop {
         match (hardware.next()?, software.next()?) {
             (None, None) => return Ok(counted),
-            (Some((one, hard)), Some((two, soft))) => {
+            (Some((one, mut hard)), Some((two, soft))) => {
                 counted.frames += 1;
+                if let Some(there) = hard.take_on_card() {
+                    counted.kept += 1;
+                    counted.kept_different += u64::from(!is_kept(there, &soft)?);
+                }
                 let (samples, largest) = difference(&hard, &soft);
                 counted.different += u64::from(samples > 0 || one != two);
                 counted.samples += samples;
@@ -101,6 +141,39 @@ fn count(hardware: &mut Decoder, software: &mut Decoder) -> Result<Counted, Medi
             }
         }
     }
+}
+
+/// Whether the card's frame is `soft`, and still is when a part of both has become another.
+fn is_kept(mut there: DeviceFrame, soft: &VideoFrame) -> Result<bool, MediaError> {
+    let before = difference(&there.download(soft.pts())?, soft).0 == 0;
+    let mut changed = soft.twin()?;
+    let part = |width: u32, height: u32| (height / 5..height / 3, width / 5, width / 3);
+    let covered: Vec<Vec<Run>> = match changed.planes_mut()? {
+        PlanesMut::Eight(planes) => {
+            planes.into_iter().map(|plane| flip(plane, part, |s| !s)).collect()
+        }
+        PlanesMut::Sixteen(planes) => {
+            planes.into_iter().map(|plane| flip(plane, part, |s| s ^ 0xff)).collect()
+        }
+    };
+    there.upload_covered(&changed, &covered)?;
+    Ok(before && difference(&there.download(soft.pts())?, &changed).0 == 0)
+}
+
+/// Changes a part of a plane, and says which.
+fn flip<S: Copy>(
+    plane: PlaneMut<'_, S>,
+    part: impl Fn(u32, u32) -> (std::ops::Range<u32>, u32, u32),
+    other: impl Fn(S) -> S,
+) -> Vec<Run> {
+    let (rows, start, end) = part(plane.width, plane.height);
+    let runs: Vec<Run> = rows.map(|row| Run { row, start, end }).collect();
+    for run in &runs {
+        let at = run.row as usize * plane.stride;
+        let samples = &mut plane.samples[at + start as usize..at + end as usize];
+        samples.iter_mut().for_each(|sample| *sample = other(*sample));
+    }
+    runs
 }
 
 /// Samples that differ, and the largest difference; frames of another shape differ everywhere.

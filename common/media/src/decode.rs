@@ -7,6 +7,7 @@ mod clock;
 mod ffi;
 pub(crate) mod first;
 mod mishap;
+mod order;
 pub(crate) mod pick;
 pub(crate) mod place;
 pub(crate) mod run;
@@ -17,16 +18,17 @@ use std::sync::Arc;
 
 use cleanplate_types::access::ReadAt;
 use cleanplate_types::digest::FrameHash;
-use cleanplate_types::frames::{Entry, EntryKind, FrameRange, FrameTable, TableOrigin};
+use cleanplate_types::frames::{Entry, EntryKind, FrameTable, TableOrigin};
 use cleanplate_types::picture::PixelLayout;
 use cleanplate_types::source::{SourceDescription, VideoDescription};
 use cleanplate_types::time::Pts;
 use ffmpeg_next as libav;
 
-use crate::device::{CardContext, DeviceFrame, DevicePool};
+use crate::device::{DeviceFrame, DevicePool};
 use crate::error::MediaError;
 use crate::frame::{self, VideoFrame};
 use mishap::Mishap;
+pub use order::{DecodeCard, DecodeOrder, Fallback, PreRoll};
 use pick::Pick;
 use place::{Near, Place};
 use run::{Damage, Event, Means, Run, What};
@@ -35,54 +37,6 @@ use way::Way;
 /// How often a run may begin earlier, each time twice as far back: beyond it a table made from packets
 /// is what is wrong. A table made by decoding is right, so there the start of the source is the limit.
 const EARLIER_RUNS_MAX: u32 = 3;
-
-/// What to decode, and how.
-#[derive(Debug, Clone)]
-pub struct DecodeOrder {
-    /// Frames to show.
-    pub range: FrameRange,
-    /// Threads of a software decoder; at least one is used.
-    pub threads: u32,
-    /// The card to decode on, where one is to be tried.
-    pub card: Option<DecodeCard>,
-    /// Show damaged pictures as the decoder conceals them. Always in software: cards conceal
-    /// otherwise.
-    pub conceal: bool,
-    /// How early decoding begins beyond what the rules ask for.
-    pub pre_roll: PreRoll,
-}
-
-/// A card to decode on.
-#[derive(Debug, Clone)]
-pub enum DecodeCard {
-    /// That of a CUDA ordinal, in a context that libav makes for this decoder alone.
-    Ordinal(u32),
-    /// In a context that is shared.
-    Shared {
-        /// The context.
-        card: Arc<CardContext>,
-        /// Where frames stay beside those of the host, for an encoder on the card.
-        pool: Option<Arc<DevicePool>>,
-    },
-}
-
-/// How early decoding begins, beyond what the rules ask for.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct PreRoll {
-    /// Begin as if this frame were the first to be shown, where it is before that one.
-    pub from: Option<u64>,
-    /// Times that the pre-roll is doubled.
-    pub doublings: u32,
-}
-
-/// A way of working that was left for another.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fallback {
-    /// From what to what, such as `nvdec -> software`.
-    pub what: String,
-    /// Why, in the library's own words.
-    pub message: String,
-}
 
 /// Decodes one range of a source.
 pub struct Decoder {
@@ -171,10 +125,11 @@ impl Decoder {
             table,
             order,
         };
-        if let Some(DecodeCard::Shared { pool, .. }) = &decoder.order.card {
+        if let Some(DecodeCard { pool, .. }) = &decoder.order.card {
             decoder.pool.clone_from(pool);
         }
-        let (way, why) = Way::first(&decoder.order, &decoder.video.codec);
+        let DecodeOrder { card, conceal, .. } = &decoder.order;
+        let (way, why) = Way::first(card.is_some(), *conceal, &decoder.video.codec);
         decoder.way = way;
         if let Some(why) = why {
             decoder.note_fallback(why);

@@ -26,8 +26,8 @@ use cleanplate_types::request::Detect;
 use cleanplate_types::source::SourceDescription;
 use cleanplate_types::trail::TrailEvent;
 
-use crate::engine::Desk;
 use crate::engine::intake::specification;
+use crate::engine::{Desk, OpenCard};
 use crate::order::{DESCRIPTION, DRAFT, Outcome, TABLE};
 
 /// Threads of a look's decoder for each that a segment's has: a segment encodes beside its decoder, and a short
@@ -73,6 +73,7 @@ struct Viewer<'a> {
     table: Arc<FrameTable>,
     window: FrameRange,
     source: Arc<dyn ReadAt>,
+    card: Option<OpenCard>,
     /// Frames that were shown.
     seen: u64,
 }
@@ -90,7 +91,10 @@ impl<'a> Viewer<'a> {
             format!("{}: {}; frames {window}", look.as_str(), specification(&description));
         desk.trail(Stage::Analyse, TrailEvent::Started, started, Some(window.count()));
         let source = desk.source()?;
-        Ok(Self { desk, description, table: Arc::new(table), window, source, seen: 0 })
+        // What is looked at is looked at by the host: no frame stays on the card.
+        let card = OpenCard::open(desk, Stage::Analyse);
+        let table = Arc::new(table);
+        Ok(Self { desk, description, table, window, source, card, seen: 0 })
     }
 
     /// The frames of the window at which decoding can start.
@@ -151,7 +155,8 @@ impl<'a> Viewer<'a> {
         let desk = self.desk;
         let means = &desk.order().means;
         let threads = means.threads.saturating_mul(DECODER_SHARE);
-        let how = SampleOrder { threads, card: means.card, conceal };
+        let card = self.card.as_ref().map(OpenCard::for_decoder);
+        let how = SampleOrder { threads, card, conceal };
         let seen = &mut self.seen;
         let fallbacks = sample(
             Arc::clone(&self.source),

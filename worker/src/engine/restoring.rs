@@ -3,6 +3,7 @@
 //!
 //! Owns the proof that nothing outside the overlays changed. Refuses a frame of which anything did.
 
+use cleanplate_media::device::CardError;
 use cleanplate_media::frame::VideoFrame;
 use cleanplate_plate::fetch::Background;
 use cleanplate_plate::mattes::Mattes;
@@ -14,6 +15,7 @@ use cleanplate_types::frames::FrameRange;
 use cleanplate_types::overlay::OverlayPlan;
 use cleanplate_types::part::Restored;
 use cleanplate_types::source::VideoDescription;
+use cleanplate_types::trail::TrailEvent;
 
 use crate::engine::Desk;
 use crate::engine::look::learn::coding;
@@ -24,6 +26,8 @@ pub(crate) struct Restoring<'a> {
     desk: &'a Desk,
     plan: &'a OverlayPlan,
     restorer: Restorer,
+    /// Whether it was told that the card does not take what changed.
+    is_card_left: bool,
 }
 
 /// What became of a frame.
@@ -35,6 +39,8 @@ pub(crate) struct Clean {
     pub(crate) restored: Restored,
     /// Samples of all planes whose value is another than before.
     pub(crate) samples_changed: u64,
+    /// Luma samples that went to the card's frame, where there is one.
+    pub(crate) put_on_card: u64,
 }
 
 impl<'a> Restoring<'a> {
@@ -53,7 +59,7 @@ impl<'a> Restoring<'a> {
         };
         let restorer = Restorer::new(&video.layout, plan, mattes, &coding(video));
         let restorer = restorer.map_err(|error| failed(error.to_string()))?;
-        Ok(Self { desk, plan, restorer })
+        Ok(Self { desk, plan, restorer, is_card_left: false })
     }
 
     /// Takes the overlays off the frame at `index`.
@@ -74,22 +80,14 @@ impl<'a> Restoring<'a> {
             let laid = self.restorer.lay_under(named.frames, painted);
             laid.map_err(|error| failed(error.to_string()))?;
         }
-        let covered = self.restorer.covered(index).map_err(|error| failed(error.to_string()))?;
-        let covered = covered.to_vec();
-        let outside = picture.fast_hash_outside(&covered);
-        let planes = picture.planes_mut().map_err(|error| error.failure(Stage::Fill))?;
-        let done = self.restorer.apply(index, planes).map_err(|error| failed(error.to_string()))?;
-        if picture.fast_hash_outside(&covered) != outside {
-            return Err(failed("a sample changed that no overlay covers".to_owned()));
+        let (clean, left) = clean(&mut self.restorer, index, picture)?;
+        if let Some(error) = left
+            && !std::mem::replace(&mut self.is_card_left, true)
+        {
+            let text = format!("frames of the card -> of the host: {error}");
+            self.desk.trail(Stage::Fill, TrailEvent::Fallback, text, None);
         }
-        let restored = Restored {
-            frames: u64::from(done.shown),
-            inverted: done.inverted,
-            fetched: done.fetched,
-            synthesised: done.synthesised,
-            pixelated: done.pixelated,
-        };
-        Ok(Clean { outside, restored, samples_changed: done.samples_changed })
+        Ok(clean)
     }
 
     /// Where the samples of the last frame come from.
@@ -98,6 +96,45 @@ impl<'a> Restoring<'a> {
     }
 }
 
+/// Takes the overlays off, on the host; what changed goes to the card's frame too, where there is one. One that
+/// does not take it is dropped, and why is said: who encodes on the card then puts all of it there.
+fn clean(
+    restorer: &mut Restorer,
+    index: u64,
+    picture: &mut VideoFrame,
+) -> Result<(Clean, Option<CardError>), Failure> {
+    let covered = restorer.covered(index).map_err(|error| failed(error.to_string()))?.to_vec();
+    let outside = picture.fast_hash_outside(&covered);
+    let on_card = picture.take_on_card();
+    let planes = picture.planes_mut().map_err(|error| error.failure(Stage::Fill))?;
+    let done = restorer.apply(index, planes).map_err(|error| failed(error.to_string()))?;
+    if picture.fast_hash_outside(&covered) != outside {
+        return Err(failed("a sample changed that no overlay covers".to_owned()));
+    }
+    let restored = Restored {
+        frames: u64::from(done.shown),
+        inverted: done.inverted,
+        fetched: done.fetched,
+        synthesised: done.synthesised,
+        pixelated: done.pixelated,
+    };
+    let (mut put_on_card, mut left) = (0, None);
+    if let Some(mut there) = on_card {
+        match there.upload_covered(picture, &covered) {
+            Ok(samples) => {
+                picture.lay_on_card(there);
+                put_on_card = samples;
+            }
+            Err(error) => left = Some(error),
+        }
+    }
+    let samples_changed = done.samples_changed;
+    Ok((Clean { outside, restored, samples_changed, put_on_card }, left))
+}
+
 fn failed(text: String) -> Failure {
     Failure::new(FailureKind::Internal, Stage::Fill, text)
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,6 +11,7 @@ use cleanplate_types::part::Restored;
 use cleanplate_types::trail::TrailEvent;
 
 use super::{Frame, Segment};
+use crate::engine::OpenCard;
 
 /// Decodes the segment.
 pub(super) fn run(segment: &Segment, decoded: &SyncSender<Frame>) -> Result<(), Failure> {
@@ -21,7 +22,7 @@ pub(super) fn run(segment: &Segment, decoded: &SyncSender<Frame>) -> Result<(), 
         range: *range,
         // What is shown of damage depends on the number of threads.
         threads: if segment.run.conceal { 1 } else { means.threads },
-        card: means.card,
+        card: segment.card.as_ref().map(OpenCard::for_decoder),
         conceal: segment.run.conceal,
         pre_roll: PreRoll { from: segment.run.decode_from, doublings: segment.run.earlier },
     };

@@ -18,6 +18,7 @@ use cleanplate_types::part::{PacketRow, Restored};
 use cleanplate_types::trail::TrailEvent;
 
 use super::{Frame, Segment, forge};
+use crate::engine::OpenCard;
 
 /// Size in bytes from which a bundle of packets is handed on: the most that one message to the
 /// parent carries.
@@ -79,7 +80,11 @@ pub(super) fn run(
         }
         let instead = forge::spec_instead(spec, cell.index);
         let spec = instead.as_ref().unwrap_or(spec);
-        let encoder = CellEncoder::open(spec, desk.order().means.card);
+        let pool = segment.card.as_ref().and_then(OpenCard::pool).filter(|_| instead.is_none());
+        let encoder = match pool {
+            Some(pool) => CellEncoder::open_on_card(spec, pool),
+            None => CellEncoder::open(spec, desk.order().means.card),
+        };
         let encoder = encoder.map_err(|error| of_cell(&error, cell))?;
         let encoder = encoder.starting_at(cell.frames.start);
         if way.is_empty() {

@@ -32,54 +32,6 @@ pub(super) enum Step {
     End,
 }
 
-/// A card's device context, as the decoder that is opened refers to it.
-pub(super) enum Card<'a> {
-    /// In a CUDA context of libav's own, made for this decoder.
-    Own(OwnDevice),
-    /// In one that is shared.
-    Shared(&'a Device),
-}
-
-/// A device context over a CUDA context of libav's own.
-pub(super) struct OwnDevice(*mut ffi::AVBufferRef);
-
-impl Card<'_> {
-    /// A reference for the decoder; null where there is no memory.
-    fn reference(&self) -> *mut ffi::AVBufferRef {
-        match self {
-            // SAFETY: the reference is valid as long as this value.
-            Self::Own(device) => unsafe { ffi::av_buffer_ref(device.0) },
-            Self::Shared(device) => device.for_decoder(),
-        }
-    }
-}
-
-impl OwnDevice {
-    /// Opens CUDA device `ordinal`.
-    pub(super) fn open(ordinal: u32) -> Result<Self, libav::Error> {
-        let mut device = ptr::null_mut();
-        let Ok(name) = CString::new(ordinal.to_string()) else { return Err(libav::Error::Bug) };
-        // SAFETY: the name is terminated; on failure nothing is written.
-        let code = unsafe {
-            ffi::av_hwdevice_ctx_create(
-                &raw mut device,
-                ffi::AVHWDeviceType::AV_HWDEVICE_TYPE_CUDA,
-                name.as_ptr(),
-                ptr::null_mut(),
-                0,
-            )
-        };
-        if code < 0 { Err(libav::Error::from(code)) } else { Ok(Self(device)) }
-    }
-}
-
-impl Drop for OwnDevice {
-    fn drop(&mut self) {
-        // SAFETY: the reference belongs to this value; a decoder holds one of its own.
-        unsafe { ffi::av_buffer_unref(&raw mut self.0) };
-    }
-}
-
 /// libav asks which of `formats` the decoder shall give: that of the card, where it is offered.
 unsafe extern "C" fn prefer_card(
     context: *mut ffi::AVCodecContext,
@@ -106,7 +58,7 @@ impl Codec {
     pub(super) fn open(
         stream: &libav::Stream<'_>,
         threads: u32,
-        card: Option<&Card<'_>>,
+        card: Option<&Device>,
     ) -> Result<Self, libav::Error> {
         let parameters = stream.parameters();
         let codec = libav::decoder::find(parameters.id()).ok_or(libav::Error::DecoderNotFound)?;
@@ -126,7 +78,7 @@ impl Codec {
             fields.extra_hw_frames = EXTRA_HARDWARE_FRAMES;
             fields.get_format = Some(prefer_card);
             // The new reference belongs to the context.
-            fields.hw_device_ctx = card.reference();
+            fields.hw_device_ctx = card.for_decoder();
         }
         // SAFETY: the pointer is used for the next call only.
         let codec = unsafe { codec.as_ptr() };

@@ -8,7 +8,7 @@ use ffmpeg_next as libav;
 
 use super::DecodeCard;
 use super::clock::Clock;
-use super::ffi::{Card, Codec, OwnDevice, Step, is_out_of_memory};
+use super::ffi::{Codec, Step, is_out_of_memory};
 use super::pick::PassedOver;
 use super::place::Place;
 use crate::error::{MediaError, Words};
@@ -428,15 +428,8 @@ pub(super) fn open_codec(input: &Input, stream: usize, means: &Means) -> Result<
         return Err(MediaError::Internal(format!("the source has no stream {stream}")));
     };
     let refused = |doing, error| MediaError::Decode { doing, words: Words::of(error) };
-    let card = match &means.card {
-        Some(DecodeCard::Ordinal(ordinal)) => {
-            let own = OwnDevice::open(*ordinal);
-            Some(Card::Own(own.map_err(|error| refused("opening the card", error))?))
-        }
-        Some(DecodeCard::Shared { card, .. }) => Some(Card::Shared(card.device())),
-        None => None,
-    };
-    Codec::open(&found, means.threads, card.as_ref()).map_err(|error| match input.facts(stream) {
+    let card = means.card.as_ref().map(|decodes| decodes.card.device());
+    Codec::open(&found, means.threads, card).map_err(|error| match input.facts(stream) {
         Some(facts) if card.is_none() => {
             MediaError::UnsupportedCodec { codec: facts.codec, words: Words::of(error) }
         }

@@ -20,14 +20,14 @@ pub(super) enum Way {
 impl Way {
     /// The way to begin with for a stream of `codec`, and why it is not the card where one was asked
     /// for.
-    pub(super) fn first(order: &DecodeOrder, codec: &str) -> (Self, Option<String>) {
+    pub(super) fn first(has_card: bool, conceals: bool, codec: &str) -> (Self, Option<String>) {
         if faults().nvdec_at.is_some() {
             return (Self::Played, None);
         }
-        if order.card.is_none() {
+        if !has_card {
             return (Self::Software, None);
         }
-        let why = if order.conceal {
+        let why = if conceals {
             "damaged pictures are shown as the software decoder conceals them".to_owned()
         } else if EXACT_ON_CARDS.contains(&codec) {
             return (Self::Card, None);
@@ -56,12 +56,11 @@ impl Way {
         match (self, &order.card) {
             (Self::Software, _) if order.threads <= 1 => "software, 1 thread".to_owned(),
             (Self::Software, _) => format!("software, {} threads", order.threads),
-            (Self::Card, Some(DecodeCard::Ordinal(ordinal))) => format!("nvdec on card {ordinal}"),
-            (Self::Card, Some(DecodeCard::Shared { card, pool: Some(_) })) => {
-                format!("nvdec on {}, whose frames stay there", card.name())
+            (Self::Card, Some(DecodeCard { card, pool: Some(_) })) => {
+                format!("nvdec on card {}, whose frames stay there too", card.name())
             }
-            (Self::Card, Some(DecodeCard::Shared { card, pool: None })) => {
-                format!("nvdec on {}", card.name())
+            (Self::Card, Some(DecodeCard { card, pool: None })) => {
+                format!("nvdec on card {}", card.name())
             }
             (Self::Card, None) => "nvdec".to_owned(),
             (Self::Played, _) => "nvdec, played by software".to_owned(),
@@ -71,27 +70,15 @@ impl Way {
 
 #[cfg(test)]
 mod tests {
-    use cleanplate_types::frames::FrameRange;
-
-    use super::super::PreRoll;
     use super::*;
 
     #[test]
     fn a_card_is_tried_only_where_it_gives_the_same_samples() {
-        let order = DecodeOrder {
-            range: FrameRange::new(0, 1),
-            threads: 1,
-            card: Some(DecodeCard::Ordinal(1)),
-            conceal: false,
-            pre_roll: PreRoll::default(),
-        };
-        assert_eq!(Way::first(&order, "hevc"), (Way::Card, None));
-        let (way, why) = Way::first(&order, "mpeg2video");
+        assert_eq!(Way::first(true, false, "hevc"), (Way::Card, None));
+        let (way, why) = Way::first(true, false, "mpeg2video");
         assert_eq!(way, Way::Software);
         assert!(why.unwrap().contains("mpeg2video"));
-        let concealing = DecodeOrder { conceal: true, ..order.clone() };
-        assert!(Way::first(&concealing, "h264").1.is_some());
-        let without = DecodeOrder { card: None, ..order };
-        assert_eq!(Way::first(&without, "mpeg2video"), (Way::Software, None));
+        assert!(Way::first(true, true, "h264").1.is_some());
+        assert_eq!(Way::first(false, false, "mpeg2video"), (Way::Software, None));
     }
 }

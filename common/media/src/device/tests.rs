@@ -3,11 +3,14 @@
 #[path = "../../tests/card/driver.rs"]
 mod driver;
 
-use cleanplate_types::picture::PlanesMut;
+use std::ffi::c_int;
+
+use cleanplate_types::picture::{PixelLayout, PlanesMut};
+use cleanplate_types::time::Pts;
 use driver::{HANDLES, with_card};
 
 use super::*;
-use crate::frame::layout_of;
+use crate::frame::{VideoFrame, layout_of};
 
 fn layout(name: &str) -> Arc<PixelLayout> {
     Arc::new(layout_of(crate::frame::pixel_format(name) as c_int).unwrap())
@@ -45,11 +48,11 @@ fn what_is_decoded_stays_on_the_card_and_its_surface_goes_back_at_once() {
             let staged = pool.paired(pool.whole()).unwrap();
             let mut staging = pool.staging(staged).unwrap();
             packing::gather(&host.planes(), staged, pool.layout.depth, &mut staging);
-            staging.put(&surface.frame, pool.corner(staged)).unwrap();
-            surface.frame.set_width(190);
-            surface.frame.set_height(107);
-            let kept = pool.copy_of(&surface.frame).unwrap();
-            let back = kept.fetched(&surface.frame).unwrap();
+            staging.put(surface.video(), pool.corner(staged)).unwrap();
+            surface.video_mut().set_width(190);
+            surface.video_mut().set_height(107);
+            let kept = pool.copy_of(surface.video()).unwrap();
+            let back = kept.fetched(surface.video()).unwrap();
             drop(surface);
             let back = VideoFrame::adopt(back, &layout(name), Pts(3)).unwrap();
             assert_eq!(back.content_sha(), host.content_sha(), "{name}");
@@ -75,7 +78,7 @@ fn a_surface_of_another_shape_is_not_copied() {
         for (name, height) in [("yuv420p", 106), ("yuv420p10le", 108)] {
             let surfaces = DevicePool::new(&card, &layout(name), (190, height), 1).unwrap();
             let surface = surfaces.upload(&stripes(name, 190, height)).unwrap();
-            let error = pool.copy_of(&surface.frame).unwrap_err();
+            let error = pool.copy_of(surface.video()).unwrap_err();
             assert!(matches!(error, CardError::Shape { .. }), "{error}");
         }
         let host = stripes("yuv420p", 190, 108);

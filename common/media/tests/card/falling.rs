@@ -76,7 +76,7 @@ fn a_card_that_does_not_decode_leaves_the_same_frames_on_the_host_and_one_reason
             }
             (frames, decoder.take_fallbacks(), decoder.way())
         };
-        let shared = DecodeCard::Shared { card: Arc::clone(&card), pool: Some(Arc::clone(&pool)) };
+        let shared = DecodeCard { card: Arc::clone(&card), pool: Some(Arc::clone(&pool)) };
         let ((found, fallbacks, way), (expected, none, _)) = (decoded(Some(shared)), decoded(None));
         assert_eq!((found.len(), none.len()), (20, 0));
         for ((index, frame), (other, software)) in found.iter().zip(&expected) {
@@ -91,7 +91,7 @@ fn a_card_that_does_not_decode_leaves_the_same_frames_on_the_host_and_one_reason
 
         // Looks at single frames go the same way.
         let mut seen = Vec::new();
-        let card = Some(DecodeCard::Shared { card, pool: None });
+        let card = Some(DecodeCard { card, pool: None });
         let order = SampleOrder { threads: 1, card, conceal: false };
         let wanted = Wanted::Listed(vec![31, 40]);
         let mut look = |_index, frame: &VideoFrame| {

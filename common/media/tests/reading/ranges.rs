@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use cleanplate_media::decode::{DecodeCard, DecodeOrder, Decoder};
+use cleanplate_media::decode::{DecodeOrder, Decoder};
 use cleanplate_media::error::MediaError;
 use cleanplate_media::sample::{SampleOrder, Wanted, sample};
 use cleanplate_media::scan::Scanned;
@@ -145,23 +145,6 @@ fn the_way_is_told_for_the_trail() {
     let scanned = scanned(&path).unwrap();
     let (decoder, _) = decode(&path, &scanned, plain(0, 10)).unwrap();
     assert_eq!(decoder.way(), "h264 High 192x108 yuv420p, software, 1 thread");
-}
-
-#[test]
-fn a_card_that_is_not_there_is_a_fallback_with_words_and_the_frames_are_the_same() {
-    let clips = Clips::new();
-    let path = clips.make("open.mp4", 60, X264_OPEN);
-    let (scanned, shown) = (scanned(&path).unwrap(), shown(&path));
-    // No machine has so many cards.
-    let order = DecodeOrder { card: Some(DecodeCard::Ordinal(4000)), ..plain(30, 40) };
-    let (mut decoder, frames) = decode(&path, &scanned, order).unwrap();
-    assert_eq!(frames.len(), 10);
-    assert_eq!(frames[0].hash, shown.frames[30].1);
-    let fallbacks = decoder.take_fallbacks();
-    assert_eq!(fallbacks.len(), 1, "{fallbacks:?}");
-    assert_eq!(fallbacks[0].what, "nvdec -> software");
-    assert!(fallbacks[0].message.contains("opening the card"), "{fallbacks:?}");
-    assert!(decoder.way().ends_with("software, 1 thread"));
 }
 
 /// The wanted frames of a source, with the hashes of their samples.
