@@ -192,7 +192,7 @@ impl Detector {
             (size, _) => size,
         };
         let all = frames.iter().enumerate().flat_map(|(frame, picture)| {
-            let parts = sight::parts(part.unwrap_or(picture.bounds()), size);
+            let parts = sight::parts(part.unwrap_or_else(|| picture.bounds()), size);
             parts.into_iter().map(move |part| (frame, part))
         });
         let enlarges = match self.contract() {
