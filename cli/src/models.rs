@@ -13,6 +13,9 @@ use crate::exit::{Refusal, Status};
 /// What a file must end with to be taken for a model.
 pub(crate) const SUFFIX: &str = ".onnx";
 
+/// Bytes of a model at most: what ONNX's own container can hold.
+const BYTES_MAX: u64 = 2 << 30;
+
 /// A detector as it was typed to `--detect`; `None` where the word is none of a model.
 ///
 /// # Errors
@@ -50,6 +53,9 @@ pub(crate) async fn pinned(option: &str, typed: &str) -> Result<ModelRef, Refusa
     let reader = SourceReader::open(&location, None).await;
     let reader = reader.map_err(|error| refused(error.to_string()))?;
     let bytes = reader.head().bytes;
+    if bytes == 0 || bytes > BYTES_MAX {
+        return Err(refused(format!("it has {bytes} bytes; a model has 2 GiB at most, and some")));
+    }
     let size = usize::try_from(bytes).map_err(|error| refused(error.to_string()))?;
     let read = reader.read_range(0, size).await.map_err(|error| refused(error.to_string()))?;
     Ok(ModelRef { url: location.url(), sha: Sha::of(&read), bytes })

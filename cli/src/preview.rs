@@ -177,7 +177,7 @@ fn conclude(
 
 fn nothing_found(arguments: &PreviewArguments) -> Result<Status, Refusal> {
     say::note(
-        "nothing that stays in place was found, so there is nothing to show (where there is something, \
+        "nothing that was looked for was found, so there is nothing to show (where there is something, \
          name it by --region, --mask, --overlay or --plan)",
     );
     if let Some(path) = &arguments.what.save_plan {

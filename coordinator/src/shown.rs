@@ -15,7 +15,7 @@ use crate::book::Book;
 use crate::journal::TrailLine;
 
 /// What is said where there is nothing to remove, and what may be done about it.
-const NOTHING_FOUND: &str = "nothing that stays in place was found";
+const NOTHING_FOUND: &str = "nothing that was looked for was found";
 const NAME_IT: &str = "where there is something, name it by --region, --mask, --overlay or --plan";
 
 /// Ranges of frames of an overlay that are shown; the first of those there are.

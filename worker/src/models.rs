@@ -4,7 +4,7 @@
 //! model: that is a child's.
 
 use std::fs::{self, File, FileTimes};
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -46,15 +46,18 @@ impl Models {
     /// [`FailureKind::SourceUnavailable`] where it cannot be read, [`FailureKind::BadRequest`] where it is
     /// another file than the job pinned.
     pub(crate) async fn open(&self, model: &ModelRef) -> Result<ModelFile, Failure> {
-        for folder in [&self.installed, &self.cache] {
-            if let Ok(file) = File::open(folder.file(model.sha)) {
-                return opened(file, model);
-            }
+        if let Some(file) = in_folder(&self.installed, model).await? {
+            return Ok(file);
         }
         if model.is_installed() {
             let folder = self.installed.path().display();
-            let text = format!("the model `{model}` is not in {folder}: run `make setup-models`");
+            let text = format!(
+                "the model `{model}` is not in {folder}, or is damaged: run `make setup-models`"
+            );
             return Err(failed(FailureKind::WorkerLacks, text));
+        }
+        if let Some(file) = in_folder(&self.cache, model).await? {
+            return Ok(file);
         }
         let bytes = fetch(model).await?;
         let kept = self.cache.keep(&bytes).map_err(|error| {
@@ -65,6 +68,19 @@ impl Models {
         trim(self.cache.path(), self.cache_bytes, &self.cache.file(kept));
         Ok(file)
     }
+}
+
+/// The model's file of a folder, where it is there and its bytes are those that the job pinned.
+async fn in_folder(folder: &ModelsFolder, model: &ModelRef) -> Result<Option<ModelFile>, Failure> {
+    let Ok(file) = File::open(folder.file(model.sha)) else { return Ok(None) };
+    let file = opened(file, model)?;
+    let (inner, pinned) = (Arc::clone(&file.file), model.sha);
+    let checked = tokio::task::spawn_blocking(move || {
+        let mut bytes = Vec::new();
+        (&*inner).read_to_end(&mut bytes).map(|_| Sha::of(&bytes) == pinned)
+    });
+    let checked = checked.await.map_err(io::Error::other).flatten();
+    Ok(checked.map_err(|error| unreadable(model, &error))?.then_some(file))
 }
 
 /// Reads a model from where it is, and checks that it is the one.
@@ -194,6 +210,16 @@ mod tests {
         assert_eq!(failure.kind, FailureKind::BadRequest);
         assert!(failure.message.contains("submit the job again"), "{}", failure.message);
         assert_eq!(cached(&models), 0);
+    }
+
+    #[tokio::test]
+    async fn a_file_that_was_changed_in_the_cache_is_read_anew() {
+        let (folder, models) = places();
+        let model = written(folder.path(), "a.onnx", b"abc");
+        models.open(&model).await.unwrap();
+        fs::write(models.cache.file(model.sha), b"xyz").unwrap();
+        models.open(&model).await.unwrap();
+        assert_eq!(fs::read(models.cache.file(model.sha)).unwrap(), b"abc");
     }
 
     #[tokio::test]

@@ -195,7 +195,7 @@ impl Task {
             }
             Work::Copy(CopyOrder { why, conceal, .. }) => {
                 let why = match why {
-                    CopyReason::NothingFound => "nothing that stays in place was found".to_owned(),
+                    CopyReason::NothingFound => "nothing that was looked for was found".to_owned(),
                     CopyReason::Abstained { why } => format!("the detector abstained: {why}"),
                 };
                 let source_name = location.name_hint().to_owned();

@@ -25,6 +25,15 @@ pub fn next_look(request: &JobRequest, plan: &OverlayPlan, last: Option<Look>) -
     rest.into_iter().find(|look| last.is_none_or(|last| *look > last) && wanted(*look))
 }
 
+/// Remark where a model was given to paint with and the look that runs it was not needed.
+#[must_use]
+pub fn unpainted(request: &JobRequest, plan: &OverlayPlan) -> Option<String> {
+    let painter = request.painter.as_ref().filter(|_| plan.backgrounds.is_empty())?;
+    Some(format!(
+        "the model `{painter}` was not run: nothing of what is removed hides for good what lies behind"
+    ))
+}
+
 /// The windows of a look, in order; none where the look needs no frames and goes straight to the reduction.
 #[must_use]
 pub fn windows_of(

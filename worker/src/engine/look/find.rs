@@ -15,12 +15,14 @@ use cleanplate_types::request::Detect;
 use cleanplate_types::trail::TrailEvent;
 use serde::{Deserialize, Serialize};
 
+use self::change::Change;
 use self::model::Model;
 use self::watching::{Pace, Watching};
 use super::{Viewer, Wishes, engine_failed};
 use crate::order::EVIDENCE;
 
 mod batching;
+mod change;
 mod model;
 pub(super) mod tuning;
 mod watching;
@@ -70,34 +72,42 @@ pub(super) fn run(
     viewer.desk.trail(Stage::Analyse, TrailEvent::Started, by, Some(wanted.len() as u64));
     let video = viewer.description.video.clone();
     let (window, table) = (viewer.window, std::sync::Arc::clone(&viewer.table));
-    let rate = tuning::rate(&table);
+    let due: Vec<BTreeSet<u64>> = detectors
+        .iter()
+        .map(|detector| tuning::samples(detector.what, window, &table).into_iter().collect())
+        .collect();
     let batches: Vec<usize> = models
         .iter()
-        .zip(detectors)
-        .map(|(model, detector)| model.batch(tuning::stride(detector.what, rate)))
+        .zip(&due)
+        .map(|(model, due)| model.batch(window.count() / (due.len() as u64).max(1)))
         .collect();
     let begin = || Looking {
-        still: (!detect.is_empty())
+        still: detect
+            .contains(&Detect::Static)
             .then(|| Window::new(&video.layout, video.width, video.height, window)),
         watching: detectors
             .iter()
             .zip(&batches)
             .map(|(detector, batch)| {
                 let settings = tuning::settings(detector.what, detector.score_min, &video, &table);
-                let stride = tuning::stride(detector.what, rate);
                 let bands = detector.what == DetectorKind::Text;
-                let pace = Pace { stride, batch: *batch, bands };
+                let pace = Pace { batch: *batch, bands };
                 Watching::new(settings, pace, table.range().count())
             })
             .collect(),
+        change: Change::default(),
     };
     let mut looking = viewer.show(&Wanted::Listed(wanted), begin, |looking, index, frame| {
         if let Some(window) = looking.still.as_mut().filter(|_| still.contains(&index)) {
             window.add(index, frame.planes()).map_err(engine_failed)?;
         }
-        for (watching, model) in looking.watching.iter_mut().zip(&mut models) {
+        let changes = looking.change.is_one(&frame.planes(), video.layout.depth);
+        let of_models =
+            looking.watching.iter_mut().zip(&mut models).zip(detectors.iter().zip(&due));
+        for ((watching, model), (detector, due)) in of_models {
+            let is_due = due.contains(&index) || (changes && detector.what != DetectorKind::Text);
             let twin = frame.twin().map_err(|error| error.failure(Stage::Analyse))?;
-            watching.add(index, twin, &mut |frames, part| model.see(frames, part))?;
+            watching.add((index, is_due), twin, &mut |frames, part| model.see(frames, part))?;
         }
         Ok(())
     })?;
@@ -118,6 +128,7 @@ pub(super) fn run(
 struct Looking {
     still: Option<Window>,
     watching: Vec<Watching<VideoFrame>>,
+    change: Change,
 }
 
 /// How densely the video is sampled: by the second, whatever its rate.

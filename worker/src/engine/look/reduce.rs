@@ -7,7 +7,7 @@ use cleanplate_store::kinds;
 use cleanplate_types::failure::{Failure, Stage};
 use cleanplate_types::frames::FrameTable;
 use cleanplate_types::overlay::{Fill, Finding, Look, Overlay, OverlayPlan};
-use cleanplate_types::source::SourceDescription;
+use cleanplate_types::source::{SourceDescription, StreamKind};
 use cleanplate_types::trail::TrailEvent;
 use serde::de::DeserializeOwned;
 
@@ -15,6 +15,9 @@ use crate::engine::Desk;
 use crate::engine::look::find::{Found, Watched, tuning};
 use crate::engine::look::learn;
 use crate::order::{DESCRIPTION, DRAFT, FINDING, MATTES, Outcome, TABLE, evidence};
+
+/// Places that the trail names, at most: a film has thousands of captions.
+const PLACES_TOLD: usize = 8;
 
 /// Reduces what `windows` windows came to, and stores the finding.
 ///
@@ -77,6 +80,13 @@ fn found(desk: &Desk, windows: u32, table: &FrameTable, fill: Fill) -> Result<Fi
             ));
         }
         desk.progress(u64::from(windows));
+    }
+    let others = description.streams.iter().filter(|stream| stream.kind == StreamKind::Video);
+    if !plan.tracks.is_empty() && others.count() > 0 {
+        notes.push(
+            "the source has other pictures (a cover, a second video): they are copied as they are, with what they show"
+                .to_owned(),
+        );
     }
     Ok(together(finding, plan, notes))
 }
@@ -155,17 +165,15 @@ fn gather<T: DeserializeOwned>(desk: &Desk, windows: u32) -> Result<Vec<T>, Fail
 fn words(finding: &Finding) -> String {
     match finding {
         Finding::Overlays { plan, .. } | Finding::Learned { plan, .. } => {
-            let places: Vec<String> = plan
-                .overlays
-                .iter()
-                .map(|overlay| {
-                    let bounds = overlay.mask.bounds;
-                    format!("{}x{} at {},{}", bounds.width, bounds.height, bounds.x, bounds.y)
-                })
-                .collect();
-            format!("overlays: {}", places.join("; "))
+            let still = plan.overlays.iter().map(|overlay| overlay.mask.bounds);
+            let places = still.take(PLACES_TOLD).map(|bounds| {
+                format!("{}x{} at {},{}", bounds.width, bounds.height, bounds.x, bounds.y)
+            });
+            let places = places.collect::<Vec<_>>().join("; ");
+            let (still, tracks) = (plan.overlays.len(), plan.tracks.len());
+            format!("{still} overlays that stay ({places}), {tracks} that move")
         }
-        Finding::Nothing => "nothing that stays in place was found".to_owned(),
+        Finding::Nothing => "nothing that was looked for was found".to_owned(),
         Finding::Abstained { why } => format!("the detector abstained: {why}"),
     }
 }

@@ -7,7 +7,7 @@
 
 use cleanplate_plate::track::Settings;
 use cleanplate_types::detection::Detection;
-use cleanplate_types::frames::FrameTable;
+use cleanplate_types::frames::{FrameRange, FrameTable};
 use cleanplate_types::model::DetectorKind;
 use cleanplate_types::source::VideoDescription;
 
@@ -16,20 +16,32 @@ const SIDE: usize = 640;
 /// A place that is higher than this share of the picture, in percent, is no line of writing: the detector takes
 /// blinds and fences for some. Its boxes are 2.6 times as high as what it marks.
 const LINE_PERCENT_MAX: u32 = 31;
-/// No score is so sure: chance sights of writing score high too. A caption lasts for a quarter of a second, and then
-/// two samples see it.
+/// No score is so sure: chance sights of writing score high too, and only time tells them apart.
 const NEVER_SURE: u16 = 1001;
 
-/// Frames from one sight of a detector to its next, at `rate` frames a second.
+/// The frames of a window that a detector sees, by their times, whatever the rate: no two of them are farther apart than
+/// the kind allows, but where the frames themselves are.
 ///
 /// A caption of 0.4 s must be seen twice; the frames at its ends are looked for. A face moves, and what lies between
-/// two sights is covered whole.
-pub(super) fn stride(what: DetectorKind, rate: u32) -> u64 {
-    let a_second = match what {
-        DetectorKind::Text => 5,
-        DetectorKind::Faces | DetectorKind::Own => 8,
+/// two sights is covered whole. Frames that show something else than those before them are seen besides.
+pub(super) fn samples(what: DetectorKind, window: FrameRange, table: &FrameTable) -> Vec<u64> {
+    let apart_nanos: i128 = match what {
+        DetectorKind::Text => 200_000_000,
+        DetectorKind::Faces | DetectorKind::Own => 125_000_000,
     };
-    u64::from((rate / a_second).max(1))
+    let pts = |frame: u64| usize::try_from(frame).ok().and_then(|at| table.pts.get(at)).copied();
+    let mut samples: Vec<u64> = Vec::new();
+    for frame in window.start..window.end {
+        let next = pts(frame + 1).filter(|_| frame + 1 < window.end);
+        let last = samples.last().and_then(|last| pts(*last));
+        let is_due = last
+            .zip(next)
+            .is_none_or(|(last, next)| table.timebase.nanos_between(last, next) > apart_nanos);
+        if is_due {
+            samples.push(frame);
+        }
+    }
+    samples
 }
 
 /// The longest side at which a detector of open size is shown a frame; `None` is the model's own.
@@ -89,13 +101,17 @@ pub(in crate::engine::look) fn settings(
             Settings { enter_score: score, stay_score: score.min(usual.stay_score), ..usual }
         }
         // With this much on each side an ellipse in the box covers the detector's own in every frame measured.
-        (DetectorKind::Faces, _) => Settings { private_grow_percent: 20, ..usual },
-        (DetectorKind::Own, None) => usual,
+        // A face that was never seen surely is covered too: too much is better than a miss.
+        (DetectorKind::Faces, _) => {
+            Settings { enter_score: 300, private_grow_percent: 20, ..usual }
+        }
+        // What the model itself counts, counts.
+        (DetectorKind::Own, None) => Settings { enter_score: 0, stay_score: 0, ..usual },
     }
 }
 
 /// Frames a second, rounded; 25 where the table does not tell.
-pub(super) fn rate(table: &FrameTable) -> u32 {
+fn rate(table: &FrameTable) -> u32 {
     let ends = table.pts.first().zip(table.pts.last());
     let ticks = ends.map_or(0, |(first, last)| last.0 - first.0 + table.last_duration);
     let nanos = i128::from(ticks) * i128::from(table.timebase.num()) * 1_000_000_000

@@ -27,8 +27,6 @@ pub(super) struct Watching<F> {
 /// How a detector goes through the frames.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pace {
-    /// Frames from one sight to the next.
-    pub(super) stride: u64,
     /// Sights that are taken at once.
     pub(super) batch: usize,
     /// Whether second looks may see a band of rows alone.
@@ -49,20 +47,18 @@ impl<F> Watching<F> {
         Self { settings, pace, table_frames, kept, due, samples, between }
     }
 
-    /// Takes the next frame, which `see` may be asked about, now or later.
+    /// Takes the next frame, which is to be seen where it `is_due`, now or later; `see` may be asked about others too.
     ///
     /// # Errors
     /// Those of `see`.
     pub(super) fn add(
         &mut self,
-        index: u64,
+        (index, is_due): (u64, bool),
         frame: F,
         see: &mut impl FnMut(&[&F], Option<Rect>) -> Sights,
     ) -> Result<(), Failure> {
         self.kept.push((index, frame));
-        let seen = || self.samples.last().map(|seen| seen.frame);
-        let last = self.due.last().copied().or_else(seen);
-        if last.is_none_or(|last| index - last >= self.pace.stride) {
+        if is_due {
             self.due.push(index);
         }
         if self.due.len() >= self.pace.batch { self.look(see) } else { Ok(()) }
@@ -174,16 +170,16 @@ mod tests {
     fn looked(frames: std::ops::Range<u64>, batch: usize) -> (Vec<u64>, Vec<Seen>) {
         let mut looked = Vec::new();
         let settings = Settings::usual(640, 360, 25);
-        let mut watching = Watching::new(settings, Pace { stride: 8, batch, bands: true }, 100);
+        let mut watching = Watching::new(settings, Pace { batch, bands: true }, 100);
         let mut see = |frames: &[&u64], part: Option<Rect>| {
             let band = part.unwrap_or(Rect { x: 0, y: 0, width: 640, height: 360 });
             assert!(band.y <= 300 && band.bottom() >= 324, "the writing is in it: {band:?}");
-            assert!(frames.len() <= batch.max(4), "no more than are taken at once");
+            assert!(part.is_some() || frames.len() <= batch, "no more than are taken at once");
             looked.extend(frames.iter().copied());
             Ok(frames.iter().map(|frame| seen_at(**frame)).collect())
         };
         for frame in frames {
-            watching.add(frame, frame, &mut see).unwrap();
+            watching.add((frame, frame % 8 == 0), frame, &mut see).unwrap();
         }
         let seen = watching.finish(&mut see).unwrap();
         (looked, seen)
@@ -201,9 +197,13 @@ mod tests {
     }
 
     #[test]
-    fn the_first_and_the_last_frame_of_a_window_are_looked_at() {
+    fn the_last_frame_of_a_window_is_looked_at() {
         let (looked, _) = looked(50..61, 1);
-        assert_eq!((looked.first(), looked.last()), (Some(&50), Some(&60)));
+        assert_eq!(
+            (looked.first(), looked.last()),
+            (Some(&56), Some(&60)),
+            "and those that are due"
+        );
     }
 
     #[test]
