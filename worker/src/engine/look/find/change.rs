@@ -38,9 +38,8 @@ impl Change {
 /// Some luma samples, evenly spread.
 fn small<S: Copy>(luma: Option<&PlaneRef<'_, S>>, code: impl Fn(S) -> u8) -> Vec<u8> {
     let Some(luma) = luma else { return Vec::new() };
-    let at = |index: u32, of: u32, side: u32| {
-        (u64::from(side) * u64::from(2 * index + 1) / u64::from(2 * of)) as usize
-    };
+    // Sides are below 2^15 and the small picture's below 2^6.
+    let at = |index: u32, of: u32, side: u32| (side * (2 * index + 1) / (2 * of)) as usize;
     let places = (0..ROWS).flat_map(|row| (0..COLUMNS).map(move |column| (column, row)));
     let samples = places.map(|(column, row)| {
         let place = at(row, ROWS, luma.height) * luma.stride + at(column, COLUMNS, luma.width);

@@ -120,3 +120,30 @@ fn rate(table: &FrameTable) -> u32 {
     let rate = (frames * 1_000_000_000 + nanos / 2).checked_div(nanos);
     rate.and_then(|rate| u32::try_from(rate).ok()).filter(|rate| *rate > 0).unwrap_or(25)
 }
+
+#[cfg(test)]
+mod tests {
+    use cleanplate_types::frames::TableOrigin;
+    use cleanplate_types::time::{Pts, Timebase};
+
+    use super::*;
+
+    #[test]
+    fn frames_that_stay_for_long_are_all_seen_whatever_the_rate_before_them() {
+        // 240 frames at 60 a second, then 4 of a second each.
+        let pts = (0..244).map(|at: i64| Pts(if at < 240 { at } else { 240 + (at - 240) * 60 }));
+        let table = FrameTable {
+            timebase: Timebase::new(1, 60).unwrap(),
+            pts: pts.collect(),
+            last_duration: 60,
+            entries: Vec::new(),
+            origin: TableOrigin::Packets,
+        };
+        let seen = samples(DetectorKind::Faces, FrameRange::new(0, 244), &table);
+        assert!((240..244).all(|frame| seen.contains(&frame)), "{seen:?}");
+        let apart = |pair: &[u64]| pair[1] - pair[0];
+        assert!(seen.windows(2).all(|pair| apart(pair) <= 7), "an eighth of a second: {seen:?}");
+        let text = samples(DetectorKind::Text, FrameRange::new(0, 244), &table);
+        assert!(text.len() < seen.len() && text.contains(&243), "{text:?}");
+    }
+}
