@@ -172,7 +172,7 @@ pub enum Waiting {
 }
 
 /// How a worker comes to run models.
-pub(crate) const MODELS_REMEDY: &str = "install ONNX Runtime and the models there with `make setup-models`, then start the worker again";
+pub(crate) const MODELS_REMEDY: &str = "bring ONNX Runtime and the models there by scripts/setup-models (`make setup-models`), then start it again; `cleanplate doctor` says what is missing";
 
 impl fmt::Display for Waiting {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

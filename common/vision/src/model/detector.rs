@@ -183,6 +183,9 @@ fn of_rows(
         largest_place: outputs.get(rows).map_or(0.0, |output| largest_place(output, second)),
     };
     let contract = decide(first, second, &facts)?;
+    if let Some(output) = outputs.get(rows) {
+        check_scores(&contract, output, (first, second))?;
+    }
     let classes = match &contract {
         Contract::Yolo5 { classes, .. }
         | Contract::Yolo8 { classes, .. }
@@ -202,6 +205,39 @@ fn of_rows(
         None => SizeForm::Open { width, height, multiple: stride.unwrap_or(MAP_MULTIPLE).max(1) },
     };
     Ok(Found { contract, names, size, roles: [Some(rows), masks].into_iter().flatten().collect() })
+}
+
+/// Checks that what would be read as scores are some: key points, angles and values without their sigmoid are not, and
+/// would be read as classes.
+fn check_scores(
+    contract: &Contract,
+    output: &Output,
+    (first, second): (usize, usize),
+) -> Result<(), ModelError> {
+    let (scores, rows_first) = match contract {
+        Contract::Yolo5 { classes, .. } => (4..5 + classes, true),
+        Contract::Yolo8 { classes, rows_first, .. } => (4..4 + classes, *rows_first),
+        Contract::RtDetr { classes } => (4..4 + classes, true),
+        Contract::EndToEnd { .. } => (4..5, true),
+        Contract::TextMap | Contract::CenterFace | Contract::Lama(_) | Contract::MiGan(_) => {
+            return Ok(());
+        }
+    };
+    let (rows, values) = if rows_first { (first, second) } else { (second, first) };
+    let at = |row: usize, value: usize| {
+        let index = if rows_first { row * values + value } else { value * rows + row };
+        output.values.get(index).copied()
+    };
+    let all = (0..rows).flat_map(|row| scores.clone().filter_map(move |value| at(row, value)));
+    let (least, most) = all.fold((f32::INFINITY, f32::NEG_INFINITY), |(least, most), score| {
+        (least.min(score), most.max(score))
+    });
+    // A sigmoid in half precision may be a hair above 1.
+    if rows == 0 || (least >= -0.001 && most <= 1.001) {
+        Ok(())
+    } else {
+        Err(ModelError::NotScores { least, most })
+    }
 }
 
 /// Whether the exporter says that the boxes are final.

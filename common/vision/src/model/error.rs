@@ -104,6 +104,16 @@ pub enum ModelError {
         /// The greatest value.
         most: f32,
     },
+    /// What would be its scores are none.
+    #[error(
+        "where scores of classes should be it has values from {least} to {most}; accepted: detectors of boxes or masks with scores from 0 to 1 (not key points or rotated boxes; the sigmoid in the export)"
+    )]
+    NotScores {
+        /// The least value.
+        least: f32,
+        /// The greatest value.
+        most: f32,
+    },
     /// It copies what the mask hides.
     #[error("its result ignores the mask: what is hidden comes out again")]
     IgnoresMask,

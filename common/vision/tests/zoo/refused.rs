@@ -68,6 +68,16 @@ fn outputs_that_no_contract_has_are_refused() {
 }
 
 #[test]
+fn key_points_and_raw_scores_are_not_read_as_classes() {
+    let untold = Rows { names: None, ..USUAL };
+    let points: Vec<f32> = (0..51).map(|at| 100.0 + at as f32).collect();
+    let pose = Rows { shape: (CELLS, 56), ..untold };
+    check("a pose", &pose.model(&[row8(&[0.9], &points)]), "scores of classes");
+    let raw = Rows { shape: (CELLS, 84), ..untold };
+    check("logits", &raw.model(&[row8(&[-4.0; 80], &[])]), "scores of classes");
+}
+
+#[test]
 fn what_could_be_two_things_is_refused() {
     let two = Rows { rows_first: true, shape: (300, 6), meta: &[], ..USUAL };
     check("six values and two names", &two.model(&[]), "no YOLO layout");

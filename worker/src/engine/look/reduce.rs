@@ -75,7 +75,7 @@ fn found(desk: &Desk, windows: u32, table: &FrameTable, fill: Fill) -> Result<Fi
         plan.tracks.extend(followed.tracks);
         if followed.left_alone > 0 {
             notes.push(format!(
-                "{} places with writing that moves with the picture were left alone",
+                "{} places with writing that moves were left alone, as parts of the scene; name what is none by --region",
                 followed.left_alone
             ));
         }
