@@ -199,24 +199,6 @@ impl Job {
         if let Phase::Encode(encoding) = &mut self.phase { Some(encoding) } else { None }
     }
 
-    /// Whether it matters to the job what attached workers have proved: it waits for an encoder, its cells
-    /// need one, or its look runs models.
-    pub(crate) fn minds_proofs(&self) -> bool {
-        match &self.phase {
-            Phase::Encoder | Phase::Encode(_) => true,
-            Phase::Analyse(analysis) => self.request.models_of(analysis.look).next().is_some(),
-            Phase::Intake
-            | Phase::Survey
-            | Phase::Draft { .. }
-            | Phase::Reduce { .. }
-            | Phase::Finding { .. }
-            | Phase::Review
-            | Phase::Previewed
-            | Phase::Brief { .. }
-            | Phase::Copy { .. } => false,
-        }
-    }
-
     pub(crate) fn remember(&mut self, failure: &Failure) {
         if self.failures.len() == FAILURES_KEPT {
             self.failures.pop_front();

@@ -265,7 +265,7 @@ impl Scheduler {
         } else {
             self.grantable.remove(&key);
         }
-        let bound = job.outcome.is_none() && job.minds_proofs();
+        let bound = job.outcome.is_none() && Need::minds_proofs(job);
         if !bound {
             self.proof_bound.remove(id);
         } else if !self.proof_bound.contains(id) {

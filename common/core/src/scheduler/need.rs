@@ -38,6 +38,12 @@ impl<'a> Need<'a> {
         }
     }
 
+    /// Whether it matters to the job what attached workers have proved: it waits to choose an encoder, or its pieces
+    /// need something.
+    pub(crate) fn minds_proofs(job: &'a Job) -> bool {
+        matches!(job.phase, Phase::Encoder) || !matches!(Self::of(job), Self::Nothing)
+    }
+
     /// What a window of a look needs.
     pub(crate) fn of_look(job: &'a Job, look: Look) -> Self {
         if job.request.models_of(look).next().is_some() {
