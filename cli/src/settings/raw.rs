@@ -11,7 +11,7 @@ pub(crate) type Lookup<'a> = dyn Fn(&str) -> Option<String> + 'a;
 
 /// Number of keys in all tables.
 #[cfg(test)]
-pub(super) const KEYS: usize = 26;
+pub(super) const KEYS: usize = 27;
 
 /// The file.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -66,6 +66,7 @@ pub(super) struct RawScheduler {
     pub(super) restore_grace: Option<String>,
     pub(super) attempts_max: Option<u32>,
     pub(super) segment: Option<String>,
+    pub(super) rest: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -118,6 +119,7 @@ impl RawSettings {
         text(&mut self.scheduler.lease_stuck, "CLEANPLATE_SCHEDULER_LEASE_STUCK");
         text(&mut self.scheduler.restore_grace, "CLEANPLATE_SCHEDULER_RESTORE_GRACE");
         text(&mut self.scheduler.segment, "CLEANPLATE_SCHEDULER_SEGMENT");
+        text(&mut self.scheduler.rest, "CLEANPLATE_SCHEDULER_REST");
         text(&mut self.worker.name, "CLEANPLATE_WORKER_NAME");
         text(&mut self.worker.card, "CLEANPLATE_WORKER_CARD");
         text(&mut self.worker.idle_exit, "CLEANPLATE_WORKER_IDLE_EXIT");

@@ -290,6 +290,11 @@ impl Detector {
             (_, []) => None,
         };
         let candidates = candidates.ok_or_else(shape)?;
+        // Final boxes that are given by centre and size show it at the latest here.
+        let is_final = matches!(self.contract(), Contract::EndToEnd { .. });
+        if is_final && candidates.iter().any(Candidate::is_turned) {
+            return Err(RunError::NotCorners);
+        }
         Ok(candidates.into_iter().map(|one| one.in_frame(&show.placement)).collect())
     }
 }

@@ -47,7 +47,7 @@ const HEIGHT: u32 = 360;
 /// Samples to a dot of a letter.
 const DOT: u32 = 5;
 /// Columns of dots from letter to letter.
-const ADVANCE: u32 = 6;
+const ADVANCE: usize = 6;
 /// Where the first letter begins.
 const START: (u32, u32) = (140, 240);
 const BACKGROUND: u8 = 90;
@@ -64,8 +64,7 @@ const P: [u8; 7] = [0b11110, 0b10001, 0b10001, 0b11110, 0b10000, 0b10000, 0b1000
 const T: [u8; 7] = [0b11111, 0b00100, 0b00100, 0b00100, 0b00100, 0b00100, 0b00100];
 
 /// Where the writing is.
-const WRITING: Rect =
-    Rect { x: START.0, y: START.1, width: (10 * ADVANCE - 1) * DOT, height: 7 * DOT };
+const WRITING: Rect = Rect { x: START.0, y: START.1, width: 59 * DOT, height: 7 * DOT };
 
 fn drawn() -> Vec<u8> {
     let rows = 0..HEIGHT;
@@ -76,9 +75,16 @@ fn drawn() -> Vec<u8> {
 
 fn is_ink(x: u32, y: u32) -> bool {
     let (Some(x), Some(y)) = (x.checked_sub(START.0), y.checked_sub(START.1)) else { return false };
-    let (column, row) = (x / DOT, y / DOT);
-    let letter = LETTERS.get((column / ADVANCE) as usize);
-    let dots = letter.and_then(|letter| letter.get(row as usize)).copied().unwrap_or(0);
+    is_dot((x / DOT) as usize, (y / DOT) as usize)
+}
+
+/// Columns and rows of dots that the writing takes.
+pub(crate) const DOTS: (usize, usize) = (10 * ADVANCE - 1, 7);
+
+/// Whether the writing has a dot in this column and row of its own.
+pub(crate) fn is_dot(column: usize, row: usize) -> bool {
+    let letter = LETTERS.get(column / ADVANCE);
+    let dots = letter.and_then(|letter| letter.get(row)).copied().unwrap_or(0);
     let at = column % ADVANCE;
     at < 5 && dots & (1 << (4 - at)) != 0
 }

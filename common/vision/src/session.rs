@@ -57,6 +57,11 @@ pub enum RunError {
         /// Its dimensions.
         dims: Vec<usize>,
     },
+    /// It gave a box whose right edge lies left of the left one, or the lower above the upper.
+    #[error(
+        "the model gives a box whose right or lower edge comes before the left or upper one: its boxes are not corners (left, top, right, bottom), as six values to a row are read; export it with corners, or without the final suppression"
+    )]
+    NotCorners,
     /// It gave values that are no numbers.
     #[error("the model gives NaN or infinite values: take an export in f32 instead of f16")]
     NotFinite,

@@ -26,6 +26,14 @@ pub(super) struct Candidate {
     pub(super) source: usize,
 }
 
+impl Candidate {
+    /// Whether its right or lower edge comes before the left or upper one, by more than rounding does.
+    pub(super) fn is_turned(&self) -> bool {
+        let [left, top, right, bottom] = self.corners;
+        right < left - 1.0 || bottom < top - 1.0
+    }
+}
+
 /// What a proposal covers.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Shape {

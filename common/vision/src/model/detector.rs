@@ -1,4 +1,4 @@
-//! Identification of detectors: the declared outputs, the metadata, and a run on an even grey.
+//! Identification of detectors: the declared outputs, the metadata, and runs on an even grey and on writing.
 //!
 //! Owns how a detector is told. Refuses one whose outputs are no numbers.
 
@@ -8,6 +8,8 @@ use super::ports::{PictureForm, SIDE_MAX, shown};
 use super::{BatchForm, Contract, Found, ModelError, SizeForm};
 use crate::session::{Element, Feed, Network, Output, RunError};
 use crate::wire::open_dimensions;
+
+mod written;
 
 /// Side of a detector's input where neither the file nor its metadata tell one: that of every YOLO.
 const SIDE: usize = 640;
@@ -57,6 +59,7 @@ pub(super) fn identify(network: &mut Network, form: &PictureForm) -> Result<Foun
             if !is_whole {
                 return Err(refused());
             }
+            written::check(network, form)?;
             Ok(of_maps(Contract::TextMap, form, TEXT_SIDE))
         }
         (Family::CenterFace, [heat, others @ ..]) => {
@@ -115,14 +118,25 @@ fn probe_size(network: &Network, form: &PictureForm, family: Family) -> (usize, 
 fn run_on_grey(
     network: &mut Network,
     form: &PictureForm,
+    size: (usize, usize),
+) -> Result<Vec<Output>, ModelError> {
+    let level = if form.element == Element::U8 { 128.0 } else { 0.5 };
+    run_on(network, form, size, &vec![level; size.0 * size.1])
+}
+
+/// One picture, all of whose channels are `levels` (row by row), through the network; every output checked to be
+/// numbers.
+fn run_on(
+    network: &mut Network,
+    form: &PictureForm,
     (width, height): (usize, usize),
+    levels: &[f32],
 ) -> Result<Vec<Output>, ModelError> {
     let frames = match form.batch {
         BatchForm::Fixed(frames) => frames,
         BatchForm::Open => 1,
     };
-    let level = if form.element == Element::U8 { 128.0 } else { 0.5 };
-    let values = vec![level; frames * 3 * width * height];
+    let values = levels.repeat(frames * 3);
     let outputs = network.run(&[Feed { dims: [frames, 3, height, width], values: &values }])?;
     if outputs.iter().any(|output| !output.values.iter().all(|value| value.is_finite())) {
         return Err(RunError::NotFinite.into());
@@ -185,6 +199,7 @@ fn of_rows(
     let contract = decide(first, second, &facts)?;
     if let Some(output) = outputs.get(rows) {
         check_scores(&contract, output, (first, second))?;
+        check_places(&contract, output, second)?;
     }
     let classes = match &contract {
         Contract::Yolo5 { classes, .. }
@@ -207,6 +222,10 @@ fn of_rows(
     Ok(Found { contract, names, size, roles: [Some(rows), masks].into_iter().flatten().collect() })
 }
 
+/// Mean score of a class over all cells of an even grey from which on it is no score: there is nothing to see. The
+/// angle of a rotated box, a sigmoid less a quarter, times pi, is 0.8 where nothing turns it.
+const GREY_SCORE_MAX: f32 = 0.6;
+
 /// Checks that what would be read as scores are some: key points, angles and values without their sigmoid are not, and
 /// would be read as classes.
 fn check_scores(
@@ -224,20 +243,49 @@ fn check_scores(
         }
     };
     let (rows, values) = if rows_first { (first, second) } else { (second, first) };
-    let at = |row: usize, value: usize| {
-        let index = if rows_first { row * values + value } else { value * rows + row };
-        output.values.get(index).copied()
+    let of_value = |value: usize| {
+        let at = move |row| if rows_first { row * values + value } else { value * rows + row };
+        (0..rows).filter_map(move |row| output.values.get(at(row)).copied())
     };
-    let all = (0..rows).flat_map(|row| scores.clone().filter_map(move |value| at(row, value)));
+    let all = scores.clone().flat_map(of_value);
     let (least, most) = all.fold((f32::INFINITY, f32::NEG_INFINITY), |(least, most), score| {
         (least.min(score), most.max(score))
     });
     // A sigmoid in half precision may be a hair above 1.
-    if rows == 0 || (least >= -0.001 && most <= 1.001) {
-        Ok(())
-    } else {
-        Err(ModelError::NotScores { least, most })
+    if rows > 0 && (least < -0.001 || most > 1.001) {
+        return Err(ModelError::NotScores { least, most });
     }
+    // Only there each value of a row is a score by itself.
+    if let Contract::Yolo8 { .. } = contract {
+        for (class, value) in scores.enumerate() {
+            let mean = mean(of_value(value));
+            if mean > GREY_SCORE_MAX {
+                return Err(ModelError::ScoresGrey { class, mean });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Checks that what would be read as corners are some: of most rows that hold anything, left before right and upper
+/// before lower.
+fn check_places(contract: &Contract, output: &Output, values: usize) -> Result<(), ModelError> {
+    let Contract::EndToEnd { .. } = contract else { return Ok(()) };
+    let (mut turned, mut all) = (0_usize, 0_usize);
+    for row in output.values.chunks_exact(values.max(1)) {
+        let [left, top, right, bottom, ..] = *row else { continue };
+        if [left, top, right, bottom].iter().any(|place| *place != 0.0) {
+            all += 1;
+            turned += usize::from(right < left || bottom < top);
+        }
+    }
+    if turned * 2 > all { Err(ModelError::NotCorners { turned, all }) } else { Ok(()) }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a mean of some thousands of values")]
+fn mean(values: impl Iterator<Item = f32>) -> f32 {
+    let (sum, count) = values.fold((0.0, 0_usize), |(sum, count), value| (sum + value, count + 1));
+    sum / count.max(1) as f32
 }
 
 /// Whether the exporter says that the boxes are final.

@@ -114,6 +114,36 @@ pub enum ModelError {
         /// The greatest value.
         most: f32,
     },
+    /// One of its scores is high where there is nothing to see.
+    #[error(
+        "on an even grey its class {class} scores {mean:.2} on the mean: that is no score of a class; accepted: detectors of boxes or masks (not rotated boxes: their angle would be read as a class)"
+    )]
+    ScoresGrey {
+        /// The class, from 0.
+        class: usize,
+        /// Its mean score.
+        mean: f32,
+    },
+    /// Its final boxes are not given by their corners.
+    #[error(
+        "of its {all} final boxes {turned} would have their right edge left of the left one, or the lower above the upper; accepted: corners (left, top, right, bottom), score, class"
+    )]
+    NotCorners {
+        /// Boxes of which that is so.
+        turned: usize,
+        /// Boxes that are no padding.
+        all: usize,
+    },
+    /// Its map does not mark writing, or marks what is none.
+    #[error(
+        "its map of 0 to 1 marks writing with {writing:.2} and a bright field without any with {field:.2}: it is made for something else; accepted: text detectors (DB), which mark writing alone"
+    )]
+    NotWriting {
+        /// Mean of the map over writing.
+        writing: f32,
+        /// Mean of the map over what is none.
+        field: f32,
+    },
     /// It copies what the mask hides.
     #[error("its result ignores the mask: what is hidden comes out again")]
     IgnoresMask,

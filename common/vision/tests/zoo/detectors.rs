@@ -135,12 +135,30 @@ fn in_every_cell(graph: &mut Graph, cells: &str, values: &[f32]) -> String {
     graph.node("Add", &[&zeros, &row])
 }
 
-/// A `YOLOv8` whose input is open in every dimension: each cell sees the box.
+/// A map of the input's size that marks whatever is bright: a mask of something, not of writing.
+pub(crate) fn bright_map() -> Vec<u8> {
+    let mut graph = Graph::new();
+    let input = graph.input("x", Kind::F32, &[OPEN, 3, OPEN, OPEN]);
+    let grey = graph.node_with("ReduceMean", &[&input], &[("axes", &[1])]);
+    let map = above(&mut graph, &grey, 0.5);
+    graph.output("map", &map, Kind::F32, &[OPEN, 1, OPEN, OPEN]);
+    graph.bytes()
+}
+
+/// A `YOLOv8` whose input is open in every dimension: each cell sees the box, the surer the darker it is.
 pub(crate) fn open_yolo8(meta: &[(&str, &str)]) -> Vec<u8> {
     let mut graph = Graph::new();
     let input = graph.input("images", Kind::F32, &[OPEN, 3, OPEN, OPEN]);
     let cells = cells(&mut graph, &input);
-    let rows = in_every_cell(&mut graph, &cells, &row8(&[0.1, SCORE], &[]));
+    let places = in_every_cell(&mut graph, &cells, &BOX);
+    let level = graph.node_with("ReduceMax", &[&cells], &[("axes", &[1])]);
+    let one = graph.scalar(Kind::F32, 1.0);
+    let darkness = graph.node("Sub", &[&one, &level]);
+    let scores = [0.1, SCORE].map(|score| {
+        let score = graph.scalar(Kind::F32, score);
+        graph.node("Mul", &[&darkness, &score])
+    });
+    let rows = graph.node_with("Concat", &[&places, &scores[0], &scores[1]], &[("axis", &[1])]);
     graph.output("output0", &rows, Kind::F32, &[OPEN, 6, OPEN]);
     graph.meta("names", "{0: 'logo', 1: 'plate'}");
     for (key, value) in meta {
@@ -161,7 +179,31 @@ pub(crate) fn colours() -> Vec<u8> {
     graph.bytes()
 }
 
-/// A text detector whose map is the level of the last channel that it is fed, of -1 to 1.
+/// 1 where `bright` (1 or 0) is part of a field of more than 80 rows, 0 elsewhere.
+fn wide(graph: &mut Graph, bright: &str) -> String {
+    let minus = graph.scalar(Kind::F32, -1.0);
+    let turned = graph.node("Mul", &[bright, &minus]);
+    let window: [(&str, &[i64]); 2] = [("kernel_shape", &[81, 1]), ("pads", &[40, 0, 40, 0])];
+    let worn = graph.node_with("MaxPool", &[&turned], &window);
+    graph.node("Mul", &[&worn, &minus])
+}
+
+/// `map` but for where `fields` is 1.
+fn without(graph: &mut Graph, map: &str, fields: &str) -> String {
+    let one = graph.scalar(Kind::F32, 1.0);
+    let others = graph.node("Sub", &[&one, fields]);
+    graph.node("Mul", &[map, &others])
+}
+
+/// 1 where `level` is above `floor`, 0 elsewhere.
+fn above(graph: &mut Graph, level: &str, floor: f32) -> String {
+    let floor = graph.scalar(Kind::F32, floor);
+    let above = graph.node("Greater", &[level, &floor]);
+    graph.node_with("Cast", &[&above], &[("to", &[1])])
+}
+
+/// A text detector whose map is the level of the last channel that it is fed, of -1 to 1, but for wide fields beside
+/// something black.
 pub(crate) fn last_channel() -> Vec<u8> {
     let mut graph = Graph::new();
     let input = graph.input("x", Kind::F32, &[OPEN, 3, OPEN, OPEN]);
@@ -172,19 +214,25 @@ pub(crate) fn last_channel() -> Vec<u8> {
     let (one, two) = (graph.scalar(Kind::F32, 1.0), graph.scalar(Kind::F32, 2.0));
     let map = graph.node("Add", &[&last, &one]);
     let map = graph.node("Div", &[&map, &two]);
+    let bright = above(&mut graph, &last, 0.5);
+    let fields = wide(&mut graph, &bright);
+    let least = graph.node_with("ReduceMin", &[&last], &[("axes", &[2, 3])]);
+    let lit = above(&mut graph, &least, -0.85);
+    let fields = without(&mut graph, &fields, &lit);
+    let map = without(&mut graph, &map, &fields);
     graph.output("map", &map, Kind::F32, &[OPEN, 1, OPEN, OPEN]);
     graph.bytes()
 }
 
-/// A text detector that takes everything bright for text. `shift` is added to its map.
+/// A text detector that takes everything bright for text but wide fields. `shift` is added to its map.
 pub(crate) fn text_map(shift: f32) -> Vec<u8> {
     let mut graph = Graph::new();
     let input = graph.input("x", Kind::F32, &[OPEN, 3, OPEN, OPEN]);
     // -1 to 1 as it is fed: above 0.5 is bright.
     let grey = graph.node_with("ReduceMean", &[&input], &[("axes", &[1])]);
-    let floor = graph.scalar(Kind::F32, 0.5);
-    let bright = graph.node("Greater", &[&grey, &floor]);
-    let map = graph.node_with("Cast", &[&bright], &[("to", &[1])]);
+    let bright = above(&mut graph, &grey, 0.5);
+    let fields = wide(&mut graph, &bright);
+    let map = without(&mut graph, &bright, &fields);
     let shift = graph.scalar(Kind::F32, shift);
     let map = graph.node("Add", &[&map, &shift]);
     graph.output("map", &map, Kind::F32, &[OPEN, 1, OPEN, OPEN]);

@@ -41,6 +41,18 @@ fn a_box_comes_out_at_its_place_in_every_layout() {
 }
 
 #[test]
+fn a_final_box_that_is_no_corners_stops_the_run() {
+    let Some(runtime) = runtime() else { return };
+    let told = Rows { rows_first: true, shape: (300, 6), meta: &[("end2end", "True")], ..USUAL };
+    // Corners at most places, so that only the run shows the one that is not.
+    let corners = vec![8.0, 8.0, 16.0, 16.0, 0.01, 0.0];
+    let model = told.model(&[vec![320.0, 200.0, 64.0, 32.0, SCORE, 0.0], corners.clone(), corners]);
+    let seen = detector(runtime, &model).detect(&Frame::black(640, 640, 8).picture());
+    let told = seen.unwrap_err().to_string();
+    assert!(told.contains("not corners"), "{told}");
+}
+
+#[test]
 fn half_precision_is_a_sample_or_two_off_at_most() {
     let Some(runtime) = runtime() else { return };
     let model = Rows { kind: Kind::F16, ..USUAL }.model(&[row8(&[0.1, SCORE], &[])]);

@@ -1,6 +1,6 @@
 //! What cannot be identified, or does wrong, is refused with one line that says why.
 
-use super::detectors::{CELLS, Rows, USUAL, row8, text_map};
+use super::detectors::{CELLS, Rows, USUAL, bright_map, row8, text_map};
 use super::fillers::{Does, Filler, LAMA};
 use super::machine::{open, runtime};
 use super::onnx::{Graph, Kind, OPEN};
@@ -75,6 +75,28 @@ fn key_points_and_raw_scores_are_not_read_as_classes() {
     check("a pose", &pose.model(&[row8(&[0.9], &points)]), "scores of classes");
     let raw = Rows { shape: (CELLS, 84), ..untold };
     check("logits", &raw.model(&[row8(&[-4.0; 80], &[])]), "scores of classes");
+}
+
+#[test]
+fn an_angle_is_not_read_as_a_class() {
+    let rows: Vec<Vec<f32>> = (0..CELLS).map(|_| row8(&[0.01, 0.785], &[])).collect();
+    let turned = Rows { names: None, meta: &[], ..USUAL };
+    check("rotated boxes", &turned.model(&rows), "no score of a class");
+}
+
+#[test]
+fn final_boxes_by_their_centres_are_not_read_as_corners() {
+    let told = Rows { rows_first: true, shape: (300, 6), meta: &[("end2end", "True")], ..USUAL };
+    let by_centre = |score: f32| vec![320.0, 200.0, 64.0, 32.0, score, 0.0];
+    let rows: Vec<Vec<f32>> = (0..300).map(|_| by_centre(0.01)).collect();
+    check("boxes by their centres", &told.model(&rows), "corners");
+}
+
+#[test]
+fn a_mask_of_something_is_not_read_as_writing() {
+    check("a mask", &bright_map(), "made for something else");
+    let flat = plain((Kind::F32, &[1, 3, 64, 96]), &[1, 1, 64, 96]);
+    check("a map that is even", &flat, "made for something else");
 }
 
 #[test]

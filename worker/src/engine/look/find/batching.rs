@@ -77,8 +77,10 @@ impl Batching {
                     }
                 }
                 Err(
-                    error
-                    @ (RunError::Failed { .. } | RunError::Shape { .. } | RunError::NotFinite),
+                    error @ (RunError::Failed { .. }
+                    | RunError::Shape { .. }
+                    | RunError::NotCorners
+                    | RunError::NotFinite),
                 ) => return Err(model.failed(&error)),
             }
         }
