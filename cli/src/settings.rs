@@ -165,6 +165,7 @@ impl Settings {
             attempts_max: scheduler.attempts_max.unwrap_or(defaults.attempts_max),
             segment_ms: span("scheduler.segment", scheduler.segment, defaults.segment_ms)?,
             rest_ms: span("scheduler.rest", scheduler.rest, defaults.rest_ms)?,
+            set_aside_ms: span("scheduler.set_aside", scheduler.set_aside, defaults.set_aside_ms)?,
             audit_cells: audit.cells.unwrap_or(defaults.audit_cells),
             retention_ms: match coordinator.retention.as_deref() {
                 None => defaults.retention_ms,

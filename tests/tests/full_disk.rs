@@ -74,8 +74,8 @@ fn a_store_that_is_full_fails_the_job_by_name() {
     let folder = tempfile::tempdir().unwrap();
     let clip = clips::kept("640x360", 600, &clips::X264_PLAIN);
     let store = disk.path().join("store");
-    // The job rests between its attempts at a store that is out; the rest is not what is tested.
-    let rest = [("CLEANPLATE_SCHEDULER_REST".to_owned(), "100ms".to_owned())];
+    // Its only worker is set aside after failures in a row; for how long is not what is tested.
+    let rest = [("CLEANPLATE_SCHEDULER_SET_ASIDE".to_owned(), "100ms".to_owned())];
     let mut cluster = Cluster::start_with(folder.path(), store.to_str().unwrap(), &rest);
     cluster.start_worker(1);
     let output = folder.path().join("out.mp4");

@@ -11,7 +11,7 @@ pub(crate) type Lookup<'a> = dyn Fn(&str) -> Option<String> + 'a;
 
 /// Number of keys in all tables.
 #[cfg(test)]
-pub(super) const KEYS: usize = 27;
+pub(super) const KEYS: usize = 28;
 
 /// The file.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -67,6 +67,7 @@ pub(super) struct RawScheduler {
     pub(super) attempts_max: Option<u32>,
     pub(super) segment: Option<String>,
     pub(super) rest: Option<String>,
+    pub(super) set_aside: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -120,6 +121,7 @@ impl RawSettings {
         text(&mut self.scheduler.restore_grace, "CLEANPLATE_SCHEDULER_RESTORE_GRACE");
         text(&mut self.scheduler.segment, "CLEANPLATE_SCHEDULER_SEGMENT");
         text(&mut self.scheduler.rest, "CLEANPLATE_SCHEDULER_REST");
+        text(&mut self.scheduler.set_aside, "CLEANPLATE_SCHEDULER_SET_ASIDE");
         text(&mut self.worker.name, "CLEANPLATE_WORKER_NAME");
         text(&mut self.worker.card, "CLEANPLATE_WORKER_CARD");
         text(&mut self.worker.idle_exit, "CLEANPLATE_WORKER_IDLE_EXIT");
