@@ -222,11 +222,12 @@ fn state_folder(folder: &Path) -> Result<PathBuf, Refusal> {
     Ok(folder.join(STATE))
 }
 
-/// The ending that the source's own container has, so that it fits what the source holds.
+/// The ending that the source's own container has, so that it fits what the source holds; of those that are not
+/// written, one whose times are exact at any rate.
 fn ending(source: &Location) -> &'static str {
     let own = source.name_hint().rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase());
     let known = CONTAINERS.into_iter().find(|known| own.as_deref() == Some(*known));
-    known.unwrap_or("mkv")
+    known.unwrap_or("mov")
 }
 
 #[cfg(test)]
@@ -236,7 +237,7 @@ mod tests {
     #[test]
     fn a_source_is_looked_at_as_if_for_its_own_container() {
         let of = |name: &str| ending(&Location::File(format!("/a.b/{name}").into()));
-        assert_eq!([of("x.MP4"), of("x.ts"), of("x.avi"), of("x")], ["mp4", "ts", "mkv", "mkv"]);
+        assert_eq!([of("x.MP4"), of("x.ts"), of("x.avi"), of("x")], ["mp4", "ts", "mov", "mov"]);
     }
 
     #[test]

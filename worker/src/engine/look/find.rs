@@ -11,6 +11,7 @@ use cleanplate_types::detection::Seen;
 use cleanplate_types::failure::{Failure, Stage};
 use cleanplate_types::frames::FrameTable;
 use cleanplate_types::model::{Detector, DetectorKind};
+use cleanplate_types::picture::Rect;
 use cleanplate_types::request::Detect;
 use cleanplate_types::trail::TrailEvent;
 use serde::{Deserialize, Serialize};
@@ -47,6 +48,8 @@ pub(super) struct Watched {
     pub(super) note: Option<String>,
     /// What it saw, frame by frame.
     pub(super) seen: Vec<Seen>,
+    /// What it saw in the few frames in which small writing is looked for.
+    pub(super) small: Vec<Seen>,
 }
 
 /// Looks for overlays.
@@ -76,6 +79,12 @@ pub(super) fn run(
         .iter()
         .map(|detector| tuning::samples(detector.what, window, &table).into_iter().collect())
         .collect();
+    let longest = video.width.max(video.height);
+    let small_due: Vec<BTreeSet<u64>> = detectors
+        .iter()
+        .map(|detector| tuning::small_samples(detector.what, longest, &table).into_iter().collect())
+        .collect();
+    let whole = Rect { x: 0, y: 0, width: video.width, height: video.height };
     let batches: Vec<usize> = models
         .iter()
         .zip(&due)
@@ -95,6 +104,7 @@ pub(super) fn run(
                 Watching::new(settings, pace, table.range().count())
             })
             .collect(),
+        small: vec![Vec::new(); detectors.len()],
         change: Change::default(),
     };
     let mut looking = viewer.show(&Wanted::Listed(wanted), begin, |looking, index, frame| {
@@ -109,15 +119,21 @@ pub(super) fn run(
             let twin = frame.twin().map_err(|error| error.failure(Stage::Analyse))?;
             watching.add((index, is_due), twin, &mut |frames, part| model.see(frames, part))?;
         }
+        for ((small, model), due) in looking.small.iter_mut().zip(&mut models).zip(&small_due) {
+            if due.contains(&index) {
+                let sights = model.see(&[&*frame], Some(whole))?.into_iter();
+                small.extend(sights.map(|detections| Seen { frame: index, detections }));
+            }
+        }
         Ok(())
     })?;
     let mut watched = Vec::new();
-    for ((watching, model), detector) in looking.watching.drain(..).zip(&mut models).zip(detectors)
-    {
+    let watching = looking.watching.drain(..).zip(looking.small.drain(..));
+    for (((watching, small), model), detector) in watching.zip(&mut models).zip(detectors) {
         let seen = watching.finish(&mut |frames, part| model.see(frames, part))?;
         model.tell();
         let (what, score_min) = (detector.what, detector.score_min);
-        watched.push(Watched { what, score_min, note: model.note(), seen });
+        watched.push(Watched { what, score_min, note: model.note(), seen, small });
     }
     let found = Found { still: looking.still.map(Window::finish), watched };
     viewer.desk.save(EVIDENCE, kinds::EVIDENCE, &found)?;
@@ -128,6 +144,7 @@ pub(super) fn run(
 struct Looking {
     still: Option<Window>,
     watching: Vec<Watching<VideoFrame>>,
+    small: Vec<Vec<Seen>>,
     change: Change,
 }
 

@@ -2,7 +2,7 @@
 
 use cleanplate_plate::find::{Params, reduce};
 use cleanplate_plate::study::{Conclusion, Studied, conclude};
-use cleanplate_plate::track::followed;
+use cleanplate_plate::track::followed as join;
 use cleanplate_store::kinds;
 use cleanplate_types::failure::{Failure, Stage};
 use cleanplate_types::frames::FrameTable;
@@ -62,16 +62,26 @@ fn found(desk: &Desk, windows: u32, table: &FrameTable, fill: Fill) -> Result<Fi
     let mut notes = Vec::new();
     for detector in 0..detectors {
         let of_windows = watched.iter_mut().filter_map(|window| window.get_mut(detector));
-        let mut seen = Vec::new();
+        let (mut seen, mut small) = (Vec::new(), Vec::new());
         let mut settings = None;
-        for Watched { what, score_min, note, seen: of_window } in of_windows {
+        for Watched { what, score_min, note, seen: of_window, small: of_few } in of_windows {
             notes.extend(note.take().filter(|note| !notes.contains(note)));
             settings.get_or_insert_with(|| tuning::settings(*what, *score_min, video, table));
             seen.append(of_window);
+            small.append(of_few);
         }
         let Some(settings) = settings else { continue };
-        let followed = followed(&seen, frames, &settings);
+        let followed = join(&seen, frames, &settings);
         plan.overlays.extend(followed.overlays);
+        if !small.is_empty() {
+            let stays = join(&small, frames, &tuning::small_settings(video, table));
+            let known = plan.overlays.len();
+            for overlay in stays.overlays {
+                if !is_mostly_held(plan.overlays.get(..known).unwrap_or_default(), &overlay) {
+                    plan.overlays.push(overlay);
+                }
+            }
+        }
         plan.tracks.extend(followed.tracks);
         if followed.left_alone > 0 {
             notes.push(format!(
@@ -102,13 +112,7 @@ fn together(still: Option<Finding>, seen: OverlayPlan, mut notes: Vec<String>) -
             Finding::Overlays { plan: seen, notes }
         }
         Some(Finding::Overlays { mut plan, notes: mut remarks }) => {
-            let known = plan.overlays.len();
-            for overlay in seen.overlays {
-                let is_known = plan.overlays.iter().take(known).any(|it| holds(it, &overlay));
-                if !is_known {
-                    plan.overlays.push(overlay);
-                }
-            }
+            plan = with(plan, seen.overlays);
             plan.tracks.extend(seen.tracks);
             remarks.extend(notes);
             Finding::Overlays { plan, notes: remarks }
@@ -122,20 +126,59 @@ fn together(still: Option<Finding>, seen: OverlayPlan, mut notes: Vec<String>) -
     }
 }
 
+/// The plan with those of `overlays` that it does not hold already.
+fn with(mut plan: OverlayPlan, overlays: Vec<Overlay>) -> OverlayPlan {
+    let known = plan.overlays.len();
+    for overlay in overlays {
+        let is_known = plan.overlays.iter().take(known).any(|it| holds(it, &overlay));
+        if !is_known {
+            plan.overlays.push(overlay);
+        }
+    }
+    plan
+}
+
+/// Share of its frames, and of its mask, in which an overlay is known already, in percent: the dense looks draw it a
+/// little differently.
+const KNOWN_PERCENT: u64 = 80;
+
+/// Whether most of `inner` is covered in most of its frames by some of `outer` together.
+fn is_mostly_held(outer: &[Overlay], inner: &Overlay) -> bool {
+    let frames = |of: &Overlay| of.when.iter().map(|range| range.count()).sum::<u64>();
+    let shared = |one: &Overlay| {
+        let pairs = one.when.iter().flat_map(|a| inner.when.iter().map(move |b| (a, b)));
+        pairs.map(|(a, b)| a.end.min(b.end).saturating_sub(a.start.max(b.start))).sum::<u64>()
+    };
+    let lasting: Vec<&Overlay> =
+        outer.iter().filter(|one| shared(one) * 100 >= frames(inner) * KNOWN_PERCENT).collect();
+    let bounds = inner.mask.bounds;
+    let (mut all, mut held) = (0_u64, 0_u64);
+    for (y, x) in (0..bounds.height).flat_map(|y| (0..bounds.width).map(move |x| (y, x))) {
+        if inner.mask.covers(x, y) {
+            all += 1;
+            let (x, y) = (bounds.x + x, bounds.y + y);
+            held += u64::from(lasting.iter().any(|one| covers(one, x, y)));
+        }
+    }
+    held * 100 >= all * KNOWN_PERCENT
+}
+
+/// Whether `overlay` covers a sample of the picture.
+fn covers(overlay: &Overlay, x: u32, y: u32) -> bool {
+    let at = x.checked_sub(overlay.mask.bounds.x).zip(y.checked_sub(overlay.mask.bounds.y));
+    at.is_some_and(|(x, y)| overlay.mask.covers(x, y))
+}
+
 /// Whether `outer` covers all of `inner` in all of its frames.
 fn holds(outer: &Overlay, inner: &Overlay) -> bool {
     let bounds = inner.mask.bounds;
-    let covers = |x: u32, y: u32| {
-        let at = x.checked_sub(outer.mask.bounds.x).zip(y.checked_sub(outer.mask.bounds.y));
-        at.is_some_and(|(x, y)| outer.mask.covers(x, y))
-    };
     let in_time = inner.when.iter().all(|frames| {
         outer.when.iter().any(|shown| shown.start <= frames.start && frames.end <= shown.end)
     });
     in_time
         && (0..bounds.height).all(|y| {
             (0..bounds.width)
-                .all(|x| !inner.mask.covers(x, y) || covers(bounds.x + x, bounds.y + y))
+                .all(|x| !inner.mask.covers(x, y) || covers(outer, bounds.x + x, bounds.y + y))
         })
 }
 

@@ -22,11 +22,11 @@ const NEVER_SURE: u16 = 1001;
 /// The frames of a window that a detector sees, by their times, whatever the rate: no two of them are farther apart than
 /// the kind allows, but where the frames themselves are.
 ///
-/// A caption of 0.4 s must be seen twice; the frames at its ends are looked for. A face moves, and what lies between
+/// A caption of half a second must be seen twice; the frames at its ends are looked for. A face moves, and what lies between
 /// two sights is covered whole. Frames that show something else than those before them are seen besides.
 pub(super) fn samples(what: DetectorKind, window: FrameRange, table: &FrameTable) -> Vec<u64> {
     let apart_nanos: i128 = match what {
-        DetectorKind::Text => 200_000_000,
+        DetectorKind::Text => 250_000_000,
         DetectorKind::Faces | DetectorKind::Own => 125_000_000,
     };
     let pts = |frame: u64| usize::try_from(frame).ok().and_then(|at| table.pts.get(at)).copied();
@@ -42,6 +42,59 @@ pub(super) fn samples(what: DetectorKind, window: FrameRange, table: &FrameTable
         }
     }
     samples
+}
+
+/// The frames of a video, whose longer side has `longest` samples, in which small writing is looked for besides, with
+/// [`part_side`]: letters of 2 % of the height, as clocks of cameras have, which [`side`] does not show. It is dear and takes
+/// blinds for writing, so it is done every [`SMALL_APART_NANOS`], and what counts stays for [`SMALL_SIGHTS_MIN`] of these
+/// frames. They follow from the table alone, whatever the windows; none where the usual side shows as much.
+pub(super) fn small_samples(what: DetectorKind, longest: u32, table: &FrameTable) -> Vec<u64> {
+    let shown = u64::from(longest) * 4 > SIDE as u64 * 5;
+    let (DetectorKind::Text, true) = (what, shown) else { return Vec::new() };
+    let Some((first, last)) = table.pts.first().zip(table.pts.last()) else { return Vec::new() };
+    let apart = small_apart_nanos(table).max(1);
+    let mut samples: Vec<u64> = Vec::new();
+    let mut due = 0;
+    for (frame, pts) in (0_u64..).zip(&table.pts) {
+        let at = table.timebase.nanos_between(*first, *pts);
+        if at >= due || pts == last {
+            samples.push(frame);
+            due = (at / apart + 1) * apart;
+        }
+    }
+    samples
+}
+
+/// Nanoseconds from one look at small writing to the next.
+const SMALL_APART_NANOS: i128 = 4_000_000_000;
+/// Sights of small writing that count.
+const SMALL_SIGHTS_MIN: usize = 3;
+
+/// In a short video they are nearer, so that writing that stays has its sights.
+fn small_apart_nanos(table: &FrameTable) -> i128 {
+    let ends = table.pts.first().zip(table.pts.last());
+    let lasts = ends.map_or(0, |(first, last)| table.timebase.nanos_between(*first, *last));
+    SMALL_APART_NANOS.min(lasts / SMALL_SIGHTS_MIN as i128)
+}
+
+/// How sights of small writing are joined: it may be missed once between two sights.
+pub(in crate::engine::look) fn small_settings(
+    video: &VideoDescription,
+    table: &FrameTable,
+) -> Settings {
+    let rate = rate(table);
+    let apart = u64::try_from(small_apart_nanos(table) * i128::from(rate) / 1_000_000_000);
+    let apart = apart.unwrap_or(0).max(1);
+    Settings {
+        enter_score: 700,
+        stay_score: 600,
+        sure_score: NEVER_SURE,
+        sights_min: SMALL_SIGHTS_MIN,
+        dense_frames: u64::MAX,
+        gap_frames_max: apart * 2 + apart / 2,
+        blink_frames_max: apart * 2 + apart / 2,
+        ..Settings::usual(video.width, video.height, rate)
+    }
 }
 
 /// The longest side at which a detector of open size is shown a frame; `None` is the model's own.
@@ -127,6 +180,26 @@ mod tests {
     use cleanplate_types::time::{Pts, Timebase};
 
     use super::*;
+
+    fn even(frames: i64, rate: u32) -> FrameTable {
+        FrameTable {
+            timebase: Timebase::new(1, rate).unwrap(),
+            pts: (0..frames).map(Pts).collect(),
+            last_duration: 1,
+            entries: Vec::new(),
+            origin: TableOrigin::Packets,
+        }
+    }
+
+    #[test]
+    fn small_writing_is_looked_for_every_few_seconds_and_thrice_at_least_where_it_can_be_missed() {
+        let small = |longest, table: &FrameTable| small_samples(DetectorKind::Text, longest, table);
+        assert_eq!(small(1920, &even(501, 25)), [0, 100, 200, 300, 400, 500]);
+        assert!(small(1920, &even(30, 25)).len() >= SMALL_SIGHTS_MIN);
+        assert!(small(640, &even(501, 25)).is_empty(), "the usual look shows as much");
+        assert!(small_samples(DetectorKind::Faces, 1920, &even(501, 25)).is_empty());
+        assert_eq!(small(1920, &even(1, 25)), [0]);
+    }
 
     #[test]
     fn frames_that_stay_for_long_are_all_seen_whatever_the_rate_before_them() {
