@@ -72,6 +72,15 @@ impl DetectorKind {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::Text, Self::Faces, Self::Own];
 
+    /// Whether what it looks for may show for a single frame, and moves.
+    #[must_use]
+    pub const fn follows(self) -> bool {
+        match self {
+            Self::Text => false,
+            Self::Faces | Self::Own => true,
+        }
+    }
+
     /// Its name on the wire and in logs.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -30,8 +30,6 @@ pub struct DetectorSettings {
     pub classes: Vec<String>,
     /// Longest side in samples at which a model of open size is shown a frame; none for what it was made for.
     pub side: Option<usize>,
-    /// The same where a part of a frame is shown alone; none for what the whole is shown at.
-    pub part_side: Option<usize>,
     /// Frames that are shown at once, where the model takes any number; 0 counts as 1.
     pub batch: usize,
 }
@@ -63,7 +61,6 @@ pub struct Detector {
     kinds: Vec<Option<DetectionKind>>,
     threshold: f32,
     side: Option<usize>,
-    part_side: Option<usize>,
     batch: usize,
     /// The tensor, kept from call to call.
     values: Vec<f32>,
@@ -103,15 +100,7 @@ impl Detector {
             BatchForm::Open => settings.batch.max(1),
         };
         let threshold = f32::from(settings.threshold.unwrap_or(usual)) / 1000.0;
-        Ok(Self {
-            model,
-            kinds,
-            threshold,
-            side: settings.side,
-            part_side: settings.part_side,
-            batch,
-            values: Vec::new(),
-        })
+        Ok(Self { model, kinds, threshold, side: settings.side, batch, values: Vec::new() })
     }
 
     /// The model.
@@ -148,11 +137,12 @@ impl Detector {
     /// # Errors
     /// [`RunError`]: the model cannot be run, or gives what it did not give when it was opened.
     pub fn detect_all(&mut self, frames: &[Picture<'_>]) -> Result<Vec<Vec<Detection>>, RunError> {
-        self.detect_in(frames, None)
+        self.detect_in(frames, None, None)
     }
 
     /// What is seen in a part of each of `frames`: a band of rows costs a share of the whole. As [`Self::detect_all`] in
-    /// all else; `None` is the whole.
+    /// all else; `None` is the whole. `side` is the longest side at which a model of open size is shown it, where that is
+    /// another than the usual one.
     ///
     /// # Errors
     /// [`RunError`]: the model cannot be run, or gives what it did not give when it was opened.
@@ -160,8 +150,9 @@ impl Detector {
         &mut self,
         frames: &[Picture<'_>],
         part: Option<Rect>,
+        side: Option<usize>,
     ) -> Result<Vec<Vec<Detection>>, RunError> {
-        let mut shows = self.shows(frames, part);
+        let mut shows = self.shows(frames, part, side);
         // Equal sizes side by side, so that they share a batch. The sort keeps the order of frames.
         shows.sort_by_key(|show| show.placement.tensor);
         let mut found: Vec<Vec<Candidate>> = vec![Vec::new(); frames.len()];
@@ -183,8 +174,8 @@ impl Detector {
     }
 
     /// Every part of every frame that is shown.
-    fn shows(&self, frames: &[Picture<'_>], part: Option<Rect>) -> Vec<Show> {
-        let side = part.and(self.part_side).or(self.side);
+    fn shows(&self, frames: &[Picture<'_>], part: Option<Rect>, side: Option<usize>) -> Vec<Show> {
+        let side = side.or(self.side);
         let size = match (self.model.identity.size, side) {
             (SizeForm::Open { multiple, .. }, Some(side)) => {
                 SizeForm::Open { width: side, height: side, multiple }

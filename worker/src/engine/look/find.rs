@@ -17,7 +17,7 @@ use cleanplate_types::trail::TrailEvent;
 use serde::{Deserialize, Serialize};
 
 use self::change::Change;
-use self::model::Model;
+use self::model::{Glance, Model};
 use self::watching::{Pace, Watching};
 use super::{Viewer, Wishes, engine_failed};
 use crate::order::EVIDENCE;
@@ -84,12 +84,12 @@ pub(super) fn run(
         .iter()
         .map(|detector| tuning::small_samples(detector.what, longest, &table).into_iter().collect())
         .collect();
-    let whole = Rect { x: 0, y: 0, width: video.width, height: video.height };
     let batches: Vec<usize> = models
         .iter()
         .zip(&due)
         .map(|(model, due)| model.batch(window.count() / (due.len() as u64).max(1)))
         .collect();
+    let follows = detectors.iter().any(|detector| detector.what.follows());
     let begin = || Looking {
         still: detect
             .contains(&Detect::Static)
@@ -111,17 +111,17 @@ pub(super) fn run(
         if let Some(window) = looking.still.as_mut().filter(|_| still.contains(&index)) {
             window.add(index, frame.planes()).map_err(engine_failed)?;
         }
-        let changes = looking.change.is_one(&frame.planes(), video.layout.depth);
+        let changes = follows && looking.change.is_one(&frame.planes(), video.layout.depth);
         let of_models =
             looking.watching.iter_mut().zip(&mut models).zip(detectors.iter().zip(&due));
         for ((watching, model), (detector, due)) in of_models {
-            let is_due = due.contains(&index) || (changes && detector.what != DetectorKind::Text);
+            let is_due = due.contains(&index) || (changes && detector.what.follows());
             let twin = frame.twin().map_err(|error| error.failure(Stage::Analyse))?;
-            watching.add((index, is_due), twin, &mut |frames, part| model.see(frames, part))?;
+            watching.add((index, is_due), twin, &mut |frames, band| model.see(frames, of(band)))?;
         }
         for ((small, model), due) in looking.small.iter_mut().zip(&mut models).zip(&small_due) {
             if due.contains(&index) {
-                let sights = model.see(&[&*frame], Some(whole))?.into_iter();
+                let sights = model.see(&[&*frame], Glance::Small)?.into_iter();
                 small.extend(sights.map(|detections| Seen { frame: index, detections }));
             }
         }
@@ -130,7 +130,7 @@ pub(super) fn run(
     let mut watched = Vec::new();
     let watching = looking.watching.drain(..).zip(looking.small.drain(..));
     for (((watching, small), model), detector) in watching.zip(&mut models).zip(detectors) {
-        let seen = watching.finish(&mut |frames, part| model.see(frames, part))?;
+        let seen = watching.finish(&mut |frames, band| model.see(frames, of(band)))?;
         model.tell();
         let (what, score_min) = (detector.what, detector.score_min);
         watched.push(Watched { what, score_min, note: model.note(), seen, small });
@@ -146,6 +146,11 @@ struct Looking {
     watching: Vec<Watching<VideoFrame>>,
     small: Vec<Vec<Seen>>,
     change: Change,
+}
+
+/// A look at a band, or at the whole.
+fn of(band: Option<Rect>) -> Glance {
+    band.map_or(Glance::Whole, Glance::Band)
 }
 
 /// How densely the video is sampled: by the second, whatever its rate.

@@ -37,16 +37,28 @@ pub(super) struct Model {
     spent: Duration,
 }
 
+/// How a frame is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Glance {
+    /// All of it, at the usual size.
+    Whole,
+    /// A band of its rows.
+    Band(Rect),
+    /// All of it, so large that small writing shows.
+    Small,
+}
+
 /// A detector that can be opened anew.
 struct Session {
     desk: Desk,
+    what: DetectorKind,
     name: String,
     file: String,
     settings: DetectorSettings,
     detector: Detector,
     video: VideoDescription,
-    /// What of a frame is shown; `None` is all of it.
-    part: Option<Rect>,
+    /// What of a frame is shown.
+    glance: Glance,
 }
 
 impl Model {
@@ -66,7 +78,6 @@ impl Model {
             threshold: tuning::threshold(asked.what, asked.score_min),
             classes: asked.classes.clone(),
             side: tuning::side(asked.what),
-            part_side: tuning::part_side(asked.what),
             batch: 1,
         };
         let Opened { model: opened, card } = open(desk, &file, &name)?;
@@ -81,7 +92,8 @@ impl Model {
             Some(_) => Batch::on_card(desk.order().means.batches.detect),
         };
         let (desk, video, what) = (desk.clone(), video.clone(), asked.what);
-        let session = Session { desk, name, file, settings, detector, video, part: None };
+        let session =
+            Session { desk, what, name, file, settings, detector, video, glance: Glance::Whole };
         let (batching, spent) = (Batching::new(batch), Duration::ZERO);
         let mut this = Self { session, batching, what, looks: 0, spent };
         if let Some(card) = card {
@@ -122,13 +134,13 @@ impl Model {
         self.batching.size().min(usize::try_from(waiting).unwrap_or(usize::MAX)).max(1)
     }
 
-    /// What it sees in each of some frames, or in a part of each.
+    /// What it sees in each of some frames.
     ///
     /// # Errors
     /// Where the model cannot be run.
-    pub(super) fn see(&mut self, frames: &[&VideoFrame], part: Option<Rect>) -> Sights {
+    pub(super) fn see(&mut self, frames: &[&VideoFrame], glance: Glance) -> Sights {
         let began = Instant::now();
-        self.session.part = part;
+        self.session.glance = glance;
         let mut seen = self.batching.run(frames, &mut self.session)?;
         for sights in &mut seen {
             let height = self.session.video.height;
@@ -173,7 +185,12 @@ impl Runs<&VideoFrame> for Session {
         let pictures: Result<Vec<_>, _> = pictures.collect();
         let pictures = pictures.map_err(|error| RunError::Failed { why: error.to_string() })?;
         self.detector.set_batch(pictures.len());
-        self.detector.detect_in(&pictures, self.part)
+        let (part, side) = match self.glance {
+            Glance::Whole => (None, None),
+            Glance::Band(band) => (Some(band), tuning::band_side(self.what)),
+            Glance::Small => (None, Some(tuning::SMALL_SIDE)),
+        };
+        self.detector.detect_in(&pictures, part, side)
     }
 
     fn reopen(&mut self, size: usize) -> Result<(), Failure> {

@@ -44,8 +44,8 @@ pub(super) fn samples(what: DetectorKind, window: FrameRange, table: &FrameTable
     samples
 }
 
-/// The frames of a video, whose longer side has `longest` samples, in which small writing is looked for besides, with
-/// [`part_side`]: letters of 2 % of the height, as clocks of cameras have, which [`side`] does not show. It is dear and takes
+/// The frames of a video, whose longer side has `longest` samples, in which small writing is looked for besides, at
+/// [`SMALL_SIDE`]: letters of 2 % of the height, as clocks of cameras have, which the usual side does not show. It is dear and takes
 /// blinds for writing, so it is done every [`SMALL_APART_NANOS`], and what counts stays for [`SMALL_SIGHTS_MIN`] of these
 /// frames. They follow from the table alone, whatever the windows; none where the usual side shows as much.
 pub(super) fn small_samples(what: DetectorKind, longest: u32, table: &FrameTable) -> Vec<u64> {
@@ -107,12 +107,15 @@ pub(super) const fn side(what: DetectorKind) -> Option<usize> {
 
 /// The same for the band of rows of a second look: a line that the whole shows just large enough must not be missed
 /// there, or its frames at the end would be left alone.
-pub(super) const fn part_side(what: DetectorKind) -> Option<usize> {
+pub(super) const fn band_side(what: DetectorKind) -> Option<usize> {
     match what {
-        DetectorKind::Text => Some(SIDE * 3 / 2),
+        DetectorKind::Text => Some(SIDE * 5 / 4),
         DetectorKind::Faces | DetectorKind::Own => None,
     }
 }
+
+/// The same where small writing is looked for.
+pub(super) const SMALL_SIDE: usize = SIDE * 3 / 2;
 
 /// The score, of 1000, below which a sight is none; `None` is what suits the model.
 pub(super) const fn threshold(what: DetectorKind, score_min: Option<u16>) -> Option<u16> {
