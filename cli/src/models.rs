@@ -13,6 +13,18 @@ use crate::exit::{Refusal, Status};
 /// What a file must end with to be taken for a model.
 pub(crate) const SUFFIX: &str = ".onnx";
 
+/// Whether what was typed names a model of the user's own, in whatever case.
+pub(crate) fn is_own(typed: &str) -> bool {
+    let at = typed.len().saturating_sub(SUFFIX.len());
+    typed.get(at..).is_some_and(|end| end.eq_ignore_ascii_case(SUFFIX))
+}
+
+/// Whether `start` may be the first byte of an ONNX file: the tag of a field that `ModelProto` has, by its number and the
+/// form that its type has on the wire (onnx.proto; fields above 15 take two bytes and stand last).
+const fn begins_a_model(start: u8) -> bool {
+    matches!((start >> 3, start & 7), (1 | 5, 0) | (2..=4 | 6..=8 | 14, 2))
+}
+
 /// Bytes of a model at most: what ONNX's own container can hold.
 const BYTES_MAX: u64 = 2 << 30;
 
@@ -27,7 +39,7 @@ pub(crate) async fn detector(
     let (kind, model) = match typed {
         "text" => (DetectorKind::Text, installed(typed)?),
         "faces" => (DetectorKind::Faces, installed(typed)?),
-        own if own.ends_with(SUFFIX) => (DetectorKind::Own, pinned("--detect", own).await?),
+        own if is_own(own) => (DetectorKind::Own, pinned("--detect", own).await?),
         _ => return Ok(None),
     };
     let own = kind == DetectorKind::Own;
@@ -58,6 +70,11 @@ pub(crate) async fn pinned(option: &str, typed: &str) -> Result<ModelRef, Refusa
     }
     let size = usize::try_from(bytes).map_err(|error| refused(error.to_string()))?;
     let read = reader.read_range(0, size).await.map_err(|error| refused(error.to_string()))?;
+    if !read.first().is_some_and(|start| begins_a_model(*start)) {
+        return Err(refused(
+            "it is not an ONNX file; give one that was exported as .onnx".to_owned(),
+        ));
+    }
     Ok(ModelRef { url: location.url(), sha: Sha::of(&read), bytes })
 }
 
@@ -87,10 +104,10 @@ mod tests {
     async fn a_file_is_pinned_as_it_is_and_an_absent_one_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("marks.onnx");
-        std::fs::write(&path, b"abc").unwrap();
+        std::fs::write(&path, b"\x08\x07").unwrap();
         let typed = path.display().to_string();
         let model = pinned("--detect", &typed).await.unwrap();
-        assert_eq!((model.sha, model.bytes), (Sha::of(b"abc"), 3));
+        assert_eq!((model.sha, model.bytes), (Sha::of(b"\x08\x07"), 2));
         assert!(!model.is_installed() && model.to_string() == "marks.onnx");
         let refusal = pinned("--fill", "/absent/lama.onnx").await.unwrap_err();
         assert_eq!(refusal.status, Status::Usage);
@@ -98,10 +115,23 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_is_no_onnx_file_is_refused_before_any_work_whatever_its_name_says() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("page.ONNX");
+        let typed = path.display().to_string();
+        assert!(is_own(&typed) && !is_own("x") && !is_own("text"));
+        for bytes in [&b"<!DOCTYPE html>"[..], b"this is no model", b"PK\x03\x04"] {
+            std::fs::write(&path, bytes).unwrap();
+            let refusal = pinned("--detect", &typed).await.unwrap_err();
+            assert!(refusal.message.contains("not an ONNX file"), "{}", refusal.message);
+        }
+    }
+
+    #[tokio::test]
     async fn classes_and_score_are_for_models_of_the_users_own() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("marks.onnx");
-        std::fs::write(&path, b"abc").unwrap();
+        std::fs::write(&path, b"\x08\x07").unwrap();
         let what = WhatArguments {
             detect_class: vec!["logo".to_owned()],
             detect_score: Some(400),

@@ -164,7 +164,7 @@ async fn detect(what: &WhatArguments) -> Result<(Vec<Detect>, Vec<Detector>), Re
 
 /// How to fill; a model paints what no frame shows.
 async fn fill(name: &str) -> Result<(Fill, Option<ModelRef>), Refusal> {
-    if name.ends_with(models::SUFFIX) {
+    if models::is_own(name) {
         return Ok((Fill::Auto, Some(models::pinned("--fill", name).await?)));
     }
     let fill = Fill::ALL.into_iter().find(|fill| fill.as_str() == name).ok_or_else(|| {
