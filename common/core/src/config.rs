@@ -36,6 +36,19 @@ pub struct SchedulerConfig {
     /// An ended job is kept for so long, with what its end left in the store (all of a failed job, for
     /// a retry; preview and plan, for whoever asks), and is then forgotten. `None` keeps it for ever.
     pub retention_ms: Option<u64>,
+    /// How much jobs and owners may have at a time.
+    pub caps: Caps,
+}
+
+/// How much jobs and owners may have at a time; `None` is no cap.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Caps {
+    /// Leases of a job at a time (`caps.job_leases`).
+    pub job_leases: Option<u32>,
+    /// Leases of all jobs of an owner at a time (`caps.owner_leases`).
+    pub owner_leases: Option<u32>,
+    /// Open jobs of an owner, those under way included (`caps.owner_queued`): one more is refused.
+    pub owner_queued: Option<u32>,
 }
 
 impl Default for SchedulerConfig {
@@ -54,6 +67,7 @@ impl Default for SchedulerConfig {
             segment_ms: 30_000,
             audit_cells: 1,
             retention_ms: Some(7 * 24 * 3_600_000),
+            caps: Caps::default(),
         }
     }
 }
@@ -102,7 +116,11 @@ impl SchedulerConfig {
     /// # Errors
     /// [`ConfigError`] names the setting and what it must be.
     pub fn check(&self) -> Result<(), ConfigError> {
+        let cap = |most: Option<u32>| u64::from(most.unwrap_or(1));
         let wanted = [
+            ("caps.job_leases", cap(self.caps.job_leases)),
+            ("caps.owner_leases", cap(self.caps.owner_leases)),
+            ("caps.owner_queued", cap(self.caps.owner_queued)),
             ("worker_silent_ms", self.worker_silent_ms),
             ("attempts_max", u64::from(self.attempts_max)),
             ("lapses_max", u64::from(self.lapses_max)),

@@ -318,6 +318,15 @@ pub enum Ignored {
         /// Who.
         worker: WorkerId,
     },
+    /// A job was submitted or tried again whose owner has as many open jobs as one may have.
+    OwnerQueueFull {
+        /// The job.
+        job: JobId,
+        /// Whose.
+        owner: String,
+        /// `caps.owner_queued`.
+        most: u32,
+    },
     /// A worker came under the name of another that is attached and lives.
     NameInUse {
         /// The name.
@@ -348,6 +357,11 @@ impl fmt::Display for Ignored {
                 write!(formatter, "{what} means nothing for job {job} as it stands")
             }
             Self::UnknownWorker { worker } => write!(formatter, "no worker {worker} is attached"),
+            Self::OwnerQueueFull { job, owner, most } => write!(
+                formatter,
+                "job {job} is refused: {most} jobs of owner `{owner}` are open, as many as `caps.owner_queued` \
+                 allows; submit it when one of them has ended"
+            ),
             Self::NameInUse { worker, heard_ms, free_after_ms } => write!(
                 formatter,
                 "another worker named {worker} is attached and was heard {heard_ms} ms ago; give this one \

@@ -150,6 +150,14 @@ pub enum Input {
         /// What happened.
         failure: Failure,
     },
+    /// A person changes the priority of a job, queued or running; what is leased stays leased. Ended and
+    /// unknown jobs are ignored.
+    Prioritise {
+        /// Which job.
+        job: JobId,
+        /// Higher goes first.
+        priority: i32,
+    },
     /// Nothing but the time: to be given when `next_deadline` is reached, and once after `restore`.
     Clock,
 }

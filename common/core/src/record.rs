@@ -166,6 +166,11 @@ pub enum Event {
         /// The overlays that are not to be removed, by their place in the plan.
         dropped: Vec<u32>,
     },
+    /// A person changed its priority.
+    Prioritised {
+        /// Higher goes first.
+        priority: i32,
+    },
 }
 
 /// A piece of work, as leased.

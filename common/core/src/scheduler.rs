@@ -12,13 +12,15 @@ mod judging;
 mod meter;
 mod need;
 mod objects;
+mod people;
+mod queue;
 mod reports;
 mod stitching;
 mod tending;
 mod timers;
 mod views;
+mod waiting;
 
-use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use cleanplate_types::failure::{Failure, FailureKind, Stage};
@@ -28,11 +30,12 @@ use cleanplate_types::time::Tick;
 use crate::config::SchedulerConfig;
 use crate::effect::{Effect, Ignored};
 use crate::input::Input;
-use crate::ledger::job::{Job, Phase};
+use crate::ledger::job::Job;
 use crate::ledger::{Ledger, Limits};
 use crate::outcome::JobOutcome;
 use crate::record::{Event, Record};
 use crate::scheduler::fleet::{Fleet, Worker};
+use crate::scheduler::queue::{Cost, Place, Queue};
 use crate::scheduler::tending::{Tending, Watch};
 use crate::scheduler::timers::Timer;
 
@@ -46,8 +49,8 @@ pub struct Scheduler {
     watches: BTreeMap<LeaseId, Watch>,
     /// Every job that has not ended.
     tended: BTreeMap<JobId, Tending>,
-    /// Jobs that have a free piece of work and do not rest: highest priority first, then first come.
-    grantable: BTreeSet<(Reverse<i32>, u64, JobId)>,
+    /// Jobs that have a free piece of work, do not rest, and are below their cap.
+    grantable: Queue,
     /// Jobs to which it matters what attached workers have proved.
     proof_bound: BTreeSet<JobId>,
     /// When to look at what again. An entry may be early, and is then moved.
@@ -67,13 +70,14 @@ impl Scheduler {
     #[must_use]
     pub fn new(config: SchedulerConfig) -> Self {
         let limits = Limits { attempts_max: config.attempts_max, lapses_max: config.lapses_max };
+        let grantable = Queue::new(config.caps.owner_leases);
         Self {
             config,
             ledger: Ledger::new(limits),
             fleet: Fleet::default(),
             watches: BTreeMap::new(),
             tended: BTreeMap::new(),
-            grantable: BTreeSet::new(),
+            grantable,
             proof_bound: BTreeSet::new(),
             timers: BTreeSet::new(),
             now: Tick(0),
@@ -103,6 +107,9 @@ impl Scheduler {
         }
         this.tended =
             this.ledger.open_jobs().map(|job| (job.clone(), Tending::default())).collect();
+        for job in this.tended.keys().filter_map(|id| this.ledger.jobs.get(id)) {
+            this.grantable.opened(&job.request.owner);
+        }
         let grace = this.config.restore_grace_ms;
         let stuck = this.config.lease_stuck_ms;
         for (id, lease) in &this.ledger.leases {
@@ -115,6 +122,10 @@ impl Scheduler {
             );
             let watch = Watch { alive: now, frames: None, committed: 0, discarded: 0, since: None };
             this.watches.insert(*id, watch);
+            if let Some(job) = this.ledger.jobs.get(&lease.job) {
+                let cost = Cost { speed: 0, expected_ms: 0 };
+                this.grantable.granted(*id, place_of(job), cost, lease.since);
+            }
             this.timers.insert((now.after(stuck), Timer::Lease(*id)));
             this.timers.insert((now.after(grace), Timer::Worker(lease.worker.clone())));
         }
@@ -199,80 +210,8 @@ impl Scheduler {
             Input::StitchFailed { job, lease, cell, failure } => {
                 self.stitch_failed(&job, lease, (cell, failure), effects);
             }
+            Input::Prioritise { job, priority } => self.prioritise(&job, priority, effects),
             Input::Clock => {}
-        }
-    }
-
-    fn submit(
-        &mut self,
-        job: JobId,
-        request: Box<cleanplate_types::request::JobRequest>,
-        effects: &mut Vec<Effect>,
-    ) {
-        if self.ledger.jobs.contains_key(&job) {
-            effects.push(Effect::Ignored(Ignored::NotNow { job, what: "a second submission" }));
-            return;
-        }
-        self.record(&job, Event::Submitted { request }, effects);
-        self.tended.insert(job.clone(), Tending::default());
-        self.advance(&job, effects);
-    }
-
-    fn cancel(&mut self, job: &JobId, effects: &mut Vec<Effect>) {
-        if self.tended.contains_key(job) {
-            self.end(job, JobOutcome::Cancelled, effects);
-        } else {
-            not_now(job, "a cancel", effects);
-        }
-    }
-
-    fn approve(&mut self, id: &JobId, dropped: Vec<u32>, effects: &mut Vec<Effect>) {
-        let overlays = self.open_job(id).and_then(|job| job.plan.as_ref()).map_or(0, |plan| {
-            let numbered = (0_u32..).zip(plan.shown());
-            numbered.filter(|(at, shown)| *shown && !dropped.contains(at)).count()
-        });
-        // A plan of which nothing is left is to be rejected.
-        if self.waits_for_review(id) && overlays > 0 {
-            self.record(id, Event::Approved { dropped }, effects);
-            self.advance(id, effects);
-        } else {
-            not_now(id, "an approval", effects);
-        }
-    }
-
-    fn reject(&mut self, id: &JobId, effects: &mut Vec<Effect>) {
-        if self.waits_for_review(id) {
-            self.end(id, JobOutcome::Cancelled, effects);
-        } else {
-            not_now(id, "a rejection", effects);
-        }
-    }
-
-    fn waits_for_review(&self, id: &JobId) -> bool {
-        self.open_job(id).is_some_and(|job| matches!(job.phase, Phase::Review))
-    }
-
-    fn retry(&mut self, job: JobId, effects: &mut Vec<Effect>) {
-        let outcome = self.ledger.jobs.get(&job).and_then(|job| job.outcome.as_ref());
-        match outcome {
-            Some(JobOutcome::Failed(_) | JobOutcome::Abstained { .. } | JobOutcome::Cancelled) => {
-                self.record(&job, Event::Retried, effects);
-                self.tended.insert(job.clone(), Tending::default());
-                self.advance(&job, effects);
-            }
-            Some(JobOutcome::Done(_) | JobOutcome::Copied { .. } | JobOutcome::Previewed(_))
-            | None => {
-                not_now(&job, "a retry", effects);
-            }
-        }
-    }
-
-    fn forget(&mut self, job: &JobId, effects: &mut Vec<Effect>) {
-        if self.ledger.jobs.get(job).is_some_and(|job| job.outcome.is_some()) {
-            self.record(job, Event::Forgotten, effects);
-            effects.push(Effect::Sweep { job: job.clone(), keep: None });
-        } else {
-            not_now(job, "forgetting", effects);
         }
     }
 
@@ -296,6 +235,7 @@ impl Scheduler {
     /// A lease is over and its work done.
     fn release_done(&mut self, worker: &WorkerId, lease: LeaseId) {
         self.watches.remove(&lease);
+        self.work_freed |= self.grantable.ended(lease, self.now);
         self.fleet.release(worker, lease);
         self.worker_freed = true;
     }
@@ -333,6 +273,12 @@ impl Scheduler {
         let failure = Failure::new(kind, Stage::Plan, message);
         self.end(job, JobOutcome::Failed(Box::new(failure)), effects);
     }
+}
+
+/// Where `job` belongs in the queue.
+fn place_of(job: &Job) -> Place<'_> {
+    let (owner, priority) = (&job.request.owner, job.request.priority);
+    Place { owner, priority, sequence: job.sequence }
 }
 
 fn not_now(job: &JobId, what: &'static str, effects: &mut Vec<Effect>) {

@@ -134,8 +134,19 @@ impl JobPhase {
 pub enum Waiting {
     /// No worker is attached.
     NoWorker,
-    /// All slots of the fleet are taken.
-    NoSlot,
+    /// All slots of the workers that could take it are taken.
+    NoSlot {
+        /// Queued jobs that are served before it: those of higher priority, the older ones of its owner,
+        /// and one of each owner whose turn comes first.
+        jobs_before: usize,
+    },
+    /// Its owner holds as many leases as an owner may.
+    OwnerCap {
+        /// The owner.
+        owner: String,
+        /// `caps.owner_leases`.
+        leases_max: u32,
+    },
     /// Every attached worker drains, is set aside or is silent.
     NoWorkerTakesWork,
     /// No attached worker has proved the encoder of the job.
@@ -178,7 +189,17 @@ impl fmt::Display for Waiting {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoWorker => formatter.write_str("no worker is attached"),
-            Self::NoSlot => formatter.write_str("all slots of the workers are taken"),
+            Self::NoSlot { jobs_before: 0 } => {
+                formatter.write_str("all slots of the workers are taken; this job is next")
+            }
+            Self::NoSlot { jobs_before } => write!(
+                formatter,
+                "all slots of the workers are taken; {jobs_before} queued jobs are served before this one"
+            ),
+            Self::OwnerCap { owner, leases_max } => write!(
+                formatter,
+                "owner `{owner}` holds {leases_max} leases, as many as `caps.owner_leases` allows"
+            ),
             Self::NoWorkerTakesWork => {
                 formatter.write_str("every attached worker is draining, set aside or silent")
             }

@@ -71,6 +71,7 @@ impl Ledger {
             | Event::AuditsDrawn { .. }
             | Event::Drafted { .. }
             | Event::Approved { .. }
+            | Event::Prioritised { .. }
             | Event::Retried => self.apply_to_job(record),
             Event::CellCommitted { lease, summary } => {
                 let worker = self.leases.get(lease).map(|lease| lease.worker.clone());
@@ -162,6 +163,7 @@ impl Ledger {
                 job.ended = Some(record.at);
             }
             Event::Retried => job.retried(),
+            Event::Prioritised { priority } => job.request.priority = *priority,
             Event::AuditsDrawn { cells, note } => {
                 job.note(note.clone());
                 if let Some(encoding) = job.encoding_mut() {

@@ -1,7 +1,5 @@
 //! Taking a job as far as it can get: what to ask for next, and when it ends.
 
-use std::cmp::Reverse;
-
 use cleanplate_types::brief::JobBrief;
 use cleanplate_types::failure::{Failure, FailureKind, Stage};
 use cleanplate_types::ids::JobId;
@@ -14,9 +12,9 @@ use crate::planning::copying::copy_untouched;
 use crate::planning::encoder::{Choice, Mood, choose_encoder, encode_spec};
 use crate::planning::looks::draft;
 use crate::record::Event;
-use crate::scheduler::Scheduler;
 use crate::scheduler::need::Need;
 use crate::scheduler::timers::Timer;
+use crate::scheduler::{Scheduler, place_of};
 use crate::view::MODELS_REMEDY;
 
 /// The most that a rest is doubled: 2 s become 32 s.
@@ -245,8 +243,11 @@ impl Scheduler {
             self.abort_stitch(id, effects);
         }
         self.record_and_revoke(id, Event::Ended(outcome.clone()), effects);
-        self.tended.remove(id);
+        let was_open = self.tended.remove(id).is_some();
         self.refresh(id);
+        if was_open && let Some(job) = self.ledger.jobs.get(id) {
+            self.grantable.closed(&job.request.owner);
+        }
         self.arm_retention(id);
         effects.push(Effect::JobEnded { job: id.clone(), outcome });
         if swept {
@@ -259,11 +260,12 @@ impl Scheduler {
         let Some(job) = self.ledger.jobs.get(id) else {
             return;
         };
-        let key = (Reverse(job.request.priority), job.sequence, id.clone());
-        if job.has_free_piece() && !self.is_resting(id) {
-            self.work_freed |= self.grantable.insert(key);
+        let capped =
+            self.config.caps.job_leases.is_some_and(|most| job.leases.len() >= most as usize);
+        if job.has_free_piece() && !self.is_resting(id) && !capped {
+            self.work_freed |= self.grantable.put(place_of(job), id);
         } else {
-            self.grantable.remove(&key);
+            self.grantable.take(place_of(job));
         }
         let bound = job.outcome.is_none() && Need::minds_proofs(job);
         if !bound {

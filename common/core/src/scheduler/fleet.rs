@@ -82,8 +82,13 @@ impl Worker {
 
     /// Speed of one slot in thousandths of a frame a second: measured, or its tier's row at 1080p.
     pub(crate) fn slot_speed(&self) -> u64 {
+        self.speed.unwrap_or_else(|| self.tier_speed())
+    }
+
+    /// Speed of one slot at 1080p by its card's row, in thousandths of a frame a second.
+    pub(crate) fn tier_speed(&self) -> u64 {
         let tier = self.card.tier();
-        self.speed.unwrap_or_else(|| u64::from(tier.fps_min + tier.fps_max) * 500)
+        u64::from(tier.fps_min + tier.fps_max) * 500
     }
 
     /// Whether it takes work and has a slot for it.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use cleanplate_types::ids::{CellIndex, JobId, WorkerId};
+use cleanplate_types::ids::{CellIndex, JobId, LeaseId, WorkerId};
 use cleanplate_types::model::Detector;
 use cleanplate_types::overlay::Look;
 use cleanplate_types::request::JobRequest;
@@ -11,11 +11,12 @@ use crate::effect::{Analyse, Effect, Grant, Work};
 use crate::ledger::job::{Encoding, Job, Phase};
 use crate::ledger::tries::Blamed;
 use crate::record::{Event, Piece, Window};
-use crate::scheduler::Scheduler;
 use crate::scheduler::fleet::Worker;
 use crate::scheduler::need::Need;
+use crate::scheduler::queue::Cost;
 use crate::scheduler::tending::Watch;
 use crate::scheduler::timers::Timer;
+use crate::scheduler::{Scheduler, place_of};
 use crate::segments::{self, Sizing, Stance};
 
 impl Scheduler {
@@ -41,7 +42,7 @@ impl Scheduler {
     /// The first job that has something for `worker`, and what.
     fn match_for(&self, id: &WorkerId) -> Option<(JobId, Piece)> {
         let worker = self.fleet.worker(id)?;
-        self.grantable.iter().find_map(|(_, _, job)| {
+        self.grantable.iter().find_map(|job| {
             let piece = self.piece_for(id, worker, self.ledger.jobs.get(job)?)?;
             Some((job.clone(), piece))
         })
@@ -144,6 +145,7 @@ impl Scheduler {
         let event = Event::Leased { lease, worker: worker.clone(), piece, attempt };
         self.record(id, event, effects);
         self.fleet.hold(worker, lease);
+        self.charge(id, worker, lease);
         let now = self.now;
         let watch =
             Watch { alive: now, frames: Some(0), committed: 0, discarded: 0, since: Some(now) };
@@ -159,6 +161,14 @@ impl Scheduler {
         }
         self.tend_stitch(id, effects);
         self.refresh(id);
+    }
+
+    /// Puts a lease on its owner's account.
+    fn charge(&mut self, id: &JobId, worker: &WorkerId, lease: LeaseId) {
+        let Some(job) = self.ledger.jobs.get(id) else { return };
+        let speed = self.fleet.worker(worker).map_or(0, Worker::tier_speed);
+        let cost = Cost { speed, expected_ms: self.config.segment_ms };
+        self.grantable.granted(lease, place_of(job), cost, self.now);
     }
 }
 

@@ -6,6 +6,7 @@ mod failing;
 mod judging;
 mod keeping;
 mod models;
+mod queueing;
 
 use cleanplate_types::encode::{EncoderName, EncoderProof};
 use cleanplate_types::ids::CellIndex;

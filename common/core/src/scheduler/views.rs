@@ -7,19 +7,20 @@ use cleanplate_types::overlay::Look;
 
 use crate::ledger::job::{Encoding, Job, Phase};
 use crate::outcome::JobOutcome;
-use crate::planning::encoder::Choice;
 use crate::record::Piece;
-use crate::scheduler::Scheduler;
 use crate::scheduler::fleet::Worker;
-use crate::scheduler::need::Need;
 use crate::scheduler::tending::Tending;
-use crate::view::{JobPhase, JobView, LeaseView, Waiting, WorkerView};
+use crate::scheduler::{Scheduler, place_of};
+use crate::view::{JobPhase, JobView, LeaseView, WorkerView};
 
 impl Scheduler {
     /// Every job that is listed, in the order of submission.
     pub fn jobs(&self) -> impl Iterator<Item = JobView<'_>> {
         let jobs = self.ledger.order.values();
-        jobs.filter_map(|id| Some(self.view_of(id, self.ledger.jobs.get(id)?)))
+        let before = self.grantable.places();
+        jobs.filter_map(move |id| {
+            Some(self.view_of(id, self.ledger.jobs.get(id)?, || before.get(id).copied()))
+        })
     }
 
     /// The id of every job, in the order of the alphabet.
@@ -31,7 +32,7 @@ impl Scheduler {
     #[must_use]
     pub fn job_view(&self, id: &JobId) -> Option<JobView<'_>> {
         let (id, job) = self.ledger.jobs.get_key_value(id)?;
-        Some(self.view_of(id, job))
+        Some(self.view_of(id, job, || Some(self.grantable.before(place_of(job)))))
     }
 
     /// Every worker that is attached or may still come back, by name.
@@ -39,7 +40,13 @@ impl Scheduler {
         self.fleet.workers().map(|(id, worker)| worker_view(id, worker))
     }
 
-    fn view_of<'a>(&'a self, id: &'a JobId, job: &'a Job) -> JobView<'a> {
+    /// `before` says how many queued jobs are served before this one.
+    fn view_of<'a>(
+        &'a self,
+        id: &'a JobId,
+        job: &'a Job,
+        before: impl FnOnce() -> Option<usize>,
+    ) -> JobView<'a> {
         let tending = self.tended.get(id);
         let encoding = job.encoding();
         let frames_committed = encoding.map_or(0, |encoding| encoding.frames_committed);
@@ -55,7 +62,7 @@ impl Scheduler {
             submitted: job.submitted,
             ended: job.ended,
             phase: phase(job),
-            waiting: self.waiting(id, job),
+            waiting: self.waiting(id, job, before),
             description: job.survey.as_ref().map(|survey| &survey.description),
             plan: job.plan.as_deref(),
             spec: match &job.phase {
@@ -117,49 +124,6 @@ impl Scheduler {
         let parts = segment.indices().filter_map(|cell| encoding.part(cell));
         let committed: u64 = parts.map(|part| part.summary.frames).sum();
         self.frames_reported(id).min(segment.frames.count()).saturating_sub(committed)
-    }
-
-    fn waiting(&self, id: &JobId, job: &Job) -> Option<Waiting> {
-        let tending = self.tended.get(id).filter(|_| job.leases.is_empty())?;
-        if let Phase::Review = job.phase {
-            return Some(Waiting::Approval);
-        }
-        if let Some(until) = tending.rest_until.filter(|until| self.now < *until) {
-            return Some(Waiting::Resting { until });
-        }
-        if let Phase::Encoder = job.phase {
-            return self.waiting_to_choose(job, tending);
-        }
-        if !job.has_free_piece() {
-            return None;
-        }
-        let need = Need::of(job);
-        if self.fleet.attached() == 0 {
-            Some(Waiting::NoWorker)
-        } else if self.fleet.taking() == 0 {
-            Some(Waiting::NoWorkerTakesWork)
-        } else if self.fleet.able(need) == 0 {
-            Some(match need {
-                Need::Encoder(encoder) => Waiting::NoEncoder { encoder: encoder.clone() },
-                Need::Nothing | Need::Models(..) => Waiting::NoModels { models: need.models() },
-            })
-        } else if self.fleet.workers().any(|(_, it)| it.is_idle() && need.is_met_by(it)) {
-            Some(Waiting::AnotherWorker)
-        } else {
-            Some(Waiting::NoSlot)
-        }
-    }
-
-    fn waiting_to_choose(&self, job: &Job, tending: &Tending) -> Option<Waiting> {
-        match tending.choice.as_ref()? {
-            Choice::Take(_) => None,
-            Choice::Wait { better } => Some(Waiting::EncoderGrace {
-                encoder: *better,
-                until: self.encoder_grace_ends(job),
-            }),
-            Choice::Missing(_) if self.fleet.attached() == 0 => Some(Waiting::NoWorker),
-            Choice::Missing(encoder) => Some(Waiting::NoEncoderNamed { encoder: *encoder }),
-        }
     }
 }
 

@@ -186,7 +186,7 @@ impl World {
         self.tell(input);
     }
 
-    /// A person cancels, tries again, forgets, submits twice, or drains a worker.
+    /// A person cancels, tries again, forgets, submits twice, or drains a worker, or changes a priority.
     pub(crate) fn person(&mut self) {
         let jobs: Vec<JobId> = self.truths.jobs.keys().cloned().collect();
         let job = self.random.pick(&jobs);
@@ -198,7 +198,10 @@ impl World {
                 let request = Box::new(self.truths.of(&job).request.clone());
                 Input::Submit { job, request }
             }
-            4 => Input::Retry { job },
+            4 => {
+                let priority = self.random.pick(&[-1, 0, 1]);
+                Input::Prioritise { job, priority }
+            }
             _ => {
                 let index = self.random.below(self.workers.len() as u64);
                 let index = usize::try_from(index).expect("an index fits");

@@ -123,6 +123,7 @@ impl Checkers {
             Event::PlanSettled(_)
             | Event::CopySettled(_)
             | Event::EncoderChosen(_)
+            | Event::Prioritised { .. }
             | Event::StitchFailed { .. } => {}
         }
     }
@@ -325,5 +326,6 @@ pub(crate) const fn name(event: &Event) -> &'static str {
         Event::AuditDone { .. } => "audit_done",
         Event::Drafted { .. } => "drafted",
         Event::Approved { .. } => "approved",
+        Event::Prioritised { .. } => "prioritised",
     }
 }

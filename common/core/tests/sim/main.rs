@@ -110,10 +110,11 @@ mod tests {
     }
 
     /// Kinds of events that a record may tell of.
-    const EVENTS: usize = 25;
+    const EVENTS: usize = 26;
 
     /// What a world in which things go wrong must show.
-    const HAPPENS: [&str; 33] = [
+    const HAPPENS: [&str; 34] = [
+        "prioritised",
         "drafted",
         "approved",
         "previewed",

@@ -247,6 +247,8 @@ impl World {
             assert!(view.cells_stitched <= view.cells_committed);
             assert!(view.outcome.is_some() || view.frames_committed <= view.frames_total);
         }
+        let unexplained: Vec<_> = scheduler.unexplained().collect();
+        assert!(unexplained.is_empty(), "every job gets on or says why not: {unexplained:?}");
         for view in scheduler.worker_views() {
             assert!(view.session.is_none() || view.leases.len() <= view.slots as usize);
         }
