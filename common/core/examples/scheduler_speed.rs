@@ -110,6 +110,7 @@ impl Farm {
                 },
                 models: WorkerModels::default(),
                 holding: Vec::new(),
+                acknowledges: false,
             };
             this.later(number, Event::Tell(Input::Attach(Box::new(attachment))));
             this.later(number + HEARTBEAT_MS, Event::Heartbeat(worker));
@@ -225,6 +226,7 @@ impl Farm {
             }
             Effect::Record(_)
             | Effect::Revoke { .. }
+            | Effect::HandIn { .. }
             | Effect::DrainWorker { .. }
             | Effect::LoadFinding { .. }
             | Effect::StartStitch { .. }

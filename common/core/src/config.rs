@@ -24,8 +24,22 @@ pub struct SchedulerConfig {
     /// Failures in a row after which a worker is set aside; at least one more than `attempts_max`
     /// is used.
     pub worker_failures_max: u32,
-    /// How long a worker is set aside; attaching again ends it early.
+    /// How long a worker is set aside; doubles each time that it does nothing good in between, up to 32
+    /// times. A new process of its name ends it early, unless it is set aside for crashing.
     pub set_aside_ms: u64,
+    /// A piece of work that failed on one worker only gets its last attempt there only after so long:
+    /// another worker that can do it may still attach. 0 does not wait.
+    pub second_worker_ms: u64,
+    /// A worker whose process is replaced so often within `crash_span_ms`, without having said that it
+    /// goes, is in a crash loop.
+    pub crashes_max: u32,
+    /// See `crashes_max`. A worker that lives so long after a crash loop begins anew.
+    pub crash_span_ms: u64,
+    /// A worker that acknowledges, and has not let go of a revoked lease for so long, is told again and
+    /// shown as not letting go; its slot counts as taken all the time.
+    pub cancel_unheard_ms: u64,
+    /// So long after that it is set aside.
+    pub cancel_aside_ms: u64,
     /// How long a job rests after its source or the store was unavailable; doubles with each
     /// failure in a row, up to 16 times.
     pub rest_ms: u64,
@@ -63,6 +77,11 @@ impl Default for SchedulerConfig {
             lapses_max: 10,
             worker_failures_max: 4,
             set_aside_ms: 60_000,
+            second_worker_ms: 30_000,
+            crashes_max: 3,
+            crash_span_ms: 300_000,
+            cancel_unheard_ms: 10_000,
+            cancel_aside_ms: 20_000,
             rest_ms: 2_000,
             segment_ms: 30_000,
             audit_cells: 1,
@@ -104,6 +123,7 @@ impl SchedulerConfig {
             encoder_lost_ms: 0,
             restore_grace_ms: 0,
             set_aside_ms: 1_000,
+            second_worker_ms: 0,
             rest_ms: 200,
             audit_cells: 0,
             retention_ms: None,
@@ -125,6 +145,8 @@ impl SchedulerConfig {
             ("attempts_max", u64::from(self.attempts_max)),
             ("lapses_max", u64::from(self.lapses_max)),
             ("worker_failures_max", u64::from(self.worker_failures_max)),
+            ("crashes_max", u64::from(self.crashes_max)),
+            ("cancel_unheard_ms", self.cancel_unheard_ms),
             ("segment_ms", self.segment_ms),
         ];
         if let Some((setting, _)) = wanted.into_iter().find(|(_, value)| *value == 0) {

@@ -35,7 +35,8 @@ pub enum Effect {
         /// The work.
         grant: Box<Grant>,
     },
-    /// Tell a worker to stop working on a lease; it does not answer. Harmless for an unknown lease.
+    /// Tell a worker to stop working on a lease. A worker that said that it acknowledges answers
+    /// `Report::Released`, for an unknown lease too; others do not answer.
     Revoke {
         /// Whom.
         worker: WorkerId,
@@ -43,6 +44,19 @@ pub enum Effect {
         session: u64,
         /// Which lease.
         lease: LeaseId,
+    },
+    /// Tell a worker, which will be taken away, that it is not expected to finish a lease in time: it
+    /// ends the cell in hand only if that fits, hands in what is done, and answers `Report::GaveBack`. (A
+    /// piece without cells is given back unless it is about to be done.) May be sent again.
+    HandIn {
+        /// Whom.
+        worker: WorkerId,
+        /// By which stream.
+        session: u64,
+        /// Which lease.
+        lease: LeaseId,
+        /// Milliseconds that are left.
+        remaining_ms: u64,
     },
     /// Tell a worker to finish what it has and go.
     DrainWorker {

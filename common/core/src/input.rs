@@ -67,6 +67,25 @@ pub enum Input {
         /// Which worker.
         worker: WorkerId,
     },
+    /// A worker learned that its machine will be taken away (a preemption notice, or SIGTERM with a
+    /// grace). It gets no more leases, keeps those that it can finish in time, and is told to hand in the
+    /// others (`Effect::HandIn`). May come again, with less time left.
+    Notice {
+        /// Which worker.
+        worker: WorkerId,
+        /// The session that it came by; another than the current one is ignored.
+        session: u64,
+        /// Milliseconds that are left.
+        remaining_ms: u64,
+    },
+    /// A worker says that it goes now, by its own will: what it holds is given back without blame, and the
+    /// next process of its name is no sign of a crash.
+    Leave {
+        /// Which worker.
+        worker: WorkerId,
+        /// The session that it came by; another than the current one is ignored.
+        session: u64,
+    },
     /// A worker tells something about one of its leases.
     Report {
         /// The worker whose stream it came by.
@@ -182,6 +201,9 @@ pub struct Attachment {
     /// The leases that it is still working on, from an earlier session. Current leases of this
     /// worker that are not listed lapse at once; listed leases that are not current are revoked.
     pub holding: Vec<LeaseId>,
+    /// Whether it answers every `Effect::Revoke` by `Report::Released`. Where it does, a revoked lease's
+    /// slot counts as taken until then; where it does not, the slot is free at once.
+    pub acknowledges: bool,
 }
 
 /// What a worker tells about a lease.
@@ -223,6 +245,13 @@ pub enum Report {
         /// What happened; worker, lease and attempt are filled in by the scheduler.
         failure: Box<Failure>,
     },
+    /// The worker goes, or was told to hand in, and does no more under this lease: what was handed in
+    /// before stays, the rest is free at once, nobody is to blame. Ends any lease; the worker gets no more
+    /// leases until another process of its name attaches.
+    GaveBack,
+    /// Answer to `Effect::Revoke`: the worker does nothing under this lease any more and its slot is free.
+    /// To be given for leases too that it does not know.
+    Released,
 }
 
 /// What intake found, as objects in the store.

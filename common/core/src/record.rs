@@ -206,4 +206,6 @@ pub enum LeaseEnd {
     Done,
     /// It failed or lapsed.
     Failed(Box<Failure>),
+    /// Its worker goes and gave back what was not done.
+    GaveBack,
 }

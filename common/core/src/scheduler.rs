@@ -5,10 +5,12 @@
 //! as it can get, and no idle worker is left that could take a free piece of work.
 
 mod advance;
+mod aside;
 mod attend;
 mod fleet;
 mod granting;
 mod judging;
+mod leaving;
 mod meter;
 mod need;
 mod objects;
@@ -34,6 +36,7 @@ use crate::ledger::job::Job;
 use crate::ledger::{Ledger, Limits};
 use crate::outcome::JobOutcome;
 use crate::record::{Event, Record};
+use crate::scheduler::aside::Life;
 use crate::scheduler::fleet::{Fleet, Worker};
 use crate::scheduler::queue::{Cost, Place, Queue};
 use crate::scheduler::tending::{Tending, Watch};
@@ -53,6 +56,8 @@ pub struct Scheduler {
     grantable: Queue,
     /// Jobs to which it matters what attached workers have proved.
     proof_bound: BTreeSet<JobId>,
+    /// What is known of each name whose processes came and went lately.
+    lives: BTreeMap<WorkerId, Life>,
     /// When to look at what again. An entry may be early, and is then moved.
     timers: BTreeSet<(Tick, Timer)>,
     now: Tick,
@@ -79,6 +84,7 @@ impl Scheduler {
             tended: BTreeMap::new(),
             grantable,
             proof_bound: BTreeSet::new(),
+            lives: BTreeMap::new(),
             timers: BTreeSet::new(),
             now: Tick(0),
             started: Tick(0),
@@ -131,6 +137,7 @@ impl Scheduler {
         }
         for job in this.ledger.jobs.keys().cloned().collect::<Vec<_>>() {
             this.arm_retention(&job);
+            this.arm_second_worker(&job);
         }
         this
     }
@@ -190,6 +197,10 @@ impl Scheduler {
             Input::Detach { worker, session } => self.detach(&worker, session, effects),
             Input::Heartbeat { worker, session } => self.heartbeat(&worker, session, effects),
             Input::Drain { worker } => self.drain(&worker, effects),
+            Input::Notice { worker, session, remaining_ms } => {
+                self.notice(&worker, (session, remaining_ms), effects);
+            }
+            Input::Leave { worker, session } => self.leave(&worker, session, effects),
             Input::Report { worker, lease, report } => {
                 self.report(&worker, lease, report, effects);
             }
@@ -238,12 +249,6 @@ impl Scheduler {
         self.work_freed |= self.grantable.ended(lease, self.now);
         self.fleet.release(worker, lease);
         self.worker_freed = true;
-    }
-
-    fn revoke(&self, worker: &WorkerId, lease: LeaseId, effects: &mut Vec<Effect>) {
-        if let Some(session) = self.fleet.worker(worker).and_then(|worker| worker.session) {
-            effects.push(Effect::Revoke { worker: worker.clone(), session, lease });
-        }
     }
 
     /// Makes `event`, which ends every lease of `job`, true; tells the workers.

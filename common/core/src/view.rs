@@ -177,7 +177,17 @@ pub enum Waiting {
         until: Tick,
     },
     /// The piece of work failed on the workers that are free; another one must take it.
-    AnotherWorker,
+    AnotherWorker {
+        /// When one of those gets its last attempt after all, where no other exists.
+        until: Option<Tick>,
+    },
+    /// Workers attach and die again and again, and no other one takes work.
+    CrashLoop {
+        /// How many of them.
+        workers: usize,
+        /// When the first of them is tried again.
+        until: Tick,
+    },
     /// A person is to approve or reject the plan.
     Approval,
 }
@@ -219,8 +229,55 @@ impl fmt::Display for Waiting {
             }
             Self::Resting { .. } => formatter.write_str("the source or the store was unavailable"),
             Self::Approval => formatter.write_str("a person is to approve or reject the plan"),
-            Self::AnotherWorker => {
+            Self::AnotherWorker { until: None } => {
                 formatter.write_str("the work failed on the free workers, another one must take it")
+            }
+            Self::AnotherWorker { until: Some(_) } => formatter.write_str(
+                "the work failed on the only worker; another one that attaches soon gets the last attempt",
+            ),
+            Self::CrashLoop { workers, .. } => write!(
+                formatter,
+                "{workers} workers are in a crash loop and no other one takes work; read the log of one of them"
+            ),
+        }
+    }
+}
+
+/// Why a worker is set aside. Its text fits after "set aside: ".
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SetAsideFor {
+    /// Failures in a row, whoever is to blame.
+    Failures {
+        /// How many.
+        in_a_row: u32,
+    },
+    /// It lacks something: disk, card, encoder session, memory.
+    Lacking {
+        /// In its own words.
+        message: String,
+    },
+    /// Its process died again and again.
+    CrashLoop {
+        /// Times within `crash_span_ms`, at most `crashes_max`.
+        crashes: u32,
+    },
+    /// It does not let go of a revoked lease.
+    NotLettingGo {
+        /// Which.
+        lease: LeaseId,
+    },
+}
+
+impl fmt::Display for SetAsideFor {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Failures { in_a_row } => write!(formatter, "{in_a_row} failures in a row"),
+            Self::Lacking { message } => write!(formatter, "it lacks something: {message}"),
+            Self::CrashLoop { crashes } => {
+                write!(formatter, "crash loop: its process died {crashes} times within minutes")
+            }
+            Self::NotLettingGo { lease } => {
+                write!(formatter, "not letting go of lease {lease}, which was revoked")
             }
         }
     }
@@ -245,8 +302,14 @@ pub struct WorkerView<'a> {
     pub leases: Vec<LeaseId>,
     /// Takes no new leases.
     pub draining: bool,
-    /// Set aside after failures in a row, until then.
+    /// Set aside until then.
     pub set_aside_until: Option<Tick>,
+    /// Why it is set aside.
+    pub set_aside_for: Option<&'a SetAsideFor>,
+    /// It was told that it will be taken away then (a preemption notice).
+    pub leaves_by: Option<Tick>,
+    /// Revoked leases that it has not let go of for too long: their slots count as taken.
+    pub not_letting_go: Vec<LeaseId>,
     /// Failures in a row.
     pub failures_in_a_row: u32,
     /// When it was last heard.

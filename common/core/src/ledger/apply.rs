@@ -8,6 +8,7 @@ use cleanplate_types::ids::{CellIndex, JobId, LeaseId, WorkerId};
 use cleanplate_types::object::ObjectRef;
 use cleanplate_types::overlay::{Backgrounds, Look};
 use cleanplate_types::request::Review;
+use cleanplate_types::time::Tick;
 
 use crate::input::Survey;
 use crate::ledger::audits::Audit;
@@ -45,7 +46,7 @@ impl Ledger {
                 let worker = worker.clone();
                 self.lease(*lease, Lease { job, worker, piece, attempt, since: record.at });
             }
-            Event::LeaseEnded { lease, end } => self.end_lease(*lease, end),
+            Event::LeaseEnded { lease, end } => self.end_lease(*lease, end, record.at),
             Event::StitchStarted { lease } => self.next_lease = lease.0 + 1,
             Event::Forgotten => {
                 if let Some(job) = self.jobs.remove(id) {
@@ -211,7 +212,7 @@ impl Ledger {
         }
     }
 
-    fn end_lease(&mut self, id: LeaseId, end: &LeaseEnd) {
+    fn end_lease(&mut self, id: LeaseId, end: &LeaseEnd, at: Tick) {
         let limits = self.limits;
         let Some(lease) = self.drop_lease(id) else {
             return;
@@ -220,8 +221,15 @@ impl Ledger {
             return;
         };
         match end {
-            LeaseEnd::Done => {}
-            LeaseEnd::Failed(failure) => job.failed(lease.piece, &lease.worker, failure, limits),
+            LeaseEnd::Done | LeaseEnd::GaveBack => {}
+            LeaseEnd::Failed(failure) => {
+                job.failed(lease.piece, &lease.worker, failure, limits);
+                if let Some(blamed) = job.to_blame(lease.piece, failure)
+                    && let Some(tries) = job.tries.get_mut(&blamed)
+                {
+                    tries.last = at;
+                }
+            }
         }
     }
 

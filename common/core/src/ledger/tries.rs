@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use cleanplate_types::ids::{CellIndex, WorkerId};
+use cleanplate_types::time::Tick;
 
 use crate::ledger::Limits;
 
@@ -31,6 +32,8 @@ pub(crate) struct Tries {
     pub(crate) breaks: u32,
     /// Those that failed at it; at most `attempts_max + lapses_max`.
     pub(crate) workers: BTreeSet<WorkerId>,
+    /// When it failed last.
+    pub(crate) last: Tick,
 }
 
 impl Tries {
@@ -47,6 +50,12 @@ impl Tries {
         self.failures = 0;
         self.lapses = 0;
         self.mismatches = 0;
+    }
+
+    /// Whether one more failure ends the job, and a single worker has seen all there were.
+    pub(crate) fn is_last_of_one(&self, limits: Limits) -> bool {
+        let spent = self.failures + self.discards;
+        spent > 0 && spent + 1 == limits.attempts_max && self.workers.len() < 2
     }
 
     pub(crate) const fn is_hopeless(&self, limits: Limits) -> bool {

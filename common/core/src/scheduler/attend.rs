@@ -21,6 +21,7 @@ impl Scheduler {
             mut encoders,
             mut models,
             holding,
+            acknowledges,
         } = attachment;
         let (now, silence) = (self.now, self.config.worker_silent_ms);
         // Two of a name would push each other out for ever, and what each holds would lapse each time.
@@ -35,7 +36,19 @@ impl Scheduler {
         encoders.dedup();
         models.installed.sort_unstable();
         models.installed.dedup();
+        let same = self.fleet.worker(&id).is_some_and(|known| known.instance == instance);
+        let crash_loop = self.note_life(&id, instance);
         let (draining, changed) = self.edit_worker(&id, |worker| {
+            if worker.instance != instance {
+                // Another process: it was not told to go, and a person may have mended what was wrong.
+                worker.draining = false;
+                worker.leaves_by = None;
+                worker.set_aside = None;
+                worker.failures_in_a_row = 0;
+            }
+            if crash_loop.is_some() {
+                worker.set_aside = crash_loop;
+            }
             worker.session = Some(session);
             worker.instance = instance;
             worker.card = card;
@@ -44,8 +57,8 @@ impl Scheduler {
             worker.models = models;
             worker.silent = false;
             worker.silence_ms = silence;
-            worker.set_aside_until = None;
-            worker.failures_in_a_row = 0;
+            worker.acknowledges = acknowledges;
+            worker.letting_go.clear();
             worker.last_seen = now;
             worker.draining
         });
@@ -56,9 +69,13 @@ impl Scheduler {
         for lease in current.difference(&holding) {
             self.lapse(*lease, "the worker came back without it", effects);
         }
+        if same && current.difference(&holding).next().is_some() {
+            self.worker_failed(&id);
+        }
         for lease in holding.difference(&current) {
             self.revoke(&id, *lease, effects);
         }
+        self.hand_in(&id, effects);
         if draining {
             effects.push(Effect::DrainWorker { worker: id, session });
         }
@@ -73,13 +90,16 @@ impl Scheduler {
         if !self.is_current(id, session, effects) {
             return;
         }
-        let (idle, changed) = self.edit_worker(id, |worker| {
+        let ((idle, draining), changed) = self.edit_worker(id, |worker| {
             worker.session = None;
-            worker.leases.is_empty()
+            (worker.leases.is_empty(), worker.draining)
         });
         self.work_freed = true;
+        if draining {
+            self.note_leaving(id);
+        }
         // Without leases there is nothing to come back to.
-        let gone = idle && self.fleet.remove(id);
+        let gone = idle && self.forget_worker(id);
         if changed || gone {
             self.proofs_changed(effects);
         }
@@ -133,36 +153,6 @@ impl Scheduler {
         }
     }
 
-    /// A failure of `worker`'s own: too many in a row set it aside.
-    pub(super) fn worker_failed(&mut self, id: &WorkerId) {
-        let until = self.now.after(self.config.set_aside_ms);
-        // More than a piece of work may fail: or the last worker would be set aside for the sake of
-        // a piece that kills every worker, and the job would wait and not fail.
-        let failures_max = self.config.worker_failures_max.max(self.config.attempts_max + 1);
-        if self.fleet.worker(id).is_none() {
-            return;
-        }
-        let (aside, _) = self.edit_worker(id, |worker| {
-            worker.failures_in_a_row += 1;
-            let aside = worker.failures_in_a_row >= failures_max;
-            if aside {
-                worker.set_aside_until = Some(until);
-            }
-            aside
-        });
-        if aside {
-            self.work_freed = true;
-            self.arm(until, Timer::SetAside(id.clone()));
-        }
-    }
-
-    /// Something that `worker` did came to a good end.
-    pub(super) fn worker_succeeded(&mut self, id: &WorkerId) {
-        if let Some(worker) = self.fleet.touch(id) {
-            worker.failures_in_a_row = 0;
-        }
-    }
-
     /// Changes a worker; says too whether an encoder came or went with it.
     pub(super) fn edit_worker<R>(
         &mut self,
@@ -180,7 +170,12 @@ impl Scheduler {
         }
     }
 
-    fn is_current(&self, id: &WorkerId, session: u64, effects: &mut Vec<Effect>) -> bool {
+    pub(super) fn is_current(
+        &self,
+        id: &WorkerId,
+        session: u64,
+        effects: &mut Vec<Effect>,
+    ) -> bool {
         let worker = id.clone();
         match self.fleet.worker(id) {
             None => effects.push(Effect::Ignored(Ignored::UnknownWorker { worker })),

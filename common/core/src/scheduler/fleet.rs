@@ -12,6 +12,7 @@ use cleanplate_types::tier::Card;
 use cleanplate_types::time::Tick;
 
 use crate::scheduler::need::Need;
+use crate::view::SetAsideFor;
 
 /// A worker that is attached, or that may still come back to its leases.
 #[derive(Debug, Clone)]
@@ -27,14 +28,29 @@ pub(crate) struct Worker {
     pub(crate) draining: bool,
     /// Attached, but not heard for too long: its leases have lapsed, and it gets none.
     pub(crate) silent: bool,
-    pub(crate) set_aside_until: Option<Tick>,
+    pub(crate) set_aside: Option<SetAside>,
+    /// Times that it was set aside without doing anything good in between.
+    pub(crate) asides: u32,
     pub(crate) failures_in_a_row: u32,
+    /// It will be taken away then.
+    pub(crate) leaves_by: Option<Tick>,
+    /// It answers when a lease is revoked.
+    pub(crate) acknowledges: bool,
+    /// Revoked leases that it has not let go of, and since when.
+    pub(crate) letting_go: BTreeMap<LeaseId, Tick>,
     pub(crate) last_seen: Tick,
     /// The silence after which it is given up.
     pub(crate) silence_ms: u64,
     /// Measured speed of one slot, in thousandths of a frame a second.
     pub(crate) speed: Option<u64>,
     idle: Option<Idle>,
+}
+
+/// For how long a worker gets no leases, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SetAside {
+    pub(crate) until: Tick,
+    pub(crate) why: SetAsideFor,
 }
 
 /// The order in which idle workers are served: those with the fewest leases first, so that work
@@ -54,8 +70,12 @@ impl Worker {
             leases: BTreeSet::new(),
             draining: false,
             silent: false,
-            set_aside_until: None,
+            set_aside: None,
+            asides: 0,
             failures_in_a_row: 0,
+            leaves_by: None,
+            acknowledges: false,
+            letting_go: BTreeMap::new(),
             last_seen: now,
             silence_ms,
             speed: None,
@@ -77,7 +97,7 @@ impl Worker {
 
     /// Whether it may get leases at all.
     pub(crate) const fn takes_work(&self) -> bool {
-        self.stays() && self.set_aside_until.is_none()
+        self.stays() && self.set_aside.is_none()
     }
 
     /// Speed of one slot in thousandths of a frame a second: measured, or its tier's row at 1080p.
@@ -97,7 +117,7 @@ impl Worker {
     }
 
     fn leases_held(&self) -> u32 {
-        u32::try_from(self.leases.len()).unwrap_or(u32::MAX)
+        u32::try_from(self.leases.len() + self.letting_go.len()).unwrap_or(u32::MAX)
     }
 }
 

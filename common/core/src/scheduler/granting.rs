@@ -6,10 +6,11 @@ use cleanplate_types::ids::{CellIndex, JobId, LeaseId, WorkerId};
 use cleanplate_types::model::Detector;
 use cleanplate_types::overlay::Look;
 use cleanplate_types::request::JobRequest;
+use cleanplate_types::time::Tick;
 
 use crate::effect::{Analyse, Effect, Grant, Work};
 use crate::ledger::job::{Encoding, Job, Phase};
-use crate::ledger::tries::Blamed;
+use crate::ledger::tries::{Blamed, Tries};
 use crate::record::{Event, Piece, Window};
 use crate::scheduler::fleet::Worker;
 use crate::scheduler::need::Need;
@@ -134,9 +135,33 @@ impl Scheduler {
         if !tries.workers.contains(id) {
             return true;
         }
+        if self.awaits_second_worker(tries) {
+            return false;
+        }
         let able = |worker: &Worker| worker.takes_work() && need.is_met_by(worker);
         let failed = tries.workers.iter().filter_map(|id| self.fleet.worker(id));
         self.fleet.able(need) <= failed.filter(|worker| able(worker)).count()
+    }
+
+    /// Whether the last attempt at a piece of work is kept for a worker that has not failed at it: until
+    /// `second_worker_ms` after the last failure.
+    fn awaits_second_worker(&self, tries: &Tries) -> bool {
+        let until = tries.last.after(self.config.second_worker_ms);
+        tries.is_last_of_one(self.ledger.limits) && self.now < until
+    }
+
+    /// When the last attempt at a piece of a job goes to the worker that failed at it after all.
+    pub(super) fn second_worker_due(&self, id: &JobId) -> Option<Tick> {
+        let tries = self.open_job(id)?.tries.values();
+        let waits = tries.filter(|tries| self.awaits_second_worker(tries));
+        waits.map(|tries| tries.last.after(self.config.second_worker_ms)).min()
+    }
+
+    /// Looks again when a last attempt is no longer kept for another worker.
+    pub(super) fn arm_second_worker(&mut self, id: &JobId) {
+        if let Some(due) = self.second_worker_due(id) {
+            self.arm(due, Timer::SecondWorker(id.clone()));
+        }
     }
 
     fn grant(&mut self, id: &JobId, worker: &WorkerId, piece: Piece, effects: &mut Vec<Effect>) {
@@ -185,7 +210,7 @@ fn attempt_at(job: &Job, piece: Piece) -> u32 {
         Piece::Segment(segment) => Blamed::Cell(segment.first),
         Piece::Audit(cell) => Blamed::Audit(cell),
     };
-    job.tries.get(&blamed).map_or(0, crate::ledger::tries::Tries::total) + 1
+    job.tries.get(&blamed).map_or(0, Tries::total) + 1
 }
 
 fn work_of(job: &Job, piece: Piece) -> Option<Work> {

@@ -15,6 +15,7 @@ use crate::record::{Event, LeaseEnd, Piece, Window};
 use crate::scheduler::Scheduler;
 use crate::scheduler::meter::rate;
 use crate::seams::{self, Seam};
+use crate::view::SetAsideFor;
 
 impl Scheduler {
     pub(super) fn report(
@@ -25,6 +26,10 @@ impl Scheduler {
         effects: &mut Vec<Effect>,
     ) {
         self.hear(worker, effects);
+        if let Report::Released = report {
+            self.released(worker, lease, effects);
+            return;
+        }
         let known = self.ledger.leases.get(&lease).filter(|known| known.worker == *worker);
         let Some(Lease { job, piece, .. }) = known else {
             self.stale(worker, lease, &report, effects);
@@ -33,7 +38,12 @@ impl Scheduler {
         let (job, piece) = (job.clone(), *piece);
         match (report, piece) {
             (Report::Progress { frames }, _) => self.progress(&job, lease, piece, frames),
-            (Report::Failed { failure }, _) => self.fail_lease(lease, *failure, effects),
+            (Report::Failed { failure }, _) => {
+                self.fail_lease(lease, *failure, effects);
+                // It stopped by itself.
+                self.let_go(worker, lease);
+            }
+            (Report::GaveBack, _) => self.gave_back(worker, lease, effects),
             (Report::IntakeDone(intake), Piece::Intake) => {
                 self.piece_done(lease, Event::IntakeDone { lease, intake }, effects);
             }
@@ -61,6 +71,7 @@ impl Scheduler {
                 | Report::ReduceDone { .. }
                 | Report::CellDone { .. }
                 | Report::SegmentDone
+                | Report::Released
                 | Report::AuditDone { .. },
                 _,
             ) => effects.push(Effect::Ignored(Ignored::OutOfPlace {
@@ -72,7 +83,13 @@ impl Scheduler {
 
     /// A report under a lease that is not the worker's: void. Where the worker still works on it,
     /// it did not hear that the lease is over.
-    fn stale(&self, worker: &WorkerId, lease: LeaseId, report: &Report, effects: &mut Vec<Effect>) {
+    fn stale(
+        &mut self,
+        worker: &WorkerId,
+        lease: LeaseId,
+        report: &Report,
+        effects: &mut Vec<Effect>,
+    ) {
         effects.push(Effect::Ignored(Ignored::StaleLease { worker: worker.clone(), lease }));
         match report {
             Report::Progress { .. } | Report::CellDone { .. } => {
@@ -83,7 +100,21 @@ impl Scheduler {
             | Report::ReduceDone { .. }
             | Report::SegmentDone
             | Report::AuditDone { .. }
-            | Report::Failed { .. } => {}
+            | Report::GaveBack
+            | Report::Released
+            | Report::Failed { .. } => self.let_go(worker, lease),
+        }
+    }
+
+    /// A worker answered that it does nothing under a lease any more. Where the lease is current, it was
+    /// not asked to.
+    fn released(&mut self, worker: &WorkerId, lease: LeaseId, effects: &mut Vec<Effect>) {
+        let held = self.ledger.leases.get(&lease).is_some_and(|known| known.worker == *worker);
+        if held {
+            let what = "a release of a lease that was not revoked";
+            effects.push(Effect::Ignored(Ignored::OutOfPlace { lease, what }));
+        } else {
+            self.let_go(worker, lease);
         }
     }
 
@@ -261,7 +292,7 @@ impl Scheduler {
         let Some(lease) = self.ledger.leases.get(&id).cloned() else {
             return;
         };
-        let kind = failure.kind;
+        let (kind, message) = (failure.kind, failure.message.clone());
         failure.lease = Some(id);
         failure.worker = Some(lease.worker.clone());
         let job = self.ledger.jobs.get(&lease.job);
@@ -280,9 +311,15 @@ impl Scheduler {
             (_, FailureKind::SourceUnavailable | FailureKind::StoreUnavailable) => {
                 self.rest(&lease.job);
             }
-            (Verdict::Retry | Verdict::RetryElsewhere, _) => self.worker_failed(&lease.worker),
+            // Whoever lets it lapse knows whether the worker is to blame.
+            (_, FailureKind::LeaseLapsed) => {}
+            (Verdict::RetryElsewhere, _) => {
+                self.set_aside(&lease.worker, SetAsideFor::Lacking { message });
+            }
+            (Verdict::Retry, _) => self.worker_failed(&lease.worker),
             (Verdict::Retable | Verdict::FailJob, _) => {}
         }
+        self.arm_second_worker(&lease.job);
         self.advance(&lease.job, effects);
     }
 }

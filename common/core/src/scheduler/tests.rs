@@ -5,7 +5,9 @@ mod encoders;
 mod failing;
 mod judging;
 mod keeping;
+mod leaving;
 mod models;
+mod poison;
 mod queueing;
 
 use cleanplate_types::encode::{EncoderName, EncoderProof};
@@ -130,6 +132,7 @@ impl Rig {
             encoders,
             models: self.models.clone(),
             holding,
+            acknowledges: false,
         })));
     }
 

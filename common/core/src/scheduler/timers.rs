@@ -20,6 +20,12 @@ pub(crate) enum Timer {
     Job(JobId),
     /// Whether an ended job was kept long enough.
     Retention(JobId),
+    /// Whether the last attempt at a piece of work goes to the worker that failed at it before.
+    SecondWorker(JobId),
+    /// Whether a worker has let go of a revoked lease.
+    Revoked(WorkerId, LeaseId),
+    /// Whether the crashes of a worker that is gone are still of interest.
+    Life(WorkerId),
 }
 
 impl Scheduler {
@@ -54,6 +60,10 @@ impl Scheduler {
                 Timer::SetAside(worker) => self.set_aside_due(&worker),
                 Timer::Job(job) => self.advance(&job, effects),
                 Timer::Retention(job) => self.retention_due(&job, effects),
+                // Somebody may take now what nobody could.
+                Timer::SecondWorker(_) => self.work_freed = true,
+                Timer::Revoked(worker, lease) => self.revoked_due(&worker, lease, effects),
+                Timer::Life(worker) => self.life_due(&worker),
             }
         }
     }
@@ -74,6 +84,9 @@ impl Scheduler {
         let silent_ms = self.now.since(worker.last_seen);
         let attached = worker.session.is_some();
         let leases: Vec<LeaseId> = worker.leases.iter().copied().collect();
+        if attached && !leases.is_empty() {
+            self.worker_failed(id);
+        }
         self.work_freed = true;
         let changed =
             if attached { self.edit_worker(id, |worker| worker.silent = true).1 } else { false };
@@ -81,7 +94,7 @@ impl Scheduler {
             let message = format!("the worker was not heard for {silent_ms} ms");
             self.lapse(lease, &message, effects);
         }
-        let gone = if attached { false } else { self.fleet.remove(id) };
+        let gone = if attached { false } else { self.forget_worker(id) };
         if changed || gone {
             self.proofs_changed(effects);
         }
@@ -102,19 +115,10 @@ impl Scheduler {
             self.segment_done(id, effects);
             return;
         }
+        let holder = self.ledger.leases.get(&id).map(|lease| lease.worker.clone());
         self.lapse(id, &format!("no progress for {stuck_ms} ms"), effects);
-    }
-
-    fn set_aside_due(&mut self, id: &WorkerId) {
-        let Some(until) = self.fleet.worker(id).and_then(|worker| worker.set_aside_until) else {
-            return;
-        };
-        if until <= self.now {
-            self.edit_worker(id, |worker| {
-                worker.set_aside_until = None;
-                worker.failures_in_a_row = 0;
-            });
-            self.worker_freed = true;
+        if let Some(holder) = holder {
+            self.worker_failed(&holder);
         }
     }
 

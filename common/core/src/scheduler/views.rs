@@ -37,7 +37,7 @@ impl Scheduler {
 
     /// Every worker that is attached or may still come back, by name.
     pub fn worker_views(&self) -> impl Iterator<Item = WorkerView<'_>> {
-        self.fleet.workers().map(|(id, worker)| worker_view(id, worker))
+        self.fleet.workers().map(|(id, worker)| self.worker_view(id, worker))
     }
 
     /// `before` says how many queued jobs are served before this one.
@@ -99,6 +99,29 @@ impl Scheduler {
         }
     }
 
+    fn worker_view<'a>(&self, id: &'a WorkerId, worker: &'a Worker) -> WorkerView<'a> {
+        let unheard_ms = self.config.cancel_unheard_ms;
+        let unheard =
+            worker.letting_go.iter().filter(|(_, since)| since.after(unheard_ms) <= self.now);
+        WorkerView {
+            worker: id,
+            session: worker.session,
+            card: &worker.card,
+            slots: worker.slots,
+            encoders: &worker.encoders,
+            models: &worker.models,
+            leases: worker.leases.iter().copied().collect(),
+            draining: worker.draining,
+            set_aside_until: worker.set_aside.as_ref().map(|aside| aside.until),
+            set_aside_for: worker.set_aside.as_ref().map(|aside| &aside.why),
+            leaves_by: worker.leaves_by,
+            not_letting_go: unheard.map(|(lease, _)| *lease).collect(),
+            failures_in_a_row: worker.failures_in_a_row,
+            last_seen: worker.last_seen,
+            fps_milli: worker.speed,
+        }
+    }
+
     fn lease_view(&self, id: LeaseId) -> Option<LeaseView<'_>> {
         let lease = self.ledger.leases.get(&id)?;
         Some(LeaseView {
@@ -124,23 +147,6 @@ impl Scheduler {
         let parts = segment.indices().filter_map(|cell| encoding.part(cell));
         let committed: u64 = parts.map(|part| part.summary.frames).sum();
         self.frames_reported(id).min(segment.frames.count()).saturating_sub(committed)
-    }
-}
-
-fn worker_view<'a>(id: &'a WorkerId, worker: &'a Worker) -> WorkerView<'a> {
-    WorkerView {
-        worker: id,
-        session: worker.session,
-        card: &worker.card,
-        slots: worker.slots,
-        encoders: &worker.encoders,
-        models: &worker.models,
-        leases: worker.leases.iter().copied().collect(),
-        draining: worker.draining,
-        set_aside_until: worker.set_aside_until,
-        failures_in_a_row: worker.failures_in_a_row,
-        last_seen: worker.last_seen,
-        fps_milli: worker.speed,
     }
 }
 

@@ -46,7 +46,10 @@ impl Scheduler {
             return Some(Waiting::OwnerCap { owner: job.request.owner.clone(), leases_max });
         }
         let need = Need::of(job);
-        if self.fleet.attached() == 0 {
+        let crash_loop = if self.fleet.taking() == 0 { self.crash_loop() } else { None };
+        if crash_loop.is_some() {
+            crash_loop
+        } else if self.fleet.attached() == 0 {
             Some(Waiting::NoWorker)
         } else if self.fleet.taking() == 0 {
             Some(Waiting::NoWorkerTakesWork)
@@ -56,10 +59,16 @@ impl Scheduler {
                 Need::Nothing | Need::Models(..) => Waiting::NoModels { models: need.models() },
             })
         } else if self.fleet.workers().any(|(_, it)| it.is_idle() && need.is_met_by(it)) {
-            Some(Waiting::AnotherWorker)
+            Some(Waiting::AnotherWorker { until: self.second_worker_due(id) })
         } else {
             Some(Waiting::NoSlot { jobs_before: before().unwrap_or(0) })
         }
+    }
+
+    /// How many workers wait for the end of a crash loop's back-off, and until when the first does.
+    fn crash_loop(&self) -> Option<Waiting> {
+        let ends = || self.lives.values().map(|life| life.until).filter(|until| self.now < *until);
+        Some(Waiting::CrashLoop { workers: ends().count(), until: ends().min()? })
     }
 
     fn waiting_to_choose(&self, job: &Job, tending: &Tending) -> Option<Waiting> {

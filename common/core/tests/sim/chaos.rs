@@ -138,7 +138,16 @@ impl World {
         if !self.workers[index].up {
             return;
         }
-        match self.random.below(5) {
+        match self.random.below(6) {
+            5 => {
+                // The machine will be taken away; it says so and goes when its hands are empty.
+                self.workers[index].leaves = true;
+                let remaining_ms = self.random.between(1, 120_000);
+                let worker = self.workers[index].id.clone();
+                if let Some(session) = self.workers[index].session {
+                    self.send(index, Input::Notice { worker, session, remaining_ms });
+                }
+            }
             0 => {
                 let wait = self.random.between(1, 120_000);
                 self.die(index, wait);

@@ -113,7 +113,8 @@ mod tests {
     const EVENTS: usize = 26;
 
     /// What a world in which things go wrong must show.
-    const HAPPENS: [&str; 34] = [
+    const HAPPENS: [&str; 35] = [
+        "gave back",
         "prioritised",
         "drafted",
         "approved",

@@ -74,6 +74,10 @@ impl World {
                 self.send(index, Input::Heartbeat { worker, session });
             }
             if self.workers[index].leaves && self.workers[index].work.is_empty() {
+                if let Some(session) = self.workers[index].session {
+                    let worker = self.workers[index].id.clone();
+                    self.send(index, Input::Leave { worker, session });
+                }
                 self.die(index, 15_000);
                 return;
             }

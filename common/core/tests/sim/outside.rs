@@ -51,6 +51,9 @@ impl World {
             Effect::Revoke { worker, session, lease } => {
                 self.deliver(&worker, session, |worker| Event::Revoke { worker, session, lease });
             }
+            Effect::HandIn { worker, session, lease, .. } => {
+                self.deliver(&worker, session, |worker| Event::HandIn { worker, session, lease });
+            }
             Effect::DrainWorker { worker, session } => {
                 self.deliver(&worker, session, |worker| Event::DrainWorker { worker, session });
             }

@@ -53,6 +53,8 @@ pub(crate) struct Worker {
     pub(crate) models: WorkerModels,
     /// Milliseconds for a frame.
     pub(crate) frame_ms: u64,
+    /// It answers when a lease is revoked.
+    pub(crate) acknowledges: bool,
     pub(crate) habits: Habits,
     /// Counts its processes; what an older one had to do is not done.
     pub(crate) boot: u32,
@@ -126,6 +128,7 @@ impl Worker {
             encoders,
             models,
             frame_ms: random.pick(&[2, 5, 5, 10, 20, 100]),
+            acknowledges: random.chance(500),
             habits,
             boot: 0,
             up: false,
@@ -160,6 +163,7 @@ impl World {
             encoders: worker.encoders.clone(),
             models: worker.models.clone(),
             holding: worker.work.keys().copied().collect(),
+            acknowledges: worker.acknowledges,
         };
         let again: Vec<(LeaseId, PartSummary)> = worker
             .work
@@ -309,6 +313,22 @@ impl World {
     fn end(&mut self, index: usize, lease: LeaseId, report: Report) {
         self.workers[index].work.remove(&lease);
         self.say(index, lease, report);
+    }
+
+    /// A lease is revoked: it stops, and says so if it is one that does.
+    pub(crate) fn take_revoke(&mut self, index: usize, lease: LeaseId) {
+        self.workers[index].work.remove(&lease);
+        if self.workers[index].acknowledges {
+            self.say(index, lease, Report::Released);
+        }
+    }
+
+    /// It is to hand in what it has: every cell that is done has been.
+    pub(crate) fn take_hand_in(&mut self, index: usize, lease: LeaseId) {
+        if self.workers[index].work.remove(&lease).is_some() {
+            self.checkers.count("gave back");
+            self.say(index, lease, Report::GaveBack);
+        }
     }
 
     fn fail(&mut self, index: usize, lease: LeaseId, kind: FailureKind) {

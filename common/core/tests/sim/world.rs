@@ -45,6 +45,11 @@ pub(crate) enum Event {
         session: u64,
         lease: LeaseId,
     },
+    HandIn {
+        worker: usize,
+        session: u64,
+        lease: LeaseId,
+    },
     DrainWorker {
         worker: usize,
         session: u64,
@@ -288,7 +293,12 @@ impl World {
             }
             Event::Revoke { worker, session, lease } => {
                 if self.hears(worker, session) {
-                    self.workers[worker].work.remove(&lease);
+                    self.take_revoke(worker, lease);
+                }
+            }
+            Event::HandIn { worker, session, lease } => {
+                if self.hears(worker, session) {
+                    self.take_hand_in(worker, lease);
                 }
             }
             Event::DrainWorker { worker, session } => {

@@ -14,7 +14,7 @@ fn a_part_that_shows_other_frames_is_refused_and_its_cell_goes_to_another_worker
     let (_, again, grant) = rig.grants().remove(0);
     assert_eq!(&again, holder, "the holder is idle and takes other cells");
     assert!(segment_of(&grant).0 > 0, "but not the one that it failed at");
-    rig.fail(other.as_str(), *other_lease, FailureKind::WorkerLacks);
+    rig.fail(other.as_str(), *other_lease, FailureKind::EngineCrashed);
     let (_, again, grant) = rig.grants().remove(0);
     assert_eq!((&again, segment_of(&grant)), (other, (0, 1)), "which goes alone");
     assert_eq!(grant.attempt, 2);
@@ -23,6 +23,7 @@ fn a_part_that_shows_other_frames_is_refused_and_its_cell_goes_to_another_worker
 #[test]
 fn a_cell_that_fails_three_times_fails_its_job_with_who_and_what() {
     let mut rig = Rig::encoding(SchedulerConfig::default(), cells_of_30(), &["a"]);
+    rig.scheduler.config.second_worker_ms = 0;
     for _ in 0..3 {
         let (lease, _, grant) = rig.grants().remove(0);
         assert_eq!(segment_of(&grant).0, 0);

@@ -13,6 +13,7 @@ fn attach(rig: &mut Rig, session: u64, instance: u64) -> bool {
         encoders: vec![proof(EncoderName::Libx264)],
         models: WorkerModels::default(),
         holding: Vec::new(),
+        acknowledges: false,
     })));
     let refused = |effect: &Effect| matches!(effect, Effect::Ignored(Ignored::NameInUse { .. }));
     !rig.effects.iter().any(refused)
