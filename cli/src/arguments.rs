@@ -95,6 +95,11 @@ pub(crate) enum Command {
     Cancel(JobArgument),
     /// Queue a failed or cancelled job again; a failed one keeps what it had committed.
     Retry(JobArgument),
+    /// Change the priority of a job, queued or running; what is leased stays leased.
+    #[command(
+        after_help = "Examples:\n  cleanplate priority 4f2a 10\n  cleanplate priority 4f2a -5"
+    )]
+    Priority(PriorityArguments),
     /// Show what would be removed and what would come out: stills before and after, and the masks.
     #[command(after_help = review::EXAMPLES)]
     Preview(Box<PreviewArguments>),
@@ -246,6 +251,20 @@ pub(crate) struct JobArgument {
     /// The job's id, as `submit` printed it.
     #[arg(value_name = "ID")]
     pub(crate) job: String,
+    /// Which coordinator.
+    #[command(flatten)]
+    pub(crate) client: ClientArguments,
+}
+
+/// Options of `priority`.
+#[derive(Debug, Args)]
+pub(crate) struct PriorityArguments {
+    /// The job's id, as `submit` printed it.
+    #[arg(value_name = "ID")]
+    pub(crate) job: String,
+    /// Higher goes first; jobs have 0 unless they were submitted with another.
+    #[arg(value_name = "N", allow_negative_numbers = true)]
+    pub(crate) priority: i32,
     /// Which coordinator.
     #[command(flatten)]
     pub(crate) client: ClientArguments,

@@ -11,8 +11,8 @@ use crate::follow::parsed;
 use crate::job_state::{FailureJson, JobState};
 use crate::progress::{clock, summary, thousandths};
 use crate::report::{numbered, percentages};
-use crate::say;
 use crate::settings::Settings;
+use crate::{asked, say};
 
 /// Characters of the reason why a job waits or failed in the list; `--show` tells all of it.
 const WHY_CHARS_MAX: usize = 60;
@@ -73,13 +73,16 @@ fn shortened(text: &str) -> String {
 }
 
 fn show_one(shown: ShowResponse, as_json: bool) -> Result<Status, Refusal> {
-    let ShowResponse { state, request: _, attempts } = shown;
+    let ShowResponse { state, request, attempts } = shown;
+    let request = request.unwrap_or_default();
     let state =
         state.ok_or_else(|| Refusal::failed("the coordinator shows a job without state"))?;
     let state = parsed(state)?;
     if as_json {
         let attempts = attempts.iter().map(attempt_as_json).collect::<Result<Vec<_>, _>>()?;
-        say::json(&json!({ "state": state, "attempts": attempts }))?;
+        say::json(
+            &json!({ "state": state, "request": asked::as_json(&request), "attempts": attempts }),
+        )?;
         return Ok(Status::Done);
     }
     let mut rows: Vec<Vec<String>> = [
@@ -96,6 +99,7 @@ fn show_one(shown: ShowResponse, as_json: bool) -> Result<Status, Refusal> {
     .filter(|(_, value)| !value.is_empty())
     .map(|(name, value)| vec![name.to_owned(), value])
     .collect();
+    rows.extend(asked::in_words(&request).into_iter().map(|(name, it)| vec![name.to_owned(), it]));
     if state.look.is_some() {
         rows.push(vec!["look".to_owned(), summary(&state)]);
     }

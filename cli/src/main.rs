@@ -3,6 +3,7 @@
 
 mod approve;
 mod arguments;
+mod asked;
 mod bug;
 mod cancel;
 mod client;
@@ -24,6 +25,7 @@ mod place;
 mod plan;
 mod plan_file;
 mod preview;
+mod priority;
 mod probe;
 mod program;
 mod progress;
@@ -112,6 +114,7 @@ fn begin(command: Command, verbose: u8, settings: &Settings) -> Result<Status, R
         | Command::Jobs(_)
         | Command::Watch(_)
         | Command::Cancel(_)
+        | Command::Priority(_)
         | Command::Retry(_)
         | Command::Workers(_)
         | Command::Drain(_)
@@ -139,6 +142,7 @@ async fn dispatch(command: Command, settings: &Settings) -> Result<Status, Refus
         Command::Jobs(arguments) => jobs::run(arguments, settings).await,
         Command::Watch(arguments) => watch::run(arguments, settings).await,
         Command::Cancel(arguments) => cancel::run(arguments, settings).await,
+        Command::Priority(arguments) => priority::run(arguments, settings).await,
         Command::Retry(arguments) => retry::run(arguments, settings).await,
         Command::Preview(arguments) => preview::run(*arguments, settings).await,
         Command::Approve(arguments) => approve::run(arguments, settings).await,

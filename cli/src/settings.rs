@@ -6,7 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
-use cleanplate_core::config::SchedulerConfig;
+use cleanplate_core::config::{Caps, SchedulerConfig};
 use cleanplate_types::encode::EncoderName;
 use cleanplate_types::request::EncoderChoice;
 use cleanplate_vision::ModelsFolder;
@@ -117,6 +117,8 @@ pub(crate) struct WorkerSettings {
     pub(crate) idle_exit_ms: Option<u64>,
     /// An engine process that says nothing for so long is taken for hung.
     pub(crate) engine_silent_ms: u64,
+    /// What SIGTERM leaves it.
+    pub(crate) grace_ms: u64,
 }
 
 impl Settings {
@@ -137,8 +139,17 @@ impl Settings {
     }
 
     fn resolve(raw: RawSettings) -> Result<Self, SettingsError> {
-        let RawSettings { client, coordinator, encoder, scheduler, audit, worker, models, log } =
-            raw;
+        let RawSettings {
+            client,
+            coordinator,
+            encoder,
+            scheduler,
+            caps,
+            audit,
+            worker,
+            models,
+            log,
+        } = raw;
         let defaults = SchedulerConfig::default();
         let span = |key, value: Option<String>, default| match value {
             Some(text) => millis(key, &text),
@@ -167,6 +178,11 @@ impl Settings {
             rest_ms: span("scheduler.rest", scheduler.rest, defaults.rest_ms)?,
             set_aside_ms: span("scheduler.set_aside", scheduler.set_aside, defaults.set_aside_ms)?,
             audit_cells: audit.cells.unwrap_or(defaults.audit_cells),
+            caps: Caps {
+                job_leases: caps.job_leases,
+                owner_leases: caps.owner_leases,
+                owner_queued: caps.owner_queued,
+            },
             retention_ms: match coordinator.retention.as_deref() {
                 None => defaults.retention_ms,
                 Some(NEVER) => None,
@@ -194,6 +210,7 @@ impl Settings {
                 slots: worker.slots.map(|slots| positive("worker.slots", slots)).transpose()?,
                 idle_exit_ms,
                 engine_silent_ms: span("worker.engine_silent", worker.engine_silent, 60_000)?,
+                grace_ms: span("worker.grace", worker.grace, 25_000)?,
             },
             models: ModelOptions {
                 folder: models.folder.unwrap_or_else(models_folder),

@@ -1,7 +1,8 @@
-//! `worker`: works for a coordinator until it is asked to stop. The first signal drains it (it
-//! finishes what it holds), the second stops it at once.
+//! `worker`: works for a coordinator until it is asked to stop. Ctrl-C drains it (it finishes what it holds),
+//! SIGTERM lets it hand in by its grace what is done, the second signal stops it at once.
 
-use std::time::Duration;
+use std::cmp::Reverse;
+use std::time::{Duration, Instant};
 
 use cleanplate_types::ids::WorkerId;
 use cleanplate_types::tier::Card;
@@ -45,6 +46,7 @@ pub(crate) async fn run(
         program: program::own()?,
     };
 
+    let grace = Duration::from_millis(settings.grace_ms);
     let (stop, stops) = watch::channel(Stop::Run);
     let coordinators = Coordinators::Addresses(addresses);
     let mut working = tokio::spawn(cleanplate_worker::serve(options, coordinators, stops));
@@ -55,9 +57,16 @@ pub(crate) async fn run(
             status = signals.next() => {
                 if asked.replace(status).is_some() {
                     stop.send_replace(Stop::Now);
-                } else {
+                } else if status == Status::Interrupted {
                     say::note("finishes what it holds, then ends; a second signal stops it at once");
                     stop.send_replace(Stop::Drain);
+                } else {
+                    let seconds = grace.as_secs();
+                    say::note(&format!(
+                        "finishes what it can in {seconds} s (worker.grace) and gives the rest back, then ends; a \
+                         second signal stops it at once"
+                    ));
+                    stop.send_replace(Stop::By(Reverse(Instant::now() + grace)));
                 }
             }
         }

@@ -36,6 +36,8 @@ pub(crate) enum Fate {
     Lapsed(Box<Failure>),
     /// Nobody wants its result any more.
     Revoked,
+    /// Its worker went, and gave back what was not done.
+    GaveBack,
 }
 
 impl Fate {
@@ -47,6 +49,7 @@ impl Fate {
             Self::Failed(_) => "failed",
             Self::Lapsed(_) => "lapsed",
             Self::Revoked => "revoked",
+            Self::GaveBack => "gave_back",
         }
     }
 
@@ -54,7 +57,7 @@ impl Fate {
     pub(crate) fn failure(&self) -> Option<&Failure> {
         match self {
             Self::Failed(failure) | Self::Lapsed(failure) => Some(failure),
-            Self::Running | Self::Done | Self::Revoked => None,
+            Self::Running | Self::Done | Self::Revoked | Self::GaveBack => None,
         }
     }
 
@@ -112,6 +115,7 @@ impl Log {
                 let fate = match end {
                     LeaseEnd::Done => Fate::Done,
                     LeaseEnd::Failed(failure) => Fate::of(failure),
+                    LeaseEnd::GaveBack => Fate::GaveBack,
                 };
                 self.end(*lease, fate);
             }
@@ -146,6 +150,7 @@ impl Log {
             | Event::AuditsDrawn { .. }
             | Event::Drafted { .. }
             | Event::Approved { .. }
+            | Event::Prioritised { .. }
             | Event::Retried => {}
         }
     }

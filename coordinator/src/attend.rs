@@ -14,7 +14,8 @@ use std::time::Duration;
 use cleanplate_core::effect::Ignored;
 use cleanplate_core::input::{Attachment, Input};
 use cleanplate_proto::v1::fleet_server::Fleet;
-use cleanplate_proto::{PROTOCOL_VERSION, v1 as pb};
+use cleanplate_proto::{PROTOCOL_OLDEST, PROTOCOL_VERSION, v1 as pb};
+use cleanplate_store::OBJECT_FORMAT;
 use futures::StreamExt as _;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_stream::wrappers::ReceiverStream;
@@ -111,6 +112,7 @@ impl Fleet for Attend {
             encoders: hello.encoders,
             models: hello.models,
             holding: hello.holding,
+            acknowledges: hello.acknowledges,
         };
         let void = self.orders.input(Input::Attach(Box::new(attachment))).await?;
         if let Some(void @ Ignored::NameInUse { .. }) = void {
@@ -133,9 +135,11 @@ impl Fleet for Attend {
     }
 }
 
+/// Refuses a worker that could misunderstand this coordinator, or its objects: one of the version before is taken
+/// where it reads and writes the same objects.
 fn same_protocol(hello: &pb::Hello) -> Result<(), Status> {
-    if hello.protocol == PROTOCOL_VERSION {
-        return Ok(());
+    if (PROTOCOL_OLDEST..=PROTOCOL_VERSION).contains(&hello.protocol) {
+        return same_objects(hello);
     }
     let (theirs, their_version) = (hello.protocol, &hello.version);
     tracing::warn!(
@@ -147,6 +151,27 @@ fn same_protocol(hello: &pb::Hello) -> Result<(), Status> {
     Err(Status::failed_precondition(format!(
         "the coordinator is cleanplate {VERSION} with protocol {PROTOCOL_VERSION}, the worker is \
          cleanplate {their_version} with protocol {theirs}; run the same version of cleanplate on both"
+    )))
+}
+
+/// What workers of a protocol read and write that does not tell.
+const OBJECTS_UNTOLD: u32 = 5;
+
+fn same_objects(hello: &pb::Hello) -> Result<(), Status> {
+    let theirs = if hello.objects == 0 { OBJECTS_UNTOLD } else { hello.objects };
+    let ours = u32::from(OBJECT_FORMAT);
+    if theirs == ours {
+        return Ok(());
+    }
+    let their_version = &hello.version;
+    tracing::warn!(
+        worker = hello.worker,
+        objects = theirs,
+        "worker of another object format refused"
+    );
+    Err(Status::failed_precondition(format!(
+        "the coordinator is cleanplate {VERSION} and keeps its objects in format {ours}, the worker is \
+         cleanplate {their_version} with format {theirs}; run the same version of cleanplate on both"
     )))
 }
 

@@ -79,6 +79,7 @@ impl Book {
             | Event::WindowDone { .. }
             | Event::Reduced { .. }
             | Event::PlanSettled(_)
+            | Event::Prioritised { .. }
             | Event::CopySettled(_)
             | Event::EncoderChosen(_)
             | Event::Briefed { .. }

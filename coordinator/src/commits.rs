@@ -45,7 +45,7 @@ impl Commits {
             }
             Event::LeaseEnded { lease, end } => {
                 let refusal = match end {
-                    LeaseEnd::Done => None,
+                    LeaseEnd::Done | LeaseEnd::GaveBack => None,
                     LeaseEnd::Failed(failure) => Some(failure.as_ref()),
                 };
                 self.end(*lease, record.at, refusal)
@@ -64,6 +64,7 @@ impl Commits {
                 ..
             }
             | Event::Submitted { .. }
+            | Event::Prioritised { .. }
             | Event::IntakeDone { .. }
             | Event::Surveyed(_)
             | Event::WindowDone { .. }

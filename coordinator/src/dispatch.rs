@@ -11,10 +11,9 @@ mod perform;
 use std::sync::Arc;
 
 use cleanplate_core::effect::{Effect, Ignored};
-use cleanplate_core::input::{Input, Report};
+use cleanplate_core::input::Input;
 use cleanplate_core::scheduler::Scheduler;
-use cleanplate_types::failure::{Failure, FailureKind, Stage};
-use cleanplate_types::ids::{JobId, LeaseId, WorkerId};
+use cleanplate_types::ids::{JobId, WorkerId};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::book::Book;
@@ -152,6 +151,7 @@ impl Dispatch {
                 }
                 Effect::Grant { .. }
                 | Effect::Revoke { .. }
+                | Effect::HandIn { .. }
                 | Effect::DrainWorker { .. }
                 | Effect::LoadTable { .. }
                 | Effect::LoadFinding { .. }
@@ -172,20 +172,8 @@ impl Dispatch {
     /// A worker goes on purpose: it gets nothing more, and what it holds goes back at once rather
     /// than when its silence has lasted too long. The end of its stream tells it that this is so.
     fn leave(&mut self, worker: &WorkerId, session: u64, turn: &mut Turn) {
-        let held: Option<Vec<LeaseId>> = self
-            .scheduler
-            .worker_views()
-            .find(|view| view.worker == worker && view.session == Some(session))
-            .map(|view| view.leases);
-        let Some(held) = held else { return };
-        tracing::info!(%worker, session, leases = held.len(), "worker leaves");
-        self.step(Input::Drain { worker: worker.clone() }, turn);
-        for lease in held {
-            let failure = Failure::new(FailureKind::LeaseLapsed, Stage::Upload, "the worker left");
-            let report = Report::Failed { failure: Box::new(failure) };
-            self.step(Input::Report { worker: worker.clone(), lease, report }, turn);
-        }
-        self.step(Input::Detach { worker: worker.clone(), session }, turn);
+        tracing::info!(%worker, session, "worker leaves");
+        self.step(Input::Leave { worker: worker.clone(), session }, turn);
         turn.left.push(session);
     }
 

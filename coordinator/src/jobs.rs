@@ -6,6 +6,7 @@ mod names;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use cleanplate_core::effect::Ignored;
 use cleanplate_core::input::Input;
 use cleanplate_core::outcome::JobOutcome;
 use cleanplate_core::view::JobPhase;
@@ -99,7 +100,9 @@ impl JobsService {
     /// Submits under the client's own name for the job: the same again is the same job.
     async fn submit_as(&self, job: &JobId, request: JobRequest) -> Result<(), Status> {
         let input = Input::Submit { job: job.clone(), request: Box::new(request.clone()) };
-        if self.orders.input(input).await?.is_none() || self.known(job).await?.request == request {
+        let void = self.orders.input(input).await?;
+        refuse_full_queue(void.as_ref())?;
+        if void.is_none() || self.known(job).await?.request == request {
             return Ok(());
         }
         Err(Status::already_exists(format!(
@@ -112,7 +115,9 @@ impl JobsService {
         for _ in 0..NAMES_TRIED_MAX {
             let job = names::fresh()?;
             let input = Input::Submit { job: job.clone(), request: Box::new(request.clone()) };
-            if self.orders.input(input).await?.is_none() {
+            let void = self.orders.input(input).await?;
+            refuse_full_queue(void.as_ref())?;
+            if void.is_none() {
                 return Ok(job);
             }
         }
@@ -205,6 +210,21 @@ impl Jobs for JobsService {
         Ok(Response::new(pb::CancelResponse {}))
     }
 
+    async fn prioritise(
+        &self,
+        request: Request<pb::PrioritiseRequest>,
+    ) -> Result<Response<pb::PrioritiseResponse>, Status> {
+        let pb::PrioritiseRequest { job, priority } = request.into_inner();
+        let job = self.named(&job).await?;
+        if self.orders.input(Input::Prioritise { job: job.clone(), priority }).await?.is_some() {
+            return Err(match self.known(&job).await?.outcome {
+                Some(outcome) => has_ended(&job, &outcome, "to prefer"),
+                None => Status::aborted(format!("job {job} was just tried again")),
+            });
+        }
+        Ok(Response::new(pb::PrioritiseResponse {}))
+    }
+
     async fn retry(
         &self,
         request: Request<pb::RetryRequest>,
@@ -212,7 +232,9 @@ impl Jobs for JobsService {
         let job = self.named(&request.into_inner().job).await?;
         let known = self.known(&job).await?;
         door::prove(&known.request).await?;
-        if self.orders.input(Input::Retry { job: job.clone() }).await?.is_some() {
+        let void = self.orders.input(Input::Retry { job: job.clone() }).await?;
+        refuse_full_queue(void.as_ref())?;
+        if void.is_some() {
             return Err(match self.known(&job).await?.outcome {
                 Some(outcome) => has_ended(&job, &outcome, "to try again"),
                 None => Status::failed_precondition(format!("job {job} has not ended yet")),
@@ -347,6 +369,24 @@ impl Jobs for JobsService {
             return Err(Status::not_found(format!("no worker {worker} is attached")));
         }
         Ok(Response::new(pb::DrainWorkerResponse {}))
+    }
+}
+
+/// Refuses a job whose owner has as many open ones as one may have.
+fn refuse_full_queue(void: Option<&Ignored>) -> Result<(), Status> {
+    match void {
+        Some(full @ Ignored::OwnerQueueFull { .. }) => {
+            Err(Status::resource_exhausted(full.to_string()))
+        }
+        Some(
+            Ignored::StaleLease { .. }
+            | Ignored::StaleSession { .. }
+            | Ignored::OutOfPlace { .. }
+            | Ignored::NotNow { .. }
+            | Ignored::UnknownWorker { .. }
+            | Ignored::NameInUse { .. },
+        )
+        | None => Ok(()),
     }
 }
 

@@ -73,6 +73,7 @@ pub(crate) fn tell(record: &Record) {
         Event::Ended(outcome) => ended(job, outcome),
         Event::Drafted { draft } => debug!(%job, key = draft.key, "draft written"),
         Event::Approved { dropped } => info!(%job, dropped = dropped.len(), "plan approved"),
+        Event::Prioritised { priority } => info!(%job, priority, "priority changed"),
         Event::Retried => info!(%job, "job is tried again"),
         Event::Forgotten => info!(%job, "job forgotten"),
         Event::SeamBroken { cell, failure } => {
@@ -86,6 +87,7 @@ pub(crate) fn tell(record: &Record) {
 fn lease_ended(job: &JobId, lease: LeaseId, end: &LeaseEnd) {
     match end {
         LeaseEnd::Done => info!(%job, %lease, "segment done"),
+        LeaseEnd::GaveBack => info!(%job, %lease, "lease given back, its worker goes"),
         LeaseEnd::Failed(failure) => {
             let Failure { kind, stage, message, worker, attempt, .. } = failure.as_ref();
             let worker = worker.as_ref().map(tracing::field::display);

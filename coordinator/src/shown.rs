@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use cleanplate_core::outcome::{CopyReason, JobOutcome, Published};
-use cleanplate_core::view::{JobPhase, JobView, WorkerView};
+use cleanplate_core::view::{JobPhase, JobView, SetAsideFor, WorkerView};
 use cleanplate_proto::{card_to_wire, v1 as pb};
 use cleanplate_types::frames::FrameRange;
 use cleanplate_types::ids::WorkerId;
@@ -189,16 +189,17 @@ pub(crate) fn worker_state(
     book: &Book,
     version: Option<String>,
 ) -> pb::WorkerState {
-    let state = match (view.session, view.draining, view.set_aside_until) {
+    let state = match (view.session, view.draining, view.set_aside_for) {
         (None, _, _) => "away",
+        (Some(_), true, _) if view.leaves_by.is_some() => "leaving",
         (Some(_), true, _) => "draining",
+        (Some(_), false, Some(SetAsideFor::CrashLoop { .. })) => "crash_loop",
         (Some(_), false, Some(_)) => "set_aside",
         (Some(_), false, None) => "attached",
     };
-    let note = match view.set_aside_until {
-        Some(_) => format!("set aside after {} failures in a row", view.failures_in_a_row),
-        None => String::new(),
-    };
+    let aside = view.set_aside_for.map(|why| format!("set aside: {why}"));
+    let held = view.not_letting_go.iter().map(|lease| format!("not letting go of lease {lease}"));
+    let note = aside.into_iter().chain(held).collect::<Vec<_>>().join("; ");
     pb::WorkerState {
         worker: view.worker.as_str().to_owned(),
         state: state.to_owned(),

@@ -25,7 +25,11 @@ pub const DESCRIPTORS: &[u8] = tonic::include_file_descriptor_set!("descriptors"
 
 /// The version of the protocol between workers and coordinator: raised when one side could
 /// misunderstand the other.
-pub const PROTOCOL_VERSION: u32 = 5;
+pub const PROTOCOL_VERSION: u32 = 6;
+
+/// The oldest protocol of a worker that a coordinator of this version works with: fleets are upgraded one machine
+/// after the other, the coordinator first.
+pub const PROTOCOL_OLDEST: u32 = PROTOCOL_VERSION - 1;
 
 /// The most bytes of one message either way: masks are the largest, 8 MiB covers one of 8K.
 pub const MESSAGE_BYTES_MAX: usize = 16 << 20;

@@ -8,14 +8,15 @@ mod leases;
 mod line;
 mod session;
 
+use std::cmp::Reverse;
 use std::collections::VecDeque;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cleanplate_proto::v1 as pb;
-use cleanplate_store::Store;
+use cleanplate_store::{OBJECT_FORMAT, Store};
 use cleanplate_types::encode::EncoderName;
 use cleanplate_types::ids::LeaseId;
 use pb::from_worker::Message;
@@ -101,6 +102,13 @@ impl Attendant {
             match *stop.borrow_and_update() {
                 Stop::Now => return Ended::Stopped,
                 Stop::Drain => self.draining = true,
+                Stop::By(Reverse(moment)) => {
+                    self.draining = true;
+                    // Nobody hears of what is done then.
+                    if moment <= Instant::now() {
+                        return Ended::Stopped;
+                    }
+                }
                 Stop::Run => {}
             }
             if self.draining && self.leases.is_empty() {
@@ -130,6 +138,8 @@ impl Attendant {
             instance: self.instance,
             runtime: runtime.map(|it| it.version.clone()).unwrap_or_default(),
             models: runtime.map(ProvedRuntime::hashes).unwrap_or_default(),
+            acknowledges: true,
+            objects: OBJECT_FORMAT.into(),
         }
     }
 
@@ -139,6 +149,11 @@ impl Attendant {
             Some(Heard::Grant(grant)) => self.take_grant(grant),
             Some(Heard::Revoke(pb::Revoke { lease, why })) => self.revoke(lease, &why),
             Some(Heard::Drain(pb::Drain {})) => self.drain(),
+            Some(Heard::HandIn(pb::HandIn { lease, remaining_ms })) => {
+                let by = Instant::now() + Duration::from_millis(remaining_ms);
+                self.leases.hand_in(LeaseId(lease), by);
+                tracing::info!(lease, remaining_ms, "hands in what is done");
+            }
             Some(Heard::Welcome(_)) | None => {
                 tracing::warn!("the coordinator said what means nothing here");
             }
@@ -149,6 +164,7 @@ impl Attendant {
         if self.leases.revoke(LeaseId(lease)) {
             tracing::info!(lease, why, "lease revoked, its engine process is killed");
         }
+        self.say(Message::Released(pb::Released { lease }));
     }
 
     fn drain(&mut self) {
@@ -202,6 +218,13 @@ impl Attendant {
     fn say(&mut self, message: Message) {
         self.outbox.push_back(pb::FromWorker { message: Some(message) });
     }
+}
+
+/// What is said of a machine that is taken away at `moment`.
+fn notice(moment: Instant) -> Message {
+    let remaining = moment.saturating_duration_since(Instant::now()).as_millis();
+    let remaining_ms = u64::try_from(remaining).unwrap_or(u64::MAX);
+    Message::Notice(pb::Notice { remaining_ms })
 }
 
 const fn leaving(when_done: bool) -> Message {

@@ -1,7 +1,8 @@
 //! What a worker is started with, how it is asked to end, and how it ended.
 
+use std::cmp::Reverse;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cleanplate_child::ChildEnd;
 use cleanplate_store::StoreError;
@@ -67,6 +68,9 @@ pub enum Stop {
     Run,
     /// Finish what it holds, take nothing new, then leave.
     Drain,
+    /// The machine is taken away then: finish what fits, hand in what is done, give the rest back. Of two
+    /// moments the earlier counts.
+    By(Reverse<Instant>),
     /// Drop everything and leave.
     Now,
 }

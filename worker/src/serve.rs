@@ -110,7 +110,7 @@ async fn asked_to_go(stop: &mut watch::Receiver<Stop>) -> Ended {
     loop {
         match *stop.borrow_and_update() {
             Stop::Now => return Ended::Stopped,
-            Stop::Drain => return Ended::Drained,
+            Stop::Drain | Stop::By(_) => return Ended::Drained,
             Stop::Run => {}
         }
         if stop.changed().await.is_err() {

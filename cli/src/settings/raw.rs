@@ -11,7 +11,7 @@ pub(crate) type Lookup<'a> = dyn Fn(&str) -> Option<String> + 'a;
 
 /// Number of keys in all tables.
 #[cfg(test)]
-pub(super) const KEYS: usize = 28;
+pub(super) const KEYS: usize = 32;
 
 /// The file.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -21,6 +21,7 @@ pub(crate) struct RawSettings {
     pub(super) coordinator: RawCoordinator,
     pub(super) encoder: RawEncoder,
     pub(super) scheduler: RawScheduler,
+    pub(super) caps: RawCaps,
     pub(super) audit: RawAudit,
     pub(super) worker: RawWorker,
     pub(super) models: RawModels,
@@ -72,6 +73,14 @@ pub(super) struct RawScheduler {
 
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+pub(super) struct RawCaps {
+    pub(super) job_leases: Option<u32>,
+    pub(super) owner_leases: Option<u32>,
+    pub(super) owner_queued: Option<u32>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub(super) struct RawAudit {
     pub(super) cells: Option<u32>,
 }
@@ -85,6 +94,7 @@ pub(super) struct RawWorker {
     pub(super) slots: Option<u32>,
     pub(super) idle_exit: Option<String>,
     pub(super) engine_silent: Option<String>,
+    pub(super) grace: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -126,6 +136,7 @@ impl RawSettings {
         text(&mut self.worker.card, "CLEANPLATE_WORKER_CARD");
         text(&mut self.worker.idle_exit, "CLEANPLATE_WORKER_IDLE_EXIT");
         text(&mut self.worker.engine_silent, "CLEANPLATE_WORKER_ENGINE_SILENT");
+        text(&mut self.worker.grace, "CLEANPLATE_WORKER_GRACE");
         text(&mut self.models.cache, "CLEANPLATE_MODELS_CACHE");
         let path = |slot: &mut Option<PathBuf>, name: &str| {
             if let Some(value) = lookup(name) {
@@ -147,6 +158,9 @@ impl RawSettings {
         };
         number(&mut self.coordinator.movies_max, "CLEANPLATE_COORDINATOR_MOVIES_MAX")?;
         number(&mut self.scheduler.attempts_max, "CLEANPLATE_SCHEDULER_ATTEMPTS_MAX")?;
+        number(&mut self.caps.job_leases, "CLEANPLATE_CAPS_JOB_LEASES")?;
+        number(&mut self.caps.owner_leases, "CLEANPLATE_CAPS_OWNER_LEASES")?;
+        number(&mut self.caps.owner_queued, "CLEANPLATE_CAPS_OWNER_QUEUED")?;
         number(&mut self.audit.cells, "CLEANPLATE_AUDIT_CELLS")?;
         number(&mut self.worker.slots, "CLEANPLATE_WORKER_SLOTS")
     }

@@ -22,7 +22,7 @@ mod upload_log;
 
 pub use error::{Side, StoreError};
 pub use location::Location;
-pub use objects::{ObjectError, decode_object, encode_object};
+pub use objects::{FORMAT as OBJECT_FORMAT, ObjectError, decode_object, encode_object};
 pub use reading::{LocalFile, SourceMeta, SourceReader};
 pub use store::{Listed, Store};
 pub use upload_log::UploadLog;

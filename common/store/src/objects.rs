@@ -13,7 +13,7 @@ const MAGIC: &[u8; 4] = b"CPLT";
 
 /// The format written; raised when the types' postcard form changes, so that a reader of another
 /// version refuses it in words.
-pub const FORMAT: u16 = 5;
+pub const FORMAT: u16 = 6;
 
 /// Bodies larger than this are compressed, in bytes: below it the head of a zstd frame and the
 /// call cost more than they save.

@@ -25,6 +25,7 @@ pub(super) struct Hello {
     pub(super) encoders: Vec<EncoderProof>,
     pub(super) models: WorkerModels,
     pub(super) holding: Vec<LeaseId>,
+    pub(super) acknowledges: bool,
 }
 
 /// Takes a handshake whose protocol version is ours.
@@ -40,6 +41,8 @@ pub(super) fn hello(hello: pb::Hello) -> Result<Hello, WireError> {
         instance,
         runtime,
         models,
+        acknowledges,
+        objects: _,
     } = hello;
     if slots == 0 || slots > SLOTS_MAX {
         return Err(WireError::OutOfRange("slots"));
@@ -56,6 +59,7 @@ pub(super) fn hello(hello: pb::Hello) -> Result<Hello, WireError> {
             installed: models.iter().map(|sha| model(sha)).collect::<Result<_, _>>()?,
         },
         holding: holding.into_iter().map(LeaseId).collect(),
+        acknowledges,
     })
 }
 
@@ -115,6 +119,12 @@ pub(super) fn message(
             lease: LeaseId(lease),
             entries: entries.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
         }),
+        Message::Notice(pb::Notice { remaining_ms }) => {
+            let input = Input::Notice { worker, session, remaining_ms };
+            Ok(Order::Tell { input, reply: None })
+        }
+        Message::GaveBack(pb::GaveBack { lease }) => report(worker, lease, Report::GaveBack),
+        Message::Released(pb::Released { lease }) => report(worker, lease, Report::Released),
         Message::Leaving(pb::Leaving { when_done: true }) => {
             Ok(Order::Tell { input: Input::Drain { worker }, reply: None })
         }

@@ -40,6 +40,9 @@ impl Performer {
                 let revoke = pb::Revoke { lease, why: REVOKED.to_owned() };
                 self.sessions.send(session, Message::Revoke(revoke));
             }
+            Effect::HandIn { worker: _, session, lease: LeaseId(lease), remaining_ms } => {
+                self.sessions.send(session, Message::HandIn(pb::HandIn { lease, remaining_ms }));
+            }
             Effect::DrainWorker { worker: _, session } => {
                 self.sessions.send(session, Message::Drain(pb::Drain {}));
             }

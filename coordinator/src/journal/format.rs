@@ -7,7 +7,7 @@
 use cleanplate_core::record::{Event, Record};
 
 /// The format in which records are written.
-pub const RECORD_FORMAT: i64 = 6;
+pub const RECORD_FORMAT: i64 = 7;
 
 /// The bytes of a record.
 pub(super) fn to_bytes(record: &Record) -> Result<Vec<u8>, postcard::Error> {
@@ -29,6 +29,8 @@ pub(super) fn from_bytes(format: i64, bytes: &[u8]) -> Result<Record, postcard::
 /// The format from which on an event is laid out as it is read here.
 const fn since(event: &Event) -> i64 {
     match event {
+        // The seventh knows priorities that change, and leases that are given back.
+        Event::Prioritised { .. } => 7,
         // The sixth knows what detectors followed, and the models that were asked for.
         Event::Submitted { .. } | Event::Surveyed(_) | Event::PlanSettled(_) => 6,
         // The fifth knows the cells that are the source's own packets.
@@ -86,6 +88,7 @@ pub(super) const fn kind(event: &Event) -> &'static str {
         Event::AuditDone { .. } => "audit_done",
         Event::Drafted { .. } => "drafted",
         Event::Approved { .. } => "approved",
+        Event::Prioritised { .. } => "prioritised",
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use cleanplate_proto::v1 as pb;
 use cleanplate_proto::v1::fleet_client::FleetClient;
-use cleanplate_store::{Location, SourceReader, keys, kinds};
+use cleanplate_store::{Location, OBJECT_FORMAT, SourceReader, keys, kinds};
 use cleanplate_types::brief::JobBrief;
 use cleanplate_types::failure::{Failure, FailureKind, Stage};
 use cleanplate_types::ids::{CellIndex, JobId, LeaseId};
@@ -47,6 +47,7 @@ impl FakeWorker {
             protocol,
             worker: name.to_owned(),
             holding: holding.iter().map(|lease| lease.0).collect(),
+            objects: OBJECT_FORMAT.into(),
             ..pb::Hello::default()
         };
         Self::say_hello(running, hello).await
@@ -59,7 +60,8 @@ impl FakeWorker {
         instance: u64,
     ) -> Result<Self, Status> {
         let (protocol, worker) = (cleanplate_proto::PROTOCOL_VERSION, name.to_owned());
-        let hello = pb::Hello { protocol, worker, instance, ..pb::Hello::default() };
+        let objects = OBJECT_FORMAT.into();
+        let hello = pb::Hello { protocol, worker, instance, objects, ..pb::Hello::default() };
         let mut worker = Self::say_hello(running, hello).await?;
         assert!(matches!(worker.next().await, Some(Down::Welcome(_))), "a welcome is due");
         Ok(worker)
@@ -123,7 +125,7 @@ impl FakeWorker {
             match self.next().await {
                 None => return true,
                 Some(Down::Grant(_)) => return false,
-                Some(Down::Welcome(_) | Down::Revoke(_) | Down::Drain(_)) => {}
+                Some(Down::Welcome(_) | Down::Revoke(_) | Down::Drain(_) | Down::HandIn(_)) => {}
             }
         }
     }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use cleanplate_media::fault::{PartFaultKind, faults};
 use cleanplate_proto::v1 as pb;
@@ -47,7 +48,12 @@ struct Held {
     frames_told: u64,
     /// The results that were told so far.
     told: Vec<Message>,
+    /// Until when what is done is to be handed in.
+    hand_in: Option<Instant>,
 }
+
+/// Before the moment at which the machine is taken away, a lease is given back so early that this is heard.
+const HAND_IN_MARGIN: Duration = Duration::from_millis(1500);
 
 impl Leases {
     pub(super) fn new(room: Arc<Room>, slots: u32, idleness: Arc<Idleness>) -> Self {
@@ -116,7 +122,8 @@ impl Leases {
             reporting.send(report).await.ok();
         };
         let abort = self.running.spawn(whole.instrument(span));
-        self.held.insert(lease, Held { watch, abort, frames_told: 0, told: Vec::new() });
+        self.held
+            .insert(lease, Held { watch, abort, frames_told: 0, told: Vec::new(), hand_in: None });
         self.idleness.begin();
         Ok(())
     }
@@ -129,6 +136,45 @@ impl Leases {
         held.abort.abort();
         self.idleness.end();
         true
+    }
+
+    /// What is done under `lease` is to be handed in by then: the cell in hand is ended where that fits, all else
+    /// given back.
+    pub(super) fn hand_in(&mut self, lease: LeaseId, by: Instant) {
+        if let Some(held) = self.held.get_mut(&lease) {
+            held.hand_in = Some(held.hand_in.map_or(by, |before| before.min(by)));
+        }
+    }
+
+    /// Gives back what will not be done in time.
+    fn give_back_due(&mut self) -> Vec<pb::FromWorker> {
+        let due = Instant::now() + HAND_IN_MARGIN;
+        let is_due = |held: &Held| held.hand_in.is_some_and(|by| by <= due);
+        let leases: Vec<LeaseId> =
+            self.held.iter().filter(|(_, held)| is_due(held)).map(|(lease, _)| *lease).collect();
+        leases.into_iter().flat_map(|lease| self.give_back(lease)).collect()
+    }
+
+    /// Stops work on `lease` and says so; what was told of it before stays.
+    fn give_back(&mut self, lease: LeaseId) -> Vec<pb::FromWorker> {
+        let Some(mut held) = self.held.remove(&lease) else { return Vec::new() };
+        held.abort.abort();
+        self.idleness.end();
+        let mut messages: Vec<_> = news(lease, &mut held).collect();
+        let message = Message::GaveBack(pb::GaveBack { lease: lease.0 });
+        messages.push(from_worker(message.clone()));
+        held.told.push(message);
+        self.remember(lease, held.told);
+        tracing::info!(%lease, "given back: it cannot be finished in time");
+        messages
+    }
+
+    /// Keeps what was told of a lease that is over.
+    fn remember(&mut self, lease: LeaseId, told: Vec<Message>) {
+        if self.past.len() == PAST_MAX {
+            self.past.pop_front();
+        }
+        self.past.push_back((lease, told));
     }
 
     /// What the coordinator is told of a grant that cannot be taken.
@@ -163,7 +209,12 @@ impl Leases {
                 let part = Some((*part).into());
                 let message = Message::CellDone(pb::CellDone { lease: under, part });
                 held.told.push(message.clone());
-                (vec![from_worker(message)], None)
+                let is_last = held.hand_in.is_some();
+                let mut messages = vec![from_worker(message)];
+                if is_last {
+                    messages.extend(self.give_back(lease));
+                }
+                (messages, None)
             }
             LeaseReport::Ended { lease, message, lost } => {
                 let Some(mut held) = self.held.remove(&lease) else { return (Vec::new(), None) };
@@ -171,10 +222,7 @@ impl Leases {
                 let mut messages: Vec<_> = news(lease, &mut held).collect();
                 messages.push(from_worker((*message).clone()));
                 held.told.push(*message);
-                if self.past.len() == PAST_MAX {
-                    self.past.pop_front();
-                }
-                self.past.push_back((lease, held.told));
+                self.remember(lease, held.told);
                 (messages, lost)
             }
         }
@@ -182,7 +230,9 @@ impl Leases {
 
     /// Progress and trails that were not told yet.
     pub(super) fn news(&mut self) -> Vec<pb::FromWorker> {
-        self.held.iter_mut().flat_map(|(lease, held)| news(*lease, held)).collect()
+        let mut messages = self.give_back_due();
+        messages.extend(self.held.iter_mut().flat_map(|(lease, held)| news(*lease, held)));
+        messages
     }
 
     /// Forgets what has ended.

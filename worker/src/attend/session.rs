@@ -1,5 +1,6 @@
 //! One stream, from its welcome to its end.
 
+use std::cmp::Reverse;
 use std::time::Duration;
 
 use cleanplate_proto::v1 as pb;
@@ -9,7 +10,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::attend::line::{self, Stream};
-use crate::attend::{Attendant, OUTBOX_MAX, TICK, leaving};
+use crate::attend::{Attendant, OUTBOX_MAX, TICK, leaving, notice};
 use crate::lease::LeaseReport;
 use crate::options::{Ended, Stop, WorkerError};
 
@@ -57,7 +58,9 @@ impl Attendant {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut beat = Instant::now();
         self.tell_again();
-        if self.draining {
+        if let Stop::By(Reverse(moment)) = *stop.borrow() {
+            self.say(notice(moment));
+        } else if self.draining {
             self.say(leaving(true));
         }
         loop {
@@ -87,6 +90,10 @@ impl Attendant {
                 Happening::Asked(Stop::Drain) => {
                     self.draining = true;
                     self.say(leaving(true));
+                }
+                Happening::Asked(Stop::By(Reverse(moment))) => {
+                    self.draining = true;
+                    self.say(notice(moment));
                 }
                 Happening::Asked(Stop::Now) => {
                     self.leases.drop_all().await;
