@@ -1,5 +1,7 @@
 //! The scheduler's settings, resolved: every span in milliseconds, relations checked once.
 
+use crate::outcome::JobOutcome;
+
 /// What the scheduler goes by. Build it from [`SchedulerConfig::default`] and check it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SchedulerConfig {
@@ -47,11 +49,42 @@ pub struct SchedulerConfig {
     pub segment_ms: u64,
     /// Cells of each job that another worker decodes again, where the job does not say how many.
     pub audit_cells: u32,
-    /// An ended job is kept for so long, with what its end left in the store (all of a failed job, for
-    /// a retry; preview and plan, for whoever asks), and is then forgotten. `None` keeps it for ever.
-    pub retention_ms: Option<u64>,
+    /// How long ended jobs are kept.
+    pub retention: Retention,
     /// How much jobs and owners may have at a time.
     pub caps: Caps,
+}
+
+/// How long an ended job is kept, in milliseconds, with what its end left in the store; it is then forgotten
+/// and all its objects are deleted, those of dead leases too. `None` keeps it for ever.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    /// A job that was done, copied or previewed (`retention.done`): preview and plan stay so long.
+    pub done_ms: Option<u64>,
+    /// A job that failed or abstained (`retention.failed`): all that it had made stays so long, for a retry.
+    pub failed_ms: Option<u64>,
+    /// A job that was cancelled (`retention.cancelled`): its objects go at once, its name stays so long.
+    pub cancelled_ms: Option<u64>,
+}
+
+impl Retention {
+    /// The same for all.
+    #[must_use]
+    pub const fn all(millis: Option<u64>) -> Self {
+        Self { done_ms: millis, failed_ms: millis, cancelled_ms: millis }
+    }
+
+    /// How long a job is kept that ended so.
+    #[must_use]
+    pub const fn of(self, outcome: &JobOutcome) -> Option<u64> {
+        match outcome {
+            JobOutcome::Done(_) | JobOutcome::Copied { .. } | JobOutcome::Previewed(_) => {
+                self.done_ms
+            }
+            JobOutcome::Failed(_) | JobOutcome::Abstained { .. } => self.failed_ms,
+            JobOutcome::Cancelled => self.cancelled_ms,
+        }
+    }
 }
 
 /// How much jobs and owners may have at a time; `None` is no cap.
@@ -85,7 +118,7 @@ impl Default for SchedulerConfig {
             rest_ms: 2_000,
             segment_ms: 30_000,
             audit_cells: 1,
-            retention_ms: Some(7 * 24 * 3_600_000),
+            retention: Retention::all(Some(7 * 24 * 3_600_000)),
             caps: Caps::default(),
         }
     }
@@ -126,7 +159,7 @@ impl SchedulerConfig {
             second_worker_ms: 0,
             rest_ms: 200,
             audit_cells: 0,
-            retention_ms: None,
+            retention: Retention::all(None),
             ..self
         }
     }

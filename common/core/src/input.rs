@@ -38,7 +38,7 @@ pub enum Input {
         job: JobId,
     },
     /// An ended job goes from the list before its time; its objects are swept. (The scheduler forgets by
-    /// itself what was kept for `retention_ms`.)
+    /// itself what was kept for `retention`.)
     Forget {
         /// Which job.
         job: JobId,

@@ -15,6 +15,7 @@ mod meter;
 mod need;
 mod objects;
 mod people;
+mod progress;
 mod queue;
 mod reports;
 mod stitching;
@@ -38,7 +39,7 @@ use crate::outcome::JobOutcome;
 use crate::record::{Event, Record};
 use crate::scheduler::aside::Life;
 use crate::scheduler::fleet::{Fleet, Worker};
-use crate::scheduler::queue::{Cost, Place, Queue};
+use crate::scheduler::queue::{Cost, Ended, Place, Queue};
 use crate::scheduler::tending::{Tending, Watch};
 use crate::scheduler::timers::Timer;
 
@@ -126,11 +127,11 @@ impl Scheduler {
                     worker.leases.insert(*id);
                 },
             );
-            let watch = Watch { alive: now, frames: None, committed: 0, discarded: 0, since: None };
+            let watch = Watch::new(now, None, None);
             this.watches.insert(*id, watch);
             if let Some(job) = this.ledger.jobs.get(&lease.job) {
-                let cost = Cost { speed: 0, expected_ms: 0 };
-                this.grantable.granted(*id, place_of(job), cost, lease.since);
+                let cost = Cost { speed: 0, expected_ms: 0, since: lease.since };
+                this.grantable.granted(*id, &lease.job, place_of(job), cost);
             }
             this.timers.insert((now.after(stuck), Timer::Lease(*id)));
             this.timers.insert((now.after(grace), Timer::Worker(lease.worker.clone())));
@@ -245,8 +246,13 @@ impl Scheduler {
 
     /// A lease is over and its work done.
     fn release_done(&mut self, worker: &WorkerId, lease: LeaseId) {
-        self.watches.remove(&lease);
-        self.work_freed |= self.grantable.ended(lease, self.now);
+        let in_flight = self.watches.remove(&lease).map_or(0, |watch| watch.in_flight);
+        if let Some(Ended { job, frees_cap }) = self.grantable.ended(lease, self.now) {
+            self.work_freed |= frees_cap;
+            if let Some(tending) = self.tended.get_mut(&job) {
+                tending.in_flight = tending.in_flight.saturating_sub(in_flight);
+            }
+        }
         self.fleet.release(worker, lease);
         self.worker_freed = true;
     }

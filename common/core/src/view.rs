@@ -64,6 +64,14 @@ pub struct JobView<'a> {
     pub fps_milli: Option<u64>,
     /// Time to the last frame's encode at the measured speed, in milliseconds.
     pub eta_ms: Option<u64>,
+    /// The same at the fastest and at the slowest quarter of the last while, in milliseconds; nothing while
+    /// too little is measured, or nobody works on it.
+    pub eta_range_ms: Option<(u64, u64)>,
+    /// The most frames that were committed and in flight together since the coordinator started: what
+    /// people are shown as progress, since it never goes down while the job is open.
+    pub frames_best: u64,
+    /// What was in `frames_best` once and is lost: it is made again.
+    pub made_again: Option<MadeAgain<'a>>,
     /// The current leases.
     pub leases: Vec<LeaseView<'a>>,
     /// The last failures, oldest first; at most 32.
@@ -72,6 +80,26 @@ pub struct JobView<'a> {
     pub notes: &'a [String],
     /// How it ended.
     pub outcome: Option<&'a JobOutcome>,
+}
+
+/// Frames that are made again, with the reason. Its text is a clause.
+#[derive(Debug, Clone, Copy)]
+pub struct MadeAgain<'a> {
+    /// How many.
+    pub frames: u64,
+    /// The job's last failure; nothing where a worker gave work back.
+    pub why: Option<&'a Failure>,
+}
+
+impl fmt::Display for MadeAgain<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.why {
+            Some(failure) => write!(formatter, "{} frames are made again: {failure}", self.frames),
+            None => {
+                write!(formatter, "{} frames are made again: a worker gave them back", self.frames)
+            }
+        }
+    }
 }
 
 /// A current lease.

@@ -95,6 +95,9 @@ impl Ledger {
                 let (leased, limits) = (self.lease_of(id, *cell).is_some(), self.limits);
                 if let Some(job) = self.jobs.get_mut(id) {
                     job.discarded(*cell, leased, failure, limits);
+                    if let Some(tries) = job.tries.get_mut(&Blamed::Cell(*cell)) {
+                        tries.last = record.at;
+                    }
                 }
             }
         }

@@ -13,6 +13,7 @@ use crate::planning::encoder::{Choice, Mood, choose_encoder, encode_spec};
 use crate::planning::looks::draft;
 use crate::record::Event;
 use crate::scheduler::need::Need;
+use crate::scheduler::tending::Tending;
 use crate::scheduler::timers::Timer;
 use crate::scheduler::{Scheduler, place_of};
 use crate::view::MODELS_REMEDY;
@@ -222,8 +223,8 @@ impl Scheduler {
     fn start_over(&mut self, id: &JobId, event: Event, effects: &mut Vec<Effect>) {
         self.abort_stitch(id, effects);
         if let Some(tending) = self.tended.get_mut(id) {
-            let rest_until = tending.rest_until;
-            *tending = crate::scheduler::tending::Tending { rest_until, ..Default::default() };
+            let Tending { rest_until, frames_best, .. } = *tending;
+            *tending = Tending { rest_until, frames_best, ..Default::default() };
         }
         self.record_and_revoke(id, event, effects);
     }

@@ -172,9 +172,7 @@ impl Scheduler {
         self.fleet.hold(worker, lease);
         self.charge(id, worker, lease);
         let now = self.now;
-        let watch =
-            Watch { alive: now, frames: Some(0), committed: 0, discarded: 0, since: Some(now) };
-        self.watches.insert(lease, watch);
+        self.watches.insert(lease, Watch::new(now, Some(0), Some(now)));
         let renew_ms = self.config.lease_stuck_ms;
         let deadline = now.after(renew_ms);
         self.arm(deadline, Timer::Lease(lease));
@@ -192,8 +190,8 @@ impl Scheduler {
     fn charge(&mut self, id: &JobId, worker: &WorkerId, lease: LeaseId) {
         let Some(job) = self.ledger.jobs.get(id) else { return };
         let speed = self.fleet.worker(worker).map_or(0, Worker::tier_speed);
-        let cost = Cost { speed, expected_ms: self.config.segment_ms };
-        self.grantable.granted(lease, place_of(job), cost, self.now);
+        let cost = Cost { speed, expected_ms: self.config.segment_ms, since: self.now };
+        self.grantable.granted(lease, id, place_of(job), cost);
     }
 }
 

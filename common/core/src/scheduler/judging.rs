@@ -63,6 +63,7 @@ impl Scheduler {
         self.note_discard(id, cell);
         self.abort_stitch_beyond(id, cell.0, effects);
         self.record(id, Event::PartDiscarded { cell, failure: Box::new(failure) }, effects);
+        self.arm_second_worker(id);
         self.work_freed = true;
     }
 

@@ -33,6 +33,17 @@ pub(crate) struct Cost {
     pub(crate) speed: u64,
     /// How long it will be held, in milliseconds, as long as that is not known.
     pub(crate) expected_ms: u64,
+    /// Since when it is held.
+    pub(crate) since: Tick,
+}
+
+/// What follows from the end of a lease.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Ended {
+    /// Whose lease it was.
+    pub(crate) job: JobId,
+    /// The cap of the job's owner is no longer full.
+    pub(crate) frees_cap: bool,
 }
 
 /// See the top of the file.
@@ -85,9 +96,9 @@ struct Level {
 /// A current lease.
 #[derive(Debug)]
 struct Held {
+    job: JobId,
     owner: String,
     priority: Reverse<i32>,
-    since: Tick,
     cost: Cost,
 }
 
@@ -164,8 +175,8 @@ impl Queue {
         self.seat(owner, Reverse(priority));
     }
 
-    /// A piece of a job at `place` is leased from `since` on.
-    pub(crate) fn granted(&mut self, lease: LeaseId, place: Place<'_>, cost: Cost, since: Tick) {
+    /// A piece of `job`, which is at `place`, is leased.
+    pub(crate) fn granted(&mut self, lease: LeaseId, job: &JobId, place: Place<'_>, cost: Cost) {
         let Place { owner, priority, .. } = place;
         let priority = Reverse(priority);
         let level = self.levels.entry(priority).or_default();
@@ -174,26 +185,24 @@ impl Queue {
         level.served_at = level.served_at.max(lane.spent);
         lane.spent = level.served_at.saturating_add(cost.of(cost.expected_ms));
         account.leases += 1;
-        self.held.insert(lease, Held { owner: owner.to_owned(), priority, since, cost });
+        self.held.insert(lease, Held { job: job.clone(), owner: owner.to_owned(), priority, cost });
         self.seat_all(owner);
     }
 
-    /// A lease is over: what it really cost is known. Says whether a cap is no longer full.
-    pub(crate) fn ended(&mut self, lease: LeaseId, now: Tick) -> bool {
-        let Some(Held { owner, priority, since, cost }) = self.held.remove(&lease) else {
-            return false;
-        };
+    /// A lease is over: what it really cost is known.
+    pub(crate) fn ended(&mut self, lease: LeaseId, now: Tick) -> Option<Ended> {
+        let Held { job, owner, priority, cost } = self.held.remove(&lease)?;
         let was_full = self.full_cap(&owner).is_some();
         if let Some(account) = self.owners.get_mut(&owner) {
             account.leases = account.leases.saturating_sub(1);
             if let Some(lane) = account.lanes.get_mut(&priority) {
-                let spent = lane.spent.saturating_add(cost.of(now.since(since)));
+                let spent = lane.spent.saturating_add(cost.of(now.since(cost.since)));
                 lane.spent = spent.saturating_sub(cost.of(cost.expected_ms));
             }
         }
         self.seat_all(&owner);
         self.tidy(&owner);
-        was_full && self.full_cap(&owner).is_none()
+        Some(Ended { job, frees_cap: was_full && self.full_cap(&owner).is_none() })
     }
 
     /// How many jobs are served before the one at `place`: all of higher priority, the older ones of its

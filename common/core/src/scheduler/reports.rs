@@ -143,6 +143,7 @@ impl Scheduler {
             && let Some(tending) = self.tended.get_mut(job)
         {
             tending.meter.add(now, more);
+            self.recount(job, lease);
         }
     }
 
@@ -221,6 +222,7 @@ impl Scheduler {
         if let Some(tending) = self.tended.get_mut(job) {
             tending.meter.add(now, more);
         }
+        self.recount(job, lease);
         let Some(worker) = self.ledger.leases.get(&lease).map(|lease| lease.worker.clone()) else {
             return;
         };

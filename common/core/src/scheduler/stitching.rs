@@ -133,6 +133,7 @@ impl Scheduler {
         };
         self.record(id, event, effects);
         self.work_freed = true;
+        self.arm_second_worker(id);
         self.advance(id, effects);
     }
 

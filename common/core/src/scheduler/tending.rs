@@ -26,6 +26,10 @@ pub(crate) struct Tending {
     pub(crate) missing_since: Option<Tick>,
     /// Frames that went through.
     pub(crate) meter: Meter,
+    /// Frames reported under current leases beyond those committed.
+    pub(crate) in_flight: u64,
+    /// The most frames that were ever committed and in flight together in this life of the coordinator.
+    pub(crate) frames_best: u64,
 }
 
 /// A stitch or a copy that runs.
@@ -50,4 +54,12 @@ pub(crate) struct Watch {
     pub(crate) discarded: u32,
     /// When it was granted in this life of the coordinator.
     pub(crate) since: Option<Tick>,
+    /// What the lease adds to the job's `in_flight`.
+    pub(crate) in_flight: u64,
+}
+
+impl Watch {
+    pub(crate) const fn new(alive: Tick, frames: Option<u64>, since: Option<Tick>) -> Self {
+        Self { alive, frames, committed: 0, discarded: 0, since, in_flight: 0 }
+    }
 }

@@ -8,6 +8,7 @@ mod keeping;
 mod leaving;
 mod models;
 mod poison;
+mod progress;
 mod queueing;
 
 use cleanplate_types::encode::{EncoderName, EncoderProof};

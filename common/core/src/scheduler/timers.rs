@@ -141,8 +141,9 @@ impl Scheduler {
 
     /// Until when `id` is kept; nothing where it is open, unknown, or kept for ever.
     fn retained_until(&self, id: &JobId) -> Option<Tick> {
-        let ended = self.ledger.jobs.get(id)?.ended?;
-        Some(ended.after(self.config.retention_ms?))
+        let job = self.ledger.jobs.get(id)?;
+        let kept_ms = self.config.retention.of(job.outcome.as_ref()?)?;
+        Some(job.ended?.after(kept_ms))
     }
 
     /// A lease was not renewed: its work goes elsewhere.

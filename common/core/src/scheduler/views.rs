@@ -7,11 +7,10 @@ use cleanplate_types::overlay::Look;
 
 use crate::ledger::job::{Encoding, Job, Phase};
 use crate::outcome::JobOutcome;
-use crate::record::Piece;
 use crate::scheduler::fleet::Worker;
 use crate::scheduler::tending::Tending;
 use crate::scheduler::{Scheduler, place_of};
-use crate::view::{JobPhase, JobView, LeaseView, WorkerView};
+use crate::view::{JobPhase, JobView, LeaseView, MadeAgain, WorkerView};
 
 impl Scheduler {
     /// Every job that is listed, in the order of submission.
@@ -54,7 +53,12 @@ impl Scheduler {
             job.leases.iter().map(|lease| self.frames_in_flight(job, *lease)).sum();
         let frames_total = job.intake.as_ref().map_or(0, |intake| intake.frames);
         let fps_milli = tending.and_then(|tending| tending.meter.fps_milli());
-        let left = frames_total.saturating_sub(frames_committed + frames_in_flight);
+        let frames_now = frames_committed + frames_in_flight;
+        let left = frames_total.saturating_sub(frames_now);
+        let stands = left > 0 && job.leases.is_empty();
+        let eta = |fps: u64| left.saturating_mul(1_000_000).checked_div(fps).filter(|_| !stands);
+        let spread = tending.and_then(|tending| tending.meter.spread_milli());
+        let frames_best = tending.map_or(0, |tending| tending.frames_best).max(frames_now);
         let (windows_total, windows_done) = windows(job);
         JobView {
             job: id,
@@ -91,7 +95,11 @@ impl Scheduler {
             windows_total,
             windows_done,
             fps_milli,
-            eta_ms: fps_milli.and_then(|fps| left.saturating_mul(1_000_000).checked_div(fps)),
+            eta_ms: fps_milli.and_then(eta),
+            eta_range_ms: spread.and_then(|(slow, fast)| Some((eta(fast)?, eta(slow)?))),
+            frames_best,
+            made_again: (frames_best > frames_now)
+                .then(|| MadeAgain { frames: frames_best - frames_now, why: job.failures.back() }),
             leases: job.leases.iter().filter_map(|lease| self.lease_view(*lease)).collect(),
             failures: VecDeque::iter(&job.failures).collect(),
             notes: job.survey.as_ref().map_or(&[], |survey| &survey.notes),
@@ -134,19 +142,8 @@ impl Scheduler {
         })
     }
 
-    fn frames_reported(&self, id: LeaseId) -> u64 {
+    pub(super) fn frames_reported(&self, id: LeaseId) -> u64 {
         self.watches.get(&id).and_then(|watch| watch.frames).unwrap_or(0)
-    }
-
-    /// Frames reported under a segment lease beyond those of its committed cells.
-    fn frames_in_flight(&self, job: &Job, id: LeaseId) -> u64 {
-        let piece = self.ledger.leases.get(&id).map(|lease| lease.piece);
-        let (Some(Piece::Segment(segment)), Some(encoding)) = (piece, job.encoding()) else {
-            return 0;
-        };
-        let parts = segment.indices().filter_map(|cell| encoding.part(cell));
-        let committed: u64 = parts.map(|part| part.summary.frames).sum();
-        self.frames_reported(id).min(segment.frames.count()).saturating_sub(committed)
     }
 }
 

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cleanplate_core::config::SchedulerConfig;
+use cleanplate_core::config::{Retention, SchedulerConfig};
 use cleanplate_core::effect::{Effect, Grant};
 use cleanplate_core::input::Input;
 use cleanplate_core::record::Record;
@@ -123,7 +123,8 @@ impl World {
     pub(crate) fn new(seed: u64) -> Self {
         let mut random = Random::new(seed);
         let chaos = Chaos::random(&mut random);
-        let config = SchedulerConfig { retention_ms: chaos.retention_ms, ..Default::default() };
+        let config =
+            SchedulerConfig { retention: Retention::all(chaos.retention_ms), ..Default::default() };
         let workers = (0..random.between(1, 6)).map(|index| Worker::random(index, &mut random));
         let workers = workers.collect();
         let mut this = Self {

@@ -1,6 +1,6 @@
 use super::*;
 
-const COST: Cost = Cost { speed: 1000, expected_ms: 1000 };
+const COST: Cost = Cost { speed: 1000, expected_ms: 1000, since: Tick(0) };
 
 /// A queue of jobs named `owner-number`, in the order given, at priority 0.
 fn queue_of(jobs: &[(&str, u64)]) -> Queue {
@@ -31,7 +31,9 @@ fn serve_one_by_one(
     for lease in 0..times {
         let next = queue.iter().next().unwrap().as_str().to_owned();
         let (owner, sequence) = next.split_once('-').unwrap();
-        queue.granted(LeaseId(lease), place(owner, sequence.parse().unwrap()), COST, Tick(now));
+        let sequence = sequence.parse().unwrap();
+        let cost = Cost { since: Tick(now), ..COST };
+        queue.granted(LeaseId(lease), &name(owner, sequence), place(owner, sequence), cost);
         now += millis(owner);
         queue.ended(LeaseId(lease), Tick(now));
         *served.entry(owner.to_owned()).or_default() += 1;
@@ -82,7 +84,7 @@ fn what_is_before_a_job_is_the_same_one_by_one_and_in_one_pass() {
     let mut queue = queue_of(&[("a", 0), ("a", 1), ("a", 2), ("b", 3), ("b", 4), ("c", 5)]);
     queue.opened("d");
     queue.put(Place { owner: "d", priority: 1, sequence: 6 }, &name("d", 6));
-    queue.granted(LeaseId(1), place("a", 0), COST, Tick(0));
+    queue.granted(LeaseId(1), &name("a", 0), place("a", 0), COST);
     let places = queue.places();
     for (owner, sequence) in [("a", 0), ("a", 1), ("a", 2), ("b", 3), ("b", 4), ("c", 5)] {
         assert_eq!(places[&name(owner, sequence)], queue.before(place(owner, sequence)));
@@ -97,17 +99,18 @@ fn an_owner_at_the_cap_has_no_turn_until_a_lease_ends() {
     let mut queue = Queue::new(Some(1));
     queue.opened("a");
     assert!(queue.put(place("a", 0), &name("a", 0)));
-    queue.granted(LeaseId(1), place("a", 0), COST, Tick(0));
+    queue.granted(LeaseId(1), &name("a", 0), place("a", 0), COST);
     assert!(queue.is_empty());
     assert!(!queue.put(place("a", 1), &name("a", 1)), "nothing becomes grantable by it");
-    assert!(queue.ended(LeaseId(1), Tick(5)));
+    let job = name("a", 0);
+    assert_eq!(queue.ended(LeaseId(1), Tick(5)), Some(Ended { job, frees_cap: true }));
     assert_eq!(queue.iter().count(), 2);
 }
 
 #[test]
 fn an_owner_without_jobs_and_leases_is_forgotten() {
     let mut queue = queue_of(&[("a", 0)]);
-    queue.granted(LeaseId(1), place("a", 0), COST, Tick(0));
+    queue.granted(LeaseId(1), &name("a", 0), place("a", 0), COST);
     queue.take(place("a", 0));
     queue.ended(LeaseId(1), Tick(5));
     queue.closed("a");

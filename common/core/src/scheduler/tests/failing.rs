@@ -22,8 +22,8 @@ fn a_part_that_shows_other_frames_is_refused_and_its_cell_goes_to_another_worker
 
 #[test]
 fn a_cell_that_fails_three_times_fails_its_job_with_who_and_what() {
-    let mut rig = Rig::encoding(SchedulerConfig::default(), cells_of_30(), &["a"]);
-    rig.scheduler.config.second_worker_ms = 0;
+    let config = SchedulerConfig { second_worker_ms: 0, ..SchedulerConfig::default() };
+    let mut rig = Rig::encoding(config, cells_of_30(), &["a"]);
     for _ in 0..3 {
         let (lease, _, grant) = rig.grants().remove(0);
         assert_eq!(segment_of(&grant).0, 0);
@@ -66,7 +66,8 @@ fn all_that_fails_in_one_outage_makes_one_rest() {
 
 #[test]
 fn a_part_that_turns_out_bad_three_times_fails_its_job() {
-    let mut rig = Rig::encoding(SchedulerConfig::default(), cells_of_30(), &["a"]);
+    let config = SchedulerConfig { second_worker_ms: 0, ..SchedulerConfig::default() };
+    let mut rig = Rig::encoding(config, cells_of_30(), &["a"]);
     for discards in 1..=3 {
         let (lease, _, _) = rig.grants().remove(0);
         rig.hand_in("a", lease, 0);

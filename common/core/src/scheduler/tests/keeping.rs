@@ -1,6 +1,7 @@
 //! Who keeps a name, and how long an ended job is kept.
 
 use super::*;
+use crate::config::Retention;
 
 /// A worker named `a`, of the process `instance`; `false` where it is refused.
 fn attach(rig: &mut Rig, session: u64, instance: u64) -> bool {
@@ -48,7 +49,8 @@ fn a_process_takes_over_from_its_own_older_stream_and_a_name_whose_stream_ended_
 
 #[test]
 fn an_ended_job_is_forgotten_with_all_its_objects_when_its_time_is_over() {
-    let config = SchedulerConfig { retention_ms: Some(1000), ..SchedulerConfig::default() };
+    let config =
+        SchedulerConfig { retention: Retention::all(Some(1000)), ..SchedulerConfig::default() };
     let mut rig = Rig::encoding(config.clone(), cells_of_30(), &["a"]);
     rig.tell(Input::Cancel { job: job() });
     let ended = rig.now;
@@ -87,4 +89,27 @@ fn an_ended_job_without_an_end_of_its_retention_is_kept() {
     rig.now += 1 << 40;
     rig.tell(Input::Clock);
     assert!(rig.scheduler.job_view(&job()).is_some());
+}
+
+#[test]
+fn each_kind_of_end_is_kept_for_its_own_time() {
+    let retention = Retention { done_ms: None, failed_ms: Some(5_000), cancelled_ms: Some(1_000) };
+    let config = SchedulerConfig { retention, ..SchedulerConfig::default() };
+    let config = SchedulerConfig { second_worker_ms: 0, attempts_max: 1, ..config };
+    let mut rig = Rig::encoding(config, cells_of_30(), &["a"]);
+    let (lease, _, _) = rig.grants().remove(0);
+    rig.fail("a", lease, FailureKind::EngineCrashed);
+    let other = JobId::parse("other").unwrap();
+    rig.tell(Input::Submit { job: other.clone(), request: Box::new(cells_of_30()) });
+    rig.tell(Input::Cancel { job: other.clone() });
+    let swept = |effect: &Effect| matches!(effect, Effect::Sweep { keep: None, .. });
+    assert!(rig.effects.iter().any(swept), "what is cancelled leaves nothing");
+    rig.now += 1_000;
+    rig.tell(Input::Clock);
+    assert!(rig.scheduler.job_view(&other).is_none());
+    assert!(rig.scheduler.job_view(&job()).is_some(), "a failed job may still be tried again");
+    rig.now += 4_000;
+    rig.tell(Input::Clock);
+    assert!(rig.scheduler.job_view(&job()).is_none());
+    assert!(rig.effects.iter().any(swept), "with all that it had made");
 }

@@ -83,7 +83,8 @@ fn a_worker_that_gives_back_without_being_told_gets_no_more_until_another_proces
     let (lease, _, _) = rig.grants().remove(0);
     rig.report("a", lease, Report::GaveBack);
     assert!(rig.grants().is_empty());
-    rig.now += 20_000;
+    let session = view_of(&rig, "a").session.unwrap();
+    rig.tell(Input::Detach { worker: worker("a"), session });
     come(&mut rig, "a", 2, Vec::new(), false);
     assert_eq!(rig.grants().len(), 1);
 }
