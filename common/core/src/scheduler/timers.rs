@@ -60,8 +60,11 @@ impl Scheduler {
                 Timer::SetAside(worker) => self.set_aside_due(&worker),
                 Timer::Job(job) => self.advance(&job, effects),
                 Timer::Retention(job) => self.retention_due(&job, effects),
-                // Somebody may take now what nobody could.
-                Timer::SecondWorker(_) => self.work_freed = true,
+                Timer::SecondWorker(job) => {
+                    // Somebody may take now what nobody could; another piece may be due later.
+                    self.work_freed = true;
+                    self.arm_second_worker(&job);
+                }
                 Timer::Revoked(worker, lease) => self.revoked_due(&worker, lease, effects),
                 Timer::Life(worker) => self.life_due(&worker),
             }

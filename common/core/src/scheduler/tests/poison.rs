@@ -105,3 +105,26 @@ fn leases_that_lapse_together_with_their_worker_are_one_failure_of_its_own() {
     let tries = rig.scheduler.ledger.jobs[&job()].tries.values().next().unwrap();
     assert_eq!((tries.failures, tries.lapses), (0, 1));
 }
+
+#[test]
+fn each_last_attempt_that_waits_has_its_own_time() {
+    let request = JobRequest { cell_frames: Some(150), segment_frames: Some(150), ..cells_of_30() };
+    let mut rig = Rig::encoding(SchedulerConfig::default(), request, &["a"]);
+    fail_granted(&mut rig, FailureKind::EngineCrashed);
+    fail_granted(&mut rig, FailureKind::EngineCrashed);
+    rig.now += 1_000;
+    // The second cell, while the first one waits; a success in between keeps the worker in.
+    rig.scheduler.worker_succeeded(&worker("a"));
+    fail_granted(&mut rig, FailureKind::EngineCrashed);
+    fail_granted(&mut rig, FailureKind::EngineCrashed);
+    rig.scheduler.worker_succeeded(&worker("a"));
+    rig.wait(29_000);
+    let (lease, _, grant) = rig.grants().remove(0);
+    assert_eq!(segment_of(&grant), (0, 1));
+    rig.hand_in("a", lease, 0);
+    rig.report("a", lease, Report::SegmentDone);
+    assert!(rig.view().leases.is_empty());
+    rig.wait(1_000);
+    let cells: Vec<_> = rig.grants().iter().map(|(_, _, grant)| segment_of(grant)).collect();
+    assert_eq!(cells, [(1, 1)]);
+}
