@@ -33,6 +33,10 @@ pub(crate) struct JobState {
     pub(crate) fps_milli: u32,
     /// Milliseconds until the end, where that is known.
     pub(crate) eta_ms: Option<u64>,
+    /// The same at the fastest of the last while.
+    pub(crate) eta_soonest_ms: Option<u64>,
+    /// And at the slowest.
+    pub(crate) eta_latest_ms: Option<u64>,
     /// Why nothing happens; empty while something does.
     pub(crate) waits_for: String,
     /// Fallbacks, losses, decisions, for people.
@@ -188,6 +192,8 @@ impl TryFrom<pb::JobState> for JobState {
             restored,
             has_preview,
             overlays_more,
+            eta_soonest_ms,
+            eta_latest_ms,
         } = state;
         let look = Some(look).filter(|look| !look.is_empty());
         Ok(Self {
@@ -201,6 +207,8 @@ impl TryFrom<pb::JobState> for JobState {
             cells_done,
             fps_milli,
             eta_ms,
+            eta_soonest_ms,
+            eta_latest_ms,
             waits_for,
             notes,
             encoder,

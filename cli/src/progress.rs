@@ -171,8 +171,14 @@ pub(crate) fn summary(state: &JobState) -> String {
     if state.fps_milli > 0 {
         write!(text, ", {} fps", thousandths(state.fps_milli)).ok();
     }
-    if let Some(left) = state.eta_ms {
-        write!(text, ", {} left", clock(left)).ok();
+    match (state.eta_ms, state.eta_soonest_ms.zip(state.eta_latest_ms)) {
+        (Some(_), Some((soonest, latest))) if clock(soonest) != clock(latest) => {
+            write!(text, ", {} to {} left", clock(soonest), clock(latest)).ok();
+        }
+        (Some(left), _) => {
+            write!(text, ", {} left", clock(left)).ok();
+        }
+        (None, _) => {}
     }
     if !state.waits_for.is_empty() {
         write!(text, ", waiting: {}", state.waits_for).ok();
@@ -249,6 +255,8 @@ mod tests {
         state.fps_milli = 30_000;
         state.eta_ms = Some(4_334);
         assert_eq!(summary(&state), "120/250 frames, 30.0 fps, 0:05 left");
+        (state.eta_soonest_ms, state.eta_latest_ms) = (Some(4_000), Some(9_500));
+        assert_eq!(summary(&state), "120/250 frames, 30.0 fps, 0:04 to 0:10 left");
         state.waits_for = "no worker is attached".to_owned();
         assert!(summary(&state).ends_with("waiting: no worker is attached"));
     }

@@ -6,7 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
-use cleanplate_core::config::{Caps, SchedulerConfig};
+use cleanplate_core::config::{Caps, Retention, SchedulerConfig};
 use cleanplate_types::encode::EncoderName;
 use cleanplate_types::request::EncoderChoice;
 use cleanplate_vision::ModelsFolder;
@@ -145,6 +145,7 @@ impl Settings {
             encoder,
             scheduler,
             caps,
+            retention,
             audit,
             worker,
             models,
@@ -155,6 +156,14 @@ impl Settings {
             Some(text) => millis(key, &text),
             None => Ok(default),
         };
+        let kept = |key, value: Option<String>, usual| match value.as_deref() {
+            None => Ok(usual),
+            Some(NEVER) => Ok(None),
+            Some(text) => millis(key, text).map(Some),
+        };
+        // What holds for all kinds of ended jobs that have no span of their own.
+        let all = kept("coordinator.retention", coordinator.retention, defaults.retention.done_ms)?;
+        let all = Retention::all(all);
         let scheduler = SchedulerConfig {
             worker_silent_ms: span(
                 "scheduler.worker_silent",
@@ -183,10 +192,25 @@ impl Settings {
                 owner_leases: caps.owner_leases,
                 owner_queued: caps.owner_queued,
             },
-            retention_ms: match coordinator.retention.as_deref() {
-                None => defaults.retention_ms,
-                Some(NEVER) => None,
-                Some(text) => Some(millis("coordinator.retention", text)?),
+            second_worker_ms: span(
+                "scheduler.second_worker",
+                scheduler.second_worker,
+                defaults.second_worker_ms,
+            )?,
+            crash_span_ms: span(
+                "scheduler.crash_span",
+                scheduler.crash_span,
+                defaults.crash_span_ms,
+            )?,
+            cancel_unheard_ms: span(
+                "scheduler.cancel_unheard",
+                scheduler.cancel_unheard,
+                defaults.cancel_unheard_ms,
+            )?,
+            retention: Retention {
+                done_ms: kept("retention.done", retention.done, all.done_ms)?,
+                failed_ms: kept("retention.failed", retention.failed, all.failed_ms)?,
+                cancelled_ms: kept("retention.cancelled", retention.cancelled, all.cancelled_ms)?,
             },
             ..defaults
         };
@@ -400,12 +424,15 @@ mod tests {
     fn ended_jobs_are_kept_for_a_week_or_as_long_as_is_said_or_for_ever() {
         let retention = |text: &str| {
             let file = format!("[coordinator]\nretention = \"{text}\"\n");
-            load(&file, &[]).map(|settings| settings.scheduler.retention_ms)
+            load(&file, &[]).map(|settings| settings.scheduler.retention.failed_ms)
         };
         assert_eq!(retention("2d").unwrap(), Some(2 * 24 * 3_600_000));
         assert_eq!(retention("never").unwrap(), None);
         assert!(retention("for ever").unwrap_err().to_string().contains("coordinator.retention"));
-        let week = load("", &[]).unwrap().scheduler.retention_ms;
+        let own = "[coordinator]\nretention = \"2d\"\n[retention]\nfailed = \"never\"\n";
+        let own = load(own, &[]).unwrap().scheduler.retention;
+        assert_eq!((own.failed_ms, own.done_ms), (None, Some(2 * 24 * 3_600_000)));
+        let week = load("", &[]).unwrap().scheduler.retention.done_ms;
         assert_eq!(week, retention("7d").unwrap());
     }
 
@@ -438,6 +465,7 @@ mod tests {
         settings.log.filter = None;
         settings.models.folder = models_folder();
         settings.models.runtime = None;
+        settings.scheduler.caps = Caps::default();
         // These two remember whether they were given.
         assert_eq!(settings.coordinator_url.take().as_deref(), Some(COORDINATOR_URL));
         assert_eq!(settings.store.take().as_deref(), Some(STORE));

@@ -42,7 +42,6 @@ pub(crate) struct Book {
     commits: Commits,
     fallbacks: BTreeMap<JobId, Vec<FallbackNote>>,
     frames_by_worker: BTreeMap<WorkerId, u64>,
-    frames_shown: BTreeMap<JobId, u64>,
 }
 
 impl Book {
@@ -65,7 +64,6 @@ impl Book {
             }
             Event::Ended(_) => {
                 self.leases.retain(|_, holder| holder.job != *job);
-                self.frames_shown.remove(job);
             }
             Event::Forgotten => {
                 // The journal keeps a forgotten job's last lease.
@@ -152,14 +150,6 @@ impl Book {
     pub(crate) fn frames_of(&self, worker: &WorkerId) -> u64 {
         self.frames_by_worker.get(worker).copied().unwrap_or(0)
     }
-
-    /// The most frames of a job that were ever shown as done: what is lost with a worker does not
-    /// make the bar run backwards.
-    pub(crate) fn frames_to_show(&mut self, job: &JobId, done: u64) -> u64 {
-        let shown = self.frames_shown.entry(job.clone()).or_default();
-        *shown = done.max(*shown);
-        *shown
-    }
 }
 
 #[cfg(test)]
@@ -213,12 +203,5 @@ mod tests {
         let many = vec![entry("x"); 600];
         assert_eq!(book.admit(LeaseId(1), None, many).len(), 512);
         assert!(book.admit(LeaseId(1), None, vec![entry("x")]).is_empty());
-    }
-
-    #[test]
-    fn progress_never_runs_backwards() {
-        let (mut book, job) = leased();
-        let shown = [10, 40, 25].map(|done| book.frames_to_show(&job, done));
-        assert_eq!(shown, [10, 40, 40]);
     }
 }

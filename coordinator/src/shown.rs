@@ -31,12 +31,10 @@ pub(crate) fn job_state(view: &JobView<'_>, book: &mut Book) -> pb::JobState {
             view.frames_committed
         }
         Some(JobOutcome::Previewed(_)) => 0,
-        None => {
-            let done = view.frames_committed.saturating_add(view.frames_in_flight);
-            book.frames_to_show(view.job, done.min(view.frames_total))
-        }
+        None => view.frames_best.min(view.frames_total),
     };
     let mut notes = view.notes.to_vec();
+    notes.extend(view.made_again.as_ref().map(ToString::to_string));
     notes.extend(book.fallbacks_of(view.job));
     if let Some(JobOutcome::Done(published) | JobOutcome::Copied { published, .. }) = view.outcome {
         notes.extend(published.notes.iter().cloned());
@@ -55,6 +53,8 @@ pub(crate) fn job_state(view: &JobView<'_>, book: &mut Book) -> pb::JobState {
         cells_done: view.cells_committed,
         fps_milli: clipped(view.fps_milli.unwrap_or(0)),
         eta_ms: view.eta_ms,
+        eta_soonest_ms: view.eta_range_ms.map(|(soonest, _)| soonest),
+        eta_latest_ms: view.eta_range_ms.map(|(_, latest)| latest),
         waits_for: view.waiting.as_ref().map(ToString::to_string).unwrap_or_default(),
         outcome: view.outcome.map(outcome),
         notes,

@@ -411,7 +411,7 @@ async fn a_file_that_is_no_video_fails_at_intake_in_the_librarys_words() {
 }
 
 #[tokio::test]
-async fn a_revoked_lease_frees_its_slot_and_says_nothing_more() {
+async fn a_revoked_lease_is_let_go_of_and_frees_its_slot() {
     let mut fixture = Fixture::start(1).await;
     let path = fixture.folder.path().join("clip.mp4");
     clip(&path, 120);
@@ -428,9 +428,40 @@ async fn a_revoked_lease_frees_its_slot_and_says_nothing_more() {
     assert_eq!(failure(&mut session, 3).await.kind, FailureKind::WorkerLacks, "no slot is free");
     let revoke = pb::Revoke { lease: 2, why: "a test".to_owned() };
     session.say(pb::to_worker::Message::Revoke(revoke)).await;
+    let answer = session.result(&mut Vec::new()).await;
+    assert_eq!(answer, Message::Released(pb::Released { lease: 2 }));
     session.grant(4, segment(&object, 3, 1)).await;
     let (parts, _) = parts(&mut session, 4).await;
     assert_eq!(parts.len(), 1);
+}
+
+#[tokio::test]
+async fn a_lease_that_is_to_be_handed_in_ends_with_its_cell_in_hand_and_is_given_back() {
+    let mut fixture = Fixture::start(1).await;
+    let path = fixture.folder.path().join("clip.mp4");
+    clip(&path, 240);
+    let mut session = fixture.session().await;
+    session.welcome(&fixture.store()).await;
+    let store = Store::open(fixture.store().to_str().unwrap()).unwrap();
+    let looked = intake(&mut session, 1, &path).await;
+    let (_, object) = brief(&store, &looked, &libx264(&session), (30, "placebo")).await;
+    session.grant(2, segment(&object, 0, 8)).await;
+    let Some(Message::Trail(_) | Message::Progress(_)) = session.hear().await else {
+        panic!("it begins");
+    };
+    let hand_in = pb::HandIn { lease: 2, remaining_ms: 600_000 };
+    session.say(pb::to_worker::Message::HandIn(hand_in)).await;
+    let Message::CellDone(done) = session.result(&mut Vec::new()).await else {
+        panic!("the cell in hand fits");
+    };
+    assert_eq!(done.lease, 2);
+    let answer = session.result(&mut Vec::new()).await;
+    assert_eq!(answer, Message::GaveBack(pb::GaveBack { lease: 2 }));
+    session.grant(3, segment(&object, 7, 1)).await;
+    let hand_in = pb::HandIn { lease: 3, remaining_ms: 1 };
+    session.say(pb::to_worker::Message::HandIn(hand_in)).await;
+    let answer = session.result(&mut Vec::new()).await;
+    assert_eq!(answer, Message::GaveBack(pb::GaveBack { lease: 3 }), "there is no time for it");
 }
 
 #[tokio::test]

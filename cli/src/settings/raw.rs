@@ -11,7 +11,7 @@ pub(crate) type Lookup<'a> = dyn Fn(&str) -> Option<String> + 'a;
 
 /// Number of keys in all tables.
 #[cfg(test)]
-pub(super) const KEYS: usize = 32;
+pub(super) const KEYS: usize = 38;
 
 /// The file.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -22,6 +22,7 @@ pub(crate) struct RawSettings {
     pub(super) encoder: RawEncoder,
     pub(super) scheduler: RawScheduler,
     pub(super) caps: RawCaps,
+    pub(super) retention: RawRetention,
     pub(super) audit: RawAudit,
     pub(super) worker: RawWorker,
     pub(super) models: RawModels,
@@ -69,6 +70,9 @@ pub(super) struct RawScheduler {
     pub(super) segment: Option<String>,
     pub(super) rest: Option<String>,
     pub(super) set_aside: Option<String>,
+    pub(super) second_worker: Option<String>,
+    pub(super) crash_span: Option<String>,
+    pub(super) cancel_unheard: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -77,6 +81,14 @@ pub(super) struct RawCaps {
     pub(super) job_leases: Option<u32>,
     pub(super) owner_leases: Option<u32>,
     pub(super) owner_queued: Option<u32>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawRetention {
+    pub(super) done: Option<String>,
+    pub(super) failed: Option<String>,
+    pub(super) cancelled: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -123,6 +135,9 @@ impl RawSettings {
         text(&mut self.coordinator.state, "CLEANPLATE_COORDINATOR_STATE");
         text(&mut self.coordinator.store, "CLEANPLATE_COORDINATOR_STORE");
         text(&mut self.coordinator.retention, "CLEANPLATE_COORDINATOR_RETENTION");
+        text(&mut self.retention.done, "CLEANPLATE_RETENTION_DONE");
+        text(&mut self.retention.failed, "CLEANPLATE_RETENTION_FAILED");
+        text(&mut self.retention.cancelled, "CLEANPLATE_RETENTION_CANCELLED");
         text(&mut self.encoder.default, "CLEANPLATE_ENCODER_DEFAULT");
         text(&mut self.encoder.grace, "CLEANPLATE_ENCODER_GRACE");
         text(&mut self.encoder.lost, "CLEANPLATE_ENCODER_LOST");
@@ -132,6 +147,9 @@ impl RawSettings {
         text(&mut self.scheduler.segment, "CLEANPLATE_SCHEDULER_SEGMENT");
         text(&mut self.scheduler.rest, "CLEANPLATE_SCHEDULER_REST");
         text(&mut self.scheduler.set_aside, "CLEANPLATE_SCHEDULER_SET_ASIDE");
+        text(&mut self.scheduler.second_worker, "CLEANPLATE_SCHEDULER_SECOND_WORKER");
+        text(&mut self.scheduler.crash_span, "CLEANPLATE_SCHEDULER_CRASH_SPAN");
+        text(&mut self.scheduler.cancel_unheard, "CLEANPLATE_SCHEDULER_CANCEL_UNHEARD");
         text(&mut self.worker.name, "CLEANPLATE_WORKER_NAME");
         text(&mut self.worker.card, "CLEANPLATE_WORKER_CARD");
         text(&mut self.worker.idle_exit, "CLEANPLATE_WORKER_IDLE_EXIT");

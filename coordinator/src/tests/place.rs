@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use cleanplate_child::ChildProgram;
-use cleanplate_core::config::SchedulerConfig;
+use cleanplate_core::config::{Retention, SchedulerConfig};
 use cleanplate_core::record::{Event, Record};
 use cleanplate_proto::v1 as pb;
 use cleanplate_proto::v1::jobs_client::JobsClient;
@@ -85,22 +85,25 @@ impl Place {
     }
 
     pub(super) async fn start_on(&self, journal: Arc<dyn Journal>) -> Running {
-        self.start_for(journal, SchedulerConfig::default().retention_ms).await
+        self.start_for(journal, SchedulerConfig::default().retention).await
     }
 
     /// As `start`, where ended jobs are kept for so long.
     pub(super) async fn start_keeping(&self, retention_ms: u64) -> Running {
-        self.start_for(Arc::new(self.journal().await), Some(retention_ms)).await
+        let retention = Retention::all(Some(retention_ms));
+        self.start_for(Arc::new(self.journal().await), retention).await
     }
 
-    async fn start_for(&self, journal: Arc<dyn Journal>, retention_ms: Option<u64>) -> Running {
+    async fn start_for(&self, journal: Arc<dyn Journal>, retention: Retention) -> Running {
         // Nothing here happens because somebody was silent for too long.
         let scheduler = SchedulerConfig {
             worker_silent_ms: 600_000,
             lease_stuck_ms: 1_200_000,
             rest_ms: 1,
             encoder_grace_ms: 0,
-            retention_ms,
+            retention,
+            // One worker plays them all.
+            second_worker_ms: 0,
             ..SchedulerConfig::default()
         };
         let options = CoordinatorOptions {
