@@ -5,9 +5,11 @@
 
 #![expect(clippy::doc_markdown, reason = "these comments are help texts, read on a terminal")]
 
+use std::convert::Infallible;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use cleanplate_coordinator::StateUrl;
 use cleanplate_types::request::Region;
 
 mod job;
@@ -65,7 +67,8 @@ pub(crate) enum Command {
         cleanplate coordinator --listen 0.0.0.0:7700 --state sqlite:/var/lib/cleanplate/journal.db \
         --store s3://bucket/cleanplate\n\n\
         SIGTERM and Ctrl-C end it in order; a coordinator that was killed goes on where it was when \
-        it is started again on the same --state and --store.")]
+        it is started again on the same --state and --store. With --state postgres://... several may run: \
+        one leads, the others stand by.")]
     Coordinator(CoordinatorArguments),
     /// Work for a coordinator; one a machine.
     #[command(after_help = "Examples:\n  \
@@ -167,9 +170,9 @@ pub(crate) struct CoordinatorArguments {
     /// Where to listen [default: 127.0.0.1:7700].
     #[arg(long, value_name = "ADDR:PORT")]
     pub(crate) listen: Option<String>,
-    /// The journal: sqlite:PATH [default: sqlite:cleanplate-journal.db].
-    #[arg(long, value_name = "URL")]
-    pub(crate) state: Option<String>,
+    /// The journal: sqlite:PATH or postgres://USER@HOST/DATABASE [default: sqlite:cleanplate-journal.db].
+    #[arg(long, value_name = "URL", value_parser = |text: &str| Ok::<_, Infallible>(StateUrl::of(text)))]
+    pub(crate) state: Option<StateUrl>,
     /// The store: a folder, file:// or s3:// [default: cleanplate-store].
     #[arg(long, value_name = "URL")]
     pub(crate) store: Option<String>,

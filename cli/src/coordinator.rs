@@ -1,11 +1,11 @@
 //! `coordinator`: the service, until a signal ends it in order. Killed in any other way it loses
 //! nothing but time: the journal is all that the next one needs.
 
-use std::path::Path;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cleanplate_coordinator::{Coordinator, CoordinatorOptions, Journal, SqliteJournal};
+use cleanplate_coordinator::{Candidate, Coordinator, CoordinatorOptions, Journal, StateUrl};
 use cleanplate_store::Store;
 
 use crate::arguments::CoordinatorArguments;
@@ -29,9 +29,11 @@ pub(crate) async fn run(
     let listener = cleanplate_coordinator::listen(address).await;
     let listener = listener.map_err(|error| Refusal::failed(error.to_string()))?;
     let store = open_store(store.as_deref().unwrap_or_else(|| settings.store())).await?;
-    let journal = open_journal(state.as_deref().unwrap_or(&settings.state)).await?;
-    tracing::info!(address, store = store.url(), "coordinator starts");
-    let coordinator = Coordinator::start(CoordinatorOptions {
+    let state = state.as_ref().unwrap_or(&settings.state);
+    let candidate = candidate(listener.local_addr().ok(), address);
+    let journal = open_journal(state, candidate).await?;
+    tracing::info!(address, store = store.url(), %state, "coordinator starts");
+    let starting = Coordinator::start(CoordinatorOptions {
         journal,
         store,
         scheduler: settings.scheduler.clone(),
@@ -39,19 +41,24 @@ pub(crate) async fn run(
         program: program::own()?,
         engine_silent: Duration::from_millis(settings.worker.engine_silent_ms),
         movies_max: settings.movies_max,
-    })
-    .await
-    .map_err(|error| Refusal::failed(error.to_string()))?;
+    });
+    // While another leads, it stands by: for days, where nothing happens.
+    let coordinator = tokio::select! {
+        started = starting => started.map_err(|error| Refusal::failed(error.to_string()))?,
+        status = signals.next() => return Ok(ended_by(status)),
+    };
 
     let mut asked = None;
     let stop = async { asked = Some(signals.next().await) };
     let served = coordinator.serve(listener, stop).await;
     signals.unless_repeated(coordinator.stop()).await;
     served.map_err(|error| Refusal::failed(error.to_string()))?;
-    Ok(match asked {
-        Some(Status::Interrupted) => Status::Interrupted,
-        Some(_) | None => Status::Done,
-    })
+    Ok(asked.map_or(Status::Done, ended_by))
+}
+
+/// SIGTERM is how services are ended.
+fn ended_by(signal: Status) -> Status {
+    if signal == Status::Interrupted { signal } else { Status::Done }
 }
 
 async fn open_store(url: &str) -> Result<Store, Refusal> {
@@ -67,36 +74,53 @@ async fn open_store(url: &str) -> Result<Store, Refusal> {
     Ok(store)
 }
 
-async fn open_journal(state: &str) -> Result<Arc<dyn Journal>, Refusal> {
-    let Some(path) = state.strip_prefix("sqlite:") else {
-        let later = state.starts_with("postgres:") || state.starts_with("postgresql:");
-        return Err(Refusal::usage(if later {
-            "--state with PostgreSQL is not in this version; write sqlite:PATH".to_owned()
-        } else {
-            format!("--state is `{state}`; it must be sqlite:PATH")
-        }));
+async fn open_journal(state: &StateUrl, candidate: Candidate) -> Result<Arc<dyn Journal>, Refusal> {
+    state.open(candidate).await.map_err(|error| {
+        let status = if error.is_usage() { Status::Usage } else { Status::Failed };
+        let hint = if error.is_usage() { "--state: " } else { "" };
+        Refusal::new(status, format!("{hint}{error}"))
+    })
+}
+
+/// Who this coordinator is, as the others on the same journal are told: the host and the process, and where it
+/// listens. `asked` is the address that was asked for, `bound` the one that it has.
+fn candidate(bound: Option<SocketAddr>, asked: &str) -> Candidate {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let host = Some(host.trim()).filter(|host| !host.is_empty()).unwrap_or("coordinator");
+    let address = match bound {
+        // It listens on every address of the host, of which each is reached by the host's name.
+        Some(bound) if bound.ip().is_unspecified() => format!("http://{host}:{}", bound.port()),
+        Some(bound) => format!("http://{bound}"),
+        None => format!("http://{asked}"),
     };
-    // `sqlite:///path` is what other programs write.
-    let path = path.strip_prefix("//").unwrap_or(path);
-    if path.is_empty() {
-        return Err(Refusal::usage("--state names no file; write sqlite:PATH"));
-    }
-    let journal = SqliteJournal::open(Path::new(path)).await;
-    let journal = journal.map_err(|error| Refusal::failed(error.to_string()))?;
-    Ok(Arc::new(journal))
+    Candidate { name: format!("{host}-{}", std::process::id()), address }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn nobody() -> Candidate {
+        candidate(None, "127.0.0.1:7700")
+    }
+
     #[tokio::test]
-    async fn a_journal_of_another_kind_is_refused_by_name() {
-        for state in ["postgres://host/db", "mysql:x", "sqlite:", "journal.db"] {
-            let refusal = open_journal(state).await.unwrap_err();
+    async fn a_journal_of_another_kind_is_refused_by_name_and_without_its_password() {
+        for state in ["mysql://u:hush@h/x", "sqlite:", "journal.db", "postgres://u:hush@h:99999/db"]
+        {
+            let refusal = open_journal(&StateUrl::of(state), nobody()).await.unwrap_err();
             assert_eq!(refusal.status, Status::Usage, "{state}");
-            assert!(refusal.message.contains("sqlite:PATH"), "{}", refusal.message);
+            assert!(refusal.message.contains("--state"), "{}", refusal.message);
+            assert!(!refusal.message.contains("hush"), "{}", refusal.message);
         }
+    }
+
+    #[tokio::test]
+    async fn a_database_that_is_not_there_is_told_without_its_password() {
+        let state = StateUrl::of("postgres://u:hush@127.0.0.1:1/db");
+        let refusal = open_journal(&state, nobody()).await.unwrap_err();
+        assert_eq!(refusal.status, Status::Failed);
+        assert!(refusal.message.contains("postgres://u:***@127.0.0.1:1/db"), "{}", refusal.message);
     }
 
     #[tokio::test]
@@ -104,9 +128,19 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         for form in ["sqlite:", "sqlite://"] {
             let path = folder.path().join(format!("{}.db", form.len()));
-            let journal = open_journal(&format!("{form}{}", path.display())).await.unwrap();
+            let state = StateUrl::of(format!("{form}{}", path.display()));
+            let journal = open_journal(&state, nobody()).await.unwrap();
             assert!(path.exists());
             journal.close().await;
         }
+    }
+
+    #[test]
+    fn others_are_told_an_address_that_they_can_reach() {
+        let bound = |address: &str| candidate(address.parse().ok(), "asked:1").address;
+        assert_eq!(bound("10.1.2.3:7700"), "http://10.1.2.3:7700");
+        assert_eq!(bound("[::1]:7700"), "http://[::1]:7700");
+        assert!(!bound("0.0.0.0:7700").contains("0.0.0.0"));
+        assert_eq!(bound("nothing"), "http://asked:1");
     }
 }

@@ -6,6 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
+use cleanplate_coordinator::StateUrl;
 use cleanplate_core::config::{Caps, Retention, SchedulerConfig};
 use cleanplate_types::encode::EncoderName;
 use cleanplate_types::request::EncoderChoice;
@@ -76,7 +77,7 @@ pub(crate) struct Settings {
     /// Where the coordinator listens.
     pub(crate) listen: String,
     /// The coordinator's journal.
-    pub(crate) state: String,
+    pub(crate) state: StateUrl,
     /// The store's root, a URL or a path, where one is given.
     store: Option<String>,
     /// Movies that the coordinator writes at a time.
@@ -220,7 +221,7 @@ impl Settings {
         Ok(Self {
             coordinator_url: client.coordinator,
             listen: coordinator.listen.unwrap_or_else(|| LISTEN.to_owned()),
-            state: coordinator.state.unwrap_or_else(|| STATE.to_owned()),
+            state: coordinator.state.unwrap_or_else(|| StateUrl::of(STATE)),
             store: coordinator.store,
             movies_max: positive("coordinator.movies_max", coordinator.movies_max.unwrap_or(2))?,
             encoder_default: encoder
@@ -288,9 +289,11 @@ fn read(path: &Path) -> Result<RawSettings, SettingsError> {
     let text = std::fs::read_to_string(path)
         .map_err(|source| SettingsError::Unreadable { path: path.to_owned(), source })?;
     toml::from_str(&text).map_err(|error| {
-        // Line, column and the line itself, on one line for people.
-        let message = error.to_string().lines().map(str::trim).collect::<Vec<_>>().join(" ");
-        SettingsError::Wrong { path: path.to_owned(), message }
+        // The line and what is wrong there, but not what is written there: it may be a password.
+        let start = error.span().map_or(0, |span| span.start);
+        let line = text.bytes().take(start).filter(|byte| *byte == b'\n').count() + 1;
+        let message = error.message().lines().map(str::trim).collect::<Vec<_>>().join(" ");
+        SettingsError::Wrong { path: path.to_owned(), message: format!("line {line}: {message}") }
     })
 }
 
@@ -408,6 +411,19 @@ mod tests {
         assert!(said.contains("slotz") && said.contains("line 2"), "{said}");
         let said = load("[wroker]\n", &[]).unwrap_err().to_string();
         assert!(said.contains("wroker"), "{said}");
+    }
+
+    #[test]
+    fn a_password_in_the_file_is_never_shown() {
+        let state = "postgres://u:hush@h/db";
+        let settings = load(&format!("[coordinator]\nstate = \"{state}\"\n"), &[]).unwrap();
+        assert_eq!(settings.state, StateUrl::of(state));
+        let shown = format!("{settings:?}");
+        assert!(shown.contains("u:***@h") && !shown.contains("hush"), "{shown}");
+        // A quote is missing.
+        let said = load(&format!("[coordinator]\nstate = \"{state}\n"), &[]).unwrap_err();
+        let said = said.to_string();
+        assert!(said.contains("line 2") && !said.contains("hush"), "{said}");
     }
 
     #[test]

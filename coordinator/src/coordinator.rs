@@ -22,7 +22,7 @@ use crate::book::Book;
 use crate::clock::Clock;
 use crate::dispatch::{Dispatch, ORDERS_WAITING_MAX, Orders, Performer};
 use crate::finish::{Finisher, StitchProgram};
-use crate::journal::{Journal, JournalError};
+use crate::journal::{Epoch, Journal, JournalError, renew_for_good, stand_by};
 use crate::objects::Objects;
 
 /// What a coordinator goes by.
@@ -57,6 +57,18 @@ pub enum CoordinatorError {
     /// The journal could not be written: what is not durable is not performed, so it stopped.
     #[error("the coordinator stopped, since what it decides cannot be made durable: {0}")]
     JournalLost(String),
+    /// Another coordinator leads in its place.
+    #[error(
+        "another coordinator leads since epoch {epoch}: {by} at {address}; this one stopped, start it again to stand by"
+    )]
+    Deposed {
+        /// The epoch of the other's lead.
+        epoch: Epoch,
+        /// Who has it; empty where nobody has.
+        by: String,
+        /// Where that one is found.
+        address: String,
+    },
     /// A bug ended it.
     #[error("the coordinator's loop ended by a bug, which its log tells; start it again")]
     Panicked,
@@ -108,6 +120,28 @@ pub(crate) enum Ending {
     Stopped,
     /// The journal failed, in its own words.
     JournalLost(String),
+    /// Another coordinator leads.
+    Deposed { epoch: Epoch, by: String, address: String },
+}
+
+impl Ending {
+    /// How it ended by this failure, which is logged here.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "one failure is another coordinator's success, all others are this one's"
+    )]
+    fn by(error: JournalError) -> Self {
+        match error {
+            JournalError::Deposed { epoch, by, address } => {
+                tracing::warn!(%epoch, by, address, "another coordinator leads, this one stops");
+                Self::Deposed { epoch, by, address }
+            }
+            error => {
+                tracing::error!(%error, "the journal cannot be written, the coordinator stops");
+                Self::JournalLost(error.to_string())
+            }
+        }
+    }
 }
 
 /// A sweep that a crash may have cut short is done again where the job ended so shortly before the
@@ -115,8 +149,8 @@ pub(crate) enum Ending {
 const SWEEP_AGAIN_MS: u64 = 600_000;
 
 impl Coordinator {
-    /// Takes up from the journal and runs the dispatch loop. Leases of a coordinator that is gone
-    /// stay current for a while, so that their workers may come back with them.
+    /// Stands by until it leads, takes up from the journal and runs the dispatch loop. Leases of a coordinator
+    /// that is gone stay current for a while, so that their workers may come back with them.
     ///
     /// # Errors
     /// [`CoordinatorError::Settings`], and [`CoordinatorError::Journal`] where the journal cannot be
@@ -140,16 +174,15 @@ impl Coordinator {
             program: _,
         } = options;
         scheduler.check()?;
-        let records = journal.load().await?;
-        let mut book = Book::default();
-        for record in &records {
-            // These lines are in the journal already.
-            drop(book.foretell(record));
-            book.take(record);
-        }
-        for line in &journal.fallbacks().await? {
-            book.take_line(line);
-        }
+        stand_by(&*journal).await?;
+        let (records, book) = match taken_up(&*journal).await {
+            Ok(taken) => taken,
+            Err(error) => {
+                // Another may know what to do with it, and should not wait for this one's silence.
+                journal.resign().await.ok();
+                return Err(error.into());
+            }
+        };
         let latest = records.last().map_or(Tick(0), |record| record.at);
         let clock = Clock::starting_after(latest);
         let heartbeat_ms = u32::try_from(scheduler.worker_silent_ms / 3).unwrap_or(u32::MAX);
@@ -176,15 +209,18 @@ impl Coordinator {
 
         let (stop, stopped) = watch::channel(false);
         let (told, ending) = watch::channel(Ending::Running);
+        let (leads, halt) = (Arc::clone(&journal), stop.clone());
         let dispatch = tokio::spawn(async move {
-            let ended = match dispatch.run(waiting, stopped).await {
-                Ok(()) => Ending::Stopped,
-                Err(error) => {
-                    tracing::error!(%error, "the journal cannot be written, the coordinator stops");
-                    Ending::JournalLost(error.to_string())
+            let mut running = Box::pin(dispatch.run(waiting, stopped));
+            let ended = tokio::select! {
+                ended = &mut running => ended,
+                error = renew_for_good(&*leads) => {
+                    // Stitches are given up in order.
+                    halt.send_replace(true);
+                    running.await.and(Err(error))
                 }
             };
-            told.send_replace(ended);
+            told.send_replace(ended.map_or_else(Ending::by, |()| Ending::Stopped));
         });
         Ok(Self {
             orders,
@@ -207,6 +243,9 @@ impl Coordinator {
         if let Err(error) = self.dispatch.await {
             tracing::error!(%error, "the dispatch loop panicked");
         }
+        if let Err(error) = self.journal.resign().await {
+            tracing::warn!(%error, "the lead was not given up, another waits until it lapses");
+        }
         self.journal.close().await;
         tracing::info!("coordinator stopped");
     }
@@ -223,10 +262,29 @@ impl Coordinator {
         let ended = ending.wait_for(|ending| *ending != Ending::Running).await;
         match ended.as_deref() {
             Ok(Ending::JournalLost(why)) => Err(CoordinatorError::JournalLost(why.clone())),
+            Ok(Ending::Deposed { epoch, by, address }) => {
+                let (epoch, by, address) = (*epoch, by.clone(), address.clone());
+                Err(CoordinatorError::Deposed { epoch, by, address })
+            }
             Ok(Ending::Running | Ending::Stopped) => Ok(()),
             Err(_dropped) => Err(CoordinatorError::Panicked),
         }
     }
+}
+
+/// All records of the journal, and what they come to.
+async fn taken_up(journal: &dyn Journal) -> Result<(Vec<Record>, Book), JournalError> {
+    let records = journal.load().await?;
+    let mut book = Book::default();
+    for record in &records {
+        // These lines are in the journal already.
+        drop(book.foretell(record));
+        book.take(record);
+    }
+    for line in &journal.fallbacks().await? {
+        book.take_line(line);
+    }
+    Ok((records, book))
 }
 
 /// Jobs whose objects were about to be deleted when the journal's last record was written, each with the

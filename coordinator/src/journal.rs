@@ -4,17 +4,26 @@
 //! table of their own: they follow from the records (see `attempts.rs`), so they cannot disagree with
 //! them. Refuses decisions: a record is written as the scheduler made it.
 
+mod error;
 mod format;
+mod leadership;
+mod postgres;
+mod rows;
 mod sqlite;
-
-use std::path::PathBuf;
+mod state;
 
 use cleanplate_core::record::Record;
 use cleanplate_types::ids::{JobId, LeaseId};
 use cleanplate_types::trail::TrailEntry;
 
+pub use crate::journal::error::JournalError;
 pub use crate::journal::format::RECORD_FORMAT;
+pub use crate::journal::leadership::{
+    Candidate, Epoch, Leader, Leadership, Standing, renew_for_good, stand_by,
+};
+pub use crate::journal::postgres::{PostgresJournal, PostgresOptions};
 pub use crate::journal::sqlite::SqliteJournal;
+pub use crate::journal::state::StateUrl;
 
 /// What is written in one transaction: all of it is durable, or none.
 #[derive(Debug, Clone, Default)]
@@ -44,9 +53,10 @@ pub struct TrailLine {
     pub entry: TrailEntry,
 }
 
-/// A durable, ordered log of records with the trails beside it.
+/// A durable, ordered log of records with the trails beside it. Only who leads appends (see
+/// [`Leadership`]); anybody may read.
 #[async_trait::async_trait]
-pub trait Journal: std::fmt::Debug + Send + Sync {
+pub trait Journal: Leadership {
     /// Every record, in the order in which they were appended.
     ///
     /// # Errors
@@ -57,7 +67,9 @@ pub trait Journal: std::fmt::Debug + Send + Sync {
     /// is forgotten takes its earlier records and trails with it, but for the record of its last lease.
     ///
     /// # Errors
-    /// [`JournalError`]; nothing of the batch is in the journal then, and it may be tried again.
+    /// [`JournalError`]; nothing of the batch is in the journal then, and it may be tried again. Two differ:
+    /// after [`JournalError::Deposed`] it never will be, and after [`JournalError::Unreachable`] nobody
+    /// knows whether it is: whoever decided it has to read the journal before deciding anything else.
     async fn append(&self, batch: &Batch) -> Result<(), JournalError>;
 
     /// The records of one job, in order.
@@ -80,93 +92,4 @@ pub trait Journal: std::fmt::Debug + Send + Sync {
 
     /// Ends its use: nothing is read or appended afterwards.
     async fn close(&self);
-}
-
-/// Why a journal cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum JournalError {
-    /// Its folder is missing and cannot be made, or cannot be written.
-    #[error(
-        "the state folder {} cannot be written: {source}; make it writable or choose another by `--state sqlite:PATH`",
-        path.display()
-    )]
-    Folder {
-        /// The folder.
-        path: PathBuf,
-        /// What the system says.
-        #[source]
-        source: std::io::Error,
-    },
-    /// Another coordinator has it open.
-    #[error(
-        "the journal {} is in use by another coordinator; stop that one, or give this one a state of its own by `--state sqlite:PATH`",
-        path.display()
-    )]
-    InUse {
-        /// The journal.
-        path: PathBuf,
-    },
-    /// A later version of the product wrote it.
-    #[error(
-        "the journal {} was written by a newer version of cleanplate (its format is {found}, this version knows {known}); use that version, or another state",
-        path.display()
-    )]
-    Newer {
-        /// The journal.
-        path: PathBuf,
-        /// The version of its schema or of its records.
-        found: i64,
-        /// The latest that is known here.
-        known: i64,
-    },
-    /// An earlier version of the product wrote it, whose records are not read any more.
-    #[error(
-        "the journal {} was written by an older version of cleanplate (its format is {found}, this version reads {known}); finish its jobs with that version, then give this one a state of its own by `--state sqlite:PATH`",
-        path.display()
-    )]
-    Older {
-        /// The journal.
-        path: PathBuf,
-        /// The version of its records.
-        found: i64,
-        /// The one that is read here.
-        known: i64,
-    },
-    /// What is in it makes no sense.
-    #[error("the journal {} is damaged at record {seq}: {why}; restore it from a copy", path.display())]
-    Damaged {
-        /// The journal.
-        path: PathBuf,
-        /// The record.
-        seq: i64,
-        /// What is wrong with it.
-        why: String,
-    },
-    /// The database refuses.
-    #[error("the journal {} cannot be used: {source}", path.display())]
-    Database {
-        /// The journal.
-        path: PathBuf,
-        /// What it says.
-        #[source]
-        source: sqlx::Error,
-    },
-    /// The database's tables cannot be brought to this version's.
-    #[error("the tables of the journal {} cannot be prepared: {source}", path.display())]
-    Tables {
-        /// The journal.
-        path: PathBuf,
-        /// What it says.
-        #[source]
-        source: Box<sqlx::migrate::MigrateError>,
-    },
-    /// A record cannot be written as bytes.
-    #[error("a record of job {job} cannot be encoded: {source}")]
-    Unwritable {
-        /// The job.
-        job: JobId,
-        /// What the encoder says.
-        #[source]
-        source: postcard::Error,
-    },
 }

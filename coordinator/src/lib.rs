@@ -23,5 +23,9 @@ mod tests;
 
 pub use crate::coordinator::{Coordinator, CoordinatorError, CoordinatorOptions};
 pub use crate::finish::stitch_main;
-pub use crate::journal::{Batch, Journal, JournalError, RECORD_FORMAT, SqliteJournal, TrailLine};
+pub use crate::journal::{
+    Batch, Candidate, Epoch, Journal, JournalError, Leader, Leadership, PostgresJournal,
+    PostgresOptions, RECORD_FORMAT, SqliteJournal, Standing, StateUrl, TrailLine, renew_for_good,
+    stand_by,
+};
 pub use crate::serve::listen;

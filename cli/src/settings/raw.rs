@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use cleanplate_coordinator::StateUrl;
 use serde::Deserialize;
 
 use super::SettingsError;
@@ -46,7 +47,7 @@ pub(super) struct RawClient {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawCoordinator {
     pub(super) listen: Option<String>,
-    pub(super) state: Option<String>,
+    pub(super) state: Option<StateUrl>,
     pub(super) store: Option<String>,
     pub(super) movies_max: Option<u32>,
     pub(super) retention: Option<String>,
@@ -132,7 +133,9 @@ impl RawSettings {
         text(&mut self.log.format, "CLEANPLATE_LOG_FORMAT");
         text(&mut self.client.coordinator, "CLEANPLATE_COORDINATOR");
         text(&mut self.coordinator.listen, "CLEANPLATE_COORDINATOR_LISTEN");
-        text(&mut self.coordinator.state, "CLEANPLATE_COORDINATOR_STATE");
+        if let Some(state) = lookup("CLEANPLATE_COORDINATOR_STATE") {
+            self.coordinator.state = Some(StateUrl::of(state));
+        }
         text(&mut self.coordinator.store, "CLEANPLATE_COORDINATOR_STORE");
         text(&mut self.coordinator.retention, "CLEANPLATE_COORDINATOR_RETENTION");
         text(&mut self.retention.done, "CLEANPLATE_RETENTION_DONE");

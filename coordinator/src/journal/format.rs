@@ -60,6 +60,15 @@ const fn since(event: &Event) -> i64 {
     }
 }
 
+/// Whether an event gives a lease its number: of a forgotten job the last of these stays, since no number may
+/// be given twice.
+pub(super) fn numbers_a_lease(event: &Event) -> bool {
+    NUMBERS_A_LEASE.contains(&kind(event))
+}
+
+/// The [`kind`]s of such events, as statements of the databases name them.
+const NUMBERS_A_LEASE: [&str; 2] = ["leased", "stitch_started"];
+
 /// The name of what happened, for people who look into the database.
 pub(super) const fn kind(event: &Event) -> &'static str {
     match event {

@@ -1,23 +1,25 @@
 //! The journal in one SQLite file: nothing to start, nothing to set up.
 //!
 //! WAL with `synchronous=FULL`: a commit that has returned survives a power failure. One coordinator
-//! at a time: a lock on `FILE.lock`, which the system gives up when the process dies, however it dies.
+//! at a time: a lock on `FILE.lock`, which the system gives up when the process dies, however it dies. So
+//! whoever has it open leads.
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use cleanplate_core::record::{Event, Record};
-use cleanplate_types::failure::Stage;
-use cleanplate_types::ids::{JobId, LeaseId};
-use cleanplate_types::trail::{TrailEntry, TrailEvent};
+use cleanplate_types::ids::JobId;
+use cleanplate_types::trail::TrailEvent;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow,
-    SqliteSynchronous,
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{Row as _, Sqlite, Transaction};
+use sqlx::{Sqlite, Transaction};
+use tokio::sync::watch;
 
+use crate::journal::leadership::{Epoch, Leadership, Standing};
+use crate::journal::rows::{RecordRow, TrailRow};
 use crate::journal::{Batch, Journal, JournalError, RECORD_FORMAT, TrailLine, format};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
@@ -31,10 +33,13 @@ const BUSY_WAIT: Duration = Duration::from_secs(10);
 /// A journal in an SQLite file.
 #[derive(Debug)]
 pub struct SqliteJournal {
-    path: PathBuf,
+    /// What it is called: its path.
+    name: String,
     pool: SqlitePool,
     /// Held for as long as the journal is open.
     lock: File,
+    /// Never changes.
+    standing: watch::Sender<Standing>,
 }
 
 impl SqliteJournal {
@@ -54,9 +59,10 @@ impl SqliteJournal {
             .max_connections(CONNECTIONS_MAX)
             .connect_with(options)
             .await
-            .map_err(|source| JournalError::Database { path: path.to_owned(), source })?;
+            .map_err(|source| JournalError::Database { journal: name_of(path), source })?;
         MIGRATIONS.run(&pool).await.map_err(|error| not_prepared(path, error))?;
-        Ok(Self { path: path.to_owned(), pool, lock })
+        let (standing, _) = watch::channel(Standing::Leads(ONLY));
+        Ok(Self { name: name_of(path), pool, lock, standing })
     }
 
     /// Gives the lock up at once: closing the file alone would leave it to a child process that is
@@ -67,71 +73,53 @@ impl SqliteJournal {
     }
 
     fn failed(&self, source: sqlx::Error) -> JournalError {
-        JournalError::Database { path: self.path.clone(), source }
+        JournalError::Database { journal: self.name.clone(), source }
     }
 
-    fn damaged(&self, seq: i64, why: impl ToString) -> JournalError {
-        JournalError::Damaged { path: self.path.clone(), seq, why: why.to_string() }
+    fn records(&self, rows: Vec<RecordRow>) -> Result<Vec<Record>, JournalError> {
+        rows.into_iter().map(|row| row.read(&self.name)).collect()
     }
 
-    fn record(&self, row: &SqliteRow) -> Result<Record, JournalError> {
-        let taken = || Ok((row.try_get("seq")?, row.try_get("format")?, row.try_get("body")?));
-        let (seq, found, body): (i64, i64, &[u8]) = taken().map_err(|error| self.failed(error))?;
-        if found > RECORD_FORMAT {
-            return Err(JournalError::Newer {
-                path: self.path.clone(),
-                found,
-                known: RECORD_FORMAT,
-            });
-        }
-        format::from_bytes(found, body).map_err(|error| {
-            if found < RECORD_FORMAT {
-                let (path, known) = (self.path.clone(), RECORD_FORMAT);
-                return JournalError::Older { path, found, known };
-            }
-            self.damaged(seq, error)
-        })
+    fn lines(&self, rows: Vec<TrailRow>) -> Result<Vec<TrailLine>, JournalError> {
+        rows.into_iter().map(|row| row.read(&self.name)).collect()
+    }
+}
+
+/// Whoever has the file's lock leads, for as long as the file is open.
+const ONLY: Epoch = Epoch(1);
+
+#[async_trait::async_trait]
+impl Leadership for SqliteJournal {
+    async fn take(&self) -> Result<Standing, JournalError> {
+        Ok(Standing::Leads(ONLY))
     }
 
-    fn trail_line(&self, row: &SqliteRow) -> Result<TrailLine, JournalError> {
-        let seq: i64 = row.try_get("seq").map_err(|error| self.failed(error))?;
-        let columns = || -> Result<_, sqlx::Error> {
-            Ok((
-                row.try_get::<String, _>("job")?,
-                row.try_get::<i64, _>("lease")?.cast_unsigned(),
-                row.try_get::<i64, _>("at_ms")?.cast_unsigned(),
-                row.try_get::<String, _>("stage")?,
-                row.try_get::<String, _>("event")?,
-                row.try_get::<String, _>("detail")?,
-                row.try_get::<Option<i64>, _>("count")?.map(i64::cast_unsigned),
-            ))
-        };
-        let (job, lease, at_ms, stage, event, detail, count) =
-            columns().map_err(|error| self.failed(error))?;
-        let stage = Stage::parse(&stage)
-            .ok_or_else(|| self.damaged(seq, format!("`{stage}` is no stage of a trail")))?;
-        let event = TrailEvent::parse(&event)
-            .ok_or_else(|| self.damaged(seq, format!("`{event}` is no event of a trail")))?;
-        Ok(TrailLine {
-            job: JobId::parse(&job).map_err(|error| self.damaged(seq, error))?,
-            lease: LeaseId(lease),
-            entry: TrailEntry { at_ms, stage, event, detail, count },
-        })
+    async fn renew(&self) -> Result<(), JournalError> {
+        Ok(())
     }
 
-    fn trail_lines(&self, rows: &[SqliteRow]) -> Result<Vec<TrailLine>, JournalError> {
-        rows.iter().map(|row| self.trail_line(row)).collect()
+    async fn resign(&self) -> Result<(), JournalError> {
+        Ok(())
+    }
+
+    fn standing(&self) -> watch::Receiver<Standing> {
+        self.standing.subscribe()
+    }
+
+    fn pace(&self) -> Duration {
+        // Nothing ever changes.
+        Duration::from_secs(3600)
     }
 }
 
 #[async_trait::async_trait]
 impl Journal for SqliteJournal {
     async fn load(&self) -> Result<Vec<Record>, JournalError> {
-        let rows = sqlx::query("SELECT seq, format, body FROM record ORDER BY seq")
+        let rows = sqlx::query_as("SELECT seq, format, body FROM record ORDER BY seq")
             .fetch_all(&self.pool)
             .await
             .map_err(|error| self.failed(error))?;
-        rows.iter().map(|row| self.record(row)).collect()
+        self.records(rows)
     }
 
     async fn append(&self, batch: &Batch) -> Result<(), JournalError> {
@@ -179,30 +167,31 @@ impl Journal for SqliteJournal {
     }
 
     async fn records_of(&self, job: &JobId) -> Result<Vec<Record>, JournalError> {
-        let rows = sqlx::query("SELECT seq, format, body FROM record WHERE job = ? ORDER BY seq")
-            .bind(job.as_str())
-            .fetch_all(&self.pool)
-            .await
-            .map_err(|error| self.failed(error))?;
-        rows.iter().map(|row| self.record(row)).collect()
+        let rows =
+            sqlx::query_as("SELECT seq, format, body FROM record WHERE job = ? ORDER BY seq")
+                .bind(job.as_str())
+                .fetch_all(&self.pool)
+                .await
+                .map_err(|error| self.failed(error))?;
+        self.records(rows)
     }
 
     async fn trails_of(&self, job: &JobId) -> Result<Vec<TrailLine>, JournalError> {
-        let rows = sqlx::query("SELECT * FROM trail WHERE job = ? ORDER BY seq")
+        let rows = sqlx::query_as("SELECT * FROM trail WHERE job = ? ORDER BY seq")
             .bind(job.as_str())
             .fetch_all(&self.pool)
             .await
             .map_err(|error| self.failed(error))?;
-        self.trail_lines(&rows)
+        self.lines(rows)
     }
 
     async fn fallbacks(&self) -> Result<Vec<TrailLine>, JournalError> {
-        let rows = sqlx::query("SELECT * FROM trail WHERE event = ? ORDER BY seq")
+        let rows = sqlx::query_as("SELECT * FROM trail WHERE event = ? ORDER BY seq")
             .bind(TrailEvent::Fallback.as_str())
             .fetch_all(&self.pool)
             .await
             .map_err(|error| self.failed(error))?;
-        self.trail_lines(&rows)
+        self.lines(rows)
     }
 
     async fn close(&self) {
@@ -235,6 +224,10 @@ async fn purge(transaction: &mut Transaction<'_, Sqlite>, job: &JobId) -> sqlx::
     Ok(())
 }
 
+fn name_of(path: &Path) -> String {
+    path.display().to_string()
+}
+
 /// Takes the lock beside the journal: the system frees it when this process ends.
 fn lock(path: &Path) -> Result<File, JournalError> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
@@ -251,7 +244,7 @@ fn lock(path: &Path) -> Result<File, JournalError> {
         .map_err(unwritable)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(JournalError::InUse { path: path.to_owned() }),
+        Err(TryLockError::WouldBlock) => Err(JournalError::InUse { journal: name_of(path) }),
         Err(TryLockError::Error(source)) => Err(unwritable(source)),
     }
 }
@@ -264,8 +257,8 @@ fn not_prepared(path: &Path, error: MigrateError) -> JournalError {
     let known = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0);
     match error {
         MigrateError::VersionMissing(found) => {
-            JournalError::Newer { path: path.to_owned(), found, known }
+            JournalError::Newer { journal: name_of(path), found, known }
         }
-        other => JournalError::Tables { path: path.to_owned(), source: Box::new(other) },
+        other => JournalError::Tables { journal: name_of(path), source: Box::new(other) },
     }
 }

@@ -1,7 +1,7 @@
 //! Where a test's coordinator lives: its folder, journal and store, and the way to it.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -24,8 +24,8 @@ use tonic::transport::{Channel, Endpoint};
 use crate::finish::StitchProgram;
 use crate::tests::part;
 use crate::{
-    Batch, Coordinator, CoordinatorError, CoordinatorOptions, Journal, JournalError, SqliteJournal,
-    TrailLine,
+    Batch, Coordinator, CoordinatorError, CoordinatorOptions, Journal, JournalError, Leadership,
+    SqliteJournal, Standing, TrailLine,
 };
 
 /// How long anything may take before a test is taken to hang.
@@ -45,6 +45,23 @@ impl Place {
         std::fs::create_dir(place.folder()).unwrap();
         std::fs::write(place.input(), b"a video, as far as anybody here knows").unwrap();
         place
+    }
+
+    /// A place whose store other processes see too.
+    pub(super) fn on_disk() -> Self {
+        let mut place = Self::new();
+        place.store = Self::store_in(place.folder.path());
+        place
+    }
+
+    /// The store of a place on disk, by the folder of all that is its.
+    pub(super) fn store_in(folder: &Path) -> Store {
+        Store::open(&format!("file://{}", folder.join("store").display())).unwrap()
+    }
+
+    /// The folder of all that is its.
+    pub(super) fn root(&self) -> &Path {
+        self.folder.path()
     }
 
     pub(super) fn folder(&self) -> PathBuf {
@@ -95,40 +112,13 @@ impl Place {
     }
 
     async fn start_for(&self, journal: Arc<dyn Journal>, retention: Retention) -> Running {
-        // Nothing here happens because somebody was silent for too long.
-        let scheduler = SchedulerConfig {
-            worker_silent_ms: 600_000,
-            lease_stuck_ms: 1_200_000,
-            rest_ms: 1,
-            encoder_grace_ms: 0,
-            retention,
-            // One worker plays them all.
-            second_worker_ms: 0,
-            ..SchedulerConfig::default()
-        };
-        let options = CoordinatorOptions {
-            journal,
-            store: self.store.clone(),
-            scheduler,
-            encoder_default: EncoderChoice::Auto,
-            program: std::env::current_exe().unwrap(),
-            engine_silent: PATIENCE,
-            movies_max: 2,
-        };
+        let options = options(journal, self.store.clone(), retention);
         Running::of(Coordinator::start_with(options, self.program()).await.unwrap()).await
     }
 
     /// This test program, as the stitch child.
     pub(super) fn program(&self) -> StitchProgram {
-        let marker = self.folder.path().join("marker").display().to_string();
-        StitchProgram::played_by(ChildProgram {
-            executable: std::env::current_exe().unwrap(),
-            arguments: part::CHILD.map(str::to_owned).to_vec(),
-            environment: vec![
-                (part::PLAY.to_owned(), self.play.lock().unwrap().clone()),
-                (part::MARKER.to_owned(), marker),
-            ],
-        })
+        stitch_child(self.play.lock().unwrap().clone(), self.folder.path())
     }
 
     pub(super) async fn submit(
@@ -152,6 +142,44 @@ impl Place {
             ..pb::JobRequest::default()
         }
     }
+}
+
+/// What a test's coordinator goes by.
+pub(super) fn options(
+    journal: Arc<dyn Journal>,
+    store: Store,
+    retention: Retention,
+) -> CoordinatorOptions {
+    // Nothing here happens because somebody was silent for too long.
+    let scheduler = SchedulerConfig {
+        worker_silent_ms: 600_000,
+        lease_stuck_ms: 1_200_000,
+        rest_ms: 1,
+        encoder_grace_ms: 0,
+        retention,
+        // One worker plays them all.
+        second_worker_ms: 0,
+        ..SchedulerConfig::default()
+    };
+    CoordinatorOptions {
+        journal,
+        store,
+        scheduler,
+        encoder_default: EncoderChoice::Auto,
+        program: std::env::current_exe().unwrap(),
+        engine_silent: PATIENCE,
+        movies_max: 2,
+    }
+}
+
+/// This test program as the stitch child, which plays `what` in a place whose folder is `root`.
+pub(super) fn stitch_child(what: String, root: &Path) -> StitchProgram {
+    let marker = root.join("marker").display().to_string();
+    StitchProgram::played_by(ChildProgram {
+        executable: std::env::current_exe().unwrap(),
+        arguments: part::CHILD.map(str::to_owned).to_vec(),
+        environment: vec![(part::PLAY.to_owned(), what), (part::MARKER.to_owned(), marker)],
+    })
 }
 
 /// A coordinator that is served inside this process.
@@ -284,6 +312,29 @@ async fn connect(connections: mpsc::Sender<io::Result<DuplexStream>>) -> Channel
 pub(super) struct Refusing {
     pub(super) journal: SqliteJournal,
     pub(super) refuses: fn(&Event) -> bool,
+}
+
+#[async_trait::async_trait]
+impl Leadership for Refusing {
+    async fn take(&self) -> Result<Standing, JournalError> {
+        self.journal.take().await
+    }
+
+    async fn renew(&self) -> Result<(), JournalError> {
+        self.journal.renew().await
+    }
+
+    async fn resign(&self) -> Result<(), JournalError> {
+        self.journal.resign().await
+    }
+
+    fn standing(&self) -> watch::Receiver<Standing> {
+        self.journal.standing()
+    }
+
+    fn pace(&self) -> Duration {
+        self.journal.pace()
+    }
 }
 
 #[async_trait::async_trait]
