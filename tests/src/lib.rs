@@ -7,6 +7,7 @@ pub mod binary;
 pub mod clips;
 pub mod cluster;
 pub mod memory;
+pub mod postgres;
 pub mod quality;
 pub mod reference;
 pub mod tiny_disk;
