@@ -19,6 +19,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::book::Book;
 use crate::clock::Clock;
 use crate::dispatch::board::Board;
+use crate::failpoint::{self, Moment};
 use crate::journal::{Batch, Journal, JournalError};
 use crate::milestones;
 use crate::shown;
@@ -180,9 +181,12 @@ impl Dispatch {
     /// Makes the turn durable, then performs and answers.
     async fn end(&mut self, turn: Turn) -> Result<(), JournalError> {
         let Turn { batch, effects, answers, left } = turn;
+        let events = || batch.records.iter().map(|record| &record.event);
+        failpoint::pass_events(Moment::Before, events());
         if !batch.is_empty() {
             self.journal.append(&batch).await?;
         }
+        failpoint::pass_events(Moment::After, events());
         for record in &batch.records {
             milestones::tell(record);
             self.book.take(record);
@@ -194,10 +198,13 @@ impl Dispatch {
             }
         }
         for effect in effects {
+            let point = failpoint::effect(&effect);
+            failpoint::pass(Moment::Before, point);
             if let Effect::JobEnded { job, .. } = &effect {
                 self.board.conclude(job, &self.scheduler, &mut self.book);
             }
             self.performer.perform(effect);
+            failpoint::pass(Moment::After, point);
         }
         for session in left {
             self.performer.farewell(session);

@@ -11,6 +11,7 @@ mod clock;
 mod commits;
 mod coordinator;
 mod dispatch;
+mod failpoint;
 mod finish;
 mod jobs;
 mod journal;

@@ -1,7 +1,9 @@
 //! The coordinator as its workers and clients see it: over real gRPC, with a journal in SQLite, workers
 //! that are played, and a stitch child that is this very test program.
 
+mod failpoints;
 mod fleet;
+mod killed;
 mod mishap;
 mod part;
 mod place;

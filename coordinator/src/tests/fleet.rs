@@ -10,6 +10,7 @@ use cleanplate_types::brief::JobBrief;
 use cleanplate_types::failure::{Failure, FailureKind, Stage};
 use cleanplate_types::ids::{CellIndex, JobId, LeaseId};
 use cleanplate_types::object::ObjectRef;
+use cleanplate_types::overlay::{Finding, Look};
 use cleanplate_types::part::PartManifest;
 use cleanplate_types::source::SourceRef;
 use cleanplate_types::trail::{TrailEntry, TrailEvent};
@@ -17,6 +18,7 @@ use pb::from_worker::Message as Up;
 use pb::to_worker::Message as Down;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
+use tonic::transport::Channel;
 use tonic::{Status, Streaming};
 
 use crate::tests::part::{self, Spoilt};
@@ -34,6 +36,29 @@ pub(super) struct Granted {
     pub(super) lease: LeaseId,
     job: JobId,
     work: pb::grant::Work,
+}
+
+/// What a coordinator says next.
+#[derive(Debug)]
+pub(super) enum Said {
+    Granted(Granted),
+    Revoked(LeaseId),
+    /// Of no interest here.
+    Else,
+    /// Nothing more: it is gone.
+    Gone,
+}
+
+impl Granted {
+    fn of(grant: pb::Grant) -> Self {
+        let (lease, job) = (LeaseId(grant.lease), JobId::parse(&grant.job).unwrap());
+        Self { lease, job, work: grant.work.unwrap() }
+    }
+
+    /// Whether cells are to be made.
+    pub(super) const fn is_segment(&self) -> bool {
+        matches!(self.work, pb::grant::Work::Segment(_))
+    }
 }
 
 impl FakeWorker {
@@ -68,12 +93,27 @@ impl FakeWorker {
     }
 
     async fn say_hello(running: &Running, hello: pb::Hello) -> Result<Self, Status> {
+        Self::over(running.connect().await, hello).await
+    }
+
+    /// As a worker that holds a lease, over a connection to wherever the coordinator is.
+    pub(super) async fn at(
+        channel: Channel,
+        name: &str,
+        held: Option<LeaseId>,
+    ) -> Result<Self, Status> {
+        let (protocol, worker) = (cleanplate_proto::PROTOCOL_VERSION, name.to_owned());
+        let holding = held.iter().map(|lease| lease.0).collect();
+        Self::over(channel, pb::Hello { protocol, worker, holding, ..pb::Hello::default() }).await
+    }
+
+    async fn over(channel: Channel, hello: pb::Hello) -> Result<Self, Status> {
         let (up, waiting) = mpsc::channel(64);
         let encoder = pb::EncoderProof { name: "libx264".to_owned(), build: "played".to_owned() };
         let hello =
             pb::Hello { version: "9.9.9".to_owned(), slots: 1, encoders: vec![encoder], ..hello };
         up.send(pb::FromWorker { message: Some(Up::Hello(hello)) }).await.unwrap();
-        let mut client = FleetClient::new(running.connect().await);
+        let mut client = FleetClient::new(channel);
         let down = client.attend(ReceiverStream::new(waiting)).await?.into_inner();
         Ok(Self { up, down, spoilt: BTreeMap::new() })
     }
@@ -98,12 +138,18 @@ impl FakeWorker {
 
     pub(super) async fn granted(&mut self) -> Granted {
         match self.next().await {
-            Some(Down::Grant(grant)) => Granted {
-                lease: LeaseId(grant.lease),
-                job: JobId::parse(&grant.job).unwrap(),
-                work: grant.work.unwrap(),
-            },
+            Some(Down::Grant(grant)) => Granted::of(grant),
             other => panic!("a grant was due, not {other:?}"),
+        }
+    }
+
+    /// Waits for a word of the coordinator for as long as that takes. May be given up.
+    pub(super) async fn hear(&mut self) -> Said {
+        let Ok(Some(message)) = self.down.message().await else { return Said::Gone };
+        match message.message {
+            Some(Down::Grant(grant)) => Said::Granted(Granted::of(grant)),
+            Some(Down::Revoke(revoke)) => Said::Revoked(LeaseId(revoke.lease)),
+            Some(Down::Welcome(_) | Down::Drain(_)) | None => Said::Else,
         }
     }
 
@@ -165,9 +211,7 @@ impl FakeWorker {
             };
             match message.and_then(|to| to.message) {
                 Some(Down::Grant(grant)) => {
-                    let lease = LeaseId(grant.lease);
-                    let job = JobId::parse(&grant.job).unwrap();
-                    self.perform(place, Granted { lease, job, work: grant.work.unwrap() }).await;
+                    self.perform(place, Granted::of(grant)).await;
                 }
                 Some(Down::Revoke(_)) => {}
                 other => panic!("a grant was due, not {other:?}"),
@@ -183,9 +227,8 @@ impl FakeWorker {
                 self.intake(place, lease, &job, &intake.url).await;
             }
             pb::grant::Work::Segment(segment) => self.segment(place, lease, &job, segment).await,
-            pb::grant::Work::Analyse(_) | pb::grant::Work::Reduce(_) => {
-                panic!("nobody asked what there is to remove")
-            }
+            pb::grant::Work::Analyse(window) => self.look(place, lease, &job, window).await,
+            pb::grant::Work::Reduce(_) => self.reduce(place, lease, &job).await,
             pb::grant::Work::Audit(audit) => self.audit(place, lease, audit).await,
         }
     }
@@ -211,6 +254,22 @@ impl FakeWorker {
         .await;
     }
 
+    /// Sees nothing.
+    async fn look(&self, place: &Place, lease: LeaseId, job: &JobId, window: pb::Analyse) {
+        let key = keys::evidence(job, Look::Find, window.window_index, lease);
+        let evidence = place.store.put(&key, Bytes::from_static(b"nothing")).await.unwrap();
+        let evidence = Some(evidence.into());
+        self.say(Up::AnalyseDone(pb::AnalyseDone { lease: lease.0, evidence })).await;
+    }
+
+    /// Finds nothing.
+    async fn reduce(&self, place: &Place, lease: LeaseId, job: &JobId) {
+        let key = keys::finding(job, lease);
+        let finding = place.store.put_value(&key, kinds::FINDING, &Finding::Nothing).await;
+        let finding = Some(finding.unwrap().into());
+        self.say(Up::ReduceDone(pb::ReduceDone { lease: lease.0, finding, mattes: None })).await;
+    }
+
     /// Finds everything as the manifest says, where it is there.
     async fn audit(&self, place: &Place, lease: LeaseId, audit: pb::Audit) {
         let manifest: ObjectRef = audit.manifest.unwrap().try_into().unwrap();
@@ -225,7 +284,12 @@ impl FakeWorker {
 
     async fn segment(&mut self, place: &Place, lease: LeaseId, job: &JobId, work: pb::Segment) {
         let brief: ObjectRef = work.brief.unwrap().try_into().unwrap();
-        let brief: JobBrief = place.store.get_value(&brief, kinds::BRIEF).await.unwrap();
+        let read = place.store.get_value::<JobBrief>(&brief, kinds::BRIEF).await;
+        let brief = match read {
+            Ok(brief) => brief,
+            // The job has ended, and was swept.
+            Err(error) => return self.fail(lease, error.kind(), &error.to_string()).await,
+        };
         for cell in (work.first_cell..work.first_cell + work.cells).map(CellIndex) {
             let key = keys::part(job, cell, lease);
             let stored = place.store.put(&key, part::bytes(cell).into()).await.unwrap();
