@@ -179,7 +179,7 @@ impl Coordinator {
             Ok(taken) => taken,
             Err(error) => {
                 // Another may know what to do with it, and should not wait for this one's silence.
-                journal.resign().await.ok();
+                give_up(&*journal).await;
                 return Err(error.into());
             }
         };
@@ -243,9 +243,7 @@ impl Coordinator {
         if let Err(error) = self.dispatch.await {
             tracing::error!(%error, "the dispatch loop panicked");
         }
-        if let Err(error) = self.journal.resign().await {
-            tracing::warn!(%error, "the lead was not given up, another waits until it lapses");
-        }
+        give_up(&*self.journal).await;
         self.journal.close().await;
         tracing::info!("coordinator stopped");
     }
@@ -269,6 +267,13 @@ impl Coordinator {
             Ok(Ending::Running | Ending::Stopped) => Ok(()),
             Err(_dropped) => Err(CoordinatorError::Panicked),
         }
+    }
+}
+
+/// Lets another lead at once.
+async fn give_up(journal: &dyn Journal) {
+    if let Err(error) = journal.resign().await {
+        tracing::warn!(%error, "the lead was not given up, another waits until it lapses");
     }
 }
 

@@ -53,7 +53,10 @@ impl TestPostgres {
         let programs = programs().ok_or(
             "no PostgreSQL in /usr/lib/postgresql (scripts/setup-postgres.sh installs it)",
         )?;
-        let account = account()?;
+        Ok(Self::running(programs, account()?))
+    }
+
+    fn running(programs: PathBuf, account: Option<(u32, u32)>) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         if let Some((user, group)) = account {
             chown(folder.path(), Some(user), Some(group)).expect("root may give folders away");
@@ -67,7 +70,7 @@ impl TestPostgres {
         };
         new.make_cluster();
         new.run();
-        Ok(new)
+        new
     }
 
     /// The server that the tests of this program share while any of them uses it.

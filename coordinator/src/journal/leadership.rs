@@ -97,28 +97,28 @@ pub async fn stand_by<L: Leadership + ?Sized>(journal: &L) -> Result<Epoch, Jour
     let mut seen = None;
     loop {
         match journal.take().await {
-            Ok(Standing::Leads(epoch)) => {
-                tracing::info!(%epoch, "leads");
-                return Ok(epoch);
-            }
+            Ok(Standing::Leads(epoch)) => return Ok(epoch),
             Ok(Standing::StandsBy(leader)) => {
                 if seen.as_ref() != Some(&leader) {
-                    let (epoch, holder, address) = told(leader.as_ref());
-                    tracing::info!(epoch, holder, address, "stands by, another leads");
+                    tell_of(leader.as_ref());
                     seen = Some(leader);
                 }
             }
-            Err(error @ JournalError::Unreachable { .. }) => {
-                tracing::warn!(%error, "stands by, the journal does not answer");
-            }
+            Err(error @ JournalError::Unreachable { .. }) => tell_of_silence(&error),
             Err(error) => return Err(error),
         }
         tokio::time::sleep(journal.pace()).await;
     }
 }
 
-fn told(leader: Option<&Leader>) -> (u64, &str, &str) {
-    leader.map_or((0, "nobody", ""), |it| (it.epoch.0, &it.holder, &it.address))
+fn tell_of(leader: Option<&Leader>) {
+    let (epoch, holder, address) =
+        leader.map_or((0, "nobody", ""), |it| (it.epoch.0, &it.holder, &it.address));
+    tracing::info!(epoch, holder, address, "stands by, another leads");
+}
+
+fn tell_of_silence(error: &JournalError) {
+    tracing::warn!(%error, "stands by, the journal does not answer");
 }
 
 /// Renews the lead until that fails, and says how.

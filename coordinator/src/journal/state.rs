@@ -86,11 +86,10 @@ impl StateUrl {
                 "{error}; in a password, write %2F for /, %3F for ?, %23 for # and %40 for @"
             ))
         })?;
-        let unknown = url.query_pairs().map(|(key, _)| key);
-        let unknown = unknown.filter(|key| {
-            !PARAMETERS.contains(&&**key) && !(key.starts_with("options[") && key.ends_with(']'))
-        });
-        if unknown.count() > 0 {
+        let known = |key: &str| {
+            PARAMETERS.contains(&key) || (key.starts_with("options[") && key.ends_with(']'))
+        };
+        if !url.query_pairs().all(|(key, _)| known(&key)) {
             let known = PARAMETERS.join(", ");
             return Err(wrong(format!("after ? only these are known: {known}")));
         }

@@ -93,7 +93,7 @@ async fn a_coordinator_that_dies_before_or_after_anything_it_does_loses_and_repe
     let count = points.len();
     let mut told = futures::stream::iter(points)
         .map(|(point, story)| async move {
-            let told = tokio::time::timeout(PATIENCE, tell(&point, story)).await;
+            let told = tokio::time::timeout(PATIENCE, Box::pin(tell(&point, story))).await;
             told.unwrap_or_else(|_late| panic!("{point}: the job gets nowhere"));
         })
         .buffer_unordered(SIDE_BY_SIDE);
@@ -230,7 +230,7 @@ fn check(point: &str, story: Story, records: &[Record]) {
         Story::Done => assert_eq!((committed, ends), (all, 1), "{point}"),
         Story::Again => assert_eq!((committed, ends), (all, 2), "{point}"),
         Story::Forgotten => {
-            assert_eq!(records.len(), 2, "{point}: its last lease, and that it is forgotten")
+            assert_eq!(records.len(), 2, "{point}: its last lease, and that it is forgotten");
         }
     }
 }

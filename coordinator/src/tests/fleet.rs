@@ -41,7 +41,7 @@ pub(super) struct Granted {
 /// What a coordinator says next.
 #[derive(Debug)]
 pub(super) enum Said {
-    Granted(Granted),
+    Granted(Box<Granted>),
     Revoked(LeaseId),
     /// Of no interest here.
     Else,
@@ -147,7 +147,7 @@ impl FakeWorker {
     pub(super) async fn hear(&mut self) -> Said {
         let Ok(Some(message)) = self.down.message().await else { return Said::Gone };
         match message.message {
-            Some(Down::Grant(grant)) => Said::Granted(Granted::of(grant)),
+            Some(Down::Grant(grant)) => Said::Granted(Box::new(Granted::of(grant))),
             Some(Down::Revoke(revoke)) => Said::Revoked(LeaseId(revoke.lease)),
             Some(Down::Welcome(_) | Down::Drain(_)) | None => Said::Else,
         }

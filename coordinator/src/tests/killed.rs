@@ -156,7 +156,7 @@ pub(super) async fn work(
             };
             match said {
                 Said::Granted(granted) => {
-                    held = Some(granted);
+                    held = Some(*granted);
                     waiting.clone_from(&held);
                 }
                 Said::Revoked(lease) => {
