@@ -116,7 +116,7 @@ impl Default for SchedulerConfig {
             cancel_unheard_ms: 10_000,
             cancel_aside_ms: 20_000,
             rest_ms: 2_000,
-            segment_ms: 30_000,
+            segment_ms: 60_000,
             audit_cells: 1,
             retention: Retention::all(Some(7 * 24 * 3_600_000)),
             caps: Caps::default(),

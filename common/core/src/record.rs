@@ -208,4 +208,6 @@ pub enum LeaseEnd {
     Failed(Box<Failure>),
     /// Its worker goes and gave back what was not done.
     GaveBack,
+    /// All of it was handed in, some by another lease on the same work: the worker was told to stop.
+    Outrun,
 }

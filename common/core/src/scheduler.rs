@@ -19,6 +19,7 @@ mod progress;
 mod queue;
 mod reports;
 mod stitching;
+mod tail;
 mod tending;
 mod timers;
 mod views;
@@ -59,6 +60,12 @@ pub struct Scheduler {
     proof_bound: BTreeSet<JobId>,
     /// What is known of each name whose processes came and went lately.
     lives: BTreeMap<WorkerId, Life>,
+    /// Jobs that have nothing free and wait for what is leased.
+    tails: BTreeSet<JobId>,
+    /// When the tails are looked at next.
+    tails_due: Option<Tick>,
+    /// Looks at the tails, one after another, that came to nothing.
+    tails_vain: u32,
     /// When to look at what again. An entry may be early, and is then moved.
     timers: BTreeSet<(Tick, Timer)>,
     now: Tick,
@@ -86,6 +93,9 @@ impl Scheduler {
             grantable,
             proof_bound: BTreeSet::new(),
             lives: BTreeMap::new(),
+            tails: BTreeSet::new(),
+            tails_due: None,
+            tails_vain: 0,
             timers: BTreeSet::new(),
             now: Tick(0),
             started: Tick(0),
@@ -127,8 +137,7 @@ impl Scheduler {
                     worker.leases.insert(*id);
                 },
             );
-            let watch = Watch::new(now, None, None);
-            this.watches.insert(*id, watch);
+            this.watches.insert(*id, Watch::restored(now));
             if let Some(job) = this.ledger.jobs.get(&lease.job) {
                 let cost = Cost { speed: 0, expected_ms: 0, since: lease.since };
                 this.grantable.granted(*id, &lease.job, place_of(job), cost);
@@ -167,8 +176,10 @@ impl Scheduler {
             self.fleet.queue_passed();
         }
         if std::mem::take(&mut self.worker_freed) || work_freed {
+            self.tails_vain = 0;
             self.grant_all(effects);
         }
+        self.arm_tails();
         debug_assert!(self.is_settled(), "no idle worker is left that could take a free piece");
     }
 

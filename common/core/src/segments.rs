@@ -1,8 +1,9 @@
 //! Cutting segments: how many of a job's free cells a worker gets when a slot of it is idle.
 //!
-//! About 30 seconds of work at the worker's measured speed (its tier's row until one is measured):
-//! the fixed cost of a segment is small against that, and little is lost with a worker. Towards the end
-//! of the job the worker gets its share of what is left, by speed, so that all slots end together.
+//! About a minute of work at the worker's measured speed (its tier's row until one is measured): the fixed
+//! cost of a segment is small against that, and no more than the cells under way are lost with a worker, since
+//! each counts as soon as it is handed in. Towards the end of the job the worker gets its share of what is
+//! left, by speed, so that all slots end together; what goes wrong with that, `scheduler::tail` mends.
 
 use cleanplate_types::cell::{Cell, Segment};
 use cleanplate_types::frames::FrameRange;

@@ -1,7 +1,5 @@
 //! Applying a record: the only way in which the durable state changes.
 
-use std::collections::BTreeSet;
-
 use cleanplate_types::encode::EncodeSpec;
 use cleanplate_types::failure::{Failure, FailureKind, Verdict};
 use cleanplate_types::ids::{CellIndex, JobId, LeaseId, WorkerId};
@@ -92,7 +90,8 @@ impl Ledger {
             }
             Event::SeamBroken { cell, failure } => self.seam_broken(id, *cell, failure),
             Event::PartDiscarded { cell, failure } => {
-                let (leased, limits) = (self.lease_of(id, *cell).is_some(), self.limits);
+                let leased = self.leases_of(id, *cell).next().is_some();
+                let limits = self.limits;
                 if let Some(job) = self.jobs.get_mut(id) {
                     job.discarded(*cell, leased, failure, limits);
                     if let Some(tries) = job.tries.get_mut(&Blamed::Cell(*cell)) {
@@ -103,14 +102,18 @@ impl Ledger {
         }
     }
 
-    /// The current lease of `job` that covers `cell`.
-    pub(crate) fn lease_of(&self, job: &JobId, cell: CellIndex) -> Option<LeaseId> {
-        let mut leases = self.jobs.get(job)?.leases.iter();
-        let covers = |lease: &Lease| match lease.piece {
+    /// The current leases of `job` that cover `cell`: at most two.
+    pub(crate) fn leases_of(
+        &self,
+        job: &JobId,
+        cell: CellIndex,
+    ) -> impl Iterator<Item = LeaseId> + use<'_> {
+        let leases = self.jobs.get(job).into_iter().flat_map(|job| &job.leases);
+        let covers = move |lease: &Lease| match lease.piece {
             Piece::Segment(segment) => segment.holds(cell),
             Piece::Intake | Piece::Window(_) | Piece::Reduce | Piece::Audit(_) => false,
         };
-        leases.find(|id| self.leases.get(id).is_some_and(covers)).copied()
+        leases.filter(move |id| self.leases.get(id).is_some_and(covers)).copied()
     }
 
     fn apply_to_job(&mut self, record: &Record) {
@@ -196,7 +199,7 @@ impl Ledger {
             job.doomed = Some(Box::new(failure.clone()));
         }
         for cell in void {
-            let leased = self.lease_of(id, cell).is_some();
+            let leased = self.leases_of(id, cell).next().is_some();
             let Some(job) = self.jobs.get_mut(id) else { return };
             if let Some(part) = job.void(cell, leased) {
                 let tries = job.tries.entry(Blamed::Cell(cell)).or_default();
@@ -224,7 +227,7 @@ impl Ledger {
             return;
         };
         match end {
-            LeaseEnd::Done | LeaseEnd::GaveBack => {}
+            LeaseEnd::Done | LeaseEnd::GaveBack | LeaseEnd::Outrun => {}
             LeaseEnd::Failed(failure) => {
                 job.failed(lease.piece, &lease.worker, failure, limits);
                 if let Some(blamed) = job.to_blame(lease.piece, failure)
@@ -384,7 +387,7 @@ impl Job {
         if analysis.evidence.len() < analysis.windows.len() {
             return;
         }
-        let Analysis { look, draft, windows, free: _, evidence } = (**analysis).clone();
+        let Analysis { look, draft, windows, free: _, doubled: _, evidence } = (**analysis).clone();
         let objects = evidence.into_values();
         match look {
             Look::Find | Look::Learn => {
@@ -408,12 +411,16 @@ impl Job {
     fn take(&mut self, piece: Piece) {
         match (piece, &mut self.phase) {
             (Piece::Window(window), Phase::Analyse(analysis)) => {
-                analysis.free.remove(&window.index);
+                if !analysis.free.remove(&window.index) {
+                    analysis.doubled.insert(window.index);
+                }
             }
             (Piece::Segment(segment), Phase::Encode(encoding)) => {
                 for cell in segment.indices() {
                     if encoding.frontier.take(cell) {
                         encoding.frames_free -= frames_of(self.survey.as_deref(), cell);
+                    } else {
+                        encoding.doubled.insert(cell);
                     }
                 }
             }
@@ -433,14 +440,16 @@ impl Job {
     fn give(&mut self, piece: Piece) {
         match (piece, &mut self.phase) {
             (Piece::Window(window), Phase::Analyse(analysis)) => {
-                if !analysis.evidence.contains_key(&window.index) {
+                let held = analysis.doubled.remove(&window.index);
+                if !held && !analysis.evidence.contains_key(&window.index) {
                     analysis.free.insert(window.index);
                 }
             }
             (Piece::Segment(segment), Phase::Encode(encoding)) => {
-                let missing: BTreeSet<_> = encoding.missing(segment).collect();
-                for cell in missing {
-                    if encoding.frontier.give(cell) {
+                for cell in segment.indices() {
+                    // What another lease holds stays that one's.
+                    let held = encoding.doubled.remove(&cell);
+                    if !held && encoding.part(cell).is_none() && encoding.frontier.give(cell) {
                         encoding.frames_free += frames_of(self.survey.as_deref(), cell);
                     }
                 }

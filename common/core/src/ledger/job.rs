@@ -92,6 +92,8 @@ pub(crate) struct Analysis {
     pub(crate) windows: Vec<FrameRange>,
     /// The windows that nobody holds.
     pub(crate) free: BTreeSet<u32>,
+    /// The windows that two leases hold.
+    pub(crate) doubled: BTreeSet<u32>,
     /// The evidence of each window that is done.
     pub(crate) evidence: BTreeMap<u32, ObjectRef>,
 }
@@ -105,6 +107,8 @@ pub(crate) struct Encoding {
     pub(crate) frontier: Frontier,
     /// Frames of the frontier's cells.
     pub(crate) frames_free: u64,
+    /// The cells that two leases hold.
+    pub(crate) doubled: BTreeSet<CellIndex>,
     /// The accepted part of each cell.
     pub(crate) parts: Vec<Option<Box<Part>>>,
     pub(crate) cells_committed: u32,
@@ -217,7 +221,8 @@ impl Job {
 impl Analysis {
     pub(crate) fn new(look: Look, draft: Option<ObjectRef>, windows: Vec<FrameRange>) -> Self {
         let count = u32::try_from(windows.len()).unwrap_or(u32::MAX);
-        Self { look, draft, windows, free: (0..count).collect(), evidence: BTreeMap::new() }
+        let (free, doubled) = ((0..count).collect(), BTreeSet::new());
+        Self { look, draft, windows, free, doubled, evidence: BTreeMap::new() }
     }
 }
 
@@ -230,6 +235,7 @@ impl Encoding {
             brief,
             frontier: Frontier::all(u32::try_from(cells.len()).unwrap_or(u32::MAX)),
             frames_free: cells.iter().map(|cell| cell.frames.count()).sum(),
+            doubled: BTreeSet::new(),
             parts: vec![None; cells.len()],
             cells_committed: 0,
             frames_committed: 0,

@@ -12,7 +12,8 @@ pub const FIRST_WINDOWS: u64 = 8;
 pub const WINDOWS_MAX: u64 = 64;
 
 /// The windows of `table`: they tile it, in equal lengths, one for each 600 frames (at most 64), or for each
-/// 300 where those are up to 8.
+/// 300 where those are up to 8. Where there would be more than the most, the first are longest, three times
+/// the last: what every worker of a fleet ends with is short.
 ///
 /// A window is where one lease looks; which frames of it are sampled is the detector's business.
 #[must_use]
@@ -20,8 +21,15 @@ pub fn analyse_windows(table: &FrameTable) -> Vec<FrameRange> {
     let frames = table.range().end;
     let first = (frames / FRAMES_PER_FIRST_WINDOW).min(FIRST_WINDOWS);
     let count = (frames / FRAMES_PER_WINDOW).max(first).clamp(1, WINDOWS_MAX);
+    let edge = |index: u64| {
+        if frames / FRAMES_PER_WINDOW > WINDOWS_MAX {
+            tapered(frames, count, index)
+        } else {
+            frames * index / count
+        }
+    };
     let windows: Vec<_> = (0..count)
-        .map(|index| FrameRange::new(frames * index / count, frames * (index + 1) / count))
+        .map(|index| FrameRange::new(edge(index), edge(index + 1)))
         .filter(|window| !window.is_empty())
         .collect();
     assert_eq!(
@@ -30,6 +38,13 @@ pub fn analyse_windows(table: &FrameTable) -> Vec<FrameRange> {
         "windows tile the table"
     );
     windows
+}
+
+/// Where window `index` of `count` begins, whose lengths fall evenly from 3/2 to 1/2 of their mean.
+fn tapered(frames: u64, count: u64, index: u64) -> u64 {
+    let part = u128::from(index) * u128::from(3 * count - index);
+    let whole = 2 * u128::from(count) * u128::from(count);
+    u64::try_from(u128::from(frames) * part / whole).unwrap_or(frames)
 }
 
 #[cfg(test)]
@@ -61,5 +76,15 @@ mod tests {
         assert_eq!(analyse_windows(&table(4000)).len(), 8);
         assert_eq!(analyse_windows(&table(7200)).len(), 12);
         assert_eq!(analyse_windows(&table(1_000_000)).len(), 64);
+    }
+
+    #[test]
+    fn the_windows_of_a_long_video_get_shorter_towards_its_end() {
+        let windows = analyse_windows(&table(216_000));
+        assert!(windows.windows(2).all(|pair| pair[0].count() + 1 >= pair[1].count()));
+        let (first, last) = (windows[0].count(), windows[63].count());
+        assert!((29..=31).contains(&(first * 10 / last)), "{first} and {last} frames");
+        let even = analyse_windows(&table(38_400));
+        assert!(even.iter().all(|window| window.count() == 600), "one for each 600 frames");
     }
 }

@@ -258,12 +258,11 @@ impl Scheduler {
 
     /// Puts a job where granting and encoders look for it, or takes it away from there.
     pub(super) fn refresh(&mut self, id: &JobId) {
+        self.refresh_tail(id);
         let Some(job) = self.ledger.jobs.get(id) else {
             return;
         };
-        let capped =
-            self.config.caps.job_leases.is_some_and(|most| job.leases.len() >= most as usize);
-        if job.has_free_piece() && !self.is_resting(id) && !capped {
+        if job.has_free_piece() && !self.is_resting(id) && !self.is_capped(job) {
             self.work_freed |= self.grantable.put(place_of(job), id);
         } else {
             self.grantable.take(place_of(job));
@@ -274,6 +273,11 @@ impl Scheduler {
         } else if !self.proof_bound.contains(id) {
             self.proof_bound.insert(id.clone());
         }
+    }
+
+    /// Whether a job holds as many leases as one may.
+    pub(super) fn is_capped(&self, job: &Job) -> bool {
+        self.config.caps.job_leases.is_some_and(|most| job.leases.len() >= most as usize)
     }
 
     pub(super) fn is_resting(&self, id: &JobId) -> bool {

@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use cleanplate_types::ids::WorkerId;
 use cleanplate_types::time::Tick;
 
+use crate::effect::Effect;
 use crate::scheduler::Scheduler;
 use crate::scheduler::fleet::SetAside;
 use crate::scheduler::timers::Timer;
@@ -71,7 +72,7 @@ impl Scheduler {
         self.arm(until, Timer::SetAside(id.clone()));
     }
 
-    pub(super) fn set_aside_due(&mut self, id: &WorkerId) {
+    pub(super) fn set_aside_due(&mut self, id: &WorkerId, effects: &mut Vec<Effect>) {
         let now = self.now;
         let Some(worker) = self.fleet.worker(id) else {
             return;
@@ -84,7 +85,7 @@ impl Scheduler {
             worker.failures_in_a_row = 0;
         });
         self.worker_freed = true;
-        self.mind_letting_go(id);
+        self.mind_letting_go(id, effects);
     }
 
     /// Process `instance` attaches under the name `id`. Says how long it is to wait, where the processes

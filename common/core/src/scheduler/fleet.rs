@@ -43,6 +43,8 @@ pub(crate) struct Worker {
     pub(crate) silence_ms: u64,
     /// Measured speed of one slot, in thousandths of a frame a second.
     pub(crate) speed: Option<u64>,
+    /// The same for the last window that it looked at, in frames of the window.
+    pub(crate) look_speed: Option<u64>,
     idle: Option<Idle>,
 }
 
@@ -79,6 +81,7 @@ impl Worker {
             last_seen: now,
             silence_ms,
             speed: None,
+            look_speed: None,
             idle: None,
         }
     }
@@ -269,6 +272,18 @@ impl Fleet {
             worker.idle = None;
         }
         Some(id)
+    }
+
+    /// Whether a worker is idle.
+    pub(crate) fn has_idle(&self) -> bool {
+        !self.idle.is_empty() || !self.passed.is_empty()
+    }
+
+    /// The idle workers, by name.
+    pub(crate) fn idle(&self) -> impl Iterator<Item = &WorkerId> {
+        let queued = self.idle.iter().map(|(_, _, id)| id);
+        let all: BTreeSet<&WorkerId> = queued.chain(&self.passed).collect();
+        all.into_iter().filter(|id| self.workers.get(*id).is_some_and(Worker::is_idle))
     }
 
     /// Notes that there is nothing for `worker`, which was taken out by `next_idle`.

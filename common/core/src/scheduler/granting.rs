@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use cleanplate_types::encode::EncoderProof;
 use cleanplate_types::ids::{CellIndex, JobId, LeaseId, WorkerId};
-use cleanplate_types::model::Detector;
+use cleanplate_types::model::{Detector, WorkerModels};
 use cleanplate_types::overlay::Look;
 use cleanplate_types::request::JobRequest;
 use cleanplate_types::time::Tick;
@@ -22,16 +23,37 @@ use crate::segments::{self, Sizing, Stance};
 
 impl Scheduler {
     /// Gives idle workers work until no more fits. Those for whom there is nothing are not asked again
-    /// before a piece of work becomes free: in a fleet of many kinds they may be hundreds.
+    /// before a piece of work becomes free: in a fleet of many kinds they may be hundreds. Of a kind that
+    /// lacks what every job needs one worker is asked, since each asks all jobs.
     pub(super) fn grant_all(&mut self, effects: &mut Vec<Effect>) {
+        let mut lacking: Vec<(Vec<EncoderProof>, WorkerModels)> = Vec::new();
         while !self.grantable.is_empty()
-            && let Some(worker) = self.fleet.next_idle()
+            && let Some(id) = self.fleet.next_idle()
         {
-            match self.match_for(&worker) {
-                Some((job, piece)) => self.grant(&job, &worker, piece, effects),
-                None => self.fleet.pass(worker),
+            let worker = self.fleet.worker(&id);
+            let is_of = |(encoders, models): &(Vec<EncoderProof>, WorkerModels)| {
+                worker.is_some_and(|it| it.encoders == *encoders && it.models == *models)
+            };
+            if lacking.iter().any(is_of) {
+                self.fleet.pass(id);
+                continue;
+            }
+            match self.match_for(&id) {
+                Some((job, piece)) => self.grant(&job, &id, piece, effects),
+                None => {
+                    let lacks = worker.filter(|worker| self.lacks_all(worker));
+                    lacking.extend(lacks.map(|it| (it.encoders.clone(), it.models.clone())));
+                    self.fleet.pass(id);
+                }
             }
         }
+    }
+
+    /// Whether `worker` could take nothing of any job, whatever its name: an audit needs nothing.
+    fn lacks_all(&self, worker: &Worker) -> bool {
+        let jobs = self.grantable.iter().filter_map(|job| self.ledger.jobs.get(job));
+        let audits = |job: &Job| job.encoding().is_some_and(|it| it.audits_free().next().is_some());
+        jobs.into_iter().all(|job| !Need::of(job).is_met_by(worker) && !audits(job))
     }
 
     /// Whether no idle worker could take a free piece of work.
@@ -99,7 +121,7 @@ impl Scheduler {
             frames_free: encoding.frames_free,
             segment_ms: self.config.segment_ms,
         });
-        let target = if whole { u64::MAX } else { target };
+        let target = if whole { u64::MAX } else { self.apart(worker, target) };
         let stance = |cell| {
             let blamed = Blamed::Cell(cell);
             if !job.tries.contains_key(&blamed) {
@@ -111,6 +133,19 @@ impl Scheduler {
             }
         };
         segments::cut(encoding.frontier.runs(), job.cells(), target, stance).map(Piece::Segment)
+    }
+
+    /// `target`, or half of it where another lease of the worker would end at the same time: while one
+    /// fetches and uploads, the other should compute.
+    fn apart(&self, worker: &Worker, target: u64) -> u64 {
+        let left = |id: &LeaseId| {
+            let piece = self.ledger.leases.get(id)?.piece;
+            let Piece::Segment(segment) = piece else { return None };
+            let made = self.watches.get(id).and_then(|watch| watch.frames).unwrap_or(0);
+            Some(segment.frames.count().saturating_sub(made))
+        };
+        let meets = |left: u64| left.saturating_mul(4).abs_diff(target.saturating_mul(4)) < target;
+        if worker.leases.iter().filter_map(left).any(meets) { target / 2 } else { target }.max(1)
     }
 
     /// A part that `id` may decode again: not one of its own, nor one at which it failed, where there
@@ -128,7 +163,13 @@ impl Scheduler {
 
     /// Whether `id` may take a piece of work: not where it failed at it and another worker, that did
     /// not, could take it.
-    fn may_take(&self, id: &WorkerId, job: &Job, blamed: Blamed, need: Need<'_>) -> bool {
+    pub(super) fn may_take(
+        &self,
+        id: &WorkerId,
+        job: &Job,
+        blamed: Blamed,
+        need: Need<'_>,
+    ) -> bool {
         let Some(tries) = job.tries.get(&blamed) else {
             return true;
         };
@@ -164,7 +205,13 @@ impl Scheduler {
         }
     }
 
-    fn grant(&mut self, id: &JobId, worker: &WorkerId, piece: Piece, effects: &mut Vec<Effect>) {
+    pub(super) fn grant(
+        &mut self,
+        id: &JobId,
+        worker: &WorkerId,
+        piece: Piece,
+        effects: &mut Vec<Effect>,
+    ) {
         let lease = self.ledger.next_lease();
         let attempt = self.ledger.jobs.get(id).map_or(1, |job| attempt_at(job, piece));
         let event = Event::Leased { lease, worker: worker.clone(), piece, attempt };
@@ -172,7 +219,7 @@ impl Scheduler {
         self.fleet.hold(worker, lease);
         self.charge(id, worker, lease);
         let now = self.now;
-        self.watches.insert(lease, Watch::new(now, Some(0), Some(now)));
+        self.watches.insert(lease, Watch::granted(now));
         let renew_ms = self.config.lease_stuck_ms;
         let deadline = now.after(renew_ms);
         self.arm(deadline, Timer::Lease(lease));

@@ -156,15 +156,17 @@ impl Scheduler {
         }
     }
 
-    /// Sets a worker aside again that has still not let go.
-    pub(super) fn mind_letting_go(&mut self, id: &WorkerId) {
+    /// Tells a worker once more that has still not let go, and sets it aside again.
+    pub(super) fn mind_letting_go(&mut self, id: &WorkerId, effects: &mut Vec<Effect>) {
         let spans = self.config.cancel_unheard_ms + self.config.cancel_aside_ms;
         let Some(worker) = self.fleet.worker(id) else { return };
-        let mut held = worker.letting_go.iter();
-        let overdue =
-            held.find(|(_, since)| since.after(spans) <= self.now).map(|(lease, _)| *lease);
-        if let Some(lease) = overdue {
-            self.set_aside(id, SetAsideFor::NotLettingGo { lease });
+        let due = worker.letting_go.iter().filter(|(_, since)| since.after(spans) <= self.now);
+        let overdue: Vec<LeaseId> = due.map(|(lease, _)| *lease).collect();
+        for lease in &overdue {
+            self.revoke(id, *lease, effects);
+        }
+        if let Some(lease) = overdue.first() {
+            self.set_aside(id, SetAsideFor::NotLettingGo { lease: *lease });
         }
     }
 }

@@ -1,7 +1,8 @@
 //! How far a job is, for people: what they saw once is not taken back without a word.
 
-use cleanplate_types::ids::{JobId, LeaseId};
+use cleanplate_types::ids::{CellIndex, JobId, LeaseId};
 
+use crate::ledger::Lease;
 use crate::ledger::job::{Encoding, Job};
 use crate::record::Piece;
 use crate::scheduler::Scheduler;
@@ -21,10 +22,16 @@ impl Scheduler {
 
     /// Frames reported under a segment lease beyond those of its committed cells.
     pub(super) fn frames_in_flight(&self, job: &Job, id: LeaseId) -> u64 {
-        let piece = self.ledger.leases.get(&id).map(|lease| lease.piece);
-        let (Some(Piece::Segment(segment)), Some(encoding)) = (piece, job.encoding()) else {
+        let Some(Lease { job: name, piece, .. }) = self.ledger.leases.get(&id) else { return 0 };
+        let (Piece::Segment(segment), Some(encoding)) = (piece, job.encoding()) else { return 0 };
+        // Who copies what another makes adds nothing to it.
+        let copied =
+            |cell: &CellIndex| encoding.doubled.contains(cell) && encoding.part(*cell).is_none();
+        if let Some(cell) = segment.indices().find(copied)
+            && self.ledger.leases_of(name, cell).next() != Some(id)
+        {
             return 0;
-        };
+        }
         let parts = segment.indices().filter_map(|cell| encoding.part(cell));
         let committed: u64 = parts.map(|part| part.summary.frames).sum();
         self.frames_reported(id).min(segment.frames.count()).saturating_sub(committed)

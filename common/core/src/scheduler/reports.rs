@@ -136,6 +136,7 @@ impl Scheduler {
         if watch.frames.is_none_or(|before| frames > before) {
             watch.frames = Some(frames);
             watch.alive = now;
+            watch.began.get_or_insert((now, frames));
         }
         let makes = matches!(piece, Piece::Segment(_));
         if more > 0
@@ -152,6 +153,8 @@ impl Scheduler {
         let Some(Lease { job, worker, .. }) = self.ledger.leases.get(&lease).cloned() else {
             return;
         };
+        self.end_copies_of_window(&job, lease, effects);
+        self.note_look_speed(&worker, lease);
         self.record(&job, event, effects);
         self.release(&worker, lease);
         self.worker_succeeded(&worker);
@@ -204,6 +207,7 @@ impl Scheduler {
         self.note_commit(id, lease, frames);
         self.rested(id);
         self.judge(id, effects);
+        self.end_outrun(id, lease, cell, effects);
         self.tend_stitch(id, effects);
     }
 
@@ -218,7 +222,7 @@ impl Scheduler {
         let before = watch.frames.unwrap_or(watch.committed);
         let more = watch.committed.saturating_sub(before);
         watch.frames = Some(before.max(watch.committed));
-        let (committed, since) = (watch.committed, watch.since);
+        let measured = watch.speed(now);
         if let Some(tending) = self.tended.get_mut(job) {
             tending.meter.add(now, more);
         }
@@ -227,7 +231,6 @@ impl Scheduler {
             return;
         };
         self.worker_succeeded(&worker);
-        let measured = since.and_then(|since| rate(committed, now.since(since)));
         let first = self.fleet.worker(&worker).is_some_and(|worker| worker.speed.is_none());
         if first && measured.is_some() {
             self.edit_worker(&worker, |worker| worker.speed = measured);
@@ -261,10 +264,7 @@ impl Scheduler {
         let Some(Lease { job, worker, .. }) = self.ledger.leases.get(&id).cloned() else {
             return;
         };
-        let watch = self.watches.get(&id).copied();
-        let measured = watch
-            .and_then(|watch| rate(watch.committed, self.now.since(watch.since?)))
-            .filter(|speed| *speed > 0);
+        self.note_speed(&worker, id);
         self.record(&job, Event::LeaseEnded { lease: id, end: LeaseEnd::Done }, effects);
         if complete {
             self.release_done(&worker, id);
@@ -272,16 +272,33 @@ impl Scheduler {
             self.release(&worker, id);
         }
         self.worker_succeeded(&worker);
+        self.advance(&job, effects);
+    }
+
+    /// A segment lease ends: what was committed under it tells how fast its worker is.
+    pub(super) fn note_speed(&mut self, worker: &WorkerId, lease: LeaseId) {
+        let measured = self.watches.get(&lease).and_then(|watch| watch.speed(self.now));
         if let Some(measured) = measured
-            && self.fleet.worker(&worker).is_some()
+            && self.fleet.worker(worker).is_some()
         {
             // One segment corrects a wrong first guess for the most part; two settle it.
-            self.edit_worker(&worker, |worker| {
+            self.edit_worker(worker, |worker| {
                 let before = worker.speed.unwrap_or(measured);
                 worker.speed = Some((before + 3 * measured) / 4);
             });
         }
-        self.advance(&job, effects);
+    }
+
+    /// A window was looked at: that tells how fast its worker looks.
+    fn note_look_speed(&mut self, worker: &WorkerId, lease: LeaseId) {
+        let piece = self.ledger.leases.get(&lease).map(|lease| lease.piece);
+        let since = self.watches.get(&lease).and_then(|watch| watch.since);
+        let (Some(Piece::Window(window)), Some(since)) = (piece, since) else { return };
+        let frames = window.frames.count() * window.look.passes();
+        let measured = rate(frames, self.now.since(since));
+        if let Some(worker) = self.fleet.touch(worker) {
+            worker.look_speed = measured.filter(|speed| *speed > 0).or(worker.look_speed);
+        }
     }
 
     /// A lease is over without a result; what was committed under it stays.

@@ -149,9 +149,11 @@ impl Scheduler {
 
     /// The part of `cell` is void; whoever still holds the cell has handed it in and does not know.
     pub(super) fn note_void(&mut self, id: &JobId, cell: CellIndex) {
-        let lease = self.ledger.lease_of(id, cell);
-        if let Some(watch) = lease.and_then(|lease| self.watches.get_mut(&lease)) {
-            watch.discarded += 1;
+        let leases: Vec<LeaseId> = self.ledger.leases_of(id, cell).collect();
+        for lease in leases {
+            if let Some(watch) = self.watches.get_mut(&lease) {
+                watch.discarded += 1;
+            }
         }
     }
 

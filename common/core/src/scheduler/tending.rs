@@ -5,7 +5,10 @@ use cleanplate_types::ids::LeaseId;
 use cleanplate_types::time::Tick;
 
 use crate::planning::encoder::Choice;
-use crate::scheduler::meter::Meter;
+use crate::scheduler::meter::{Meter, rate};
+
+/// Progress over less than this, in milliseconds, tells no speed.
+const TELLING_MS: u64 = 1_000;
 
 /// The care that an open job is under.
 #[derive(Debug, Default)]
@@ -56,10 +59,38 @@ pub(crate) struct Watch {
     pub(crate) since: Option<Tick>,
     /// What the lease adds to the job's `in_flight`.
     pub(crate) in_flight: u64,
+    /// When frames were first told of, and how many: from there on its worker computes.
+    pub(crate) began: Option<(Tick, u64)>,
 }
 
 impl Watch {
-    pub(crate) const fn new(alive: Tick, frames: Option<u64>, since: Option<Tick>) -> Self {
-        Self { alive, frames, committed: 0, discarded: 0, since, in_flight: 0 }
+    /// A lease that is granted now.
+    pub(crate) const fn granted(now: Tick) -> Self {
+        Self {
+            alive: now,
+            frames: Some(0),
+            committed: 0,
+            discarded: 0,
+            since: Some(now),
+            in_flight: 0,
+            began: None,
+        }
+    }
+
+    /// A lease that was granted in an earlier life of the coordinator.
+    pub(crate) const fn restored(now: Tick) -> Self {
+        Self { frames: None, since: None, ..Self::granted(now) }
+    }
+
+    /// Speed of the worker under this lease, in thousandths of a frame a second: what came after the first
+    /// frames, where that tells enough; else all that was committed, with what the lease cost beside it.
+    pub(crate) fn speed(&self, now: Tick) -> Option<u64> {
+        let computed = self.began.and_then(|(at, before)| {
+            let span_ms = self.alive.since(at);
+            let frames = self.frames?.checked_sub(before)?;
+            if span_ms < TELLING_MS { None } else { rate(frames, span_ms) }
+        });
+        let whole = || rate(self.committed, now.since(self.since?));
+        computed.or_else(whole).filter(|speed| *speed > 0)
     }
 }

@@ -10,6 +10,7 @@ mod models;
 mod poison;
 mod progress;
 mod queueing;
+mod tail;
 
 use cleanplate_types::encode::{EncoderName, EncoderProof};
 use cleanplate_types::ids::CellIndex;

@@ -26,6 +26,8 @@ pub(crate) enum Timer {
     Revoked(WorkerId, LeaseId),
     /// Whether the crashes of a worker that is gone are still of interest.
     Life(WorkerId),
+    /// Whether an idle worker should have a copy of what another is slow at.
+    Tail,
 }
 
 impl Scheduler {
@@ -57,7 +59,7 @@ impl Scheduler {
             match timer {
                 Timer::Worker(worker) => self.worker_due(&worker, effects),
                 Timer::Lease(lease) => self.lease_due(lease, effects),
-                Timer::SetAside(worker) => self.set_aside_due(&worker),
+                Timer::SetAside(worker) => self.set_aside_due(&worker, effects),
                 Timer::Job(job) => self.advance(&job, effects),
                 Timer::Retention(job) => self.retention_due(&job, effects),
                 Timer::SecondWorker(job) => {
@@ -67,6 +69,7 @@ impl Scheduler {
                 }
                 Timer::Revoked(worker, lease) => self.revoked_due(&worker, lease, effects),
                 Timer::Life(worker) => self.life_due(&worker),
+                Timer::Tail => self.mind_tails(effects),
             }
         }
     }

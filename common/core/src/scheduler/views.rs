@@ -50,8 +50,10 @@ impl Scheduler {
         let encoding = job.encoding();
         let frames_committed = encoding.map_or(0, |encoding| encoding.frames_committed);
         let frames_in_flight =
-            job.leases.iter().map(|lease| self.frames_in_flight(job, *lease)).sum();
+            job.leases.iter().map(|lease| self.frames_in_flight(job, *lease)).sum::<u64>();
         let frames_total = job.intake.as_ref().map_or(0, |intake| intake.frames);
+        // Two may be at work on one cell.
+        let frames_in_flight = frames_in_flight.min(frames_total.saturating_sub(frames_committed));
         let fps_milli = tending.and_then(|tending| tending.meter.fps_milli());
         let frames_now = frames_committed + frames_in_flight;
         let left = frames_total.saturating_sub(frames_now);

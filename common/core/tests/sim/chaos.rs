@@ -9,7 +9,7 @@ use crate::random::Random;
 use crate::samples;
 use crate::truth::Truth;
 use crate::workers::Habits;
-use crate::world::{Event, World};
+use crate::world::{Event, Size, World};
 
 /// How often things go wrong, in thousandths, or for how long.
 #[derive(Debug, Clone)]
@@ -28,6 +28,10 @@ pub(crate) struct Chaos {
     pub(crate) coordinator_dies: u64,
     /// Milliseconds between two things that befall a worker.
     fate_ms: u64,
+    /// Milliseconds between two jumps of the coordinator's clock.
+    pub(crate) jump_ms: u64,
+    /// The clock is read late: a step may come with an earlier time than the one before, of each step.
+    pub(crate) reads_late: u64,
     /// What persons do.
     persons: u64,
     /// How long ended jobs are kept.
@@ -39,6 +43,7 @@ impl Chaos {
         let mut some = |most| if random.chance(500) { random.between(1, most) } else { 0 };
         let (lost, doubled) = (some(20), some(50));
         let (objects_fail, stitch_fails, coordinator_dies) = (some(200), some(20), some(8));
+        let reads_late = some(20);
         Self {
             for_ms: random.between(30_000, 900_000),
             calm: false,
@@ -50,6 +55,8 @@ impl Chaos {
             stitch_fails,
             coordinator_dies,
             fate_ms: random.pick(&[10_000, 60_000, 600_000]),
+            jump_ms: random.pick(&[60_000, 600_000, 6_000_000]),
+            reads_late,
             persons: random.below(8),
             retention_ms: random.chance(500).then(|| random.between(1_000, 3_600_000)),
         }
@@ -62,16 +69,16 @@ impl Chaos {
 
 impl World {
     /// Jobs are submitted, workers start, and things begin to go wrong.
-    pub(crate) fn begin(&mut self) {
+    pub(crate) fn begin(&mut self, size: Size) {
         for index in 0..self.workers.len() {
             let wait = self.random.between(1, 20_000);
             self.later(wait, Event::Boot { worker: index });
             let wait = self.random.between(1, self.chaos.fate_ms);
             self.later(wait, Event::Fate { worker: index });
         }
-        for number in 0..self.random.between(1, 6) {
+        for number in 0..self.random.between(1, size.jobs_max) {
             let job = JobId::parse(&format!("j{number}")).expect("a good name");
-            let truth = Truth::random(&mut self.random);
+            let truth = Truth::random(&mut self.random, size.frames_max);
             let request = Box::new(truth.request.clone());
             self.truths.jobs.insert(job.clone(), truth);
             let wait = self.random.between(1, 60_000);
@@ -81,6 +88,8 @@ impl World {
             let wait = self.random.between(1, self.chaos.for_ms);
             self.later(wait, Event::Person);
         }
+        let wait = self.random.between(1, self.chaos.jump_ms);
+        self.later(wait, Event::ClockJumps);
         let for_ms = self.chaos.for_ms;
         self.later(for_ms.max(61_000), Event::Calm);
     }
@@ -95,6 +104,7 @@ impl World {
             objects_fail: 0,
             stitch_fails: 0,
             coordinator_dies: 0,
+            reads_late: 0,
             ..self.chaos
         };
         for index in 0..self.workers.len() {
@@ -121,6 +131,7 @@ impl World {
 
     /// The process ends, and what it had in hand is lost; it comes back after `wait`.
     pub(crate) fn die(&mut self, index: usize, wait: u64) {
+        self.checkers.count("worker died");
         self.break_stream(index);
         let worker = &mut self.workers[index];
         worker.up = false;
@@ -153,11 +164,16 @@ impl World {
                 self.die(index, wait);
             }
             1 => {
+                self.checkers.count("worker frozen");
                 let thaw = self.now + self.random.between(1000, 200_000);
                 self.workers[index].frozen_until = thaw;
             }
-            2 => self.break_stream(index),
+            2 => {
+                self.checkers.count("stream broken");
+                self.break_stream(index);
+            }
             3 => {
+                self.checkers.count("encoder comes or goes");
                 // The card's encoder is lost, or is there again; the worker says so anew.
                 let card = samples::proof(EncoderName::H264Nvenc);
                 let encoders = &mut self.workers[index].encoders;
@@ -168,7 +184,10 @@ impl World {
                 }
                 self.break_stream(index);
             }
-            _ => self.workers[index].frame_ms = self.random.between(1, 200),
+            _ => {
+                self.checkers.count("speed changed");
+                self.workers[index].frame_ms = self.random.between(1, 200);
+            }
         }
     }
 

@@ -64,16 +64,7 @@ impl Checkers {
                 assert!(before.is_none(), "a job is submitted once");
             }
             Event::Leased { lease, worker, piece, .. } => self.leased(id, *lease, worker, *piece),
-            Event::LeaseEnded { lease, end } => {
-                self.drop_lease(*lease);
-                if let LeaseEnd::Failed(failure) = end {
-                    assert!(
-                        failure.worker.is_some() && failure.attempt > 0,
-                        "it says who: {failure}"
-                    );
-                    self.count(failure.kind.as_str());
-                }
-            }
+            Event::LeaseEnded { lease, end } => self.lease_ended(*lease, end),
             Event::IntakeDone { lease, .. }
             | Event::WindowDone { lease, .. }
             | Event::Reduced { lease, .. } => {
@@ -128,6 +119,20 @@ impl Checkers {
         }
     }
 
+    fn lease_ended(&mut self, lease: LeaseId, end: &LeaseEnd) {
+        match end {
+            LeaseEnd::Done => {}
+            LeaseEnd::GaveBack => self.count("gave back"),
+            LeaseEnd::Outrun => self.check_outrun(lease),
+            LeaseEnd::Failed(failure) => {
+                let says_who = failure.worker.is_some() && failure.attempt > 0;
+                assert!(says_who, "it says who: {failure}");
+                self.count(failure.kind.as_str());
+            }
+        }
+        self.drop_lease(lease);
+    }
+
     fn surveyed(&mut self, id: &JobId, survey: &Survey) {
         let job = self.job(id);
         job.cells.clone_from(&survey.cells);
@@ -170,8 +175,22 @@ impl Checkers {
     fn leased(&mut self, id: &JobId, lease: LeaseId, worker: &WorkerId, piece: Piece) {
         assert!(self.known.insert(lease), "lease {lease} is granted once");
         assert!(self.job(id).outcome.is_none(), "an ended job gets no lease");
-        for (other, (job, _, held)) in &self.leases {
-            assert!(job != id || !meet(*held, piece), "leases {other} and {lease} share work");
+        let shared: Vec<(LeaseId, WorkerId, Piece)> = self
+            .leases
+            .iter()
+            .filter(|(_, (job, _, held))| job == id && meet(*held, piece))
+            .map(|(other, (_, holder, held))| (*other, holder.clone(), *held))
+            .collect();
+        for (at, (other, holder, held)) in shared.iter().enumerate() {
+            let copied = matches!(piece, Piece::Segment(_) | Piece::Window(_));
+            assert!(copied, "leases {other} and {lease} share work that is not copied");
+            assert!(holder != worker, "{worker} copies what it has, under {other} and {lease}");
+            for (third, _, too) in &shared[at + 1..] {
+                assert!(!meet(*held, *too), "{other}, {third} and {lease} share work");
+            }
+        }
+        if !shared.is_empty() {
+            self.count("copied");
         }
         if let Piece::Segment(segment) = piece {
             let job = self.job(id);
@@ -189,6 +208,28 @@ impl Checkers {
         let held = self.leases.values().filter(|(_, holder, _)| holder == worker).count();
         let slots = self.slots.get(worker).copied().unwrap_or(0);
         assert!(held <= slots as usize, "{worker} holds {held} leases and has {slots} slots");
+    }
+
+    /// A lease that others made needless: all of its cells are there, or another looks at its window.
+    fn check_outrun(&mut self, lease: LeaseId) {
+        self.count("outrun");
+        let (job, _, piece) = self.leases.get(&lease).expect("it is current").clone();
+        match piece {
+            Piece::Segment(segment) => {
+                let job = self.job(&job);
+                let there = |cell| job.accepted[place(cell)].is_some();
+                assert!(segment.indices().all(there), "lease {lease} has nothing left to do");
+            }
+            Piece::Window(_) => {
+                let same = |(id, it): (&LeaseId, &(JobId, WorkerId, Piece))| {
+                    *id != lease && it.0 == job && it.2 == piece
+                };
+                assert!(self.leases.iter().any(same), "another looks at the window of {lease}");
+            }
+            Piece::Intake | Piece::Reduce | Piece::Audit(_) => {
+                panic!("lease {lease} is of work that is never copied")
+            }
+        }
     }
 
     fn committed(&mut self, id: &JobId, lease: LeaseId, summary: &PartSummary) {

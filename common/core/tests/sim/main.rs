@@ -7,6 +7,8 @@ mod chaos;
 #[cfg(test)]
 mod checkers;
 #[cfg(test)]
+mod clock;
+#[cfg(test)]
 mod net;
 #[cfg(test)]
 mod outside;
@@ -33,10 +35,10 @@ mod tests {
     use cleanplate_core::record::Record;
 
     use crate::checkers::{Counts, name};
-    use crate::world::World;
+    use crate::world::{Size, World};
 
     /// The seeds that every run tries.
-    const SEEDS: u64 = 1000;
+    const SEEDS: u64 = 300;
 
     /// Says how to replay a seed whose checks fail.
     struct Replay(u64);
@@ -51,7 +53,7 @@ mod tests {
 
     fn run(seed: u64, traced: bool) -> World {
         let _replay = Replay(seed);
-        let mut world = World::new(seed);
+        let mut world = World::new(seed, Size::SMALL);
         world.trace.on = traced;
         world.run();
         world
@@ -113,7 +115,7 @@ mod tests {
     const EVENTS: usize = 26;
 
     /// What a world in which things go wrong must show.
-    const HAPPENS: [&str; 35] = [
+    const HAPPENS: [&str; 41] = [
         "gave back",
         "prioritised",
         "drafted",
@@ -149,5 +151,11 @@ mod tests {
         "audits_drawn",
         "audit_done",
         "audit_mismatch",
+        "copied",
+        "outrun",
+        "clock jumped ahead",
+        "clock set ahead",
+        "clock set back",
+        "clock read late",
     ];
 }

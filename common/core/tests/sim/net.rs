@@ -13,14 +13,19 @@ impl World {
             return;
         }
         if self.random.chance(self.chaos.doubled) {
+            self.checkers.count("message doubled");
             self.send_once(input.clone());
         }
         self.send_once(input);
     }
 
     fn send_once(&mut self, input: Input) {
-        let wait =
-            if self.chaos.disordered { self.random.between(1, self.chaos.delay_ms) } else { 20 };
+        let wait = if self.chaos.disordered {
+            self.checkers.count("message late");
+            self.random.between(1, self.chaos.delay_ms)
+        } else {
+            20
+        };
         self.later_in_this_life(wait, input);
     }
 

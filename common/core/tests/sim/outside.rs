@@ -118,6 +118,7 @@ impl World {
     /// Answers for the store, well or badly.
     fn answer(&mut self, job: JobId, answer: Input) {
         let input = if self.random.chance(self.chaos.objects_fail) {
+            self.checkers.count("object failed");
             let kind = FailureKind::StoreUnavailable;
             let failure = Failure::new(kind, Stage::Plan, "the model store is away");
             Input::ObjectFailed { job, failure }

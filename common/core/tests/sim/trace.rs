@@ -9,7 +9,7 @@ use cleanplate_core::input::Input;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Trace {
     pub(crate) on: bool,
-    hash: u64,
+    pub(crate) hash: u64,
     pub(crate) lines: u64,
 }
 

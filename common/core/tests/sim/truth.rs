@@ -39,8 +39,8 @@ pub(crate) struct Truths {
 }
 
 impl Truth {
-    pub(crate) fn random(random: &mut Random) -> Self {
-        let frames = random.between(1, 6000);
+    pub(crate) fn random(random: &mut Random, frames_max: u64) -> Self {
+        let frames = random.between(1, frames_max);
         let table = samples::table(frames, random.between(20, 400));
         let finding = match random.below(3) {
             0 => Finding::Nothing,

@@ -11,7 +11,6 @@ use cleanplate_core::record::Record;
 use cleanplate_core::scheduler::Scheduler;
 use cleanplate_core::view::JobView;
 use cleanplate_types::ids::{JobId, LeaseId, WorkerId};
-use cleanplate_types::time::Tick;
 
 use crate::chaos::Chaos;
 use crate::checkers::Checkers;
@@ -25,6 +24,20 @@ use crate::workers::Worker;
 const END_MS: u64 = 24 * 3_600_000;
 /// Steps in which nothing but the clock moved, at one instant: more is a scheduler that spins.
 const IDLE_STEPS_MAX: u32 = 50;
+
+/// How large a world may be.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Size {
+    pub(crate) workers_max: u64,
+    pub(crate) jobs_max: u64,
+    /// Frames of a job's source.
+    pub(crate) frames_max: u64,
+}
+
+impl Size {
+    /// What `cargo test` runs a thousand of.
+    pub(crate) const SMALL: Self = Self { workers_max: 6, jobs_max: 6, frames_max: 6000 };
+}
 
 /// What happens next to whom.
 #[derive(Debug)]
@@ -86,6 +99,8 @@ pub(crate) enum Event {
         lease: LeaseId,
     },
     CoordinatorStarts,
+    /// The coordinator's clock shows another time than before.
+    ClockJumps,
     /// Nothing goes wrong from now on.
     Calm,
 }
@@ -95,6 +110,8 @@ pub(crate) struct World {
     pub(crate) random: Random,
     pub(crate) chaos: Chaos,
     pub(crate) now: u64,
+    /// How far the coordinator's clock is ahead of the world's.
+    pub(crate) clock_ahead: i64,
     queue: BTreeMap<(u64, u64), Event>,
     order: u64,
     sessions: u64,
@@ -120,17 +137,20 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) fn new(seed: u64) -> Self {
+    /// A world that follows from `seed`, of at most this size.
+    pub(crate) fn new(seed: u64, size: Size) -> Self {
         let mut random = Random::new(seed);
         let chaos = Chaos::random(&mut random);
         let config =
             SchedulerConfig { retention: Retention::all(chaos.retention_ms), ..Default::default() };
-        let workers = (0..random.between(1, 6)).map(|index| Worker::random(index, &mut random));
+        let count = random.between(1, size.workers_max);
+        let workers = (0..count).map(|index| Worker::random(index, &mut random));
         let workers = workers.collect();
         let mut this = Self {
             random,
             chaos,
             now: 1_000_000,
+            clock_ahead: 0,
             queue: BTreeMap::new(),
             order: 0,
             sessions: 0,
@@ -149,7 +169,7 @@ impl World {
             trace: Trace::default(),
             steps: 0,
         };
-        this.begin();
+        this.begin(size);
         this
     }
 
@@ -158,7 +178,7 @@ impl World {
         let mut idle = 0;
         while !self.is_over() {
             let due = self.scheduler.as_ref().and_then(Scheduler::next_deadline);
-            let due = due.map(|due| due.0.max(self.now));
+            let due = due.map(|due| self.world_time(due).max(self.now));
             let next = self.queue.first_key_value().map(|((at, _), _)| *at);
             let before = self.now;
             match (due, next) {
@@ -199,13 +219,14 @@ impl World {
 
     /// Tells the scheduler, makes what it decides durable, and does what it wants; or dies on the way.
     pub(crate) fn tell(&mut self, input: Input) {
+        let now = self.read_clock();
         let Some(scheduler) = &mut self.scheduler else { return };
         self.steps += 1;
         self.trace.input(self.now, &input);
         self.checkers.speaker =
             if let Input::Report { worker, .. } = &input { Some(worker.clone()) } else { None };
         let mut effects = Vec::new();
-        scheduler.step(Tick(self.now), input, &mut effects);
+        scheduler.step(now, input, &mut effects);
         self.trace.effects(&effects);
         let dies = self.random.chance(self.chaos.coordinator_dies);
         if dies && self.random.chance(500) {
@@ -238,7 +259,7 @@ impl World {
     /// A coordinator that restarts now must know what this one knows.
     pub(crate) fn check_restart(&mut self) {
         let records = self.journal.iter().cloned();
-        let restored = Scheduler::restore(self.config.clone(), records, Tick(self.now));
+        let restored = Scheduler::restore(self.config.clone(), records, self.tick());
         let live = self.scheduler.as_ref().expect("the coordinator lives");
         assert!(live.remembers_the_same(&restored), "a restart forgets nothing");
         self.checkers.count("restart checked");
@@ -272,10 +293,10 @@ impl World {
     }
 
     fn coordinator_starts(&mut self) {
-        let records = std::mem::take(&mut self.journal);
-        let config = self.config.clone();
-        self.scheduler = Some(Scheduler::restore(config, records.iter().cloned(), Tick(self.now)));
-        self.journal = records;
+        self.clock_starts();
+        let records = self.journal.iter().cloned();
+        let restored = Scheduler::restore(self.config.clone(), records, self.tick());
+        self.scheduler = Some(restored);
         self.checkers.count("coordinator restarted");
         self.tell(Input::Clock);
     }
@@ -327,6 +348,7 @@ impl World {
                 }
             }
             Event::CoordinatorStarts => self.coordinator_starts(),
+            Event::ClockJumps => self.clock_jumps(),
             Event::Calm => self.calm(),
         }
     }
