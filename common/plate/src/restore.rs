@@ -24,6 +24,7 @@ use layers::{Key, Layers};
 use origins::counted;
 
 pub use origins::{Origin, OriginMap};
+pub use steps::{Cells, MatteSite, Steps, StepsError, Taken};
 
 mod before;
 mod covered;
@@ -32,6 +33,7 @@ mod layers;
 mod logo;
 mod origins;
 mod solver;
+mod steps;
 mod timeline;
 
 /// Holes nearer to each other than this many samples are surrounded by the same.

@@ -4,11 +4,13 @@
 //! mask as it is, or what a matte leaves of it.
 
 use cleanplate_types::overlay::{Fill, Overlay};
-use cleanplate_types::picture::PlaneMut;
+use cleanplate_types::picture::{PlaneMut, Rect};
 
 use super::RestoreError;
+use super::layers::Key;
 use super::logo::Passing;
 use super::solver::Solver;
+use super::steps::{Cells, Steps, StepsError};
 use crate::bitmap::Span;
 use crate::fill::Blocks;
 use crate::matte::Coding;
@@ -26,6 +28,8 @@ pub(super) struct Layer {
     made: Work,
     shown: Shown,
     blocks: Vec<Option<Blocks>>,
+    /// What blocks share out, in luma samples.
+    bounds: Rect,
     /// The frame that it was made ready for, where that takes more than a look.
     aimed: Option<u64>,
 }
@@ -81,6 +85,7 @@ impl Layer {
             made,
             shown: Shown::Nothing,
             blocks,
+            bounds: overlay.mask.bounds,
             aimed: None,
         })
     }
@@ -139,13 +144,33 @@ impl Layer {
             }
             Work::Unknown | Work::Moving { here: None, .. } => None,
         };
+        Ok(self.decide(is_seen))
+    }
+
+    /// The same by other hands; `key` is its own.
+    pub(super) fn take_off_by<T: Steps>(
+        &mut self,
+        key: Key,
+        steps: &mut T,
+    ) -> Result<bool, StepsError<T::Error>> {
+        let is_seen = match (&mut self.made, key) {
+            (Work::Fixed(solver), Key::Overlay(overlay)) => {
+                Some(solver.take_off_by(overlay, steps)?)
+            }
+            (Work::Unknown | Work::Fixed(_) | Work::Moving { .. }, _) => None,
+        };
+        Ok(self.decide(is_seen))
+    }
+
+    /// What is to be done about an overlay that was seen, or not, where that can be told.
+    fn decide(&mut self, is_seen: Option<bool>) -> bool {
         self.shown = match is_seen {
             Some(true) => Shown::Left,
             Some(false) if self.may_be_absent => Shown::Nothing,
             // What was drawn by hand is removed whatever it shows.
             Some(false) | None => Shown::Whole,
         };
-        Ok(self.shown != Shown::Nothing)
+        self.shown != Shown::Nothing
     }
 
     /// What is to be filled of each plane.
@@ -176,6 +201,16 @@ impl Layer {
                 blocks.fill(plane);
             }
         }
+    }
+
+    /// The same by other hands.
+    pub(super) fn pixelate_by<T: Steps>(&self, steps: &mut T) -> Result<(), T::Error> {
+        for ((plane, blocks), mask) in (0..).zip(&self.blocks).zip(&self.mask) {
+            if blocks.is_some() {
+                steps.pixelate(plane, &Cells::of(mask), self.bounds)?;
+            }
+        }
+        Ok(())
     }
 
     /// The mask in luma.

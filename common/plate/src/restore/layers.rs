@@ -80,6 +80,11 @@ impl Layers {
         })
     }
 
+    /// How many overlays the plan has.
+    pub(super) const fn overlays(&self) -> usize {
+        self.overlays.len()
+    }
+
     /// Whether a frame may show anything.
     pub(super) fn may_show(&self, index: u64) -> bool {
         self.shown.contains(index) || self.passing(index).next().is_some()

@@ -8,6 +8,7 @@ use cleanplate_types::overlay::Fill;
 use cleanplate_types::picture::{PlaneMut, Rect};
 
 use super::RestoreError;
+use super::steps::{MatteSite, Steps, StepsError};
 use crate::bitmap::Span;
 use crate::matte::{ALPHA_ONE, Class, Coding, Inverter, Matte, Origin};
 use crate::piece::{Piece, shifts};
@@ -81,14 +82,41 @@ impl Solver {
                 .zip(&self.origins)
                 .all(|(plane, known)| self.inverter.origins(plane) == &known[..]);
         if !is_known {
-            self.origins =
-                numbers.clone().map(|plane| self.inverter.origins(plane).to_vec()).collect();
-            let left: Vec<Piece> = numbers.map(|plane| self.named(plane, Origin::Left)).collect();
-            self.holes = self.holes_of(&left);
-            self.solved = self.named(0, Origin::Inverted);
-            self.solved.remove(&self.holes[0]);
+            self.learn(numbers.map(|plane| self.inverter.origins(plane).to_vec()).collect());
         }
         Ok(true)
+    }
+
+    /// The same by other hands, of the overlay of that number.
+    pub(super) fn take_off_by<T: Steps>(
+        &mut self,
+        overlay: usize,
+        steps: &mut T,
+    ) -> Result<bool, StepsError<T::Error>> {
+        let (matte, inverts) = (self.inverter.matte(), self.inverts);
+        let site = MatteSite { overlay, matte, inverts, mask: &self.mask };
+        let taken = steps.take_off(&site).map_err(StepsError::Step)?;
+        if taken.strength == 0 || !inverts {
+            return Ok(taken.strength > 0);
+        }
+        let sizes = matte.planes.iter().map(|plane| plane.alpha.len());
+        if !taken.origins.iter().map(Vec::len).eq(sizes) {
+            return Err(StepsError::Told(overlay));
+        }
+        if taken.origins != self.origins {
+            self.learn(taken.origins);
+        }
+        Ok(true)
+    }
+
+    /// Finds the holes of a frame whose samples come from there.
+    fn learn(&mut self, origins: Vec<Vec<Origin>>) {
+        self.origins = origins;
+        let numbers = 0..self.inverter.matte().layout.planes;
+        let left: Vec<Piece> = numbers.map(|plane| self.named(plane, Origin::Left)).collect();
+        self.holes = self.holes_of(&left);
+        self.solved = self.named(0, Origin::Inverted);
+        self.solved.remove(&self.holes[0]);
     }
 
     /// What is left to be filled of each plane.
@@ -101,11 +129,12 @@ impl Solver {
         &self.solved
     }
 
-    /// The samples of a plane that come from there.
+    /// The samples of a plane that come from there, by what was found last.
     fn named(&self, plane: u8, origin: Origin) -> Piece {
         let size = self.mask[usize::from(plane)].size;
         let mut named = Piece::empty(size, span_of(self.inverter.plane_rect(plane)));
-        for (cell, found) in named.set.cells.iter_mut().zip(self.inverter.origins(plane)) {
+        let found = self.origins.get(usize::from(plane)).map_or(&[][..], Vec::as_slice);
+        for (cell, found) in named.set.cells.iter_mut().zip(found) {
             *cell = *found == origin;
         }
         named

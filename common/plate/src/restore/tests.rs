@@ -16,6 +16,7 @@ use crate::fetch::{Painter, Survey};
 use crate::matte::{Logo, PAINT_ONE, known};
 use crate::mattes::{Moving, PLACE_ONE, Place, SCALE_ONE};
 
+mod steps;
 mod tracks;
 
 const FRAMES: u64 = 24;
