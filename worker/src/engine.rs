@@ -23,7 +23,7 @@ use crate::pipeline;
 
 pub(crate) use card::OpenCard;
 pub(crate) use desk::{Desk, unwritten};
-pub(crate) use restoring::{Clean, Restoring};
+pub(crate) use restoring::{By, Clean, Restoring};
 
 /// Whose child this process is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -36,7 +36,7 @@ pub use device::{Device, DeviceCard, Handles, Memory, is_driver_there};
 pub use error::CudaError;
 pub use ffi::StoredPlane;
 pub use hole::{Hole, HoleSite};
-pub use inversion::{Inversion, MatteSource, PlaneSource};
+pub use inversion::{Inversion, MatteSource, PlaneSource, SampleOrigin};
 pub use picture::{DevicePicture, Packing};
 pub use set::{Area, DeviceSet, Join, Outline};
 pub use tensor::{DeviceTensor, Number, TensorPlace, TensorRange};

@@ -18,6 +18,7 @@ use crate::engine::Desk;
 #[derive(Debug, Clone)]
 pub(crate) struct OpenCard {
     context: Arc<CardContext>,
+    device: Arc<Device>,
     pool: Option<Arc<DevicePool>>,
 }
 
@@ -26,7 +27,7 @@ impl OpenCard {
     pub(crate) fn open(desk: &Desk, stage: Stage) -> Option<Self> {
         let ordinal = desk.order().means.card?;
         match share(ordinal) {
-            Ok(context) => Some(Self { context, pool: None }),
+            Ok((context, device)) => Some(Self { context, device, pool: None }),
             Err(why) => {
                 let text = format!("nvdec -> software: opening the card: {why}");
                 desk.trail(stage, TrailEvent::Fallback, text, None);
@@ -59,6 +60,11 @@ impl OpenCard {
         DecodeCard { card: Arc::clone(&self.context), pool: self.pool.clone() }
     }
 
+    /// The card as kernels work on it.
+    pub(crate) const fn device(&self) -> &Arc<Device> {
+        &self.device
+    }
+
     /// Where frames are kept there.
     pub(crate) const fn pool(&self) -> Option<&Arc<DevicePool>> {
         self.pool.as_ref()
@@ -66,9 +72,10 @@ impl OpenCard {
 }
 
 /// Lets libav work in the context and on the stream of the card at `ordinal`.
-pub(super) fn share(ordinal: u32) -> Result<Arc<CardContext>, String> {
+pub(super) fn share(ordinal: u32) -> Result<(Arc<CardContext>, Arc<Device>), String> {
     let device = Device::open(ordinal).map_err(|error| error.to_string())?;
     let (name, handles) = (device.card().name.clone(), device.handles());
-    let shared = CardContext::share(&name, (handles.context, handles.stream), device);
-    shared.map_err(|error| error.to_string())
+    let owner = Arc::clone(&device);
+    let shared = CardContext::share(&name, (handles.context, handles.stream), owner);
+    Ok((shared.map_err(|error| error.to_string())?, device))
 }

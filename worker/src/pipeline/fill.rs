@@ -9,7 +9,7 @@ use cleanplate_types::part::Restored;
 use cleanplate_types::trail::TrailEvent;
 
 use super::{Frame, Segment};
-use crate::engine::{Clean, Restoring};
+use crate::engine::{By, Clean, Restoring};
 
 /// Restores the frames that are touched and passes the others on as they are.
 pub(super) fn run(
@@ -19,7 +19,8 @@ pub(super) fn run(
 ) -> Result<(), Failure> {
     let desk = &segment.desk;
     let plan = &segment.brief.plan;
-    let mut restoring = Restoring::open(desk, plan, &segment.brief.description.video)?;
+    let video = &segment.brief.description.video;
+    let mut restoring = Restoring::open(desk, plan, video)?.on(segment.card.as_ref(), video);
     let ways: BTreeSet<&str> = plan.overlays.iter().map(|overlay| overlay.fill.as_str()).collect();
     let ways = ways.into_iter().collect::<Vec<_>>().join(" and ");
     let ways = if ways.is_empty() { "nothing to fill".to_owned() } else { ways };
@@ -29,13 +30,17 @@ pub(super) fn run(
     let mut on_card = OnCard::default();
     while let Ok(mut frame) = masked.recv() {
         if frame.touched {
-            let Clean { outside, restored, samples_changed, put_on_card } =
+            let is_first = on_card.is_first_of_cell(segment, frame.index);
+            if is_first {
+                restoring.compare_next();
+            }
+            let Clean { outside, restored, samples_changed, by } =
                 restoring.apply(frame.index, &mut frame.picture)?;
             (frame.outside, frame.restored) = (outside, restored);
             all.add(&restored);
             changed += samples_changed;
             calls += 1;
-            on_card.add(segment, &frame, put_on_card)?;
+            on_card.add(&frame, by, is_first)?;
         } else {
             passed += 1;
         }
@@ -57,30 +62,44 @@ pub(super) fn run(
     Ok(())
 }
 
-/// What went to frames that are on the card too, and how often that was looked at.
+/// What became of frames that are on the card too, and how often that was looked at.
 #[derive(Debug, Default)]
 struct OnCard {
-    frames: u64,
-    samples: u64,
-    compared: u64,
-    /// The first frame of the cell that was compared last.
+    /// Frames that the host filled, luma samples that went up, and frames that came back.
+    by_host: (u64, u64, u64),
+    /// Frames that kernels filled, and those of them that the host filled too.
+    by_kernels: (u64, u64),
+    /// The first frame of the last cell.
     cell: Option<u64>,
 }
 
 impl OnCard {
-    /// Counts a filled frame. The first of every cell (in debug builds every one) comes back from the card whole
-    /// and must be the host's, sample by sample: at 1080p that is 3 MiB in 120 frames or more.
-    fn add(&mut self, segment: &Segment, frame: &Frame, samples: u64) -> Result<(), Failure> {
-        let Some(there) = frame.picture.on_card() else { return Ok(()) };
-        self.frames += 1;
-        self.samples += samples;
-        let cell = segment.cells.iter().find(|cell| cell.frames.contains(frame.index));
+    /// Whether the frame at `index`, which shows an overlay, is the first such of its cell. It is the one that is
+    /// compared: at 1080p that is 3 MiB more to bring down in 120 frames or more.
+    fn is_first_of_cell(&mut self, segment: &Segment, index: u64) -> bool {
+        let cell = segment.cells.iter().find(|cell| cell.frames.contains(index));
         let cell = cell.map(|cell| cell.frames.start);
-        if self.cell == cell && !cfg!(debug_assertions) {
+        std::mem::replace(&mut self.cell, cell) != cell
+    }
+
+    /// Counts a filled frame. Of those that the host filled, the first of every cell (in debug builds every one)
+    /// comes back from the card whole and must be the host's, sample by sample.
+    fn add(&mut self, frame: &Frame, by: By, is_first: bool) -> Result<(), Failure> {
+        let Some(there) = frame.picture.on_card() else { return Ok(()) };
+        let put_on_card = match by {
+            By::Kernels { compared } => {
+                self.by_kernels.0 += 1;
+                self.by_kernels.1 += u64::from(compared);
+                return Ok(());
+            }
+            By::Host { put_on_card } => put_on_card,
+        };
+        self.by_host.0 += 1;
+        self.by_host.1 += put_on_card;
+        if !is_first && !cfg!(debug_assertions) {
             return Ok(());
         }
-        self.cell = cell;
-        self.compared += 1;
+        self.by_host.2 += 1;
         let only = FrameRange::new(frame.index, frame.index + 1);
         let back = there.download(frame.picture.pts());
         let back = back.map_err(|error| error.failure(Stage::Fill).at(only))?;
@@ -92,13 +111,19 @@ impl OnCard {
     }
 
     fn text(&self) -> String {
-        let Self { frames, samples, compared, .. } = self;
-        match frames {
-            0 => String::new(),
-            _ => format!(
+        let mut text = String::new();
+        if let (frames @ 1.., compared) = self.by_kernels {
+            text += &format!(
+                "; {frames} frames filled by kernels where they lie on the card, {compared} of which the host \
+                 filled too, with the same samples"
+            );
+        }
+        if let (frames @ 1.., samples, compared) = self.by_host {
+            text += &format!(
                 "; {samples} luma samples of {frames} frames put on the card, {compared} of which came back whole \
                  and were the host's"
-            ),
+            );
         }
+        text
     }
 }

@@ -245,6 +245,16 @@ fn part(card: &Video, corner: Corner, height: c_int) -> Result<Video, libav::Err
     Ok(part)
 }
 
+/// Where the card's memory has luma and the pairs of chroma of a frame: address, and bytes from row to row.
+pub(super) fn places(card: &Video) -> [(u64, u32); 2] {
+    let fields = raw(card);
+    [0, 1].map(|plane| {
+        // A number, not a pointer: nothing of the host lies there.
+        let pitch = u32::try_from(fields.linesize[plane]).unwrap_or(0);
+        (fields.data[plane].addr() as u64, pitch)
+    })
+}
+
 /// Copies a frame of the card to another one of it, `rows` (even) of luma. Nothing is waited for.
 pub(super) fn copy(from: &Video, to: &mut Video, rows: c_int) -> Result<(), libav::Error> {
     let whole = part(from, Corner { row: 0, bytes: 0 }, rows)?;

@@ -6,7 +6,7 @@ use std::ffi::c_int;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use cleanplate_types::picture::{Rect, Run};
+use cleanplate_types::picture::{PixelLayout, Rect, Run};
 use cleanplate_types::time::Pts;
 use ffmpeg_next as libav;
 
@@ -68,6 +68,28 @@ impl DeviceFrame {
     #[must_use]
     pub fn is_of(&self, pool: &Arc<DevicePool>) -> bool {
         Arc::ptr_eq(&self.counted.0, pool)
+    }
+
+    /// The layout of its samples, and width and height in luma samples.
+    #[must_use]
+    pub fn shape(&self) -> (&PixelLayout, (u32, u32)) {
+        (&self.pool().layout, self.pool().size)
+    }
+
+    /// Where it lies in the card's memory, for kernels on the context's stream: luma, then chroma in pairs, by
+    /// address and bytes from row to row. There are as many rows as an even picture of its size has. They hold
+    /// as long as the frame does.
+    #[must_use]
+    pub fn places(&mut self) -> [(u64, u32); 2] {
+        ffi::places(&self.frame)
+    }
+
+    /// All of it in memory of the host, in place of what `host` holds. Waits for the stream.
+    ///
+    /// # Errors
+    /// As [`Self::download_region`].
+    pub fn download_over(&self, host: &mut VideoFrame) -> Result<(), MediaError> {
+        self.download_region(self.pool().whole(), host)
     }
 
     /// All of it in memory of the host, with the time `pts`. Waits for the stream.

@@ -37,6 +37,17 @@ const UNTOUCHED: u8 = 0;
 const INVERTED: u8 = 1;
 const LEFT: u8 = 2;
 
+/// Where a sample of a picture that an overlay was taken off comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SampleOrigin {
+    /// The picture: the overlay does not reach it, or it may not be changed.
+    Untouched,
+    /// The picture, with the overlay taken off.
+    Inverted,
+    /// Nothing yet: it must be fetched from another picture, or made up.
+    Left,
+}
+
 /// What an overlay is made of, as the engine's `Matte` holds it.
 #[derive(Debug, Clone, Copy)]
 pub struct MatteSource<'a> {
@@ -191,6 +202,15 @@ impl Inversion {
         queue.launch(Kernel::InvertSettle, &args, (1, 1))
     }
 
+    /// Judges how strongly the overlay shows in a picture, which stays as it is.
+    ///
+    /// # Errors
+    /// As [`Self::apply`].
+    pub fn look(&mut self, picture: &DevicePicture) -> Result<(), CudaError> {
+        self.load(picture, f32::from(1_u16 << (self.layout.depth - 8)))?;
+        self.judge()
+    }
+
     /// How strongly the overlay showed in the last picture, in parts of 64; 0 where it did not. Waits.
     ///
     /// # Errors
@@ -214,6 +234,24 @@ impl Inversion {
     /// As there.
     pub fn inverted(&self, plane: u8) -> Result<DeviceSet, CudaError> {
         self.named(plane, INVERTED)
+    }
+
+    /// Where each sample of a plane of the matte came from in the last picture that the overlay was taken off and
+    /// showed in, row by row. Waits.
+    ///
+    /// # Errors
+    /// [`CudaError::Shape`] where there is no such plane, and what the driver says.
+    pub fn origins(&self, plane: u8) -> Result<Vec<SampleOrigin>, CudaError> {
+        let work = self.work(plane)?;
+        let count = work.area.width as usize * work.area.height as usize;
+        let origins = self.device.queue().download(&work.origins)?;
+        let of = |origin: u8| match origin {
+            UNTOUCHED => Ok(SampleOrigin::Untouched),
+            INVERTED => Ok(SampleOrigin::Inverted),
+            LEFT => Ok(SampleOrigin::Left),
+            _ => Err(CudaError::Shape("a kernel named an origin that there is not")),
+        };
+        origins.into_iter().take(count).map(of).collect()
     }
 
     fn named(&self, plane: u8, origin: u8) -> Result<DeviceSet, CudaError> {

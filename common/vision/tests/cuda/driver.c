@@ -3,6 +3,8 @@
  * CARDS_FOR_TEST names the cards: `NAME:MIB[:FREE_MIB]`, separated by `;`. The card at place N has the UUID
  * whose bytes are all 0xa0 + N. CUDA_VISIBLE_DEVICES chooses among them by UUID. More memory than is free
  * is refused as a card refuses it. Everything happens at once, so races of streams cannot be found here.
+ * LAUNCHES_FOR_TEST is `HOW:COUNT`: what is launched after so many is lost (`lose`), refused (`refuse`), or
+ * changes the first byte of the plane that its arguments begin with (`stray`).
  * DRIVER_SAYS names a file that is told, at the end, what is still held. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -14,7 +16,7 @@
 
 typedef int Result;
 typedef unsigned long long Address;
-enum { OK = 0, INVALID = 1, OUT_OF_MEMORY = 2, NO_DEVICE = 100, INVALID_DEVICE = 101, BAD_PTX = 218, NOT_FOUND = 500 };
+enum { OK = 0, INVALID = 1, OUT_OF_MEMORY = 2, NO_DEVICE = 100, INVALID_DEVICE = 101, BAD_PTX = 218, NOT_FOUND = 500, LAUNCH_FAILED = 719 };
 
 #define CARDS_MAX 16
 #define HELD_MAX 65536
@@ -176,6 +178,13 @@ Result cuLaunchKernel(void *function, unsigned gx, unsigned gy, unsigned gz, uns
                       unsigned shared, void *stream, void **arguments, void **extra) {
     (void)stream, (void)extra;
     if (gz != 1 || bz != 1 || shared != 0 || gy > 65535 || bx * by > 1024) return INVALID;
+    static int launched;
+    const char *how = getenv("LAUNCHES_FOR_TEST"), *count = how ? strchr(how, ':') : NULL;
+    if (count && launched++ >= atoi(count + 1)) {
+        if (*how == 'l') return OK;
+        if (*how == 'r') return LAUNCH_FAILED;
+        ++*(unsigned char *)(size_t)*(const Address *)arguments[0];
+    }
     ((void (*)(const void *, unsigned, unsigned))function)(arguments[0], gx * bx, gy * by);
     return OK;
 }
@@ -183,7 +192,8 @@ Result cuLaunchKernel(void *function, unsigned gx, unsigned gy, unsigned gz, uns
 Result cuGetErrorName(int error, const char **name) {
     *name = error == OK ? "CUDA_SUCCESS" : error == OUT_OF_MEMORY ? "CUDA_ERROR_OUT_OF_MEMORY"
         : error == NO_DEVICE ? "CUDA_ERROR_NO_DEVICE" : error == BAD_PTX ? "CUDA_ERROR_INVALID_PTX"
-        : error == NOT_FOUND ? "CUDA_ERROR_NOT_FOUND" : "CUDA_ERROR_INVALID_VALUE";
+        : error == NOT_FOUND ? "CUDA_ERROR_NOT_FOUND" : error == LAUNCH_FAILED ? "CUDA_ERROR_LAUNCH_FAILED"
+        : "CUDA_ERROR_INVALID_VALUE";
     return OK;
 }
 Result cuGetErrorString(int error, const char **text) { return cuGetErrorName(error, text); }

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use cleanplate_plate::matte::{Class, Inverter, Matte, MattePlane, Origin};
 use cleanplate_types::picture::Rect;
-use cleanplate_vision::cuda::{CudaError, Device, Inversion, MatteSource, PlaneSource};
+use cleanplate_vision::cuda::{
+    CudaError, Device, Inversion, MatteSource, PlaneSource, SampleOrigin,
+};
 
 use super::scene::{Random, Scene, packing};
 
@@ -65,6 +67,10 @@ fn one(device: &Arc<Device>, seed: u64) -> Result<Result<(u8, u64), String>, Cud
     }
     for plane in 0..scene.layout.planes {
         let origins = inverter.origins(plane);
+        let told = inversion.origins(plane)?;
+        if strength > 0 && !told.iter().map(|origin| like(*origin)).eq(origins.iter().copied()) {
+            return Ok(Err(format!("plane {plane}: the samples come from elsewhere")));
+        }
         let are = |which: Origin| origins.iter().map(|origin| *origin == which).collect::<Vec<_>>();
         if inversion.left(plane)?.cells()? != are(Origin::Left) {
             return Ok(Err(format!("plane {plane}: other samples are left")));
@@ -73,8 +79,27 @@ fn one(device: &Arc<Device>, seed: u64) -> Result<Result<(u8, u64), String>, Cud
             return Ok(Err(format!("plane {plane}: other samples are inverted")));
         }
     }
-    let difference = expected.difference(&scene.back(device, &picture)?);
+    if let Some(difference) = expected.difference(&scene.back(device, &picture)?) {
+        return Ok(Err(difference));
+    }
+    // Looked at alone, the picture shows the overlay as strongly, and stays as it is.
+    let untaken = scene.on_card(device, packing(&mut random))?;
+    inversion.look(&untaken)?;
+    let looked = inversion.strength()?;
+    if looked != strength {
+        return Ok(Err(format!("looked at alone it shows at {looked}, not at {strength}")));
+    }
+    let difference = scene.difference(&scene.back(device, &untaken)?);
     Ok(difference.map_or(Ok((done.strength, done.left)), Err))
+}
+
+/// An origin in the engine's words.
+const fn like(origin: SampleOrigin) -> Origin {
+    match origin {
+        SampleOrigin::Untouched => Origin::Untouched,
+        SampleOrigin::Inverted => Origin::Inverted,
+        SampleOrigin::Left => Origin::Left,
+    }
 }
 
 /// The tables of a matte on the card.
