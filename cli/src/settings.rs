@@ -114,6 +114,8 @@ pub(crate) struct WorkerSettings {
     pub(crate) card: Option<String>,
     /// Leases that it works on at a time; `None` follows cores and cards.
     pub(crate) slots: Option<u32>,
+    /// Encoders of cards that may be open at once on this machine; `None` tries it out.
+    pub(crate) sessions: Option<u32>,
     /// It ends when it had nothing to do for so long; `None` never.
     pub(crate) idle_exit_ms: Option<u64>,
     /// An engine process that says nothing for so long is taken for hung.
@@ -233,6 +235,10 @@ impl Settings {
                 scratch: worker.scratch,
                 card: worker.card,
                 slots: worker.slots.map(|slots| positive("worker.slots", slots)).transpose()?,
+                sessions: encoder
+                    .sessions
+                    .map(|sessions| positive("encoder.sessions", sessions))
+                    .transpose()?,
                 idle_exit_ms,
                 engine_silent_ms: span("worker.engine_silent", worker.engine_silent, 60_000)?,
                 grace_ms: span("worker.grace", worker.grace, 25_000)?,
@@ -437,6 +443,17 @@ mod tests {
     }
 
     #[test]
+    fn the_encoder_sessions_of_a_machine_are_tried_out_unless_they_are_told() {
+        let told = |file: &str| load(file, &[]).map(|settings| settings.worker.sessions);
+        assert_eq!(told("").unwrap(), None);
+        assert_eq!(told("[encoder]\nsessions = 5\n").unwrap(), Some(5));
+        let said = told("[encoder]\nsessions = 0\n").unwrap_err().to_string();
+        assert!(said.contains("encoder.sessions"), "{said}");
+        let settings = load("", &[("CLEANPLATE_ENCODER_SESSIONS", "3")]).unwrap();
+        assert_eq!(settings.worker.sessions, Some(3));
+    }
+
+    #[test]
     fn ended_jobs_are_kept_for_a_week_or_as_long_as_is_said_or_for_ever() {
         let retention = |text: &str| {
             let file = format!("[coordinator]\nretention = \"{text}\"\n");
@@ -477,6 +494,7 @@ mod tests {
         settings.worker.scratch = None;
         settings.worker.card = None;
         settings.worker.slots = None;
+        settings.worker.sessions = None;
         settings.worker.idle_exit_ms = None;
         settings.log.filter = None;
         settings.models.folder = models_folder();

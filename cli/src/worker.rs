@@ -40,6 +40,7 @@ pub(crate) async fn run(
         scratch: scratch.or_else(|| settings.scratch.clone()),
         pretend: pretended(card.as_deref().or(settings.card.as_deref()))?,
         slots: slots.or(settings.slots),
+        sessions: settings.sessions,
         idle_exit,
         engine_silent: Duration::from_millis(settings.engine_silent_ms),
         models,

@@ -18,6 +18,7 @@ use cleanplate_types::ids::{LeaseId, WorkerId};
 use cleanplate_types::object::ObjectRef;
 use cleanplate_types::part::PartSummary;
 use cleanplate_types::source::SourceRef;
+use cleanplate_types::trail::{TrailEntry, TrailEvent};
 use pb::from_worker::Message;
 use tokio::sync::mpsc;
 
@@ -28,6 +29,7 @@ use crate::machine::{ProvedRuntime, Seat, prove};
 use crate::models::Models;
 use crate::order::{DESCRIPTION, EVIDENCE, FINDING, MATTES, Outcome, REST, TABLE};
 use crate::program::Engine;
+use crate::sessions::{SESSION_WAIT, Session, Sessions};
 
 pub(crate) use host::NoHost;
 pub(crate) use watch::Watch;
@@ -47,6 +49,8 @@ pub(crate) struct Room {
     pub(crate) models: Arc<Models>,
     /// What runs models, where that came through its proof.
     pub(crate) runtime: Option<ProvedRuntime>,
+    /// The sessions of cards' encoders, which all seats of this machine share.
+    pub(crate) sessions: Sessions,
 }
 
 /// What a lease tells the attendant.
@@ -131,6 +135,15 @@ async fn work(
         writes,
         kept: Arc::clone(&kept),
     };
+    let encoder = span.as_ref().map(|span| span.encoder);
+    let _session = match encoder.filter(|encoder| encoder.is_hardware()) {
+        Some(_) => Some(
+            session(room, watch)
+                .await
+                .map_err(|failure| Ending { failure: Box::new(failure), encoder })?,
+        ),
+        None => None,
+    };
     let program = room.engine.worker(room.seat.uuid.as_deref());
     let ended = run_child(&program, request, Arc::new(host), room.engine.limits()).await;
     match ended {
@@ -149,6 +162,17 @@ async fn work(
             Err(Ending { failure, encoder: span.map(|span| span.encoder) })
         }
     }
+}
+
+/// A session of the cards' encoders, for a lease that opens one; the trail says where it waits.
+async fn session(room: &Room, watch: &Watch) -> Result<Session, Failure> {
+    if let Some(session) = room.sessions.take_now() {
+        return Ok(session);
+    }
+    let (at_ms, stage, event) = (watch.elapsed_ms(), Stage::Encode, TrailEvent::Started);
+    watch.trail(TrailEntry { at_ms, stage, event, detail: room.sessions.waiting(), count: None });
+    let taken = room.sessions.take(SESSION_WAIT).await;
+    taken.map_err(|none| Failure::new(FailureKind::WorkerLacks, Stage::Encode, none.to_string()))
 }
 
 /// The failure that a child's end is.
@@ -221,6 +245,8 @@ fn message(grant: &Grant, outcome: &Outcome, kept: &Kept) -> Result<Message, Fai
 
 /// `encoder`, where it does not come through its proof any more.
 async fn lost_encoder(room: &Room, encoder: EncoderName) -> Option<EncoderName> {
+    // A proof without a session would prove nothing; whoever encodes next finds out.
+    let _session = room.sessions.take(SESSION_WAIT).await.ok()?;
     for (name, proof) in prove(&room.engine, &room.seat, &[encoder]).await {
         match proof {
             Ok(_) => tracing::info!("encoder proved again: {name}"),

@@ -17,6 +17,7 @@ mod order;
 mod pipeline;
 mod program;
 mod serve;
+mod sessions;
 mod told;
 
 pub use engine::{Whose, engine_main};

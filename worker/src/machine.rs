@@ -18,6 +18,7 @@ use crate::lease::NoHost;
 use crate::options::{ModelOptions, WorkerError};
 use crate::order::{CheckOrder, Checked};
 use crate::program::Engine;
+use crate::sessions::{Sessions, Source};
 
 /// What was found.
 #[derive(Debug, Clone)]
@@ -116,8 +117,8 @@ pub(crate) async fn look(
     let (mut seats, no_card) = seats(pretend);
     let software: Vec<_> =
         EncoderName::ALL.into_iter().filter(|name| !name.is_hardware()).collect();
-    let order = CheckOrder { encoders: software, card: None, models: None };
-    let Checked { library, encoders, models: _ } = ask(engine, order, None).await?;
+    let order = CheckOrder { encoders: software, card: None, models: None, sessions: None };
+    let Checked { library, encoders, models: _, sessions: _ } = ask(engine, order, None).await?;
     for seat in &mut seats {
         seat.settle(encoders.clone());
         if seat.card != Card::None {
@@ -136,7 +137,8 @@ pub(crate) async fn prove(
     seat: &Seat,
     names: &[EncoderName],
 ) -> Vec<(EncoderName, Result<EncoderProof, String>)> {
-    let order = CheckOrder { encoders: names.to_vec(), card: seat.ordinal(), models: None };
+    let encoders = names.to_vec();
+    let order = CheckOrder { encoders, card: seat.ordinal(), models: None, sessions: None };
     match ask(engine, order, seat.uuid.as_deref()).await {
         Ok(checked) => checked.encoders,
         Err(error) => names.iter().map(|name| (*name, Err(error.to_string()))).collect(),
@@ -145,11 +147,47 @@ pub(crate) async fn prove(
 
 /// Proves what runs models, in a child of its own: a library that brings it down brings down nothing else.
 async fn prove_models(engine: &Engine, models: &ModelOptions) -> Result<ProvedRuntime, String> {
-    let order = CheckOrder { encoders: Vec::new(), card: None, models: Some(models.clone()) };
+    let models = Some(models.clone());
+    let order = CheckOrder { encoders: Vec::new(), card: None, models, sessions: None };
     match ask(engine, order, None).await {
         Ok(Checked { models: Some(proof), .. }) => proof,
         Ok(Checked { models: None, .. }) => Err("the engine said nothing of it".to_owned()),
         Err(error) => Err(error.to_string()),
+    }
+}
+
+/// Counts the sessions that the cards' encoders have on this machine, where it was not told how many: by opening
+/// one for each of `slots` on one card, since consumer cards share one limit. Where no card encodes, or a child
+/// dies of it, there is one for each slot, and who finds none is told so when it opens its encoder.
+pub(crate) async fn sessions(
+    engine: &Engine,
+    seats: &[Seat],
+    slots: u32,
+    told: Option<u32>,
+) -> Sessions {
+    if let Some(told) = told {
+        return Sessions::new(told, Source::Told);
+    }
+    let encoder = |seat: &Seat| seat.encoders.iter().map(|it| it.name).find(|it| it.is_hardware());
+    let found = seats.iter().find_map(|seat| Some((seat, encoder(seat)?)));
+    let Some((seat, name)) = found.filter(|_| slots > 1) else {
+        return Sessions::new(slots, Source::Slots);
+    };
+    let (encoders, card) = (Vec::new(), seat.ordinal());
+    let order = CheckOrder { encoders, card, models: None, sessions: Some((name, slots)) };
+    match ask(engine, order, seat.uuid.as_deref()).await {
+        Ok(Checked { sessions: Some((open, Some(why))), .. }) => {
+            Sessions::new(open, Source::Proved(why))
+        }
+        Ok(Checked { sessions: Some((_, None)), .. }) => Sessions::new(slots, Source::Slots),
+        Ok(Checked { sessions: None, .. }) => {
+            tracing::warn!("encoder sessions not counted: the engine said nothing of them");
+            Sessions::new(slots, Source::Slots)
+        }
+        Err(error) => {
+            tracing::warn!("encoder sessions not counted: {error}");
+            Sessions::new(slots, Source::Slots)
+        }
     }
 }
 

@@ -23,6 +23,8 @@ pub struct WorkerOptions {
     /// Leases that it works on at a time, for each card; `None` is one for each core without a
     /// card, and two with one.
     pub slots: Option<u32>,
+    /// Encoders of cards that may be open at once on this machine; `None` tries it out.
+    pub sessions: Option<u32>,
     /// It leaves when it had nothing to do for so long; `None` never.
     pub idle_exit: Option<Duration>,
     /// An engine process that says nothing for so long is taken for hung and killed.

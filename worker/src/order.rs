@@ -188,6 +188,8 @@ pub(crate) struct CheckOrder {
     pub(crate) card: Option<u32>,
     /// Where the models are that are to be proved.
     pub(crate) models: Option<ModelOptions>,
+    /// An encoder of the card, and how many of it to open at once at most; `None` leaves that alone.
+    pub(crate) sessions: Option<(EncoderName, u32)>,
 }
 
 /// What a look at the machine came to.
@@ -199,6 +201,8 @@ pub(crate) struct Checked {
     pub(crate) encoders: Vec<(EncoderName, Result<EncoderProof, String>)>,
     /// What runs models, or why nothing does.
     pub(crate) models: Option<Result<ProvedRuntime, String>>,
+    /// How many encoders were open at once, and why there was not one more.
+    pub(crate) sessions: Option<(u32, Option<String>)>,
 }
 
 /// The video.

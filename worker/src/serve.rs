@@ -12,7 +12,7 @@ use tracing::Instrument as _;
 use crate::attend::Attendant;
 use crate::idle::Idleness;
 use crate::lease::Room;
-use crate::machine::{Seat, cores, look};
+use crate::machine::{Seat, cores, look, sessions};
 use crate::models::Models;
 use crate::options::{Coordinators, Ended, Stop, WorkerError, WorkerOptions};
 use crate::program::Engine;
@@ -30,8 +30,17 @@ pub async fn serve(
     coordinators: Coordinators,
     mut stop: watch::Receiver<Stop>,
 ) -> Result<Ended, WorkerError> {
-    let WorkerOptions { name, scratch, pretend, slots, idle_exit, engine_silent, models, program } =
-        options;
+    let WorkerOptions {
+        name,
+        scratch,
+        pretend,
+        slots,
+        sessions: told,
+        idle_exit,
+        engine_silent,
+        models,
+        program,
+    } = options;
     if let Some(path) = &scratch {
         std::fs::create_dir_all(path)
             .map_err(|source| WorkerError::Scratch { path: path.clone(), source })?;
@@ -43,6 +52,13 @@ pub async fn serve(
         ended = asked_to_go(&mut stop) => return Ok(ended),
     };
     report.log();
+    let slots_of = |seat: &Seat| slots.unwrap_or_else(|| usual_slots(&seat.card)).max(1);
+    let in_all = report.seats.iter().map(slots_of).fold(0, u32::saturating_add);
+    let sessions = tokio::select! {
+        sessions = sessions(&engine, &report.seats, in_all, told) => sessions,
+        ended = asked_to_go(&mut stop) => return Ok(ended),
+    };
+    sessions.log();
     let name = match name {
         Some(name) => name,
         None => own_name()?,
@@ -57,11 +73,12 @@ pub async fn serve(
             return Err(WorkerError::NoEncoder(reasons(&seat)));
         }
         let worker = if several { numbered(&name, number)? } else { name.clone() };
-        let slots = slots.unwrap_or_else(|| usual_slots(&seat.card)).max(1);
+        let slots = slots_of(&seat);
         let threads = (cores() / slots).max(1);
         let (engine, models) = (engine.clone(), Arc::clone(&models));
-        let runtime = report.models.clone().ok();
-        let room = Arc::new(Room { worker, engine, seat, threads, models, runtime });
+        let (runtime, sessions) = (report.models.clone().ok(), sessions.clone());
+        let room = Room { worker, engine, seat, threads, models, runtime, sessions };
+        let room = Arc::new(room);
         attendants.push(Attendant::new(room, slots, Arc::clone(&idleness)));
     }
     attend_all(attendants, &coordinators, stop).await

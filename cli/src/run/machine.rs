@@ -88,6 +88,7 @@ impl Machine {
             scratch: Some(settings.worker.scratch.clone().unwrap_or_else(|| state.scratch())),
             pretend,
             slots,
+            sessions: settings.worker.sessions,
             idle_exit: None,
             engine_silent,
             models: settings.models.clone(),

@@ -12,7 +12,7 @@ pub(crate) type Lookup<'a> = dyn Fn(&str) -> Option<String> + 'a;
 
 /// Number of keys in all tables.
 #[cfg(test)]
-pub(super) const KEYS: usize = 38;
+pub(super) const KEYS: usize = 39;
 
 /// The file.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -59,6 +59,7 @@ pub(super) struct RawEncoder {
     pub(super) default: Option<String>,
     pub(super) grace: Option<String>,
     pub(super) lost: Option<String>,
+    pub(super) sessions: Option<u32>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -182,6 +183,7 @@ impl RawSettings {
         number(&mut self.caps.job_leases, "CLEANPLATE_CAPS_JOB_LEASES")?;
         number(&mut self.caps.owner_leases, "CLEANPLATE_CAPS_OWNER_LEASES")?;
         number(&mut self.caps.owner_queued, "CLEANPLATE_CAPS_OWNER_QUEUED")?;
+        number(&mut self.encoder.sessions, "CLEANPLATE_ENCODER_SESSIONS")?;
         number(&mut self.audit.cells, "CLEANPLATE_AUDIT_CELLS")?;
         number(&mut self.worker.slots, "CLEANPLATE_WORKER_SLOTS")
     }

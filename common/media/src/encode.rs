@@ -33,6 +33,9 @@ pub struct EncodedPacket<'a> {
     pub data: &'a [u8],
 }
 
+/// What was being done when an encoder does not open, in [`MediaError::Encode`].
+pub const OPENING: &str = "opening the encoder";
+
 /// Where the frames come from that an encoder is given.
 #[derive(Debug, Clone)]
 enum Place {

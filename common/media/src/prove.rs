@@ -5,6 +5,7 @@
 //! a software decoder, so that what is offered is known to be decodable and in order.
 
 mod ffi;
+mod sessions;
 
 use std::sync::Arc;
 
@@ -19,6 +20,8 @@ use crate::encode::CellEncoder;
 use crate::error::MediaError;
 use crate::frame::VideoFrame;
 
+pub use sessions::{OpenAtOnce, open_at_once};
+
 /// Test pictures: enough for two groups of B-frames and what is held back for them.
 const PICTURES: u32 = 12;
 
@@ -27,6 +30,9 @@ const SIZE: (u32, u32) = (256, 192);
 
 /// Size of those for software, which every `run` waits for: several blocks of any codec each way.
 const SIZE_IN_SOFTWARE: (u32, u32) = (160, 96);
+
+/// Quality of the test pictures, on any encoder's own scale.
+const QUALITY: u8 = 20;
 
 /// Distance of two test pictures in ticks; not 1, so that a count taken for a timestamp is found out.
 const STEP: i64 = 1001;
@@ -41,7 +47,7 @@ const ERROR_MAX: u64 = 6;
 /// [`MediaError::NoEncoder`] where this libav has no such encoder, [`MediaError::Encode`] with libav's
 /// words where it does not open or encode, [`MediaError::Unproved`] where what it made is wrong.
 pub fn prove(name: EncoderName, card: Option<u32>) -> Result<EncoderProof, MediaError> {
-    let made = make(&spec(name, Quality::Constant(20))?, card, ERROR_MAX)?;
+    let made = make(&spec(name, Quality::Constant(QUALITY))?, card, ERROR_MAX)?;
     if !name.is_hardware() {
         make(&spec(name, Quality::Lossless)?, card, 0)?;
     }

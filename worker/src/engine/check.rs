@@ -1,7 +1,7 @@
 //! A look at the machine: which encoders make a real test picture here, and what runs models.
 
 use cleanplate_media::capability;
-use cleanplate_media::prove::prove;
+use cleanplate_media::prove::{open_at_once, prove};
 use cleanplate_types::failure::{Failure, FailureKind, Stage};
 use cleanplate_vision::{
     Contract, Detector, DetectorSettings, Device, KNOWN_MODELS, Model, ModelsFolder, Runtime,
@@ -24,14 +24,19 @@ pub(super) fn run(request: &[u8]) -> Result<Vec<u8>, Failure> {
         let text = format!("parent and engine do not understand each other: {error}");
         Failure::new(FailureKind::Internal, Stage::Encode, text)
     };
-    let CheckOrder { encoders, card, models } = postcard::from_bytes(request).map_err(senseless)?;
+    let order: CheckOrder = postcard::from_bytes(request).map_err(senseless)?;
+    let CheckOrder { encoders, card, models, sessions } = order;
     let proved = encoders.into_iter().map(|name| {
         let card = if name.is_hardware() { card } else { None };
         (name, prove(name, card).map_err(|error| error.to_string()))
     });
     let encoders = proved.collect();
     let models = models.map(|models| prove_models(&models));
-    let checked = Checked { library: capability::version(), encoders, models };
+    let sessions = sessions.map(|(name, wanted)| {
+        let found = open_at_once(name, card, wanted);
+        (found.open, found.refused)
+    });
+    let checked = Checked { library: capability::version(), encoders, models, sessions };
     postcard::to_stdvec(&checked).map_err(senseless)
 }
 

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender};
 
-use cleanplate_media::encode::{CellEncoder, EncodedPacket};
+use cleanplate_media::encode::{CellEncoder, EncodedPacket, OPENING};
 use cleanplate_media::error::MediaError;
 use cleanplate_media::own::OwnPackets;
 use cleanplate_media::sequence::in_band_sets;
@@ -23,6 +23,10 @@ use crate::engine::OpenCard;
 /// Size in bytes from which a bundle of packets is handed on: the most that one message to the
 /// parent carries.
 const BUNDLE_BYTES: usize = 1 << 20;
+
+/// Memory of a card in bytes with which an encoder surely opens: one of 2160p in 10 bits, whose 20 surfaces or so
+/// have 24 MiB each, takes half of it.
+const SESSION_BYTES: u64 = 1 << 30;
 
 /// What the encoder hands on.
 #[derive(Debug)]
@@ -85,7 +89,7 @@ pub(super) fn run(
             Some(pool) => CellEncoder::open_on_card(spec, pool),
             None => CellEncoder::open(spec, desk.order().means.card),
         };
-        let encoder = encoder.map_err(|error| of_cell(&error, cell))?;
+        let encoder = encoder.map_err(|error| unopened(segment, cell, &error))?;
         let encoder = encoder.starting_at(cell.frames.start);
         if way.is_empty() {
             way = encoder.way();
@@ -301,7 +305,57 @@ impl Outlet {
     }
 }
 
+/// What a card's encoder that does not open for want of memory really lacks, where `free_bytes` of the card's are
+/// free: a session. It is then this machine's matter, and neither the encoder's nor the cell's.
+fn no_session(error: &MediaError, free_bytes: u64) -> Option<String> {
+    let words = "OpenEncodeSessionEx failed: out of memory";
+    let is_memory = matches!(
+        error,
+        MediaError::Encode { doing: OPENING, words: said, .. } if said.mention(words)
+    );
+    (is_memory && free_bytes >= SESSION_BYTES).then(|| {
+        format!(
+            "the driver has no encoder session left on this machine, where other programs may hold some ({} MiB of \
+             the card's memory are free, so it is not that); encoder.sessions says how many may be used: {error}",
+            free_bytes >> 20
+        )
+    })
+}
+
+fn unopened(segment: &Segment, cell: &Cell, error: &MediaError) -> Failure {
+    let memory = segment.card.as_ref().and_then(|card| card.device().memory().ok());
+    match memory.and_then(|memory| no_session(error, memory.free_bytes)) {
+        Some(text) => Failure::new(FailureKind::WorkerLacks, Stage::Encode, text).at(cell.frames),
+        None => of_cell(error, cell),
+    }
+}
+
 fn of_cell(error: &MediaError, cell: &Cell) -> Failure {
     let failure = error.failure(Stage::Encode);
     if failure.frames.is_none() { failure.at(cell.frames) } else { failure }
+}
+
+#[cfg(test)]
+mod tests {
+    use cleanplate_media::error::Words;
+
+    use super::*;
+
+    fn refused(doing: &'static str, line: &str) -> MediaError {
+        let meaning = "Cannot allocate memory".to_owned();
+        let words = Words { code: -12, meaning, lines: vec![line.to_owned()] };
+        MediaError::Encode { encoder: "h264_nvenc".to_owned(), doing, words }
+    }
+
+    #[test]
+    fn an_encoder_that_is_out_of_memory_where_memory_is_free_lacks_a_session() {
+        let line = "OpenEncodeSessionEx failed: out of memory (10): (no details)";
+        let told = no_session(&refused(OPENING, line), 20 << 30).unwrap();
+        assert!(told.contains("no encoder session left") && told.contains("20480 MiB"), "{told}");
+        assert!(told.contains(line), "libav's words are kept: {told}");
+        assert_eq!(no_session(&refused(OPENING, line), 200 << 20), None, "memory is what it lacks");
+        assert_eq!(no_session(&refused("encoding", line), 20 << 30), None);
+        let other = "OpenEncodeSessionEx failed: unsupported device (2): (no details)";
+        assert_eq!(no_session(&refused(OPENING, other), 20 << 30), None);
+    }
 }

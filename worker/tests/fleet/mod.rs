@@ -139,6 +139,7 @@ impl Fixture {
             scratch: Some(folder.path().join("scratch")),
             pretend: None,
             slots: Some(slots),
+            sessions: None,
             idle_exit: None,
             engine_silent: PATIENCE,
             models: ModelOptions {

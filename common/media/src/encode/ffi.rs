@@ -10,6 +10,7 @@ use cleanplate_types::picture::PlanesRef;
 use ffmpeg_next as libav;
 use libav::ffi;
 
+use super::OPENING;
 use crate::device::DevicePool;
 use crate::error::{MediaError, Words};
 use crate::frame::VideoFrame;
@@ -59,15 +60,14 @@ impl Codec {
             .ok_or_else(|| MediaError::NoEncoder { encoder: encoder() })?;
         let failed = |error| MediaError::Encode {
             encoder: encoder(),
-            doing: "opening the encoder",
+            doing: OPENING,
             words: Words::of(error),
         };
         let mut context = libav::codec::Context::new_with_codec(codec);
         // SAFETY: the pointer is used while `context` is borrowed.
         let raw = unsafe { context.as_mut_ptr() };
         // SAFETY: null (no memory) gives an error; else it is exclusively ours.
-        let fields = unsafe { raw.as_mut() }
-            .ok_or(MediaError::OutOfMemory { doing: "opening the encoder" })?;
+        let fields = unsafe { raw.as_mut() }.ok_or(MediaError::OutOfMemory { doing: OPENING })?;
         let format = fill(fields, setup).map_err(failed)?;
         let mut options = libav::Dictionary::new();
         for (name, value) in &setup.options {
@@ -86,11 +86,7 @@ impl Codec {
         }
         if let Some((name, _)) = unused.iter().next() {
             let words = Words::logged(format!("it has no option {name}"));
-            return Err(MediaError::Encode {
-                encoder: encoder(),
-                doing: "opening the encoder",
-                words,
-            });
+            return Err(MediaError::Encode { encoder: encoder(), doing: OPENING, words });
         }
         Ok(Self { context, name: setup.encoder, format, pool: setup.pool.clone() })
     }
