@@ -13,12 +13,16 @@ use crate::tensor::{Levels, Placement, place};
 
 mod boxes;
 mod grid;
+mod on_card;
 mod outline;
 mod rows;
 mod sight;
 mod text;
 
 use boxes::{Candidate, quantise, suppress};
+use on_card::{CardTensors, number_of};
+
+pub use on_card::{CardTensorError, TOLERANCE};
 
 /// How a detector is to be used.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -64,6 +68,10 @@ pub struct Detector {
     batch: usize,
     /// The tensor, kept from call to call.
     values: Vec<f32>,
+    /// What makes it on the card instead.
+    on_card: Option<CardTensors>,
+    /// Why that was given up, where it is not told yet.
+    card_left: Option<String>,
 }
 
 /// What of a frame is shown at once.
@@ -100,7 +108,16 @@ impl Detector {
             BatchForm::Open => settings.batch.max(1),
         };
         let threshold = f32::from(settings.threshold.unwrap_or(usual)) / 1000.0;
-        Ok(Self { model, kinds, threshold, side: settings.side, batch, values: Vec::new() })
+        Ok(Self {
+            model,
+            kinds,
+            threshold,
+            side: settings.side,
+            batch,
+            values: Vec::new(),
+            on_card: None,
+            card_left: None,
+        })
     }
 
     /// The model.
@@ -206,24 +223,11 @@ impl Detector {
         batch: &[Show],
         found: &mut [Vec<Candidate>],
     ) -> Result<(), RunError> {
-        let Some((columns, rows)) = batch.first().map(|show| show.placement.tensor) else {
-            return Ok(());
-        };
         let slots = match self.model.identity.batch {
             BatchForm::Fixed(frames) => frames,
             BatchForm::Open => batch.len(),
         };
-        let length = 3 * columns * rows;
-        let levels = levels_of(self.contract(), self.model.identity.element);
-        self.values.clear();
-        self.values.resize(slots * length, 0.0);
-        for (show, values) in batch.iter().zip(self.values.chunks_exact_mut(length)) {
-            if let Some(frame) = frames.get(show.frame) {
-                place(frame, &show.placement, levels, values);
-            }
-        }
-        let feed = Feed { dims: [slots, 3, rows, columns], values: &self.values };
-        let outputs = self.model.network.run(&[feed])?;
+        let outputs = self.outputs_of(frames, batch, slots)?;
         let read = self.outputs(outputs, slots)?;
         for (slot, show) in batch.iter().enumerate() {
             let candidates = self.read(&read, slot, show)?;
@@ -232,6 +236,44 @@ impl Detector {
             }
         }
         Ok(())
+    }
+
+    fn levels(&self) -> Levels {
+        levels_of(self.contract(), self.model.identity.element)
+    }
+
+    /// What the model gives for one batch, which is not empty, in `slots` slots.
+    fn outputs_of(
+        &mut self,
+        frames: &[Picture<'_>],
+        batch: &[Show],
+        slots: usize,
+    ) -> Result<Vec<Output>, RunError> {
+        let levels = self.levels();
+        let number = number_of(self.model.identity.element);
+        if let (Some(card), Some(number)) = (&mut self.on_card, number) {
+            let made = (slots, number, levels);
+            match card.run(&mut self.model.network, (frames, batch), made) {
+                Ok(outputs) => return Ok(outputs),
+                // A smaller batch may do.
+                Err(error @ RunError::OutOfMemory { .. }) => return Err(error),
+                Err(error) => {
+                    self.on_card = None;
+                    self.card_left = Some(error.to_string());
+                }
+            }
+        }
+        let (columns, rows) = batch.first().map_or((0, 0), |show| show.placement.tensor);
+        let length = 3 * columns * rows;
+        self.values.clear();
+        self.values.resize(slots * length, 0.0);
+        for (show, values) in batch.iter().zip(self.values.chunks_exact_mut(length.max(1))) {
+            if let Some(frame) = frames.get(show.frame) {
+                place(frame, &show.placement, levels, values);
+            }
+        }
+        let feed = Feed { dims: [slots, 3, rows, columns], values: &self.values };
+        self.model.network.run(&[feed])
     }
 
     /// The outputs that the contract reads, in its order, checked to be numbers for every slot.

@@ -25,7 +25,7 @@ mod wire;
 pub use batch::{Batch, BatchStep, Measured, RESERVE_MIN, RUNS_TO_GROW};
 pub use cards::{Found, FoundCard, find_cards, find_cards_by};
 pub use catalogue::{CatalogueError, KNOWN_MODELS, KnownModel, ModelsFolder, known_model};
-pub use detect::{Detector, DetectorError, DetectorSettings};
+pub use detect::{CardTensorError, Detector, DetectorError, DetectorSettings, TOLERANCE};
 pub use inpaint::{FillError, Inpainter, RgbPicture};
 pub use library::{Library, LibraryState, find_library};
 pub use model::{BatchForm, Contract, FillContract, Identity, Model, ModelError, SizeForm};

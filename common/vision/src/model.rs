@@ -4,10 +4,12 @@
 //! Owns what the contracts are. Refuses to decode boxes or to fill holes; it says how.
 
 use std::fmt;
+use std::sync::Arc;
 
 use cleanplate_types::digest::Sha;
 
 use crate::catalogue::KNOWN_MODELS;
+use crate::cuda;
 use crate::runtime::Runtime;
 use crate::session::{Device, Element, Network, OpenError};
 
@@ -137,6 +139,28 @@ impl Model {
     /// # Errors
     /// [`ModelError`]: it cannot be opened, cannot be identified, or does wrong.
     pub fn open(runtime: &Runtime, bytes: &[u8], device: Device) -> Result<Self, ModelError> {
+        Self::open_for(runtime, bytes, (device, None))
+    }
+
+    /// As [`Self::open`], on `card`, which is the one at its own place in CUDA's order, and on its stream: tensors that
+    /// kernels make there are taken where they lie ([`crate::Detector::with_tensors_of`]).
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_on_stream(
+        runtime: &Runtime,
+        bytes: &[u8],
+        card: &Arc<cuda::Device>,
+    ) -> Result<Self, ModelError> {
+        let device = Device::Cuda { index: card.card().ordinal };
+        Self::open_for(runtime, bytes, (device, Some(card)))
+    }
+
+    fn open_for(
+        runtime: &Runtime,
+        bytes: &[u8],
+        device: (Device, Option<&Arc<cuda::Device>>),
+    ) -> Result<Self, ModelError> {
         let refused = |error| match error {
             OpenError::Device(why) => ModelError::Device { why },
             OpenError::File(why) => {

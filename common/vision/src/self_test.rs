@@ -42,8 +42,8 @@ pub fn self_test(detector: &mut Detector) -> Result<SelfTest, RunError> {
     Ok(SelfTest { seen, covered })
 }
 
-const WIDTH: u32 = 640;
-const HEIGHT: u32 = 360;
+pub(crate) const WIDTH: u32 = 640;
+pub(crate) const HEIGHT: u32 = 360;
 /// Samples to a dot of a letter.
 const DOT: u32 = 5;
 /// Columns of dots from letter to letter.
@@ -66,7 +66,7 @@ const T: [u8; 7] = [0b11111, 0b00100, 0b00100, 0b00100, 0b00100, 0b00100, 0b0010
 /// Where the writing is.
 const WRITING: Rect = Rect { x: START.0, y: START.1, width: 59 * DOT, height: 7 * DOT };
 
-fn drawn() -> Vec<u8> {
+pub(crate) fn drawn() -> Vec<u8> {
     let rows = 0..HEIGHT;
     let samples =
         rows.flat_map(|y| (0..WIDTH).map(move |x| if is_ink(x, y) { INK } else { BACKGROUND }));

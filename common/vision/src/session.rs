@@ -3,8 +3,11 @@
 //! Owns every call into ONNX Runtime but loading it. Refuses to know what a model means. Where CUDA is asked
 //! for and cannot be had, opening fails with the reason: the runtime would fall back to the CPU silently.
 
+mod ffi;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use half::f16;
 use ort::ep::cuda::ConvAlgorithmSearch;
@@ -14,6 +17,7 @@ use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use ort::session::{Session, SessionInputValue};
 use ort::value::{DynValue, Outlet, Tensor, TensorElementType, TensorRef, ValueType};
 
+use crate::cuda::{self, DeviceTensor};
 use crate::runtime::Runtime;
 
 /// What a model is run on.
@@ -124,6 +128,10 @@ pub(crate) struct Network {
     pub(crate) outputs: Vec<Port>,
     /// What the exporter wrote beside the graph, by key.
     pub(crate) metadata: BTreeMap<String, String>,
+    device: Device,
+    /// The card on whose stream it runs, where it was given one. After the session, which uses the stream until it
+    /// is dropped.
+    card: Option<Arc<cuda::Device>>,
 }
 
 impl std::fmt::Debug for Network {
@@ -134,15 +142,20 @@ impl std::fmt::Debug for Network {
 }
 
 impl Network {
-    /// Loads the model in `bytes` for `device`.
-    pub(crate) fn open(runtime: &Runtime, bytes: &[u8], device: Device) -> Result<Self, OpenError> {
-        let mut builder = builder(runtime, device)
+    /// Loads the model in `bytes` for `device`; on the stream of `card`, which is that device, where it is given.
+    pub(crate) fn open(
+        runtime: &Runtime,
+        bytes: &[u8],
+        (device, card): (Device, Option<&Arc<cuda::Device>>),
+    ) -> Result<Self, OpenError> {
+        let mut builder = builder(runtime, device, card)
             .map_err(|error| OpenError::Device(one_line(error.message())))?;
         let session = builder.commit_from_memory(bytes).map_err(|error| OpenError::of(&error))?;
         let metadata = metadata(&session).map_err(|error| OpenError::of(&error))?;
         let inputs = session.inputs().iter().map(port).collect();
         let outputs = session.outputs().iter().map(port).collect();
-        Ok(Self { session, inputs, outputs, metadata })
+        let card = card.map(Arc::clone);
+        Ok(Self { session, inputs, outputs, metadata, device, card })
     }
 
     /// Runs the model on one feed for each input, in their order.
@@ -151,19 +164,56 @@ impl Network {
             value(&port.element, feed).map(|value| (Cow::from(port.name.as_str()), value))
         });
         let values: Vec<_> = values.collect::<Result<_, _>>().map_err(|error| failed(&error))?;
-        let outputs = self.session.run(values).map_err(|error| failed(&error))?;
-        let taken = self.outputs.iter().map(|port| {
-            let value = outputs.get(&port.name);
-            value.map_or_else(
-                || Err(RunError::Failed { why: format!("it has no output `{}`", port.name) }),
-                |value| output(value).map_err(|error| failed(&error)),
-            )
-        });
-        taken.collect()
+        run(&mut self.session, &self.outputs, values)
+    }
+
+    /// Runs a model of one input on a tensor in the memory of the card that it runs on. What was launched to make
+    /// it need not be done, where that was on the stream which the model runs on too.
+    pub(crate) fn run_on_card(
+        &mut self,
+        tensor: &mut DeviceTensor,
+    ) -> Result<Vec<Output>, RunError> {
+        let [port] = self.inputs.as_slice() else {
+            let why = format!("it has {} inputs, and one tensor is there", self.inputs.len());
+            return Err(RunError::Failed { why });
+        };
+        let name = Cow::from(port.name.as_str());
+        let index = match self.device {
+            Device::Cpu { .. } => None,
+            Device::Cuda { index } => Some(index),
+        };
+        let value = ffi::input(tensor, index).map_err(|error| failed(&error))?;
+        run(&mut self.session, &self.outputs, vec![(name, value)])
+    }
+
+    /// Whether it runs on the stream of `card`.
+    pub(crate) fn is_on_stream_of(&self, card: &Arc<cuda::Device>) -> bool {
+        self.card.as_ref().is_some_and(|own| Arc::ptr_eq(own, card))
     }
 }
 
-fn builder(runtime: &Runtime, device: Device) -> ort::Result<SessionBuilder> {
+/// Runs a session on values by name; what comes out at `ports`.
+fn run<'v>(
+    session: &mut Session,
+    ports: &[Port],
+    values: Vec<(Cow<'v, str>, SessionInputValue<'v>)>,
+) -> Result<Vec<Output>, RunError> {
+    let outputs = session.run(values).map_err(|error| failed(&error))?;
+    let taken = ports.iter().map(|port| {
+        let value = outputs.get(&port.name);
+        value.map_or_else(
+            || Err(RunError::Failed { why: format!("it has no output `{}`", port.name) }),
+            |value| output(value).map_err(|error| failed(&error)),
+        )
+    });
+    taken.collect()
+}
+
+fn builder(
+    runtime: &Runtime,
+    device: Device,
+    card: Option<&Arc<cuda::Device>>,
+) -> ort::Result<SessionBuilder> {
     let builder = Session::builder(runtime.environment())?
         .with_log_level(LogLevel::Fatal)?
         .with_optimization_level(GraphOptimizationLevel::All)?
@@ -182,9 +232,12 @@ fn builder(runtime: &Runtime, device: Device) -> ort::Result<SessionBuilder> {
                 .with_device_id(index)
                 .with_arena_extend_strategy(ArenaExtendStrategy::SameAsRequested)
                 .with_conv_algorithm_search(ConvAlgorithmSearch::Heuristic)
-                .with_conv_max_workspace(false)
-                .build()
-                .error_on_failure();
+                .with_conv_max_workspace(false);
+            let provider = match card {
+                Some(card) => ffi::on_stream(provider, card),
+                None => provider,
+            };
+            let provider = provider.build().error_on_failure();
             Ok(builder.with_intra_threads(1)?.with_execution_providers([provider])?)
         }
     }

@@ -91,6 +91,20 @@ impl DeviceTensor {
         [self.batch, CHANNELS, self.size.1, self.size.0]
     }
 
+    /// What its values are.
+    #[must_use]
+    pub const fn number(&self) -> Number {
+        self.number
+    }
+
+    /// Sets all values to 0.
+    ///
+    /// # Errors
+    /// What the driver says.
+    pub fn clear(&mut self) -> Result<(), CudaError> {
+        self.device.queue().clear(&mut self.values)
+    }
+
     /// Writes a part of a picture into the tensor at `index` of the batch. `matrix` is H.273's code point
     /// of the picture's colours, told: not 2.
     ///

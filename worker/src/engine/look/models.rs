@@ -54,6 +54,34 @@ pub(super) fn open(desk: &Desk, file: &str, name: &str) -> Result<Opened, Failur
     Ok(Opened { model, card: None })
 }
 
+/// As [`open`], for a detector: on the card it runs on the card's own stream, where the runtime takes that, so that
+/// tensors can be made there.
+///
+/// # Errors
+/// As [`open`].
+pub(super) fn open_detector(desk: &Desk, file: &str, name: &str) -> Result<Opened, Failure> {
+    let runtime = runtime(desk)?;
+    if let Some(index) = desk.order().means.card {
+        match on_stream(runtime, &desk.read(file)?, index) {
+            Ok(opened) => return Ok(opened),
+            Err(why) => tell_tensors_left(desk, name, &why),
+        }
+    }
+    open(desk, file, name)
+}
+
+/// Says that a detector is shown tensors of the host, though there is a card.
+pub(super) fn tell_tensors_left(desk: &Desk, name: &str, why: &str) {
+    let text = format!("{name}: tensors of the card -> of the host: {why}");
+    desk.trail(Stage::Detect, TrailEvent::Fallback, text, None);
+}
+
+fn on_stream(runtime: &Runtime, bytes: &[u8], index: u32) -> Result<Opened, String> {
+    let card = cuda::Device::open(index).map_err(|error| error.to_string())?;
+    let model = Model::open_on_stream(runtime, bytes, &card);
+    Ok(Opened { model: model.map_err(|error| error.to_string())?, card: Some(card) })
+}
+
 fn on_card(runtime: &Runtime, bytes: &[u8], index: u32) -> Result<Opened, String> {
     let card = cuda::Device::open(index).map_err(|error| error.to_string())?;
     let model = Model::open(runtime, bytes, Device::Cuda { index });

@@ -22,7 +22,7 @@ use super::batching::{Batching, Runs};
 use super::tuning;
 use super::watching::Sights;
 use crate::engine::Desk;
-use crate::engine::look::models::{Opened, open, refused};
+use crate::engine::look::models::{Opened, open_detector, refused, tell_tensors_left};
 use crate::order::model;
 
 /// Bytes of frames that wait to be seen together, at most.
@@ -80,13 +80,14 @@ impl Model {
             side: tuning::side(asked.what),
             batch: 1,
         };
-        let Opened { model: opened, card } = open(desk, &file, &name)?;
+        let Opened { model: opened, card } = open_detector(desk, &file, &name)?;
         let identity = opened.identity();
         let licence = identity.licence.as_deref().unwrap_or("not told");
         let detail = format!("{name} is {}, licence {licence}", identity.contract);
         desk.trail(Stage::Detect, TrailEvent::Started, detail, None);
-        let detector = Detector::new(opened, &settings)
+        let mut detector = Detector::new(opened, &settings)
             .map_err(|error: DetectorError| refused(&name, &error))?;
+        take_tensors(desk, &name, &mut detector, card.as_ref());
         let batch = match &card {
             None => Batch::on_cpu(),
             Some(_) => Batch::on_card(desk.order().means.batches.detect),
@@ -176,6 +177,14 @@ impl Model {
     }
 }
 
+/// Has the tensors made on `card`, where there is one and that changes nothing.
+fn take_tensors(desk: &Desk, name: &str, detector: &mut Detector, card: Option<&Arc<Device>>) {
+    let Some(card) = card else { return };
+    if let Err(error) = detector.with_tensors_of(card) {
+        tell_tensors_left(desk, name, &error.to_string());
+    }
+}
+
 impl Runs<&VideoFrame> for Session {
     type Out = Vec<Detection>;
 
@@ -190,15 +199,20 @@ impl Runs<&VideoFrame> for Session {
             Glance::Band(band) => (Some(band), tuning::band_side(self.what)),
             Glance::Small => (None, Some(tuning::SMALL_SIDE)),
         };
-        self.detector.detect_in(&pictures, part, side)
+        let seen = self.detector.detect_in(&pictures, part, side);
+        if let Some(why) = self.detector.take_card_left() {
+            tell_tensors_left(&self.desk, &self.name, &why);
+        }
+        seen
     }
 
     fn reopen(&mut self, size: usize) -> Result<(), Failure> {
         let text = format!("{}: memory ran out -> batches of {size}", self.name);
         self.desk.trail(Stage::Detect, TrailEvent::Fallback, text, None);
-        let Opened { model, card: _ } = open(&self.desk, &self.file, &self.name)?;
+        let Opened { model, card } = open_detector(&self.desk, &self.file, &self.name)?;
         let detector = Detector::new(model, &self.settings);
         self.detector = detector.map_err(|error| refused(&self.name, &error))?;
+        take_tensors(&self.desk, &self.name, &mut self.detector, card.as_ref());
         Ok(())
     }
 
