@@ -7,9 +7,11 @@
 //! * [`study`] looks a second time: what overlays are made of, and where those are that move.
 //! * [`fetch`] looks a third time: what an overlay covers, from other frames of its shot.
 //! * [`restore`] takes the overlays of an `OverlayPlan` off a frame: all that is known of them put together.
+//! * [`blend`] keeps what a model paints of single frames from flickering.
 //! * [`matte`] and [`fill`] are its tools: the blend solved for the background, and surfaces made up.
 //! * [`track`] joins what detectors saw in sampled frames into the overlays and tracks of a plan.
 
+pub mod blend;
 pub mod fetch;
 pub mod fill;
 pub mod find;

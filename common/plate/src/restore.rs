@@ -25,6 +25,7 @@ use origins::counted;
 
 pub use origins::{Origin, OriginMap};
 pub use steps::{Cells, MatteSite, Steps, StepsError, Taken};
+pub use unserved::Unserved;
 
 mod before;
 mod covered;
@@ -35,6 +36,7 @@ mod origins;
 mod solver;
 mod steps;
 mod timeline;
+mod unserved;
 
 /// Holes nearer to each other than this many samples are surrounded by the same.
 const GAP: usize = 12;
@@ -51,6 +53,9 @@ pub struct Restorer {
     patcher: Patcher,
     fetcher: Fetcher,
     maps: Vec<OriginMap>,
+    /// Whether a model paints what nothing serves, and what that is of the last frame.
+    paints: bool,
+    unserved: Option<Unserved>,
     /// The runs of the layers that were asked for last, where none of them moves.
     runs: Option<(Vec<Key>, Vec<Vec<Run>>)>,
 }
@@ -138,8 +143,17 @@ impl Restorer {
             laid: FrameRange::new(0, 0),
             grounds: Vec::new(),
             maps: Vec::new(),
+            paints: false,
+            unserved: None,
             runs: None,
         })
+    }
+
+    /// The same, telling of each frame what a model may paint: [`Restorer::unserved`].
+    #[must_use]
+    pub const fn painting(mut self) -> Self {
+        self.paints = true;
+        self
     }
 
     /// Whether the frame at `index` may show an overlay; one that does not need not be copied.
@@ -214,12 +228,20 @@ impl Restorer {
         &self.maps
     }
 
+    /// What of the last frame has no better fill than the membrane, and is worth painting; always nothing where
+    /// nobody asked for it. It counts as synthesised, whoever makes it up.
+    #[must_use]
+    pub const fn unserved(&self) -> Option<&Unserved> {
+        self.unserved.as_ref()
+    }
+
     fn apply_to<S: Sample>(
         &mut self,
         index: u64,
         planes: &mut [PlaneMut<'_, S>],
     ) -> Result<Restored, RestoreError> {
         self.maps.clear();
+        self.unserved = None;
         check(&self.coding.layout, self.coding.size, index, planes)?;
         let aimed = self.layers.aim(index)?;
         if aimed.is_empty() {
@@ -243,6 +265,9 @@ impl Restorer {
         for (key, layer) in &layers {
             let share = shares.iter().find(|(of, _)| of == key).map(|(_, share)| share);
             self.maps.push(OriginMap::of(layer, share));
+        }
+        if self.paints {
+            self.unserved = Unserved::of(&self.coding.layout, &layers, &shares);
         }
         let is_shown = !shown.is_empty();
         Ok(Restored { samples_changed: before.changed(planes), ..counted(is_shown, &self.maps) })

@@ -53,13 +53,23 @@ pub(crate) struct Cut<'a> {
 pub(crate) struct Share {
     span: Span,
     shares: Vec<f32>,
+    /// Where a background is laid, be it what frames show or what a model painted of it.
+    served: Vec<bool>,
 }
 
 impl Share {
     /// Whether the luma sample was fetched for the most part.
     pub(crate) fn is_most(&self, x: usize, y: usize) -> bool {
-        let place = || (y - self.span.top) * self.span.width() + x - self.span.left;
-        self.span.contains(x, y) && self.shares[place()] >= MOST
+        self.span.contains(x, y) && self.shares[self.place(x, y)] >= MOST
+    }
+
+    /// Whether a background is laid on the luma sample: no other fill is left of it.
+    pub(crate) fn serves(&self, x: usize, y: usize) -> bool {
+        self.span.contains(x, y) && self.served[self.place(x, y)]
+    }
+
+    const fn place(&self, x: usize, y: usize) -> usize {
+        (y - self.span.top) * self.span.width() + x - self.span.left
     }
 }
 
@@ -169,7 +179,10 @@ impl Fetcher {
         let most = |at: usize| {
             shares.iter().zip(&painted).map(|pair| of_frames(pair, at)).fold(0.0, f32::max)
         };
-        Some(Share { span, shares: (0..span.width() * span.height()).map(most).collect() })
+        let cells = span.width() * span.height();
+        let is_served = |at: usize| shares.iter().any(|shares| shares[at] >= SHARE_MIN);
+        let served = (0..cells).map(is_served).collect();
+        Some(Share { span, shares: (0..cells).map(most).collect(), served })
     }
 
     fn patch<S: Sample>(

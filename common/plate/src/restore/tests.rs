@@ -18,6 +18,7 @@ use crate::mattes::{Moving, PLACE_ONE, Place, SCALE_ONE};
 
 mod steps;
 mod tracks;
+mod unserved;
 
 const FRAMES: u64 = 24;
 const LOGO: (u32, u32) = (44, 24);

@@ -97,8 +97,8 @@ impl Frame {
 fn both_ways(host: &mut Detector, card: &mut Detector, part: Option<Rect>) -> usize {
     let frames = [Frame::new(1, 10, (401, 303)), Frame::new(9, 10, (640, 360))];
     let frames = [&frames[0], &frames[1], &frames[0]].map(Frame::picture);
-    let seen = host.detect_in(&frames, part).unwrap();
-    assert_eq!(card.detect_in(&frames, part).unwrap(), seen);
+    let seen = host.detect_in(&frames, part, None).unwrap();
+    assert_eq!(card.detect_in(&frames, part, None).unwrap(), seen);
     seen.iter().map(Vec::len).sum()
 }
 
