@@ -95,6 +95,10 @@ pub(crate) fn removed(
     if let Some(percentages) = percentages(restored) {
         text.push_str(&format!(" ({percentages})"));
     }
+    if restored.painted_frames > 0 {
+        let painted = restored.painted_frames;
+        text.push_str(&format!("; something of {painted} of them was painted frame by frame"));
+    }
     Some(text)
 }
 
@@ -125,6 +129,7 @@ struct Shares {
     fetched: Option<f64>,
     synthesised: Option<f64>,
     pixelated: Option<f64>,
+    frames_painted: u64,
 }
 
 /// Writes the fields of `--json`, for serde.
@@ -134,13 +139,14 @@ pub(crate) fn shares<S: serde::Serializer>(
 ) -> Result<S::Ok, S::Error> {
     let samples = restored.samples();
     let share = |part| (samples > 0).then(|| f64::from(rounded(part, samples, 1_000_000)) / 1e6);
-    let Restored { frames, inverted, fetched, synthesised, pixelated } = *restored;
+    let Restored { frames, inverted, fetched, synthesised, pixelated, painted_frames } = *restored;
     let shares = Shares {
         frames_with_overlay: frames,
         inverted: share(inverted),
         fetched: share(fetched),
         synthesised: share(synthesised),
         pixelated: share(pixelated),
+        frames_painted: painted_frames,
     };
     shares.serialize(serializer)
 }
@@ -171,8 +177,14 @@ mod tests {
         ShownOverlay::try_from(overlay_for_tests(origin, frames)).unwrap()
     }
 
-    const RESTORED: Restored =
-        Restored { frames: 240, inverted: 805, fetched: 0, synthesised: 195, pixelated: 0 };
+    const RESTORED: Restored = Restored {
+        frames: 240,
+        inverted: 805,
+        fetched: 0,
+        synthesised: 195,
+        pixelated: 0,
+        painted_frames: 0,
+    };
 
     #[test]
     fn overlays_are_numbered_from_0_and_tell_place_size_frames_origin_and_fill() {
@@ -190,6 +202,9 @@ mod tests {
             synthesised)";
         assert_eq!(said, expected);
         assert_eq!(removed(&[overlay("static", 0)], 0, &RESTORED), None);
+        let painted = Restored { painted_frames: 7, ..RESTORED };
+        let said = removed(&[overlay("static", 240)], 0, &painted).unwrap();
+        assert!(said.ends_with("; something of 7 of them was painted frame by frame"), "{said}");
         let many: Vec<_> = (0..5).map(|_| overlay("static", 1)).collect();
         let said = removed(&many, 0, &RESTORED).unwrap();
         assert!(said.contains("and 2 more from 240 frames"), "{said}");

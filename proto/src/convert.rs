@@ -120,15 +120,17 @@ impl From<PartSummary> for pb::PartSummary {
 
 impl From<Restored> for pb::Restored {
     fn from(restored: Restored) -> Self {
-        let Restored { frames, inverted, fetched, synthesised, pixelated } = restored;
-        Self { frames, inverted, fetched, synthesised, pixelated }
+        let Restored { frames, inverted, fetched, synthesised, pixelated, painted_frames } =
+            restored;
+        Self { frames, inverted, fetched, synthesised, pixelated, painted_frames }
     }
 }
 
 impl From<pb::Restored> for Restored {
     fn from(restored: pb::Restored) -> Self {
-        let pb::Restored { frames, inverted, fetched, synthesised, pixelated } = restored;
-        Self { frames, inverted, fetched, synthesised, pixelated }
+        let pb::Restored { frames, inverted, fetched, synthesised, pixelated, painted_frames } =
+            restored;
+        Self { frames, inverted, fetched, synthesised, pixelated, painted_frames }
     }
 }
 

@@ -299,3 +299,57 @@ fn a_model_paints_what_no_frame_shows_and_one_that_ignores_the_mask_is_refused()
     assert_eq!(status, Some(2), "{said}");
     assert!(said.contains("mask"), "{said}");
 }
+
+/// A short clip whose camera never rests on anything: noise that is another in every frame, over bars.
+fn restless(folder: &Path) -> PathBuf {
+    let path = folder.join("restless.mp4");
+    clips::ffmpeg(&[
+        "-f",
+        "lavfi",
+        "-i",
+        "smptebars=size=320x180:rate=25:duration=2",
+        "-vf",
+        "noise=alls=60:allf=t",
+        "-c:v",
+        "libx264",
+        "-crf",
+        "10",
+        "-pix_fmt",
+        "yuv420p",
+        path.to_str().unwrap(),
+    ]);
+    path
+}
+
+#[test]
+fn frames_that_no_background_serves_are_painted_the_same_however_the_job_is_cut() {
+    if !has_models() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let clip = restless(folder.path());
+    // What a detector follows has no background.
+    let model = folder.path().join("finds.onnx");
+    let rows = detectors::Rows {
+        meta: &[("stride", "32"), ("imgsz", "[640, 640]"), ("task", "detect")],
+        ..detectors::USUAL
+    };
+    std::fs::write(&model, rows.model(&[detectors::row8(&[0.9, 0.0], &[])])).unwrap();
+    let detect = ["--detect", model.to_str().unwrap(), "--cell-frames", "20"];
+    let painted = |more: &[&str]| {
+        let options = [&detect[..], &["--fill", "MODEL"], more].concat();
+        let (status, said, state) =
+            with_model(folder.path(), &clip, &fillers::LAMA.model(), &options);
+        assert_eq!(status, Some(0), "{said}");
+        (state.unwrap(), std::fs::read(folder.path().join("own.mp4")).unwrap())
+    };
+    let (state, whole) = painted(&["--workers", "1", "--segment-frames", "100000"]);
+    assert_eq!((&state["frames_painted"], &state["synthesised"]), (&50.into(), &1.0.into()));
+    assert!(state["notes"].to_string().contains("frame by frame"), "{}", state["notes"]);
+    let (_, cut) = painted(&["--workers", "3", "--segment-frames", "20"]);
+    assert!(whole == cut, "three workers made another movie than one");
+    let plain = folder.path().join("plain.mp4");
+    let state = clean(&clip, &plain, &detect);
+    assert_eq!(state["frames_painted"], 0);
+    assert!(whole != std::fs::read(plain).unwrap(), "the membrane paints something else");
+}

@@ -140,6 +140,7 @@ impl Attendant {
             models: runtime.map(ProvedRuntime::hashes).unwrap_or_default(),
             acknowledges: true,
             objects: OBJECT_FORMAT.into(),
+            model_classes: runtime.map(ProvedRuntime::class_words).unwrap_or_default(),
         }
     }
 

@@ -10,6 +10,7 @@ mod desk;
 mod fetch;
 mod intake;
 mod look;
+mod painting;
 mod restoring;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -23,6 +24,7 @@ use crate::pipeline;
 
 pub(crate) use card::OpenCard;
 pub(crate) use desk::{Desk, unwritten};
+pub(crate) use painting::Brush;
 pub(crate) use restoring::{By, Clean, Restoring};
 
 /// Whose child this process is.

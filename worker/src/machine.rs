@@ -10,6 +10,7 @@ use std::time::Duration;
 use cleanplate_child::run_child;
 use cleanplate_types::digest::Sha;
 use cleanplate_types::encode::{EncoderName, EncoderProof};
+use cleanplate_types::model::ModelClass;
 use cleanplate_types::tier::{Card, Tier};
 use cleanplate_vision::{Found, find_cards};
 use serde::{Deserialize, Serialize};
@@ -44,12 +45,19 @@ pub struct ProvedRuntime {
     pub installed: Vec<(String, Sha)>,
     /// Those that are not, and why.
     pub missing: Vec<(String, String)>,
+    /// On what frames can be painted, the best first.
+    pub classes: Vec<ModelClass>,
 }
 
 impl ProvedRuntime {
     /// The hashes of the installed models.
     pub(crate) fn hashes(&self) -> Vec<Vec<u8>> {
         self.installed.iter().map(|(_, sha)| sha.0.to_vec()).collect()
+    }
+
+    /// Its classes, in words.
+    pub(crate) fn class_words(&self) -> Vec<String> {
+        self.classes.iter().map(ToString::to_string).collect()
     }
 }
 

@@ -78,8 +78,8 @@ pub(crate) enum Work {
         /// How overlays are to be filled.
         fill: Fill,
     },
-    /// Reads [`SOURCE`], [`TABLE`], [`BRIEF`] and the objects that its plan names, writes [`part`] and
-    /// [`manifest`] of each cell.
+    /// Reads [`SOURCE`], [`TABLE`], [`BRIEF`] and the objects that its plan names, [`PAINTER`] where frames are
+    /// painted, writes [`part`] and [`manifest`] of each cell.
     Segment(Run),
     /// Reads [`SOURCE`], [`TABLE`], [`BRIEF`] and the [`manifest`] of the cell, and decodes the cell's
     /// frames again.

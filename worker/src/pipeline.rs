@@ -10,6 +10,7 @@ mod detect;
 mod encode;
 mod fill;
 mod forge;
+mod paint;
 mod upload;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -47,6 +48,10 @@ const CLEAN_FRAMES_MAX: usize = 2;
 /// asked for with. What NVENC still reads of (4 frames without B-frames and lookahead) is beside that. Of
 /// 1080p in 8 bits 16 frames are 48 MiB, of 2160p in 10 bits 380 MiB.
 const CARD_FRAMES_MAX: u32 = 16;
+
+/// Restored frames that may wait, where frames are painted, for what is painted of those after them: 3 of 3 MiB
+/// (the paintings themselves, of at most five frames, are as large as what they cover).
+const HELD_FRAMES_MAX: usize = 3;
 
 /// Bundles of packets that may wait to be uploaded: 2 of 1 MiB. With the one that is gathered and the
 /// one under way 4 MiB a slot.
@@ -87,6 +92,8 @@ struct Segment {
     table: Arc<FrameTable>,
     cells: Vec<Cell>,
     range: FrameRange,
+    /// The range and, where frames are painted, what is looked at beside it.
+    decoded: FrameRange,
     run: Run,
     source: Arc<dyn ReadAt>,
     /// The card, where there is one; it keeps frames where the encoder takes them from there.
@@ -135,13 +142,17 @@ impl Segment {
         let source = desk.source()?;
         let card = OpenCard::open(desk, Stage::Decode);
         let card = card.map(|card| {
-            let keeps = takes_card_frames(&brief.spec);
+            // What is painted is painted on the host.
+            let keeps = takes_card_frames(&brief.spec) && brief.spec.painting.is_none();
             let video = &brief.description.video;
             if keeps { card.keeping(desk, video, CARD_FRAMES_MAX) } else { card }
         });
+        let painted = brief.spec.painting.as_ref();
+        let decoded = painted.map_or(range, |_| paint::halo(range, &brief.plan, table.range()));
         let table = Arc::new(table);
         let failure = Mutex::new(None);
-        Ok(Self { desk: desk.clone(), brief, table, cells, range, run, source, card, failure })
+        let desk = desk.clone();
+        Ok(Self { desk, brief, table, cells, range, decoded, run, source, card, failure })
     }
 
     /// Starts a stage on a thread of its own; `ended` hears when it is over.

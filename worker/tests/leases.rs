@@ -11,6 +11,7 @@
 )]
 
 mod fleet;
+mod painting;
 
 use std::path::Path;
 
@@ -141,6 +142,7 @@ async fn brief(
             reorder_frames: 2,
             cell_frames_max: u32::try_from(length).unwrap(),
             copied: None,
+            painting: None,
         },
         cells,
         description,

@@ -7,6 +7,7 @@ pub mod cutting;
 pub mod encoder;
 pub mod given;
 pub mod looks;
+pub mod painter;
 pub mod settle;
 pub mod survey;
 pub mod windows;

@@ -227,6 +227,7 @@ fn job_of(shape: Shape, source: &Path) -> Job {
         reorder_frames: 2,
         cell_frames_max: shape.frames,
         copied: None,
+        painting: None,
     };
     let frames = u64::from(shape.frames);
     let cells = (0..shape.parts).map(|number| {

@@ -128,6 +128,7 @@ fn spec(name: EncoderName, quality: Quality) -> Result<EncodeSpec, MediaError> {
         reorder_frames,
         cell_frames_max: PICTURES,
         copied: None,
+        painting: None,
     })
 }
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::Sha;
 use crate::ids::CellIndex;
+use crate::model::Painting;
 use crate::picture::PixelLayout;
 use crate::source::{Colour, FieldOrder};
 use crate::time::Timebase;
@@ -230,6 +231,9 @@ pub struct EncodeSpec {
     pub cell_frames_max: u32,
     /// The cells that are not encoded but taken from the source; nothing where all are encoded.
     pub copied: Option<CopiedCells>,
+    /// Who paints what nothing else serves, frame by frame; nothing where that is the membrane's. Not the encoder's
+    /// business, but pinned here: parts that others painted are not of one movie.
+    pub painting: Option<Painting>,
 }
 
 /// Cells whose parts are the source's own packets.

@@ -92,6 +92,27 @@ impl DetectorKind {
     }
 }
 
+/// On what a model is run, as far as it changes the bytes that come out: the runtime and its version, the device,
+/// the instructions that it has, the number of threads. Machines of one class give the same bytes. Words that are
+/// compared and shown, and never read.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ModelClass(pub String);
+
+impl fmt::Display for ModelClass {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// A model that paints frame by frame what nothing else serves, and where: pinned for the whole job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Painting {
+    /// The model.
+    pub model: ModelRef,
+    /// The class of machines that run it.
+    pub class: ModelClass,
+}
+
 /// What a worker can run models with.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkerModels {
@@ -99,6 +120,8 @@ pub struct WorkerModels {
     pub runtime: Option<String>,
     /// The models that are installed.
     pub installed: Vec<Sha>,
+    /// What it can paint frames on, the best first; none where it has no runtime.
+    pub classes: Vec<ModelClass>,
 }
 
 impl WorkerModels {
@@ -106,6 +129,12 @@ impl WorkerModels {
     #[must_use]
     pub fn can_run(&self, model: &ModelRef) -> bool {
         self.runtime.is_some() && (!model.is_installed() || self.installed.contains(&model.sha))
+    }
+
+    /// Whether it can paint the frames of a job so that the bytes are those of every other worker that can.
+    #[must_use]
+    pub fn can_paint(&self, painting: &Painting) -> bool {
+        self.can_run(&painting.model) && self.classes.contains(&painting.class)
     }
 }
 
@@ -117,11 +146,26 @@ mod tests {
     fn a_worker_runs_an_installed_model_only_where_it_has_that_very_one() {
         let text = ModelRef::installed("text", Sha::of(b"a"), 1);
         let own = ModelRef { url: "s3://b/marks.onnx".to_owned(), sha: Sha::of(b"b"), bytes: 1 };
-        let without = WorkerModels { runtime: None, installed: vec![text.sha] };
-        let with = WorkerModels { runtime: Some("1.22.0".to_owned()), installed: Vec::new() };
+        let without = WorkerModels { installed: vec![text.sha], ..WorkerModels::default() };
+        let with = WorkerModels { runtime: Some("1.22.0".to_owned()), ..WorkerModels::default() };
         let all = WorkerModels { installed: vec![text.sha], ..with.clone() };
         assert_eq!([&without, &with, &all].map(|it| it.can_run(&text)), [false, false, true]);
         assert_eq!([&without, &with, &all].map(|it| it.can_run(&own)), [false, true, true]);
         assert_eq!((text.to_string(), own.to_string()), ("text".into(), "marks.onnx".into()));
+    }
+
+    #[test]
+    fn a_worker_of_another_class_paints_no_frame_of_a_job() {
+        let class = |name: &str| ModelClass(name.to_owned());
+        let model = ModelRef { url: "s3://b/lama.onnx".to_owned(), sha: Sha::of(b"b"), bytes: 1 };
+        let painting = Painting { model, class: class("one") };
+        let of = |classes| WorkerModels {
+            runtime: Some("1.22.0".to_owned()),
+            installed: Vec::new(),
+            classes,
+        };
+        assert!(of(vec![class("other"), class("one")]).can_paint(&painting));
+        assert!(!of(vec![class("other")]).can_paint(&painting));
+        assert!(!WorkerModels { runtime: None, ..of(vec![class("one")]) }.can_paint(&painting));
     }
 }

@@ -165,6 +165,8 @@ pub struct Restored {
     pub synthesised: u64,
     /// Samples that were made unreadable.
     pub pixelated: u64,
+    /// Frames of which a model painted something by itself. The samples are among those that were made up.
+    pub painted_frames: u64,
 }
 
 impl Restored {
@@ -182,6 +184,7 @@ impl Restored {
         self.fetched = self.fetched.saturating_add(other.fetched);
         self.synthesised = self.synthesised.saturating_add(other.synthesised);
         self.pixelated = self.pixelated.saturating_add(other.pixelated);
+        self.painted_frames = self.painted_frames.saturating_add(other.painted_frames);
     }
 
     /// Takes a part away again.
@@ -191,6 +194,7 @@ impl Restored {
         self.fetched = self.fetched.saturating_sub(other.fetched);
         self.synthesised = self.synthesised.saturating_sub(other.synthesised);
         self.pixelated = self.pixelated.saturating_sub(other.pixelated);
+        self.painted_frames = self.painted_frames.saturating_sub(other.painted_frames);
     }
 }
 

@@ -5,6 +5,7 @@
 //! never given what the hole hides, but a pattern in its place.
 
 use cleanplate_types::overlay::Mask;
+use cleanplate_types::picture::Rect;
 
 use crate::model::{Contract, FillContract, Model, SizeForm};
 use crate::session::{Feed, Output, RunError};
@@ -14,6 +15,10 @@ mod rgb;
 
 use pieces::{Area, Piece, pieces};
 pub use rgb::RgbPicture;
+
+/// What the part of a picture that is shown begins and ends at multiples of, in luma samples: no layout has chroma
+/// samples of more.
+const ALIGNMENT: usize = 4;
 
 /// Why a hole is not filled.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -83,6 +88,26 @@ impl Inpainter {
             self.fill_piece(&mut filled, &mut open, &piece, crop)?;
         }
         Ok(filled)
+    }
+
+    /// The part of a picture of `size` (columns, rows) that the model is shown for `hole`, in whole samples of chroma:
+    /// filling that part alone comes to the same as filling the whole picture. `None` where there is no hole.
+    #[must_use]
+    pub fn context(&self, hole: &Mask, (width, height): (u32, u32)) -> Option<Rect> {
+        let size = (width as usize, height as usize);
+        let crop = self.crop(size);
+        let shown = pieces(hole, size, crop).into_iter().map(|piece| piece.shown);
+        let Area { top, left, bottom, right } = shown.reduce(Area::united)?;
+        let from = |start: usize| start / ALIGNMENT * ALIGNMENT;
+        let to = |end: usize, side: usize| end.next_multiple_of(ALIGNMENT).min(side);
+        let (x, y) = (from(left), from(top));
+        let whole = |value: usize| u32::try_from(value).ok();
+        Some(Rect {
+            x: whole(x)?,
+            y: whole(y)?,
+            width: whole(to(right, size.0) - x)?,
+            height: whole(to(bottom, size.1) - y)?,
+        })
     }
 
     /// Columns and rows that the model is shown at once.

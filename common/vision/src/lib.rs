@@ -10,6 +10,7 @@ pub mod cuda;
 
 mod cards;
 mod catalogue;
+mod class;
 mod detect;
 mod inpaint;
 mod library;
@@ -25,6 +26,7 @@ mod wire;
 pub use batch::{Batch, BatchStep, Measured, RESERVE_MIN, RUNS_TO_GROW};
 pub use cards::{Found, FoundCard, find_cards, find_cards_by};
 pub use catalogue::{CatalogueError, KNOWN_MODELS, KnownModel, ModelsFolder, known_model};
+pub use class::{PAINT_DEVICE, processor_class};
 pub use detect::{CardTensorError, Detector, DetectorError, DetectorSettings, TOLERANCE};
 pub use inpaint::{FillError, Inpainter, RgbPicture};
 pub use library::{Library, LibraryState, find_library};

@@ -6,7 +6,7 @@ use cleanplate_types::digest::Sha;
 use cleanplate_types::encode::EncoderProof;
 use cleanplate_types::failure::Failure;
 use cleanplate_types::ids::{LeaseId, WorkerId};
-use cleanplate_types::model::WorkerModels;
+use cleanplate_types::model::{ModelClass, WorkerModels};
 use cleanplate_types::object::ObjectRef;
 use cleanplate_types::tier::Card;
 
@@ -43,6 +43,7 @@ pub(super) fn hello(hello: pb::Hello) -> Result<Hello, WireError> {
         models,
         acknowledges,
         objects: _,
+        model_classes,
     } = hello;
     if slots == 0 || slots > SLOTS_MAX {
         return Err(WireError::OutOfRange("slots"));
@@ -57,6 +58,7 @@ pub(super) fn hello(hello: pb::Hello) -> Result<Hello, WireError> {
         models: WorkerModels {
             runtime: Some(runtime).filter(|version| !version.is_empty()),
             installed: models.iter().map(|sha| model(sha)).collect::<Result<_, _>>()?,
+            classes: model_classes.into_iter().map(ModelClass).collect(),
         },
         holding: holding.into_iter().map(LeaseId).collect(),
         acknowledges,

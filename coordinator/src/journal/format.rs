@@ -29,16 +29,14 @@ pub(super) fn from_bytes(format: i64, bytes: &[u8]) -> Result<Record, postcard::
 /// The format from which on an event is laid out as it is read here.
 const fn since(event: &Event) -> i64 {
     match event {
-        // The seventh knows priorities that change, and leases that are given back.
-        Event::Prioritised { .. } => 7,
+        // The seventh knows priorities that change, leases that are given back or outrun, who paints frames, and how
+        // many were painted.
+        Event::Prioritised { .. } | Event::EncoderChosen(_) | Event::CellCommitted { .. } => 7,
         // The sixth knows what detectors followed, and the models that were asked for.
         Event::Submitted { .. } | Event::Surveyed(_) | Event::PlanSettled(_) => 6,
-        // The fifth knows the cells that are the source's own packets.
-        Event::EncoderChosen(_) => 5,
         // The fourth has looks at the frames, and knows how each sample came back.
         Event::Leased { .. }
         | Event::Reduced { .. }
-        | Event::CellCommitted { .. }
         | Event::Drafted { .. }
         | Event::Approved { .. } => 4,
         Event::LeaseEnded { .. }

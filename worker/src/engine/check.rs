@@ -5,7 +5,7 @@ use cleanplate_media::prove::{open_at_once, prove};
 use cleanplate_types::failure::{Failure, FailureKind, Stage};
 use cleanplate_vision::{
     Contract, Detector, DetectorSettings, Device, KNOWN_MODELS, Model, ModelsFolder, Runtime,
-    RuntimePlaces, self_test,
+    RuntimePlaces, processor_class, self_test,
 };
 
 use crate::machine::ProvedRuntime;
@@ -71,5 +71,6 @@ fn prove_models(options: &ModelOptions) -> Result<ProvedRuntime, String> {
         }
     }
     let (version, path) = (runtime.version().to_owned(), runtime.path().to_owned());
-    Ok(ProvedRuntime { version, path, installed, missing })
+    let classes = vec![processor_class(&version)];
+    Ok(ProvedRuntime { version, path, installed, missing, classes })
 }

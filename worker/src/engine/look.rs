@@ -7,7 +7,7 @@ pub(super) mod reduce;
 
 mod find;
 pub(crate) mod learn;
-mod models;
+pub(super) mod models;
 mod paint;
 mod show;
 

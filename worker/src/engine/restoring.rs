@@ -15,7 +15,7 @@ use cleanplate_media::device::DeviceFrame;
 use cleanplate_media::frame::VideoFrame;
 use cleanplate_plate::fetch::Background;
 use cleanplate_plate::mattes::Mattes;
-use cleanplate_plate::restore::{OriginMap, Restorer};
+use cleanplate_plate::restore::{OriginMap, Restorer, Unserved};
 use cleanplate_store::kinds;
 use cleanplate_types::digest::FrameHash;
 use cleanplate_types::failure::{Failure, FailureKind, Stage};
@@ -138,6 +138,26 @@ impl<'a> Restoring<'a> {
             self.desk.trail(Stage::Fill, TrailEvent::Fallback, text, None);
         }
         Ok(clean)
+    }
+
+    /// The same, telling of each frame what a model may paint.
+    pub(crate) fn painting(mut self) -> Self {
+        self.hands.restorer = self.hands.restorer.painting();
+        self
+    }
+
+    /// What a model may paint of the last frame.
+    pub(crate) const fn unserved(&self) -> Option<&Unserved> {
+        self.hands.restorer.unserved()
+    }
+
+    /// The samples of the frame at `index` that may be changed.
+    ///
+    /// # Errors
+    /// [`FailureKind::Internal`] where an overlay cannot be brought into the video.
+    pub(crate) fn covered(&mut self, index: u64) -> Result<Vec<Vec<Run>>, Failure> {
+        let covered = self.hands.restorer.covered(index);
+        covered.map(<[Vec<Run>]>::to_vec).map_err(|error| failed(error.to_string()))
     }
 
     /// Where the samples of the last frame come from.
@@ -282,6 +302,7 @@ fn told(done: cleanplate_plate::restore::Restored) -> Restored {
         fetched: done.fetched,
         synthesised: done.synthesised,
         pixelated: done.pixelated,
+        painted_frames: 0,
     }
 }
 

@@ -11,6 +11,7 @@ use cleanplate_types::encode::EncoderName;
 use cleanplate_types::failure::{Failure, Stage};
 use cleanplate_types::frames::FrameRange;
 use cleanplate_types::ids::CellIndex;
+use cleanplate_types::model::Painting;
 use cleanplate_types::object::ObjectRef;
 use cleanplate_types::overlay::{Draft, OverlayPlan};
 use cleanplate_types::request::OnDamage;
@@ -75,7 +76,11 @@ pub(super) async fn prepare(
         Granted::Reduce(reduce) => of_reduce(grant, reduce),
         Granted::Segment(segment) => {
             let bytes = store.get(&segment.brief).await.map_err(|error| unread(&error))?;
-            of_segment(grant, segment, bytes)?
+            let brief: JobBrief = decoded(&segment.brief, kinds::BRIEF, &bytes)?;
+            let painter = painter(room, &brief).await?;
+            let mut needs = of_segment(grant, segment, (brief, bytes))?;
+            needs.reads.extend(painter);
+            needs
         }
         Granted::Audit(audit) => {
             let bytes = store.get(&audit.brief).await.map_err(|error| unread(&error))?;
@@ -248,9 +253,18 @@ fn of_reduce(grant: &Grant, reduce: &ReduceGrant) -> Needs {
     }
 }
 
-fn of_segment(grant: &Grant, segment: &SegmentGrant, bytes: Bytes) -> Result<Needs, Failure> {
-    let SegmentGrant { brief: object, first, cells, on_damage, decode_from, earlier } = segment;
-    let brief: JobBrief = decoded(object, kinds::BRIEF, &bytes)?;
+/// The model that paints frames, where one does.
+async fn painter(room: &Room, brief: &JobBrief) -> Result<Option<(String, Readable)>, Failure> {
+    let Some(Painting { model, class: _ }) = &brief.spec.painting else { return Ok(None) };
+    Ok(Some((PAINTER.to_owned(), Readable::Model(room.models.open(model).await?))))
+}
+
+fn of_segment(
+    grant: &Grant,
+    segment: &SegmentGrant,
+    (brief, bytes): (JobBrief, Bytes),
+) -> Result<Needs, Failure> {
+    let SegmentGrant { brief: _, first, cells, on_damage, decode_from, earlier } = segment;
     let (job, lease) = (&grant.job, grant.lease);
     let start = first.0 as usize;
     let span = brief.cells.get(start..start.saturating_add(*cells as usize));

@@ -1,4 +1,4 @@
-//! Decoding: exactly the frames of the segment, in order.
+//! Decoding: exactly the frames of the segment and its halo, in order.
 
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
@@ -15,7 +15,7 @@ use crate::engine::OpenCard;
 
 /// Decodes the segment.
 pub(super) fn run(segment: &Segment, decoded: &SyncSender<Frame>) -> Result<(), Failure> {
-    let Segment { desk, brief, range, .. } = segment;
+    let Segment { desk, brief, decoded: range, .. } = segment;
     let means = &desk.order().means;
     let failed = |error: cleanplate_media::error::MediaError| error.failure(Stage::Decode);
     let order = DecodeOrder {

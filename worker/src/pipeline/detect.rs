@@ -27,7 +27,7 @@ pub(super) fn run(
     let (mut batches, mut largest, mut touched) = (0_u64, 0_u64, 0_u64);
     while let Ok(mut frame) = decoded.recv() {
         if !asked.contains(frame.index) {
-            asked = FrameRange::new(frame.index, frame.index + batch).intersect(segment.range);
+            asked = FrameRange::new(frame.index, frame.index + batch).intersect(segment.decoded);
             marks = (asked.start..asked.end).map(|index| plan.touches(index)).collect();
             batches += 1;
             largest = largest.max(asked.count());

@@ -1,15 +1,18 @@
-//! Filling: what the plan covers is restored, in the decoder's own planes.
+//! Filling: what the plan covers is restored, in the decoder's own planes; where the job has a model for it, what
+//! nothing else serves is painted.
 
 use std::collections::BTreeSet;
 use std::sync::mpsc::{Receiver, SyncSender};
 
 use cleanplate_types::failure::{Failure, FailureKind, Stage};
 use cleanplate_types::frames::FrameRange;
+use cleanplate_types::ids::CellIndex;
 use cleanplate_types::part::Restored;
 use cleanplate_types::trail::TrailEvent;
 
+use super::paint::{Easel, Painted};
 use super::{Frame, Segment};
-use crate::engine::{By, Clean, Restoring};
+use crate::engine::{Brush, By, Clean, Restoring};
 
 /// Restores the frames that are touched and passes the others on as they are.
 pub(super) fn run(
@@ -17,49 +20,142 @@ pub(super) fn run(
     masked: &Receiver<Frame>,
     clean: &SyncSender<Frame>,
 ) -> Result<(), Failure> {
-    let desk = &segment.desk;
-    let plan = &segment.brief.plan;
-    let video = &segment.brief.description.video;
-    let mut restoring = Restoring::open(desk, plan, video)?.on(segment.card.as_ref(), video);
-    let ways: BTreeSet<&str> = plan.overlays.iter().map(|overlay| overlay.fill.as_str()).collect();
+    let Segment { desk, brief, .. } = segment;
+    let video = &brief.description.video;
+    let restoring = Restoring::open(desk, &brief.plan, video)?;
+    let ways: BTreeSet<&str> =
+        brief.plan.overlays.iter().map(|overlay| overlay.fill.as_str()).collect();
     let ways = ways.into_iter().collect::<Vec<_>>().join(" and ");
     let ways = if ways.is_empty() { "nothing to fill".to_owned() } else { ways };
     desk.trail(Stage::Fill, TrailEvent::Started, ways.clone(), None);
-    let (mut calls, mut passed, mut changed) = (0_u64, 0_u64, 0_u64);
-    let mut all = Restored::default();
-    let mut on_card = OnCard::default();
-    while let Ok(mut frame) = masked.recv() {
-        if frame.touched {
-            let is_first = on_card.is_first_of_cell(segment, frame.index);
-            if is_first {
-                restoring.compare_next();
+    let mut filling = match &brief.spec.painting {
+        None => Filling::new(segment, restoring.on(segment.card.as_ref(), video)),
+        Some(painting) => {
+            let mut brush = Brush::new(desk, video, painting);
+            // A model that does wrong is found where the job begins, whether or not anything is painted there.
+            if segment.run.first == CellIndex(0) {
+                brush.open()?;
             }
-            let Clean { outside, restored, samples_changed, by } =
-                restoring.apply(frame.index, &mut frame.picture)?;
-            (frame.outside, frame.restored) = (outside, restored);
-            all.add(&restored);
-            changed += samples_changed;
-            calls += 1;
-            on_card.add(&frame, by, is_first)?;
-        } else {
-            passed += 1;
+            let easel = Easel::new(segment.decoded);
+            Filling { paints: Some((brush, easel)), ..Filling::new(segment, restoring.painting()) }
         }
-        if clean.send(frame).is_err() {
-            return Ok(());
+    };
+    while let Ok(frame) = masked.recv() {
+        filling.take(frame)?;
+        while let Some(frame) = filling.give()? {
+            if clean.send(frame).is_err() {
+                return Ok(());
+            }
         }
     }
-    let done = format!(
-        "{ways}; {calls} frames in {calls} calls, {} of them show an overlay, {changed} samples changed: \
-         {} inverted, {} fetched, {} synthesised, {} pixelated; {passed} frames passed untouched{}",
-        all.frames,
-        all.inverted,
-        all.fetched,
-        all.synthesised,
-        all.pixelated,
-        on_card.text()
-    );
-    desk.trail(Stage::Fill, TrailEvent::Finished, done, Some(calls));
+    let (calls, text) = (filling.calls, filling.text());
+    desk.trail(Stage::Fill, TrailEvent::Finished, format!("{ways}; {text}"), Some(calls));
     Ok(())
+}
+
+/// The frames of a segment as they are filled.
+struct Filling<'a> {
+    segment: &'a Segment,
+    restoring: Restoring<'a>,
+    /// Where frames are painted by themselves.
+    paints: Option<(Brush<'a>, Easel)>,
+    /// The frame that is done, where none is painted.
+    done: Option<Frame>,
+    calls: u64,
+    passed: u64,
+    changed: u64,
+    all: Restored,
+    on_card: OnCard,
+}
+
+impl<'a> Filling<'a> {
+    fn new(segment: &'a Segment, restoring: Restoring<'a>) -> Self {
+        Self {
+            segment,
+            restoring,
+            paints: None,
+            done: None,
+            calls: 0,
+            passed: 0,
+            changed: 0,
+            all: Restored::default(),
+            on_card: OnCard::default(),
+        }
+    }
+
+    /// Restores the next frame, and paints what is left of it.
+    fn take(&mut self, mut frame: Frame) -> Result<(), Failure> {
+        if frame.touched {
+            let is_first = self.on_card.is_first_of_cell(self.segment, frame.index);
+            if is_first {
+                self.restoring.compare_next();
+            }
+            let Clean { outside, restored, samples_changed, by } =
+                self.restoring.apply(frame.index, &mut frame.picture)?;
+            (frame.outside, frame.restored) = (outside, restored);
+            self.changed += samples_changed;
+            self.on_card.add(&frame, by, is_first)?;
+        }
+        let Some((brush, easel)) = &mut self.paints else {
+            self.done = Some(frame);
+            return Ok(());
+        };
+        let painted = match self.restoring.unserved().filter(|_| frame.touched) {
+            None => None,
+            Some(unserved) => {
+                let only = FrameRange::new(frame.index, frame.index + 1);
+                let painting = brush.paint((frame.index, unserved), &frame.picture);
+                let painting = painting.map_err(|failure| failure.at(only))?;
+                Some(Painted { painting, covered: self.restoring.covered(frame.index)? })
+            }
+        };
+        easel.put(frame, painted);
+        Ok(())
+    }
+
+    /// The next frame of the segment that is done.
+    fn give(&mut self) -> Result<Option<Frame>, Failure> {
+        loop {
+            let done = match &mut self.paints {
+                Some((_, easel)) => easel.take()?,
+                None => self.done.take(),
+            };
+            let Some(frame) = done else { return Ok(None) };
+            // Those of the halo are the neighbours'.
+            if self.segment.range.contains(frame.index) {
+                self.count(&frame);
+                return Ok(Some(frame));
+            }
+        }
+    }
+
+    fn count(&mut self, frame: &Frame) {
+        if frame.touched {
+            self.calls += 1;
+            self.all.add(&frame.restored);
+        } else {
+            self.passed += 1;
+        }
+    }
+
+    fn text(&self) -> String {
+        let Self { calls, passed, changed, all, .. } = self;
+        let painted = self.paints.as_ref().map_or_else(String::new, |(brush, easel)| {
+            let text = brush.text();
+            let blended = easel.blended;
+            if text.is_empty() { text } else { format!("{text}, {blended} of them blended") }
+        });
+        format!(
+            "{calls} frames in {calls} calls, {} of them show an overlay, {changed} samples changed: \
+             {} inverted, {} fetched, {} synthesised, {} pixelated; {passed} frames passed untouched{painted}{}",
+            all.frames,
+            all.inverted,
+            all.fetched,
+            all.synthesised,
+            all.pixelated,
+            self.on_card.text()
+        )
+    }
 }
 
 /// What became of frames that are on the card too, and how often that was looked at.

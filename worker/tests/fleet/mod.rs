@@ -126,6 +126,15 @@ impl Fixture {
 
     /// Starts both; children of the worker are `program`.
     pub(crate) async fn start_with(slots: u32, program: PathBuf) -> Self {
+        Self::start_by(slots, program, None).await
+    }
+
+    /// Starts both; the worker runs models by `runtime`.
+    pub(crate) async fn start_with_models(slots: u32, runtime: PathBuf) -> Self {
+        Self::start_by(slots, std::env::current_exe().unwrap(), Some(runtime)).await
+    }
+
+    async fn start_by(slots: u32, program: PathBuf, runtime: Option<PathBuf>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
@@ -144,7 +153,7 @@ impl Fixture {
             engine_silent: PATIENCE,
             models: ModelOptions {
                 folder: folder.path().join("models"),
-                runtime: None,
+                runtime,
                 cache_bytes: 1 << 20,
             },
             program,

@@ -16,7 +16,7 @@ use crate::ledger::tries::Blamed;
 use crate::ledger::{Lease, Ledger, Limits};
 use crate::outcome::JobOutcome;
 use crate::planning::copying::told;
-use crate::planning::looks::{next_look, unpainted, windows_of};
+use crate::planning::looks::{next_look, painted, windows_of};
 use crate::planning::settle::SettledPlan;
 use crate::record::{Event, LeaseEnd, Piece, Record};
 
@@ -341,11 +341,12 @@ impl Job {
             (Some(survey), Some(plan)) => told(&self.request, survey, plan, spec),
             (Some(_) | None, Some(_) | None) => None,
         };
-        let unpainted = self.plan.as_ref().and_then(|plan| unpainted(&self.request, plan));
+        let painting = spec.painting.as_ref();
+        let painted = self.plan.as_ref().and_then(|plan| painted(&self.request, plan, painting));
         let is_known =
             |note: &String| self.survey.as_ref().is_some_and(|survey| survey.notes.contains(note));
         let notes: Vec<String> =
-            told.into_iter().chain(unpainted).filter(|note| !is_known(note)).collect();
+            told.into_iter().chain(painted).filter(|note| !is_known(note)).collect();
         notes.into_iter().for_each(|note| self.note(note));
         self.phase = Phase::Brief { spec: Box::new(spec.clone()) };
     }

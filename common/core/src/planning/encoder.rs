@@ -4,6 +4,7 @@ use cleanplate_types::cell::Cell;
 use cleanplate_types::choice::{Inexact, inexact, software_encoder, takes, takes_size};
 use cleanplate_types::encode::{EncodeSpec, EncoderName, EncoderProof, Quality};
 use cleanplate_types::failure::FailureKind;
+use cleanplate_types::model::ModelRef;
 use cleanplate_types::picture::PixelLayout;
 use cleanplate_types::request::{EncoderChoice, JobRequest};
 use cleanplate_types::source::VideoDescription;
@@ -227,6 +228,8 @@ pub enum Choice {
     },
     /// Nobody who is attached has proved an encoder of this name.
     Missing(EncoderName),
+    /// Nobody who is attached and has proved the encoder can run the model that paints the frames.
+    NoPainter(ModelRef),
 }
 
 /// Chooses the encoder for a job from `proofs`: each encoder and build that attached workers have
@@ -315,6 +318,7 @@ pub fn encode_spec(
         reorder_frames: reorder_frames(name),
         cell_frames_max: u32::try_from(longest).unwrap_or(u32::MAX),
         copied: None,
+        painting: None,
     })
 }
 

@@ -3,6 +3,7 @@
 //! Owns the order of the looks and what each is asked for. Refuses to know what a look finds.
 
 use cleanplate_types::frames::FrameRange;
+use cleanplate_types::model::Painting;
 use cleanplate_types::overlay::{Draft, Fill, Look, Overlay, OverlayOrigin, OverlayPlan};
 use cleanplate_types::request::{JobRequest, Review};
 
@@ -25,12 +26,22 @@ pub fn next_look(request: &JobRequest, plan: &OverlayPlan, last: Option<Look>) -
     rest.into_iter().find(|look| last.is_none_or(|last| *look > last) && wanted(*look))
 }
 
-/// Remark where a model was given to paint with and the look that runs it was not needed.
+/// Remark on what is painted frame by frame where a model was given to paint with, or that it is not run at all.
 #[must_use]
-pub fn unpainted(request: &JobRequest, plan: &OverlayPlan) -> Option<String> {
+pub fn painted(
+    request: &JobRequest,
+    plan: &OverlayPlan,
+    painting: Option<&Painting>,
+) -> Option<String> {
+    if let Some(Painting { model, class }) = painting {
+        return Some(format!(
+            "what no background serves is painted frame by frame by `{model}` (one run of the model or more for each \
+             such frame, which is slow; on {class})"
+        ));
+    }
     let painter = request.painter.as_ref().filter(|_| plan.backgrounds.is_empty())?;
     Some(format!(
-        "the model `{painter}` was not run: nothing of what is removed hides for good what lies behind"
+        "the model `{painter}` was not run: nothing of what is removed is left to be made up"
     ))
 }
 

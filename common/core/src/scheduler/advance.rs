@@ -1,8 +1,10 @@
 //! Taking a job as far as it can get: what to ask for next, and when it ends.
 
 use cleanplate_types::brief::JobBrief;
+use cleanplate_types::encode::{EncodeSpec, EncoderProof};
 use cleanplate_types::failure::{Failure, FailureKind, Stage};
 use cleanplate_types::ids::JobId;
+use cleanplate_types::model::{ModelRef, Painting};
 use cleanplate_types::time::Tick;
 
 use crate::effect::Effect;
@@ -11,6 +13,7 @@ use crate::outcome::JobOutcome;
 use crate::planning::copying::copy_untouched;
 use crate::planning::encoder::{Choice, Mood, choose_encoder, encode_spec};
 use crate::planning::looks::draft;
+use crate::planning::painter::{choose_class, may_paint};
 use crate::record::Event;
 use crate::scheduler::need::Need;
 use crate::scheduler::tending::Tending;
@@ -94,16 +97,24 @@ impl Scheduler {
         let until = self.encoder_grace_ends(job);
         let mood = Mood { patient: self.now < until, in_software: job.in_software };
         let video = &survey.description.video;
-        let chosen = choose_encoder(&job.request, video, self.fleet.proofs(), mood);
+        let mut chosen = choose_encoder(&job.request, video, self.fleet.proofs(), mood);
+        let mut painting = None;
+        if let Ok(Choice::Take(proof)) = &chosen {
+            match self.painting_of(job, proof) {
+                Ok(found) => painting = found,
+                Err(model) => chosen = Ok(Choice::NoPainter(model)),
+            }
+        }
         let spec = match &chosen {
             Ok(Choice::Take(proof)) => {
                 let spec = encode_spec(video, &job.request, proof, &survey.cells);
+                let spec = spec.map(|spec| EncodeSpec { painting, ..spec });
                 spec.map(|spec| match &job.plan {
                     Some(plan) => Some(copy_untouched(&job.request, survey, plan, spec)),
                     None => Some(spec),
                 })
             }
-            Ok(Choice::Wait { .. } | Choice::Missing(_)) => Ok(None),
+            Ok(Choice::Wait { .. } | Choice::Missing(_) | Choice::NoPainter(_)) => Ok(None),
             Err(error) => Err(error.clone()),
         };
         if let (Some(tending), Ok(choice)) = (self.tended.get_mut(id), chosen) {
@@ -128,6 +139,19 @@ impl Scheduler {
         }
     }
 
+    /// Who paints the job's frames where something of them may have to be painted; the model where nobody can.
+    fn painting_of(&self, job: &Job, proof: &EncoderProof) -> Result<Option<Painting>, ModelRef> {
+        let model = job.request.painter.as_ref();
+        let Some(model) = model.filter(|_| job.plan.as_ref().is_some_and(|plan| may_paint(plan)))
+        else {
+            return Ok(None);
+        };
+        match choose_class(self.fleet.painters(proof, model)) {
+            Some(class) => Ok(Some(Painting { model: model.clone(), class })),
+            None => Err(model.clone()),
+        }
+    }
+
     /// When a job no longer waits for a better encoder.
     pub(super) fn encoder_grace_ends(&self, job: &Job) -> Tick {
         job.submitted.max(self.started).after(self.config.encoder_grace_ms)
@@ -136,14 +160,19 @@ impl Scheduler {
     /// Ends a job whose encoder nobody who is attached has proved, when it has waited long enough.
     fn mind_choice(&mut self, id: &JobId, effects: &mut Vec<Effect>) {
         let choice = self.tended.get(id).and_then(|tending| tending.choice.clone());
-        let Some(Choice::Missing(encoder)) = choice else {
-            self.is_missing_too_long(id, false);
-            return;
+        let message = match choice {
+            Some(Choice::Missing(encoder)) => format!(
+                "no attached worker has proved {encoder}; choose another encoder, or attach a worker that has it and retry"
+            ),
+            Some(Choice::NoPainter(model)) => {
+                format!("no attached worker can run {model}; {MODELS_REMEDY}")
+            }
+            Some(Choice::Take(_) | Choice::Wait { .. }) | None => {
+                self.is_missing_too_long(id, false);
+                return;
+            }
         };
         if self.is_missing_too_long(id, self.fleet.staying() > 0) {
-            let message = format!(
-                "no attached worker has proved {encoder}; choose another encoder, or attach a worker that has it and retry"
-            );
             self.fail_job(id, FailureKind::WorkerLacks, message, effects);
         }
     }
@@ -157,11 +186,20 @@ impl Scheduler {
         let Some(encoding) = job.encoding() else {
             return false;
         };
-        let missing = !self.fleet.proves(&encoding.spec.encoder)
+        let need = Need::of(job);
+        let unpainted = matches!(need, Need::Painting(..)) && !self.fleet.has(need);
+        let unproved = !self.fleet.proves(&encoding.spec.encoder);
+        let missing = (unproved || unpainted)
             && self.fleet.staying() > 0
             && !encoding.frontier.is_empty()
             && job.leases.is_empty();
+        let painter = need.models();
         if !self.is_missing_too_long(id, missing) {
+            return false;
+        }
+        if !unproved {
+            let message = format!("no attached worker can run {painter} any more; {MODELS_REMEDY}");
+            self.fail_job(id, FailureKind::WorkerLacks, message, effects);
             return false;
         }
         let Some((restart, encoder)) = self.open_job(id).and_then(|job| {

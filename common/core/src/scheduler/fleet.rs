@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use cleanplate_types::digest::Sha;
 use cleanplate_types::encode::EncoderProof;
 use cleanplate_types::ids::{LeaseId, WorkerId};
-use cleanplate_types::model::WorkerModels;
+use cleanplate_types::model::{ModelClass, ModelRef, WorkerModels};
 use cleanplate_types::tier::Card;
 use cleanplate_types::time::Tick;
 
@@ -68,7 +68,7 @@ impl Worker {
             card: Card::None,
             slots: 0,
             encoders: Vec::new(),
-            models: WorkerModels { runtime: None, installed: Vec::new() },
+            models: WorkerModels { runtime: None, installed: Vec::new(), classes: Vec::new() },
             leases: BTreeSet::new(),
             draining: false,
             silent: false,
@@ -136,6 +136,8 @@ pub(crate) struct Fleet {
     proofs: BTreeMap<EncoderProof, u64>,
     /// Workers that are here to stay and have each model installed; `None` is the runtime for any.
     models: BTreeMap<Option<Sha>, usize>,
+    /// Workers that are here to stay and paint on each class.
+    classes: BTreeMap<ModelClass, usize>,
     /// Speed of all slots that take work.
     speed: u64,
     attached: usize,
@@ -159,6 +161,19 @@ impl Fleet {
     /// Slots that have proved each encoder and build.
     pub(crate) fn proofs(&self) -> impl Iterator<Item = (&EncoderProof, u64)> {
         self.proofs.iter().map(|(proof, slots)| (proof, *slots))
+    }
+
+    /// The classes on which workers that are here to stay can paint by `model` for `encoder`, and their slots.
+    pub(crate) fn painters<'a>(
+        &'a self,
+        encoder: &'a EncoderProof,
+        model: &'a ModelRef,
+    ) -> impl Iterator<Item = (&'a [ModelClass], u64)> {
+        let able = move |worker: &&Worker| {
+            worker.stays() && worker.encoders.contains(encoder) && worker.models.can_run(model)
+        };
+        let able = self.workers.values().filter(able);
+        able.map(|worker| (worker.models.classes.as_slice(), u64::from(worker.slots)))
     }
 
     pub(crate) fn proves(&self, encoder: &EncoderProof) -> bool {
@@ -190,7 +205,7 @@ impl Fleet {
         match need {
             Need::Nothing => self.taking,
             Need::Encoder(encoder) => self.taking_by_proof.get(encoder).copied().unwrap_or(0),
-            Need::Models(..) => {
+            Need::Painting(..) | Need::Models(..) => {
                 let able = |worker: &&Worker| worker.takes_work() && need.is_met_by(worker);
                 self.workers.values().filter(able).count()
             }
@@ -345,6 +360,12 @@ impl Fleet {
                 let installed = worker.models.installed.iter().copied().map(Some);
                 for model in installed.chain([None]) {
                     let count = self.models.entry(model).or_default();
+                    let before = *count;
+                    *count = step(before, 1, add);
+                    changed |= before == 0 || *count == 0;
+                }
+                for class in &worker.models.classes {
+                    let count = self.classes.entry(class.clone()).or_default();
                     let before = *count;
                     *count = step(before, 1, add);
                     changed |= before == 0 || *count == 0;

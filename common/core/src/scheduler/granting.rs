@@ -107,8 +107,8 @@ impl Scheduler {
         job: &Job,
         encoding: &Encoding,
     ) -> Option<Piece> {
-        let encoder = &encoding.spec.encoder;
-        if !worker.encoders.contains(encoder) {
+        let need = Need::of(job);
+        if !need.is_met_by(worker) {
             return None;
         }
         let whole = encoding.borders.is_whole();
@@ -126,7 +126,7 @@ impl Scheduler {
             let blamed = Blamed::Cell(cell);
             if !job.tries.contains_key(&blamed) {
                 Stance::Together
-            } else if self.may_take(id, job, blamed, Need::Encoder(encoder)) {
+            } else if self.may_take(id, job, blamed, need) {
                 Stance::Alone
             } else {
                 Stance::NotHere

@@ -3,6 +3,7 @@
 //! Owns the question whether it has. Refuses to say who gets what: that is granting.
 
 use cleanplate_types::encode::EncoderProof;
+use cleanplate_types::model::Painting;
 use cleanplate_types::overlay::Look;
 
 use crate::ledger::job::{Job, Phase};
@@ -15,6 +16,8 @@ pub(crate) enum Need<'a> {
     Nothing,
     /// This encoder.
     Encoder(&'a EncoderProof),
+    /// This encoder, and what the model needs that paints the frames.
+    Painting(&'a EncoderProof, &'a Painting),
     /// What the models need that the job's look runs.
     Models(&'a Job, Look),
 }
@@ -24,7 +27,11 @@ impl<'a> Need<'a> {
     pub(crate) fn of(job: &'a Job) -> Self {
         match &job.phase {
             Phase::Analyse(analysis) => Self::of_look(job, analysis.look),
-            Phase::Encode(encoding) => Self::Encoder(&encoding.spec.encoder),
+            Phase::Encode(encoding) => {
+                let encoder = &encoding.spec.encoder;
+                let painting = encoding.spec.painting.as_ref();
+                painting.map_or(Self::Encoder(encoder), |it| Self::Painting(encoder, it))
+            }
             Phase::Intake
             | Phase::Survey
             | Phase::Draft { .. }
@@ -58,6 +65,9 @@ impl<'a> Need<'a> {
         match self {
             Self::Nothing => true,
             Self::Encoder(encoder) => worker.encoders.contains(encoder),
+            Self::Painting(encoder, painting) => {
+                worker.encoders.contains(encoder) && worker.models.can_paint(painting)
+            }
             Self::Models(job, look) => {
                 job.request.models_of(look).all(|model| worker.models.can_run(model))
             }
@@ -66,8 +76,13 @@ impl<'a> Need<'a> {
 
     /// The models, in words; empty where it is about none.
     pub(crate) fn models(self) -> String {
-        let Self::Models(job, look) = self else { return String::new() };
-        let names = job.request.models_of(look).map(ToString::to_string);
-        names.collect::<Vec<_>>().join(", ")
+        match self {
+            Self::Nothing | Self::Encoder(_) => String::new(),
+            Self::Painting(_, Painting { model, class }) => format!("{model} on {class}"),
+            Self::Models(job, look) => {
+                let names = job.request.models_of(look).map(ToString::to_string);
+                names.collect::<Vec<_>>().join(", ")
+            }
+        }
     }
 }

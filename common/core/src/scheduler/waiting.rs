@@ -56,7 +56,12 @@ impl Scheduler {
         } else if self.fleet.able(need) == 0 {
             Some(match need {
                 Need::Encoder(encoder) => Waiting::NoEncoder { encoder: encoder.clone() },
-                Need::Nothing | Need::Models(..) => Waiting::NoModels { models: need.models() },
+                Need::Painting(encoder, _) if !self.fleet.proves(encoder) => {
+                    Waiting::NoEncoder { encoder: encoder.clone() }
+                }
+                Need::Nothing | Need::Painting(..) | Need::Models(..) => {
+                    Waiting::NoModels { models: need.models() }
+                }
             })
         } else if self.fleet.workers().any(|(_, it)| it.is_idle() && need.is_met_by(it)) {
             Some(Waiting::AnotherWorker { until: self.second_worker_due(id) })
@@ -80,6 +85,7 @@ impl Scheduler {
             }),
             Choice::Missing(_) if self.fleet.attached() == 0 => Some(Waiting::NoWorker),
             Choice::Missing(encoder) => Some(Waiting::NoEncoderNamed { encoder: *encoder }),
+            Choice::NoPainter(model) => Some(Waiting::NoModels { models: model.to_string() }),
         }
     }
 }

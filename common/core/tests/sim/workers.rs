@@ -9,7 +9,7 @@ use cleanplate_types::encode::{EncoderName, EncoderProof};
 use cleanplate_types::failure::{Failure, FailureKind, Stage};
 use cleanplate_types::frames::EntryKind;
 use cleanplate_types::ids::{CellIndex, JobId, LeaseId, WorkerId};
-use cleanplate_types::model::WorkerModels;
+use cleanplate_types::model::{ModelClass, WorkerModels};
 use cleanplate_types::overlay::Look;
 use cleanplate_types::part::PartSummary;
 use cleanplate_types::source::SourceRef;
@@ -144,7 +144,9 @@ impl Worker {
 fn models(random: &mut Random) -> WorkerModels {
     let runtime = random.chance(700).then(|| "1.22.0".to_owned());
     let installed = if random.chance(700) { vec![installed_model().sha] } else { Vec::new() };
-    WorkerModels { runtime, installed }
+    let class = ModelClass(if random.chance(800) { "usual" } else { "other" }.to_owned());
+    let classes = runtime.iter().map(|_| class.clone()).collect();
+    WorkerModels { runtime, installed, classes }
 }
 
 impl World {

@@ -123,6 +123,7 @@ fn spec(name: EncoderName, preset: &str) -> EncodeSpec {
         reorder_frames: if name.is_hardware() { 0 } else { 2 },
         cell_frames_max: 12,
         copied: None,
+        painting: None,
     }
 }
 

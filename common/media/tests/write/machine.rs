@@ -137,6 +137,7 @@ pub(crate) fn plan(clip: &Path, cell_frames: u64, change: impl FnOnce(&mut Encod
         reorder_frames: 2,
         cell_frames_max: u32::try_from(cell_frames).unwrap(),
         copied: None,
+        painting: None,
     };
     change(&mut spec);
     let whole = table.range();

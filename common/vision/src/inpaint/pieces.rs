@@ -26,7 +26,7 @@ impl Area {
         self.bottom - self.top
     }
 
-    fn united(self, other: Self) -> Self {
+    pub(super) fn united(self, other: Self) -> Self {
         Self {
             top: self.top.min(other.top),
             left: self.left.min(other.left),

@@ -2,10 +2,10 @@
 
 use cleanplate_types::overlay::Mask;
 use cleanplate_types::picture::Rect;
-use cleanplate_vision::{FillError, Inpainter, RgbPicture};
+use cleanplate_vision::{FillError, Inpainter, RgbPicture, RunError};
 
 use super::detectors::text_map;
-use super::fillers::{Filler, LAMA, MIGAN};
+use super::fillers::{Does, Filler, LAMA, MIGAN};
 use super::machine::{open, rect, runtime};
 use super::onnx::Kind;
 
@@ -99,4 +99,66 @@ fn a_detector_fills_nothing() {
     let refused = Inpainter::new(open(runtime, &text_map(0.0)).unwrap()).unwrap_err();
     assert!(matches!(refused, FillError::NotAFiller { .. }));
     assert!(refused.to_string().contains("--detect"), "{refused}");
+}
+
+#[test]
+fn the_part_that_is_shown_alone_comes_to_the_same_as_the_whole_picture() {
+    let Some(runtime) = runtime() else { return };
+    for fixture in [LAMA, Filler { open: true, ..LAMA }] {
+        let mut inpainter = Inpainter::new(open(runtime, &fixture.model()).unwrap()).unwrap();
+        let (width, height) = (1001_u32, 703_u32);
+        let levels = (0..3 * width * height).map(|index| (index % 977) as f32 / 977.0);
+        let size = (width as usize, height as usize);
+        let whole = RgbPicture::new(size.0, size.1, levels.collect()).unwrap();
+        for rects in [vec![rect(901, 601, 77, 90)], vec![rect(3, 5, 40, 20), rect(300, 9, 200, 31)]]
+        {
+            let mask = hole(width, height, &rects);
+            let part = inpainter.context(&mask, (width, height)).unwrap();
+            assert!(part.x.is_multiple_of(4) && part.y.is_multiple_of(4), "{part:?}");
+            assert!(part.width < width, "{part:?}");
+            let at = |index: usize| {
+                let (x, y) = (index as u32 % part.width, index as u32 / part.width);
+                (x + part.x, y + part.y)
+            };
+            let count = (part.width * part.height) as usize;
+            let values = (0..3).flat_map(|channel| {
+                let whole = &whole;
+                (0..count).map(move |index| {
+                    let (x, y) = at(index);
+                    whole.at(x as usize, y as usize)[channel]
+                })
+            });
+            let cut = RgbPicture::new(part.width as usize, part.height as usize, values.collect());
+            let mut inside = Mask::empty(rect(0, 0, part.width, part.height));
+            for index in 0..count {
+                let (x, y) = at(index);
+                if mask.covers(x, y) {
+                    inside.set(x - part.x, y - part.y);
+                }
+            }
+            assert_eq!(inside.count(), mask.count());
+            let alone = inpainter.fill(&cut.unwrap(), &inside).unwrap();
+            let all = inpainter.fill(&whole, &mask).unwrap();
+            for index in 0..count {
+                let (x, y) = at(index);
+                let (one, other) = (
+                    alone.at((x - part.x) as usize, (y - part.y) as usize),
+                    all.at(x as usize, y as usize),
+                );
+                assert_eq!(one.map(f32::to_bits), other.map(f32::to_bits), "{fixture:?} {x}, {y}");
+            }
+        }
+        assert_eq!(inpainter.context(&hole(width, height, &[]), (width, height)), None);
+    }
+}
+
+#[test]
+fn what_turns_out_to_be_no_number_is_refused_though_the_model_was_identified() {
+    let Some(runtime) = runtime() else { return };
+    let fixture = Filler { does: Does::NotANumberInTheDark, ..LAMA };
+    let mut inpainter = Inpainter::new(open(runtime, &fixture.model()).unwrap()).unwrap();
+    let mask = hole(100, 80, &[rect(20, 20, 10, 10)]);
+    assert!(inpainter.fill(&picture(100, 80, &[]), &mask).is_ok(), "it is bright");
+    let dark = RgbPicture::new(100, 80, vec![0.05; 3 * 100 * 80]).unwrap();
+    assert_eq!(inpainter.fill(&dark, &mask), Err(FillError::Run(RunError::NotFinite)));
 }

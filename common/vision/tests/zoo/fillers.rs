@@ -17,6 +17,8 @@ pub(crate) enum Does {
     Black,
     /// Gives values that are no numbers.
     NotANumber,
+    /// The same, but only where what is around the hole is darker than anything that it is tried with.
+    NotANumberInTheDark,
 }
 
 /// How a fixture is fed and read.
@@ -75,6 +77,13 @@ impl Filler {
             Does::Fill => filled,
             Does::Ignore => picture,
             Does::Black => graph.node("Mul", &[&filled, &zero]),
+            Does::NotANumberInTheDark => {
+                let dark = graph.scalar(kind, 0.2);
+                let above = graph.node("Sub", &[&colour, &dark]);
+                let root = graph.node("Sqrt", &[&above]);
+                let nothing = graph.node("Mul", &[&root, &zero]);
+                graph.node("Add", &[&filled, &nothing])
+            }
             Does::NotANumber => {
                 let black = graph.node("Mul", &[&filled, &zero]);
                 graph.node("Div", &[&black, &black])

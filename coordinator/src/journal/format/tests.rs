@@ -126,7 +126,7 @@ fn a_survey_has_the_bytes_of_the_sixth_format() {
 }
 
 #[test]
-fn an_accepted_part_has_the_bytes_of_the_fourth_format() {
+fn an_accepted_part_has_the_bytes_of_the_seventh_format() {
     let sha = Sha([1; 32]);
     let signal = CodedSignal {
         full_range: false,
@@ -157,11 +157,18 @@ fn an_accepted_part_has_the_bytes_of_the_fourth_format() {
         coded: Some(coded),
         before: None,
         last: Some(FrameHash(7)),
-        restored: Restored { frames: 1, inverted: 2, fetched: 3, synthesised: 4, pixelated: 5 },
+        restored: Restored {
+            frames: 1,
+            inverted: 2,
+            fetched: 3,
+            synthesised: 4,
+            pixelated: 5,
+            painted_frames: 6,
+        },
     };
     let event = Event::CellCommitted { lease: LeaseId(7), summary: Box::new(summary) };
     let expected = format!(
-        "e807026a310b07021e{sha}0201{sha}{sha}016d05{sha}840701190140300803010101020001010101010119010001070102030405"
+        "e807026a310b07021e{sha}0201{sha}{sha}016d05{sha}84070119014030080301010102000101010101011901000107010203040506"
     );
-    assert_since(4, event, &expected);
+    assert_since(7, event, &expected);
 }

@@ -15,7 +15,7 @@ use crate::engine::Desk;
 ///
 /// # Errors
 /// [`FailureKind::WorkerLacks`].
-fn runtime(desk: &Desk) -> Result<&'static Runtime, Failure> {
+pub(in crate::engine) fn runtime(desk: &Desk) -> Result<&'static Runtime, Failure> {
     let lacks = |text: String| Failure::new(FailureKind::WorkerLacks, Stage::Detect, text);
     let path = desk.order().means.runtime.clone();
     let path =
@@ -89,6 +89,6 @@ fn on_card(runtime: &Runtime, bytes: &[u8], index: u32) -> Result<Opened, String
 }
 
 /// The failure that a model is which cannot be used.
-pub(super) fn refused(name: &str, error: &dyn std::fmt::Display) -> Failure {
+pub(in crate::engine) fn refused(name: &str, error: &dyn std::fmt::Display) -> Failure {
     Failure::new(FailureKind::BadRequest, Stage::Detect, format!("the model {name}: {error}"))
 }
