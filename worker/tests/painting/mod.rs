@@ -27,12 +27,18 @@ use super::{brief, bytes_of, failure, intake, libx264, parts, segment};
 #[expect(dead_code, reason = "some of its models are for the models' own tests alone")]
 mod fillers;
 #[path = "../../../common/vision/tests/zoo/onnx.rs"]
-#[expect(dead_code, reason = "some of its types are for the models' own tests alone")]
+#[expect(
+    dead_code,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "some of its types are for the models' own tests alone; its constants are small whole numbers"
+)]
 mod onnx;
 
 use fillers::{Does, Filler, LAMA};
 
 /// The runtime of this machine; where there is none, that is printed, and the test is over.
+#[expect(clippy::print_stdout, reason = "whoever runs the tests is told what was not tested")]
 fn runtime() -> Option<PathBuf> {
     let named = std::env::var_os("CLEANPLATE_MODELS_FOLDER").map(ModelsFolder::new);
     let folder = named.or_else(ModelsFolder::of_this_user);

@@ -55,7 +55,7 @@ fn paintings_of_alike_frames_are_mixed_by_their_distance() {
     let all: Vec<Painting> =
         (0..).zip(levels).map(|(index, level)| painting(index, 60, level)).collect();
     // 1, 2, 3, 2, 1 of nine parts; the sixth is beyond the halo.
-    assert_eq!(laid(&all, 2), (102, 4));
+    assert_eq!(laid(&all, 2), (104, 4));
     // At the ends what there is: 3, 2, 1 of six.
     assert_eq!(laid(&all, 0), (107, 2));
 }
