@@ -116,6 +116,7 @@ impl Log {
                     LeaseEnd::Done => Fate::Done,
                     LeaseEnd::Failed(failure) => Fate::of(failure),
                     LeaseEnd::GaveBack => Fate::GaveBack,
+                    LeaseEnd::Outrun => Fate::Revoked,
                 };
                 self.end(*lease, fate);
             }

@@ -45,7 +45,7 @@ impl Commits {
             }
             Event::LeaseEnded { lease, end } => {
                 let refusal = match end {
-                    LeaseEnd::Done | LeaseEnd::GaveBack => None,
+                    LeaseEnd::Done | LeaseEnd::GaveBack | LeaseEnd::Outrun => None,
                     LeaseEnd::Failed(failure) => Some(failure.as_ref()),
                 };
                 self.end(*lease, record.at, refusal)

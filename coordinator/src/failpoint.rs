@@ -35,6 +35,7 @@ named! { EFFECTS, effect, Effect: "The name of an effect.",
     Record => "record",
     Grant => "grant",
     Revoke => "revoke",
+    HandIn => "hand_in",
     DrainWorker => "drain_worker",
     LoadTable => "load_table",
     LoadFinding => "load_finding",
@@ -75,6 +76,7 @@ named! { EVENTS, event, Event: "The name of a record's event.",
     AuditDone => "record.audit_done",
     Drafted => "record.drafted",
     Approved => "record.approved",
+    Prioritised => "record.prioritised",
 }
 
 /// When, in relation to what is named: a record is made durable, another effect is performed.

@@ -87,6 +87,9 @@ pub(crate) fn tell(record: &Record) {
 fn lease_ended(job: &JobId, lease: LeaseId, end: &LeaseEnd) {
     match end {
         LeaseEnd::Done => info!(%job, %lease, "segment done"),
+        LeaseEnd::Outrun => {
+            info!(%job, %lease, "lease outrun, another one handed in its last cells")
+        }
         LeaseEnd::GaveBack => info!(%job, %lease, "lease given back, its worker goes"),
         LeaseEnd::Failed(failure) => {
             let Failure { kind, stage, message, worker, attempt, .. } = failure.as_ref();

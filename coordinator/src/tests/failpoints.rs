@@ -63,8 +63,11 @@ fn met(name: &str) -> Result<(Story, u32), &'static str> {
         | "record.audits_drawn"
         | "record.audit_done"
         | "record.approved" => (Story::Done, 1),
-        "revoke" | "drain_worker" | "abort_stitch" | "record.retried" => (Story::Again, 1),
+        "revoke" | "drain_worker" | "abort_stitch" | "record.retried" | "record.prioritised" => {
+            (Story::Again, 1)
+        }
         "record.forgotten" => (Story::Forgotten, 1),
+        "hand_in" => return Err("takes a machine that is taken away"),
         "record" => return Err("its points are those of the events"),
         "ignored" => return Err("nothing is done"),
         "copy_through" | "record.copy_settled" => return Err("the played stitch joins only"),
@@ -183,6 +186,8 @@ async fn act(
                 gate.send_replace(true);
             }
             None if story == Story::Again && state.leases > 1 && state.phase == "encode" => {
+                let prefer = pb::PrioritiseRequest { job: job(), priority: 1 };
+                heard(jobs.prioritise(prefer).await);
                 let drain = pb::DrainWorkerRequest { worker: "w2".to_owned() };
                 heard(jobs.drain_worker(drain).await);
                 heard(jobs.cancel(pb::CancelRequest { job: job() }).await);

@@ -149,7 +149,7 @@ impl FakeWorker {
         match message.message {
             Some(Down::Grant(grant)) => Said::Granted(Box::new(Granted::of(grant))),
             Some(Down::Revoke(revoke)) => Said::Revoked(LeaseId(revoke.lease)),
-            Some(Down::Welcome(_) | Down::Drain(_)) | None => Said::Else,
+            Some(Down::Welcome(_) | Down::Drain(_) | Down::HandIn(_)) | None => Said::Else,
         }
     }
 

@@ -8,6 +8,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
+use cleanplate_core::config::Retention;
 use cleanplate_proto::v1::jobs_client::JobsClient;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::Command;
@@ -57,7 +58,11 @@ fn the_coordinator_plays_its_part() {
 
 async fn coordinate(root: &Path, retention_ms: u64) {
     let journal = journal(root).await;
-    let options = place::options(Arc::new(journal), Place::store_in(root), Some(retention_ms));
+    let options = place::options(
+        Arc::new(journal),
+        Place::store_in(root),
+        Retention::all(Some(retention_ms)),
+    );
     let program = place::stitch_child("join".to_owned(), root);
     let coordinator = Coordinator::start_with(options, program).await.unwrap();
     let listener = crate::listen("127.0.0.1:0").await.unwrap();

@@ -138,7 +138,12 @@ fn wrong(error: &FillError) -> Failure {
         FillError::Run(RunError::OutOfMemory { .. }) => {
             Failure::new(FailureKind::WorkerLacks, Stage::Fill, error.to_string())
         }
-        FillError::Run(RunError::Failed { .. } | RunError::Shape { .. } | RunError::NotFinite)
+        FillError::Run(
+            RunError::Failed { .. }
+            | RunError::Shape { .. }
+            | RunError::NotCorners
+            | RunError::NotFinite,
+        )
         | FillError::NotAFiller { .. }
         | FillError::IgnoresMask => Failure { stage: Stage::Fill, ..refused(NAME, error) },
     }

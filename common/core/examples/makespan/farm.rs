@@ -226,6 +226,7 @@ impl Farm {
             encoders: vec![samples::proof(EncoderName::Libx264)],
             models: WorkerModels::default(),
             holding: Vec::new(),
+            acknowledges: false,
         };
         self.tell(Input::Attach(Box::new(attachment)));
     }
@@ -308,6 +309,8 @@ impl Farm {
                 | Report::ReduceDone { .. }
                 | Report::SegmentDone
                 | Report::AuditDone { .. }
+                | Report::GaveBack
+                | Report::Released
                 | Report::Failed { .. } => worker.held.retain(|it| it.lease != *lease),
             }
         }
@@ -321,6 +324,7 @@ impl Farm {
     fn perform(&mut self, effect: Effect) {
         match effect {
             Effect::Grant { worker, lease, grant, .. } => self.grant(&worker, lease, grant.work),
+            Effect::HandIn { .. } => panic!("no machine is taken away with a word here"),
             Effect::Revoke { worker, lease, .. } => {
                 let worker = self.workers.iter_mut().find(|it| it.id == worker);
                 worker.into_iter().for_each(|it| it.held.retain(|held| held.lease != lease));

@@ -241,6 +241,7 @@ impl Full {
                     self.held.insert(lease, Held { worker, job: grant.job, work: grant.work });
                 }
             }
+            Effect::HandIn { .. } => panic!("no machine is taken away here"),
             Effect::Revoke { lease, .. } => {
                 self.held.remove(&lease);
             }
@@ -350,6 +351,7 @@ fn attachment(number: u64, session: u64, holding: Vec<LeaseId>) -> Input {
         encoders,
         models: WorkerModels::default(),
         holding,
+        acknowledges: false,
     }))
 }
 

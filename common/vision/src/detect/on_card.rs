@@ -154,7 +154,7 @@ impl Detector {
         let known = Picture::new(samples.planes(), &layout, 1)
             .map_err(|error| RunError::Failed { why: error.to_string() })?;
         let frames = [known];
-        let shows = self.shows(&frames, None);
+        let shows = self.shows(&frames, None, None);
         let Some(batch) = shows.get(..1) else { return Ok(()) };
         let slots = match self.model.identity.batch {
             BatchForm::Fixed(frames) => frames,
