@@ -17,7 +17,7 @@ use crate::inquiry;
 /// The name of what is probed.
 pub(super) const SOURCE: &str = "source";
 /// How much work a segment should be: the scheduler's own default would do, were speed measured.
-const SEGMENT_MS: u64 = 30_000;
+const SEGMENT_MS: u64 = 60_000;
 
 /// Does what the parent asks; returns the process's exit status.
 #[must_use]

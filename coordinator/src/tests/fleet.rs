@@ -104,7 +104,9 @@ impl FakeWorker {
     ) -> Result<Self, Status> {
         let (protocol, worker) = (cleanplate_proto::PROTOCOL_VERSION, name.to_owned());
         let holding = held.iter().map(|lease| lease.0).collect();
-        Self::over(channel, pb::Hello { protocol, worker, holding, ..pb::Hello::default() }).await
+        let objects = OBJECT_FORMAT.into();
+        let hello = pb::Hello { protocol, worker, holding, objects, ..pb::Hello::default() };
+        Self::over(channel, hello).await
     }
 
     async fn over(channel: Channel, hello: pb::Hello) -> Result<Self, Status> {
