@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use cleanplate_coordinator::StateUrl;
-use cleanplate_core::config::{Caps, Retention, SchedulerConfig};
+use cleanplate_core::config::SchedulerConfig;
 use cleanplate_types::encode::EncoderName;
 use cleanplate_types::request::EncoderChoice;
 use cleanplate_vision::ModelsFolder;
@@ -16,6 +16,7 @@ use cleanplate_worker::ModelOptions;
 use crate::arguments::ClientArguments;
 
 mod raw;
+mod resolved;
 
 pub(crate) use raw::Lookup;
 use raw::RawSettings;
@@ -30,8 +31,6 @@ const STATE: &str = "sqlite:cleanplate-journal.db";
 const STORE: &str = "cleanplate-store";
 /// Models that jobs bring are kept up to this size, where nothing else is said.
 const MODELS_CACHE_BYTES: u64 = 4 << 30;
-/// A retention that does not end.
-const NEVER: &str = "never";
 /// The name of the file that is looked for.
 const FILE_NAME: &str = "cleanplate.toml";
 
@@ -154,70 +153,9 @@ impl Settings {
             models,
             log,
         } = raw;
-        let defaults = SchedulerConfig::default();
-        let span = |key, value: Option<String>, default| match value {
-            Some(text) => millis(key, &text),
-            None => Ok(default),
-        };
-        let kept = |key, value: Option<String>, usual| match value.as_deref() {
-            None => Ok(usual),
-            Some(NEVER) => Ok(None),
-            Some(text) => millis(key, text).map(Some),
-        };
-        // What holds for all kinds of ended jobs that have no span of their own.
-        let all = kept("coordinator.retention", coordinator.retention, defaults.retention.done_ms)?;
-        let all = Retention::all(all);
-        let scheduler = SchedulerConfig {
-            worker_silent_ms: span(
-                "scheduler.worker_silent",
-                scheduler.worker_silent,
-                defaults.worker_silent_ms,
-            )?,
-            lease_stuck_ms: span(
-                "scheduler.lease_stuck",
-                scheduler.lease_stuck,
-                defaults.lease_stuck_ms,
-            )?,
-            restore_grace_ms: span(
-                "scheduler.restore_grace",
-                scheduler.restore_grace,
-                defaults.restore_grace_ms,
-            )?,
-            encoder_grace_ms: span("encoder.grace", encoder.grace, defaults.encoder_grace_ms)?,
-            encoder_lost_ms: span("encoder.lost", encoder.lost, defaults.encoder_lost_ms)?,
-            attempts_max: scheduler.attempts_max.unwrap_or(defaults.attempts_max),
-            segment_ms: span("scheduler.segment", scheduler.segment, defaults.segment_ms)?,
-            rest_ms: span("scheduler.rest", scheduler.rest, defaults.rest_ms)?,
-            set_aside_ms: span("scheduler.set_aside", scheduler.set_aside, defaults.set_aside_ms)?,
-            audit_cells: audit.cells.unwrap_or(defaults.audit_cells),
-            caps: Caps {
-                job_leases: caps.job_leases,
-                owner_leases: caps.owner_leases,
-                owner_queued: caps.owner_queued,
-            },
-            second_worker_ms: span(
-                "scheduler.second_worker",
-                scheduler.second_worker,
-                defaults.second_worker_ms,
-            )?,
-            crash_span_ms: span(
-                "scheduler.crash_span",
-                scheduler.crash_span,
-                defaults.crash_span_ms,
-            )?,
-            cancel_unheard_ms: span(
-                "scheduler.cancel_unheard",
-                scheduler.cancel_unheard,
-                defaults.cancel_unheard_ms,
-            )?,
-            retention: Retention {
-                done_ms: kept("retention.done", retention.done, all.done_ms)?,
-                failed_ms: kept("retention.failed", retention.failed, all.failed_ms)?,
-                cancelled_ms: kept("retention.cancelled", retention.cancelled, all.cancelled_ms)?,
-            },
-            ..defaults
-        };
-        scheduler.check()?;
+        let retained = coordinator.retention.as_deref();
+        let scheduler =
+            resolved::scheduler(scheduler, (&encoder, caps, &audit), (retention, retained))?;
         let idle_exit_ms =
             worker.idle_exit.map(|text| millis("worker.idle_exit", &text)).transpose()?;
         Ok(Self {
@@ -240,8 +178,12 @@ impl Settings {
                     .map(|sessions| positive("encoder.sessions", sessions))
                     .transpose()?,
                 idle_exit_ms,
-                engine_silent_ms: span("worker.engine_silent", worker.engine_silent, 60_000)?,
-                grace_ms: span("worker.grace", worker.grace, 25_000)?,
+                engine_silent_ms: span(
+                    "worker.engine_silent",
+                    worker.engine_silent.as_deref(),
+                    60_000,
+                )?,
+                grace_ms: span("worker.grace", worker.grace.as_deref(), 25_000)?,
             },
             models: ModelOptions {
                 folder: models.folder.unwrap_or_else(models_folder),
@@ -301,6 +243,11 @@ fn read(path: &Path) -> Result<RawSettings, SettingsError> {
         let message = error.message().lines().map(str::trim).collect::<Vec<_>>().join(" ");
         SettingsError::Wrong { path: path.to_owned(), message: format!("line {line}: {message}") }
     })
+}
+
+/// Milliseconds of a span as people write it, where it was written; else the default.
+fn span(key: &'static str, text: Option<&str>, default: u64) -> Result<u64, SettingsError> {
+    text.map_or(Ok(default), |text| millis(key, text))
 }
 
 /// Milliseconds of a duration as people write it: `500ms`, `15s`, `2min`, `1h`, `7d`.
@@ -499,7 +446,7 @@ mod tests {
         settings.log.filter = None;
         settings.models.folder = models_folder();
         settings.models.runtime = None;
-        settings.scheduler.caps = Caps::default();
+        settings.scheduler.caps = Default::default();
         // These two remember whether they were given.
         assert_eq!(settings.coordinator_url.take().as_deref(), Some(COORDINATOR_URL));
         assert_eq!(settings.store.take().as_deref(), Some(STORE));

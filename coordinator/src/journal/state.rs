@@ -50,7 +50,7 @@ impl StateUrl {
     /// Opens the journal. `candidate` is who would lead it, where several may.
     ///
     /// # Errors
-    /// [`JournalError`]; see [`StateUrl::is_wrong`].
+    /// [`JournalError`]; see [`JournalError::is_usage`].
     pub async fn open(&self, candidate: Candidate) -> Result<Arc<dyn Journal>, JournalError> {
         if let Some(path) = self.0.strip_prefix("sqlite:") {
             // `sqlite:///path` is what other programs write.

@@ -324,7 +324,7 @@ impl Farm {
     fn perform(&mut self, effect: Effect) {
         match effect {
             Effect::Grant { worker, lease, grant, .. } => self.grant(&worker, lease, grant.work),
-            Effect::HandIn { .. } => panic!("no machine is taken away with a word here"),
+            Effect::HandIn { .. } => unreachable!("no machine is taken away with a word here"),
             Effect::Revoke { worker, lease, .. } => {
                 let worker = self.workers.iter_mut().find(|it| it.id == worker);
                 worker.into_iter().for_each(|it| it.held.retain(|held| held.lease != lease));

@@ -241,7 +241,7 @@ impl Full {
                     self.held.insert(lease, Held { worker, job: grant.job, work: grant.work });
                 }
             }
-            Effect::HandIn { .. } => panic!("no machine is taken away here"),
+            Effect::HandIn { .. } => unreachable!("no machine is taken away here"),
             Effect::Revoke { lease, .. } => {
                 self.held.remove(&lease);
             }

@@ -9,10 +9,11 @@ use cleanplate_plate::find::{Evidence, SamplePlan, Window};
 use cleanplate_store::kinds;
 use cleanplate_types::detection::Seen;
 use cleanplate_types::failure::{Failure, Stage};
-use cleanplate_types::frames::FrameTable;
+use cleanplate_types::frames::{FrameRange, FrameTable};
 use cleanplate_types::model::{Detector, DetectorKind};
 use cleanplate_types::picture::Rect;
 use cleanplate_types::request::Detect;
+use cleanplate_types::source::VideoDescription;
 use cleanplate_types::trail::TrailEvent;
 use serde::{Deserialize, Serialize};
 
@@ -75,19 +76,13 @@ pub(super) fn run(
     viewer.desk.trail(Stage::Analyse, TrailEvent::Started, by, Some(wanted.len() as u64));
     let video = viewer.description.video.clone();
     let (window, table) = (viewer.window, std::sync::Arc::clone(&viewer.table));
-    let due: Vec<BTreeSet<u64>> = detectors
-        .iter()
-        .map(|detector| tuning::samples(detector.what, window, &table).into_iter().collect())
-        .collect();
     let longest = video.width.max(video.height);
-    let small_due: Vec<BTreeSet<u64>> = detectors
-        .iter()
-        .map(|detector| tuning::small_samples(detector.what, longest, &table).into_iter().collect())
-        .collect();
+    let due: Vec<Due> =
+        detectors.iter().map(|it| Due::of(it.what, (window, longest), &table)).collect();
     let batches: Vec<usize> = models
         .iter()
         .zip(&due)
-        .map(|(model, due)| model.batch(window.count() / (due.len() as u64).max(1)))
+        .map(|(model, due)| model.batch(window.count() / (due.usual.len() as u64).max(1)))
         .collect();
     let follows = detectors.iter().any(|detector| detector.what.follows());
     let begin = || Looking {
@@ -97,12 +92,7 @@ pub(super) fn run(
         watching: detectors
             .iter()
             .zip(&batches)
-            .map(|(detector, batch)| {
-                let settings = tuning::settings(detector.what, detector.score_min, &video, &table);
-                let bands = detector.what == DetectorKind::Text;
-                let pace = Pace { batch: *batch, bands };
-                Watching::new(settings, pace, table.range().count())
-            })
+            .map(|(detector, batch)| watching(detector, *batch, &video, &table))
             .collect(),
         small: vec![Vec::new(); detectors.len()],
         change: Change::default(),
@@ -112,16 +102,15 @@ pub(super) fn run(
             window.add(index, frame.planes()).map_err(engine_failed)?;
         }
         let changes = follows && looking.change.is_one(&frame.planes(), video.layout.depth);
-        let of_models =
-            looking.watching.iter_mut().zip(&mut models).zip(detectors.iter().zip(&due));
-        for ((watching, model), (detector, due)) in of_models {
-            let is_due = due.contains(&index) || (changes && detector.what.follows());
+        let of_models = looking.watching.iter_mut().zip(&mut looking.small).zip(&mut models);
+        for (((watching, small), model), (detector, due)) in
+            of_models.zip(detectors.iter().zip(&due))
+        {
+            let is_due = due.usual.contains(&index) || (changes && detector.what.follows());
             let twin = frame.twin().map_err(|error| error.failure(Stage::Analyse))?;
             watching.add((index, is_due), twin, &mut |frames, band| model.see(frames, of(band)))?;
-        }
-        for ((small, model), due) in looking.small.iter_mut().zip(&mut models).zip(&small_due) {
-            if due.contains(&index) {
-                let sights = model.see(&[&*frame], Glance::Small)?.into_iter();
+            if due.small.contains(&index) {
+                let sights = model.see(&[frame], Glance::Small)?.into_iter();
                 small.extend(sights.map(|detections| Seen { frame: index, detections }));
             }
         }
@@ -138,6 +127,35 @@ pub(super) fn run(
     let found = Found { still: looking.still.map(Window::finish), watched };
     viewer.desk.save(EVIDENCE, kinds::EVIDENCE, &found)?;
     Ok(())
+}
+
+/// A detector's way through a window.
+fn watching(
+    detector: &Detector,
+    batch: usize,
+    video: &VideoDescription,
+    table: &FrameTable,
+) -> Watching<VideoFrame> {
+    let settings = tuning::settings(detector.what, detector.score_min, video, table);
+    let pace = Pace { batch, bands: detector.what == DetectorKind::Text };
+    Watching::new(settings, pace, table.range().count())
+}
+
+/// The frames of a window that a detector sees.
+struct Due {
+    /// At the usual size.
+    usual: BTreeSet<u64>,
+    /// For small writing.
+    small: BTreeSet<u64>,
+}
+
+impl Due {
+    /// Those of `window`, of a video whose longer side has `longest` samples.
+    fn of(what: DetectorKind, (window, longest): (FrameRange, u32), table: &FrameTable) -> Self {
+        let usual = tuning::samples(what, window, table).into_iter().collect();
+        let small = tuning::small_samples(what, longest, table).into_iter();
+        Self { usual, small: small.filter(|frame| window.contains(*frame)).collect() }
+    }
 }
 
 /// What is under way in a window.

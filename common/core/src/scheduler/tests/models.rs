@@ -122,9 +122,9 @@ fn looked(config: SchedulerConfig) -> Rig {
 
 /// The spec that was pinned.
 fn pinned(rig: &Rig) -> EncodeSpec {
-    let chosen = rig.journal.iter().rev().find_map(|record| match &record.event {
-        Event::EncoderChosen(spec) => Some((**spec).clone()),
-        _ => None,
+    let chosen = rig.journal.iter().rev().find_map(|record| {
+        let Event::EncoderChosen(spec) = &record.event else { return None };
+        Some((**spec).clone())
     });
     chosen.expect("the encoder is chosen")
 }

@@ -1,0 +1,75 @@
+//! What the scheduler goes by, of what is written.
+//!
+//! Owns which key becomes which span. Refuses relations that make no sense, in the scheduler's own words.
+
+use cleanplate_core::config::{Caps, Retention, SchedulerConfig};
+
+use super::raw::{RawAudit, RawCaps, RawEncoder, RawRetention, RawScheduler};
+use super::{SettingsError, millis, span};
+
+/// A retention that does not end.
+const NEVER: &str = "never";
+
+/// The scheduler's settings; `retained` is what holds for all kinds of ended jobs that have no span of their own.
+///
+/// # Errors
+/// [`SettingsError`] names the key.
+pub(super) fn scheduler(
+    raw: RawScheduler,
+    (encoder, caps, audit): (&RawEncoder, RawCaps, &RawAudit),
+    (retention, retained): (RawRetention, Option<&str>),
+) -> Result<SchedulerConfig, SettingsError> {
+    let usual = SchedulerConfig::default();
+    let RawScheduler {
+        worker_silent,
+        lease_stuck,
+        restore_grace,
+        attempts_max,
+        segment,
+        rest,
+        set_aside,
+        second_worker,
+        crash_span,
+        cancel_unheard,
+    } = raw;
+    let of = |key, text: Option<String>, usual| span(key, text.as_deref(), usual);
+    let RawCaps { job_leases, owner_leases, owner_queued } = caps;
+    let RawRetention { done, failed, cancelled } = retention;
+    let all = kept("coordinator.retention", retained, usual.retention.done_ms)?;
+    let config = SchedulerConfig {
+        worker_silent_ms: of("scheduler.worker_silent", worker_silent, usual.worker_silent_ms)?,
+        lease_stuck_ms: of("scheduler.lease_stuck", lease_stuck, usual.lease_stuck_ms)?,
+        restore_grace_ms: of("scheduler.restore_grace", restore_grace, usual.restore_grace_ms)?,
+        encoder_grace_ms: span("encoder.grace", encoder.grace.as_deref(), usual.encoder_grace_ms)?,
+        encoder_lost_ms: span("encoder.lost", encoder.lost.as_deref(), usual.encoder_lost_ms)?,
+        attempts_max: attempts_max.unwrap_or(usual.attempts_max),
+        segment_ms: of("scheduler.segment", segment, usual.segment_ms)?,
+        rest_ms: of("scheduler.rest", rest, usual.rest_ms)?,
+        set_aside_ms: of("scheduler.set_aside", set_aside, usual.set_aside_ms)?,
+        second_worker_ms: of("scheduler.second_worker", second_worker, usual.second_worker_ms)?,
+        crash_span_ms: of("scheduler.crash_span", crash_span, usual.crash_span_ms)?,
+        cancel_unheard_ms: of("scheduler.cancel_unheard", cancel_unheard, usual.cancel_unheard_ms)?,
+        audit_cells: audit.cells.unwrap_or(usual.audit_cells),
+        caps: Caps { job_leases, owner_leases, owner_queued },
+        retention: Retention {
+            done_ms: kept("retention.done", done.as_deref(), all)?,
+            failed_ms: kept("retention.failed", failed.as_deref(), all)?,
+            cancelled_ms: kept("retention.cancelled", cancelled.as_deref(), all)?,
+        },
+        ..usual
+    };
+    config.check()?;
+    Ok(config)
+}
+
+fn kept(
+    key: &'static str,
+    text: Option<&str>,
+    usual: Option<u64>,
+) -> Result<Option<u64>, SettingsError> {
+    match text {
+        None => Ok(usual),
+        Some(NEVER) => Ok(None),
+        Some(text) => millis(key, text).map(Some),
+    }
+}
