@@ -12,6 +12,7 @@ mod idle;
 mod lease;
 mod machine;
 mod models;
+mod notice;
 mod options;
 mod order;
 mod pipeline;
@@ -22,6 +23,7 @@ mod told;
 
 pub use engine::{Whose, engine_main};
 pub use machine::{Batches, MachineReport, ProvedRuntime, RefusedEncoder, Seat, check_machine};
+pub use notice::{Cloud, Left, NoticeError, NoticeSource, look_for_notice, watch_notices};
 pub use options::{Coordinators, Ended, ModelOptions, Stop, WorkerError, WorkerOptions};
 pub use serve::serve;
 pub use told::{ToldError, check_told, unknown_mattes};
