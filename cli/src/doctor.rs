@@ -6,6 +6,7 @@
 mod findings;
 mod libav;
 mod models;
+mod notices;
 mod reach;
 mod seats;
 
@@ -51,6 +52,7 @@ pub(crate) async fn run(
     if let Some(url) = coordinator.as_deref().or_else(|| settings.coordinator_given()) {
         findings.push(reach::coordinator(url).await);
     }
+    findings.extend(notices::look(&settings.worker.notice).await);
     tell(&findings, json)?;
     verdict(&findings)
 }

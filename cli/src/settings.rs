@@ -11,7 +11,7 @@ use cleanplate_core::config::SchedulerConfig;
 use cleanplate_types::encode::EncoderName;
 use cleanplate_types::request::EncoderChoice;
 use cleanplate_vision::ModelsFolder;
-use cleanplate_worker::ModelOptions;
+use cleanplate_worker::{ModelOptions, NoticeSource};
 
 use crate::arguments::ClientArguments;
 
@@ -119,8 +119,10 @@ pub(crate) struct WorkerSettings {
     pub(crate) idle_exit_ms: Option<u64>,
     /// An engine process that says nothing for so long is taken for hung.
     pub(crate) engine_silent_ms: u64,
-    /// What SIGTERM leaves it.
+    /// What SIGTERM leaves it, and a notice that does not say how much.
     pub(crate) grace_ms: u64,
+    /// Where it may learn that its machine is taken away.
+    pub(crate) notice: Vec<NoticeSource>,
 }
 
 impl Settings {
@@ -184,6 +186,7 @@ impl Settings {
                     60_000,
                 )?,
                 grace_ms: span("worker.grace", worker.grace.as_deref(), 25_000)?,
+                notice: notices(worker.notice.unwrap_or_default())?,
             },
             models: ModelOptions {
                 folder: models.folder.unwrap_or_else(models_folder),
@@ -269,6 +272,19 @@ fn millis(key: &'static str, text: &str) -> Result<u64, SettingsError> {
         _ => return Err(bad()),
     };
     number.checked_mul(unit).ok_or_else(bad)
+}
+
+/// Places of notices. A wrong one that may hold a secret is not shown.
+fn notices(places: Vec<String>) -> Result<Vec<NoticeSource>, SettingsError> {
+    let places = places.into_iter().map(|text| {
+        NoticeSource::parse(&text).ok_or_else(|| SettingsError::Value {
+            key: "worker.notice",
+            value: if text.contains(['?', '@']) { "(not shown)".to_owned() } else { text.clone() },
+            wanted: "aws, gcp or azure, each with =http://HOST:PORT where its metadata service is \
+                     elsewhere, file:///PATH or http://HOST/PATH, without a password",
+        })
+    });
+    places.collect()
 }
 
 /// Bytes of a size as people write it: `500MiB`, `4GiB`.
@@ -401,6 +417,25 @@ mod tests {
     }
 
     #[test]
+    fn places_of_notices_are_a_list_in_the_file_and_one_line_in_the_environment() {
+        let places = |file: &str, environment: &[(&str, &str)]| {
+            load(file, environment).map(|settings| {
+                settings.worker.notice.iter().map(ToString::to_string).collect::<Vec<_>>()
+            })
+        };
+        let file = "[worker]\nnotice = [\"aws\", \"file:///run/notice\"]\n";
+        assert_eq!(places(file, &[]).unwrap(), ["aws", "file:///run/notice"]);
+        let line = [("CLEANPLATE_WORKER_NOTICE", "gcp=http://127.0.0.1:1, azure,")];
+        assert_eq!(places(file, &line).unwrap(), ["gcp=http://127.0.0.1:1/", "azure"]);
+        assert!(places("", &[]).unwrap().is_empty());
+        assert!(places(file, &[("CLEANPLATE_WORKER_NOTICE", "")]).unwrap().is_empty(), "none");
+        let bad = places("[worker]\nnotice = [\"http://hush:hush@h/\"]\n", &[]).unwrap_err();
+        let said = bad.to_string();
+        assert!(!said.contains("hush"), "{said}");
+        assert!(said.contains("worker.notice") && said.contains("file:///PATH"), "{said}");
+    }
+
+    #[test]
     fn ended_jobs_are_kept_for_a_week_or_as_long_as_is_said_or_for_ever() {
         let retention = |text: &str| {
             let file = format!("[coordinator]\nretention = \"{text}\"\n");
@@ -443,6 +478,7 @@ mod tests {
         settings.worker.slots = None;
         settings.worker.sessions = None;
         settings.worker.idle_exit_ms = None;
+        settings.worker.notice = Vec::new();
         settings.log.filter = None;
         settings.models.folder = models_folder();
         settings.models.runtime = None;

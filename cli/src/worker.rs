@@ -1,5 +1,6 @@
 //! `worker`: works for a coordinator until it is asked to stop. Ctrl-C drains it (it finishes what it holds),
-//! SIGTERM lets it hand in by its grace what is done, the second signal stops it at once.
+//! SIGTERM lets it hand in by its grace what is done, and so does a notice that its machine is taken away
+//! (`worker.notice`); the second signal stops it at once.
 
 use std::cmp::Reverse;
 use std::time::{Duration, Instant};
@@ -50,6 +51,8 @@ pub(crate) async fn run(
     let grace = Duration::from_millis(settings.grace_ms);
     let (stop, stops) = watch::channel(Stop::Run);
     let coordinators = Coordinators::Addresses(addresses);
+    let watching = cleanplate_worker::watch_notices(settings.notice.clone(), grace, stop.clone());
+    let watching = tokio::spawn(watching);
     let mut working = tokio::spawn(cleanplate_worker::serve(options, coordinators, stops));
     let mut asked = None;
     let worked = loop {
@@ -72,6 +75,7 @@ pub(crate) async fn run(
             }
         }
     };
+    watching.abort();
     match worked {
         Ok(Ok(ended)) => {
             let why = match ended {

@@ -12,7 +12,7 @@ pub(crate) type Lookup<'a> = dyn Fn(&str) -> Option<String> + 'a;
 
 /// Number of keys in all tables.
 #[cfg(test)]
-pub(super) const KEYS: usize = 39;
+pub(super) const KEYS: usize = 40;
 
 /// The file.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -109,6 +109,7 @@ pub(super) struct RawWorker {
     pub(super) idle_exit: Option<String>,
     pub(super) engine_silent: Option<String>,
     pub(super) grace: Option<String>,
+    pub(super) notice: Option<Vec<String>>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -159,6 +160,10 @@ impl RawSettings {
         text(&mut self.worker.idle_exit, "CLEANPLATE_WORKER_IDLE_EXIT");
         text(&mut self.worker.engine_silent, "CLEANPLATE_WORKER_ENGINE_SILENT");
         text(&mut self.worker.grace, "CLEANPLATE_WORKER_GRACE");
+        if let Some(places) = lookup("CLEANPLATE_WORKER_NOTICE") {
+            let places = places.split(',').map(str::trim).filter(|place| !place.is_empty());
+            self.worker.notice = Some(places.map(str::to_owned).collect());
+        }
         text(&mut self.models.cache, "CLEANPLATE_MODELS_CACHE");
         let path = |slot: &mut Option<PathBuf>, name: &str| {
             if let Some(value) = lookup(name) {
