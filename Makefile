@@ -1,6 +1,6 @@
 # Every target is a script that people and CI run alike; none needs anything set up before.
 .DEFAULT_GOAL := help
-.PHONY: help setup-models demo test lint bench bench-quality bench-models torture simulate gpu-check kernels
+.PHONY: help setup-models demo test lint bench bench-quality bench-models torture chaos simulate gpu-check kernels
 
 help:       ## Say what there is to make.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ bench-models: ## Print how well captions and faces are found and at what cost, b
 
 torture:    ## Runs drawn by seed over the torture set, with kills (RUNS=200 SEED=1 KIND=name; RUNS=0: each kind once).
 	@scripts/torture
+
+chaos:      ## A farm of real processes under faults drawn by seed: kills, pauses, partitions, full disks (RUNS=50 SEED=1).
+	@scripts/chaos
 
 simulate:   ## The fleet's simulation at length, by seed, then at full size (SEEDS=2000 FROM=0 FULL=3).
 	@scripts/simulate

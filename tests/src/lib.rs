@@ -4,6 +4,7 @@
 //! Owns no assertion about the product. Panics where the machine lacks what `make test` installs.
 
 pub mod binary;
+pub mod chaos;
 pub mod clips;
 pub mod cluster;
 pub mod memory;
