@@ -1,6 +1,6 @@
 //! The figures that are promised: product and peer in one run, on a clip made by a stated recipe.
 //!
-//! `make bench` runs all of it; `make bench ONLY=golden,fleet,wall,memory,verify,table` some of it. Prints a
+//! `make bench` runs all of it; `make bench ONLY=golden,fleet,farm,wall,memory,verify,table` some of it. Prints a
 //! table; exits with 1 where identity does not hold. Speed and size are printed, never asserted:
 //! machines are noisy.
 
@@ -14,6 +14,8 @@ use cleanplate_tests::memory::{Used, watch};
 use cleanplate_tests::{binary, clips, reference};
 use sha2::{Digest as _, Sha256};
 
+#[path = "bench/farm.rs"]
+mod farm;
 #[path = "bench/readback.rs"]
 mod readback;
 #[path = "bench/table.rs"]
@@ -38,6 +40,9 @@ fn main() -> std::process::ExitCode {
     }
     if wanted("fleet") {
         good &= fleet(folder.path());
+    }
+    if wanted("farm") {
+        good &= farm::figures(folder.path());
     }
     if wanted("table") {
         good &= table::ten_hours(folder.path());

@@ -151,10 +151,10 @@ impl Evidence {
             self.committed.extend(field(line, "cell").and_then(|cell| u32::try_from(cell).ok()));
             self.committed_at = Some(now);
         }
-        if line.contains("part discarded") {
-            field(line, "cell")
-                .and_then(|cell| u32::try_from(cell).ok())
-                .map(|cell| self.committed.remove(&cell));
+        if line.contains("part discarded")
+            && let Some(cell) = field(line, "cell").and_then(|cell| u32::try_from(cell).ok())
+        {
+            self.committed.remove(&cell);
         }
     }
 }
