@@ -170,6 +170,10 @@ pub(crate) struct CoordinatorArguments {
     /// Where to listen [default: 127.0.0.1:7700].
     #[arg(long, value_name = "ADDR:PORT")]
     pub(crate) listen: Option<String>,
+    /// Where others find it, where that is not what --listen says: what a coordinator that stands by tells of
+    /// the one that leads.
+    #[arg(long, value_name = "URL")]
+    pub(crate) advertise: Option<String>,
     /// The journal: sqlite:PATH or postgres://USER@HOST/DATABASE [default: sqlite:cleanplate-journal.db].
     #[arg(long, value_name = "URL", value_parser = |text: &str| Ok::<_, Infallible>(StateUrl::of(text)))]
     pub(crate) state: Option<StateUrl>,
@@ -205,8 +209,9 @@ pub(crate) struct WorkerArguments {
 /// What every client takes.
 #[derive(Debug, Args)]
 pub(crate) struct ClientArguments {
-    /// Where the coordinator is [default: http://127.0.0.1:7700] [env: CLEANPLATE_COORDINATOR].
-    #[arg(long, value_name = "URL")]
+    /// Where the coordinator is; of several, divided by commas, the one that leads is found
+    /// [default: http://127.0.0.1:7700] [env: CLEANPLATE_COORDINATOR].
+    #[arg(long, value_name = "URL[,URL...]")]
     pub(crate) coordinator: Option<String>,
     /// One JSON object a line on standard output.
     #[arg(long)]

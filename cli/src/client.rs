@@ -1,34 +1,109 @@
-//! Speaking to a coordinator: one connection, one sentence for each way in which it does not work.
+//! Speaking to a coordinator: the one of several that leads is found, and one sentence is said for each way in which
+//! that does not work. Refuses to send a call twice: what is asked until somebody leads is asked of nobody's job.
 
 use std::time::Duration;
 
-use cleanplate_proto::MESSAGE_BYTES_MAX;
+use cleanplate_proto::v1::ListRequest;
 use cleanplate_proto::v1::jobs_client::JobsClient;
+use cleanplate_proto::{MESSAGE_BYTES_MAX, StandsBy};
+use tokio::time::Instant;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status as Reply};
 
 use crate::exit::{Refusal, Status};
+use crate::say;
 
 /// How long a connection may take: a host that drops packets says nothing by itself.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
 
-/// A connected client, and the address for what it says.
+/// A connection on which an answer is waited for is asked so often whether it lives, and given as long to answer: a
+/// coordinator that was paused says nothing by itself either.
+const KEEP_ALIVE: Duration = Duration::from_secs(5);
+
+/// How long to wait for a coordinator that leads, where one stands by or several are named: a failover takes 6 s.
+const FAILOVER_PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long to wait before the list is gone through again.
+const ASK_AGAIN: Duration = Duration::from_millis(500);
+
+/// A connected client, and the addresses for what it says and whom it turns to.
 #[derive(Debug, Clone)]
 pub(crate) struct Client {
     /// The generated client.
     pub(crate) jobs: JobsClient<Channel>,
     address: String,
+    /// All that were named; none where it speaks inside this process.
+    addresses: Vec<String>,
+    /// Whether the address is not of them, or was tried before its turn: somebody said that it leads.
+    told: bool,
+}
+
+/// Why a coordinator is not the one to speak to.
+struct Missed {
+    refusal: Refusal,
+    stands_by: Option<StandsBy>,
 }
 
 impl Client {
-    /// Connects.
+    /// Connects to the one that leads of the coordinators at `addresses`, divided by commas. While one takes over
+    /// from another it waits for that, and says so once.
     ///
     /// # Errors
-    /// A refusal with status 2 where the address is none, 1 where nobody answers.
-    pub(crate) async fn connect(address: &str) -> Result<Self, Refusal> {
-        let endpoint = endpoint(address)?;
-        let channel = endpoint.connect().await.map_err(|error| unreachable(address, &error))?;
-        Ok(Self::over(channel, address))
+    /// A refusal with status 2 where an address is none, 1 where nobody answers, or nobody leads in time.
+    pub(crate) async fn connect(addresses: &str) -> Result<Self, Refusal> {
+        let addresses = listed(addresses)?;
+        let deadline = Instant::now() + FAILOVER_PATIENCE;
+        let mut noted = false;
+        loop {
+            let mut waits = addresses.len() > 1;
+            let mut missed = None;
+            for address in &addresses {
+                let mut at = (address.clone(), false);
+                // The one that is said to lead is asked at once; what that one says of others waits for the next round.
+                loop {
+                    let (asked, told) = at;
+                    match Self::ask(&asked, &addresses, told).await {
+                        Ok(client) => return Ok(client),
+                        Err(failed) => {
+                            let stands_by = failed.stands_by.clone();
+                            waits |= stands_by.is_some();
+                            missed = Some(failed.refusal);
+                            match stands_by.and_then(|it| it.leader).filter(|_| !told) {
+                                Some(leader) => at = (leader, true),
+                                None => break,
+                            }
+                        }
+                    }
+                }
+            }
+            if let Some(refusal) = missed
+                && (!waits || Instant::now() >= deadline)
+            {
+                return Err(refusal);
+            }
+            if !noted {
+                say::note("note: no coordinator leads at the moment, asking again for 30 s");
+                noted = true;
+            }
+            tokio::time::sleep(ASK_AGAIN).await;
+        }
+    }
+
+    /// Connects to one address, and finds out whether that one leads.
+    async fn ask(address: &str, addresses: &[String], told: bool) -> Result<Self, Missed> {
+        let missed = |refusal| Missed { refusal, stands_by: None };
+        let endpoint = endpoint(address).map_err(missed)?;
+        let channel = endpoint.connect().await;
+        let channel = channel.map_err(|error| missed(unreachable(address, &error)))?;
+        let client = Self { addresses: addresses.to_vec(), told, ..Self::over(channel, address) };
+        match client.jobs.clone().list(ListRequest { limit: 1 }).await {
+            Err(reply) if is_lost(&reply) => {
+                let stands_by = StandsBy::of(&reply);
+                Err(Missed { refusal: client.refusal(&reply), stands_by })
+            }
+            // Any other trouble is told of what was asked for.
+            Ok(_) | Err(_) => Ok(client),
+        }
     }
 
     /// Speaks over a channel that is there already.
@@ -36,12 +111,36 @@ impl Client {
         let jobs = JobsClient::new(channel)
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX);
-        Self { jobs, address: address.to_owned() }
+        Self { jobs, address: address.to_owned(), addresses: Vec::new(), told: false }
+    }
+
+    /// Whom to turn to after `reply`, which [`is_lost`]: the one that it says leads, else the next of the list, else
+    /// the same one again. Says whether that is worth a try at once.
+    pub(crate) fn elsewhere(&self, reply: &Reply) -> (Self, bool) {
+        let leader = StandsBy::of(reply).and_then(|it| it.leader);
+        let place = self.addresses.iter().position(|address| *address == self.address);
+        let next = place.map_or(0, |place| place + 1) % self.addresses.len().max(1);
+        let listed = self.addresses.get(next).cloned();
+        let told = leader.is_some();
+        let Some(Ok((address, endpoint))) =
+            leader.or(listed).map(|address| endpoint(&address).map(|endpoint| (address, endpoint)))
+        else {
+            return (self.clone(), false);
+        };
+        let client = Self {
+            addresses: self.addresses.clone(),
+            told,
+            ..Self::over(endpoint.connect_lazy(), &address)
+        };
+        (client, told && !self.told)
     }
 
     /// What to tell of a call that failed.
     pub(crate) fn refusal(&self, reply: &Reply) -> Refusal {
         let said = reply.message();
+        if StandsBy::of(reply).is_some() {
+            return Refusal::failed(format!("no coordinator leads; {} says: {said}", self.address));
+        }
         if is_lost(reply) {
             return Refusal::failed(format!(
                 "the coordinator at {} does not answer: {said}; is it running?",
@@ -68,7 +167,26 @@ pub(crate) fn endpoint(address: &str) -> Result<Endpoint, Refusal> {
         return Err(bad("it does not begin with http://"));
     }
     let endpoint = Endpoint::from_shared(address.to_owned()).map_err(|_bad| bad("it is no URL"))?;
-    Ok(endpoint.connect_timeout(CONNECT_PATIENCE))
+    let endpoint = endpoint.connect_timeout(CONNECT_PATIENCE);
+    Ok(endpoint.http2_keep_alive_interval(KEEP_ALIVE).keep_alive_timeout(KEEP_ALIVE))
+}
+
+/// Takes the addresses of coordinators, divided by commas.
+///
+/// # Errors
+/// A refusal with status 2.
+fn listed(addresses: &str) -> Result<Vec<String>, Refusal> {
+    let listed: Vec<String> = split(addresses).map(str::to_owned).collect();
+    if listed.is_empty() {
+        return Err(endpoint(addresses).err().unwrap_or_else(|| Refusal::usage("no address")));
+    }
+    listed.iter().try_for_each(|address| endpoint(address).map(drop))?;
+    Ok(listed)
+}
+
+/// The addresses of a list.
+pub(crate) fn split(addresses: &str) -> impl Iterator<Item = &str> {
+    addresses.split(',').map(str::trim).filter(|address| !address.is_empty())
 }
 
 /// Whether the connection, not the coordinator, ended a call.
@@ -90,4 +208,51 @@ fn unreachable(address: &str, error: &tonic::transport::Error) -> Refusal {
          name another by --coordinator or CLEANPLATE_COORDINATOR",
         why.to_lowercase()
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn over(addresses: &[&str], at: usize) -> Client {
+        let channel = Endpoint::from_static("http://127.0.0.1:1").connect_lazy();
+        let addresses: Vec<String> = addresses.iter().map(|it| (*it).to_owned()).collect();
+        let address = addresses[at].clone();
+        Client { addresses, ..Client::over(channel, &address) }
+    }
+
+    #[tokio::test]
+    async fn who_is_lost_turns_to_the_leader_that_is_named_and_else_to_the_next_of_the_list() {
+        let client = over(&["http://a:1", "http://b:1"], 1);
+        let (next, at_once) = client.elsewhere(&Reply::unavailable("gone"));
+        assert_eq!((next.address.as_str(), at_once), ("http://a:1", false));
+        let stands_by = cleanplate_proto::stands_by(Some("http://c:1"));
+        let (next, at_once) = client.elsewhere(&stands_by);
+        assert_eq!((next.address.as_str(), at_once), ("http://c:1", true));
+        let (again, at_once) = next.elsewhere(&stands_by);
+        assert_eq!(
+            (again.address.as_str(), at_once),
+            ("http://c:1", false),
+            "no running in circles"
+        );
+        let (next, _) = next.elsewhere(&Reply::unavailable("gone"));
+        assert_eq!(next.address, "http://a:1", "the list goes on");
+    }
+
+    #[tokio::test]
+    async fn a_single_address_at_which_nobody_listens_is_told_at_once() {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let asked =
+            tokio::time::timeout(CONNECT_PATIENCE, Client::connect(&format!("http://{free}")));
+        let refusal = asked.await.unwrap().unwrap_err();
+        assert!(refusal.message.contains("no coordinator answers"), "{}", refusal.message);
+    }
+
+    #[test]
+    fn every_address_of_a_list_is_checked() {
+        assert_eq!(listed(" http://a:1, http://b:2,").unwrap(), ["http://a:1", "http://b:2"]);
+        for bad in ["", ",", "http://a:1,b:2", "https://a:1"] {
+            assert_eq!(listed(bad).unwrap_err().status, Status::Usage, "{bad}");
+        }
+    }
 }

@@ -1,18 +1,19 @@
-//! `coordinator`: the service, until a signal ends it in order. Killed in any other way it loses
+//! `coordinator`: the service, leading or standing by, until a signal ends it in order. Killed in any other way it loses
 //! nothing but time: the journal is all that the next one needs.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cleanplate_coordinator::{Candidate, Coordinator, CoordinatorOptions, Journal, StateUrl};
+use cleanplate_coordinator::{Candidate, CoordinatorOptions, Journal, StateUrl};
 use cleanplate_store::Store;
+use tokio::sync::oneshot;
 
 use crate::arguments::CoordinatorArguments;
 use crate::exit::{Refusal, Status};
-use crate::program;
 use crate::settings::Settings;
 use crate::signals::Signals;
+use crate::{client, program};
 
 /// Does it. Ends with 0 after SIGTERM, which is how services are ended, and 130 after Ctrl-C.
 ///
@@ -22,18 +23,22 @@ pub(crate) async fn run(
     arguments: CoordinatorArguments,
     settings: &Settings,
 ) -> Result<Status, Refusal> {
-    let CoordinatorArguments { listen, state, store } = arguments;
+    let CoordinatorArguments { listen, state, store, advertise } = arguments;
     let mut signals = Signals::listen()?;
+    let advertise = advertise.or_else(|| settings.advertise.clone());
+    // What leads nowhere for this product's own workers and clients is of no use to them.
+    advertise.as_deref().map_or(Ok(()), |url| client::endpoint(url).map(drop))?;
     // The address first: a second coordinator by mistake should be told of the first.
     let address = listen.as_deref().unwrap_or(&settings.listen);
     let listener = cleanplate_coordinator::listen(address).await;
     let listener = listener.map_err(|error| Refusal::failed(error.to_string()))?;
     let store = open_store(store.as_deref().unwrap_or_else(|| settings.store())).await?;
     let state = state.as_ref().unwrap_or(&settings.state);
-    let candidate = candidate(listener.local_addr().ok(), address);
+    let candidate = candidate(listener.local_addr().ok(), address, advertise);
+    tracing::info!(address, advertised = candidate.address, "coordinator starts");
     let journal = open_journal(state, candidate).await?;
-    tracing::info!(address, store = store.url(), %state, "coordinator starts");
-    let starting = Coordinator::start(CoordinatorOptions {
+    tracing::info!(store = store.url(), %state, "store and journal are open");
+    let options = CoordinatorOptions {
         journal,
         store,
         scheduler: settings.scheduler.clone(),
@@ -41,19 +46,22 @@ pub(crate) async fn run(
         program: program::own()?,
         engine_silent: Duration::from_millis(settings.worker.engine_silent_ms),
         movies_max: settings.movies_max,
-    });
-    // While another leads, it stands by: for days, where nothing happens.
-    let coordinator = tokio::select! {
-        started = starting => started.map_err(|error| Refusal::failed(error.to_string()))?,
-        status = signals.next() => return Ok(ended_by(status)),
     };
-
-    let mut asked = None;
-    let stop = async { asked = Some(signals.next().await) };
-    let served = coordinator.serve(listener, stop).await;
-    signals.unless_repeated(coordinator.stop()).await;
+    let (stop, stopped) = oneshot::channel();
+    let stopped = async {
+        // The other end is dropped with the process only.
+        stopped.await.ok();
+    };
+    let mut serving = Box::pin(cleanplate_coordinator::serve_in_turn(options, listener, stopped));
+    let (served, status) = tokio::select! {
+        served = &mut serving => (served, Status::Done),
+        asked = signals.next() => {
+            stop.send(()).ok();
+            (signals.unless_repeated(serving).await, ended_by(asked))
+        }
+    };
     served.map_err(|error| Refusal::failed(error.to_string()))?;
-    Ok(asked.map_or(Status::Done, ended_by))
+    Ok(status)
 }
 
 /// SIGTERM is how services are ended.
@@ -83,16 +91,17 @@ async fn open_journal(state: &StateUrl, candidate: Candidate) -> Result<Arc<dyn 
 }
 
 /// Who this coordinator is, as the others on the same journal are told: the host and the process, and where it
-/// listens. `asked` is the address that was asked for, `bound` the one that it has.
-fn candidate(bound: Option<SocketAddr>, asked: &str) -> Candidate {
+/// is found. `asked` is the address that it was to listen on, `bound` the one that it has; `advertised` goes over both.
+fn candidate(bound: Option<SocketAddr>, asked: &str, advertised: Option<String>) -> Candidate {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let host = Some(host.trim()).filter(|host| !host.is_empty()).unwrap_or("coordinator");
-    let address = match bound {
+    let listens = || match bound {
         // It listens on every address of the host, of which each is reached by the host's name.
         Some(bound) if bound.ip().is_unspecified() => format!("http://{host}:{}", bound.port()),
         Some(bound) => format!("http://{bound}"),
         None => format!("http://{asked}"),
     };
+    let address = advertised.unwrap_or_else(listens);
     Candidate { name: format!("{host}-{}", std::process::id()), address }
 }
 
@@ -101,7 +110,7 @@ mod tests {
     use super::*;
 
     fn nobody() -> Candidate {
-        candidate(None, "127.0.0.1:7700")
+        candidate(None, "127.0.0.1:7700", None)
     }
 
     #[tokio::test]
@@ -137,10 +146,13 @@ mod tests {
 
     #[test]
     fn others_are_told_an_address_that_they_can_reach() {
-        let bound = |address: &str| candidate(address.parse().ok(), "asked:1").address;
+        let bound = |address: &str| candidate(address.parse().ok(), "asked:1", None).address;
         assert_eq!(bound("10.1.2.3:7700"), "http://10.1.2.3:7700");
         assert_eq!(bound("[::1]:7700"), "http://[::1]:7700");
         assert!(!bound("0.0.0.0:7700").contains("0.0.0.0"));
         assert_eq!(bound("nothing"), "http://asked:1");
+        let advertised = Some("http://balancer:80".to_owned());
+        let told = candidate("0.0.0.0:7700".parse().ok(), "0.0.0.0:7700", advertised).address;
+        assert_eq!(told, "http://balancer:80");
     }
 }

@@ -1,8 +1,8 @@
-//! Follows a job to its end, over lost connections, and says how it ended.
+//! Follows a job to its end, over lost connections and from one coordinator to the next, and says how it ended.
 
 use std::time::Duration;
 
-use cleanplate_proto::v1 as pb;
+use cleanplate_proto::{StandsBy, v1 as pb};
 use tonic::{Status as Reply, Streaming};
 
 use crate::client::{Client, is_lost};
@@ -25,10 +25,11 @@ pub(crate) async fn to_the_end(
     job: &str,
     progress: &mut Progress,
 ) -> Result<JobState, Refusal> {
+    let mut client = client.clone();
     let mut asks = 0;
     let mut seen = false;
     loop {
-        let lost = match watch(client, job).await {
+        let lost = match watch(&client, job).await {
             Ok(mut states) => match until_lost(&mut states, progress, &mut asks).await? {
                 Followed::Ended(state) => return Ok(*state),
                 Followed::Lost(reply) => {
@@ -36,8 +37,8 @@ pub(crate) async fn to_the_end(
                     reply
                 }
             },
-            // A coordinator that never answered is not one that restarts.
-            Err(reply) if is_lost(&reply) && seen => reply,
+            // A coordinator that never answered is not one that restarts; one that stands by has answered.
+            Err(reply) if is_lost(&reply) && (seen || StandsBy::of(&reply).is_some()) => reply,
             Err(reply) => return Err(client.refusal(&reply)),
         };
         asks += 1;
@@ -47,7 +48,11 @@ pub(crate) async fn to_the_end(
         if asks > ASKS_MAX {
             return Err(client.refusal(&lost));
         }
-        tokio::time::sleep(ASK_AGAIN).await;
+        let (next, at_once) = client.elsewhere(&lost);
+        client = next;
+        if !at_once {
+            tokio::time::sleep(ASK_AGAIN).await;
+        }
     }
 }
 

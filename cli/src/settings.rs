@@ -75,6 +75,8 @@ pub(crate) struct Settings {
     coordinator_url: Option<String>,
     /// Where the coordinator listens.
     pub(crate) listen: String,
+    /// URL at which others find the coordinator, where it is not what it listens on.
+    pub(crate) advertise: Option<String>,
     /// The coordinator's journal.
     pub(crate) state: StateUrl,
     /// The store's root, a URL or a path, where one is given.
@@ -163,6 +165,7 @@ impl Settings {
         Ok(Self {
             coordinator_url: client.coordinator,
             listen: coordinator.listen.unwrap_or_else(|| LISTEN.to_owned()),
+            advertise: coordinator.advertise,
             state: coordinator.state.unwrap_or_else(|| StateUrl::of(STATE)),
             store: coordinator.store,
             movies_max: positive("coordinator.movies_max", coordinator.movies_max.unwrap_or(2))?,
@@ -479,6 +482,7 @@ mod tests {
         settings.worker.sessions = None;
         settings.worker.idle_exit_ms = None;
         settings.worker.notice = Vec::new();
+        settings.advertise = None;
         settings.log.filter = None;
         settings.models.folder = models_folder();
         settings.models.runtime = None;

@@ -27,8 +27,8 @@ pub(crate) async fn run(
     let WorkerArguments { coordinator, scratch, card, slots, idle_exit, name } = arguments;
     let mut signals = Signals::listen()?;
     let addresses = coordinator.as_deref().unwrap_or_else(|| settings.coordinator_url());
-    let addresses = addresses.split(',').map(str::trim).filter(|address| !address.is_empty());
-    let addresses = addresses.map(client::endpoint).collect::<Result<Vec<_>, _>>()?;
+    let addresses =
+        client::split(addresses).map(client::endpoint).collect::<Result<Vec<_>, _>>()?;
     let name = name.or_else(|| settings.worker.name.clone());
     let name = name.map(|name| WorkerId::parse(&name)).transpose();
     let models = settings.models.clone();

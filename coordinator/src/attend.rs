@@ -7,7 +7,7 @@ mod door;
 mod grants;
 mod sessions;
 
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,12 +17,13 @@ use cleanplate_proto::v1::fleet_server::Fleet;
 use cleanplate_proto::{PROTOCOL_OLDEST, PROTOCOL_VERSION, v1 as pb};
 use cleanplate_store::OBJECT_FORMAT;
 use futures::StreamExt as _;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
 pub(crate) use crate::attend::grants::grant_to_wire;
 pub(crate) use crate::attend::sessions::Sessions;
+use crate::closing::Closing;
 use crate::dispatch::{Order, Orders};
 
 /// How long a worker may take to say hello.
@@ -47,8 +48,7 @@ pub(crate) struct Attend {
     orders: Orders,
     sessions: Arc<Sessions>,
     greeting: Greeting,
-    /// Ends the streams when the server stops.
-    stopping: watch::Receiver<bool>,
+    closing: Closing,
 }
 
 type ToWorkerStream = Pin<Box<dyn futures::Stream<Item = Result<pb::ToWorker, Status>> + Send>>;
@@ -58,9 +58,9 @@ impl Attend {
         orders: Orders,
         sessions: Arc<Sessions>,
         greeting: Greeting,
-        stopping: watch::Receiver<bool>,
+        closing: Closing,
     ) -> Self {
-        Self { orders, sessions, greeting, stopping }
+        Self { orders, sessions, greeting, closing }
     }
 
     fn welcome(&self) -> pb::ToWorker {
@@ -126,12 +126,15 @@ impl Fleet for Attend {
             session,
             orders: self.orders.clone(),
             sessions: Arc::clone(&self.sessions),
-            stopping: self.stopping.clone(),
+            closing: self.closing.clone(),
         };
         tokio::spawn(listener.listen(incoming, detached));
-        let mut stopping = self.stopping.clone();
-        let stopped = async move { stopping.wait_for(|stop| *stop).await.is_ok() };
-        Ok(Response::new(Box::pin(ReceiverStream::new(outgoing).take_until(stopped))))
+        let messages = ReceiverStream::new(outgoing).take_until(self.closing.clone().wait());
+        // A coordinator that was deposed says so last.
+        let closing = self.closing.clone();
+        let last = futures::stream::once(async move { closing.elsewhere() });
+        let last = last.filter_map(|status| std::future::ready(status.map(Err)));
+        Ok(Response::new(Box::pin(messages.chain(last))))
     }
 }
 
@@ -181,20 +184,21 @@ struct Listener {
     session: u64,
     orders: Orders,
     sessions: Arc<Sessions>,
-    stopping: watch::Receiver<bool>,
+    closing: Closing,
 }
 
 impl Listener {
     async fn listen(
-        mut self,
+        self,
         mut incoming: Streaming<pb::FromWorker>,
         mut detached: oneshot::Receiver<()>,
     ) {
+        let mut closed = pin!(self.closing.clone().wait());
         let why = loop {
             let message = tokio::select! {
                 message = incoming.message() => message,
                 _ = &mut detached => break "it was detached".to_owned(),
-                _ = self.stopping.wait_for(|stop| *stop) => {
+                _ = &mut closed => {
                     break "the coordinator is stopping".to_owned();
                 }
             };

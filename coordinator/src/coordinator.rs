@@ -21,12 +21,12 @@ use crate::attend::{Greeting, Sessions};
 use crate::book::Book;
 use crate::clock::Clock;
 use crate::dispatch::{Dispatch, ORDERS_WAITING_MAX, Orders, Performer};
-use crate::finish::{Finisher, StitchProgram};
+use crate::finish::{Finisher, Lead, StitchProgram};
 use crate::journal::{Epoch, Journal, JournalError, renew_for_good, stand_by};
 use crate::objects::Objects;
 
 /// What a coordinator goes by.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct CoordinatorOptions {
     /// What it must not forget. Nobody else writes to it.
     pub journal: Arc<dyn Journal>,
@@ -59,7 +59,7 @@ pub enum CoordinatorError {
     JournalLost(String),
     /// Another coordinator leads in its place.
     #[error(
-        "another coordinator leads since epoch {epoch}: {by} at {address}; this one stopped, start it again to stand by"
+        "another coordinator leads since epoch {epoch}: {by} at {address}; this one decides nothing more"
     )]
     Deposed {
         /// The epoch of the other's lead.
@@ -89,6 +89,9 @@ pub enum CoordinatorError {
         #[source]
         source: std::io::Error,
     },
+    /// The socket that it listens on cannot be handed from one server to the next.
+    #[error("the port cannot be kept: {0}; start the coordinator again")]
+    PortLost(String),
     /// The server ended by itself.
     #[error("the server failed: {0}")]
     Server(#[source] tonic::transport::Error),
@@ -133,7 +136,7 @@ impl Ending {
     fn by(error: JournalError) -> Self {
         match error {
             JournalError::Deposed { epoch, by, address } => {
-                tracing::warn!(%epoch, by, address, "another coordinator leads, this one stops");
+                tracing::warn!(%epoch, by, address, "another coordinator leads, this one stops deciding");
                 Self::Deposed { epoch, by, address }
             }
             error => {
@@ -202,8 +205,9 @@ impl Coordinator {
         for job in forgotten.into_iter().filter(|job| scheduler.job_view(job).is_none()) {
             objects.sweep(job, None);
         }
-        let finisher =
-            Finisher::new(store.clone(), orders.clone(), program, (engine_silent, movies_max));
+        let lead = Lead::of(Arc::clone(&journal));
+        let limits = (engine_silent, movies_max);
+        let finisher = Finisher::new(store.clone(), orders.clone(), program, limits, lead);
         let performer = Performer::new(Arc::clone(&sessions), objects, finisher);
         let dispatch = Dispatch::new(scheduler, clock, Arc::clone(&journal), book, performer);
 
@@ -238,14 +242,21 @@ impl Coordinator {
     /// Stops in order: what is decided is durable, running stitches are given up with nothing
     /// published, and the journal is closed. The next coordinator on the journal goes on from there.
     pub async fn stop(self) {
+        let journal = self.step_down().await;
+        give_up(&*journal).await;
+        journal.close().await;
+        tracing::info!("coordinator stopped");
+    }
+
+    /// Ends deciding, and waits until nothing of it is left: no loop, no errand, no child. The journal stays
+    /// open, for another start.
+    pub(crate) async fn step_down(self) -> Arc<dyn Journal> {
         self.sessions.close_all();
         self.stop.send_replace(true);
         if let Err(error) = self.dispatch.await {
             tracing::error!(%error, "the dispatch loop panicked");
         }
-        give_up(&*self.journal).await;
-        self.journal.close().await;
-        tracing::info!("coordinator stopped");
+        self.journal
     }
 
     /// Ends the dispatch loop at whatever point it is.

@@ -1,12 +1,13 @@
 //! The stitch and the copy, one child process for each job that has got so far.
 //!
 //! Owns what fences them: a movie gets its final name in this process, after the child has ended well,
-//! and only where its lease is still the job's latest. A stitch that a crash cuts off starts again from
+//! and only where its lease is still the job's latest and its coordinator leads (`lead.rs`). A stitch that a crash cuts off starts again from
 //! its first part; what a bucket has acknowledged of it is not sent again, and on a disk nothing is
 //! left of it. Only so many run at a time. Refuses to parse a byte of a part or of the source.
 
 mod child;
 mod host;
+mod lead;
 mod speech;
 mod work;
 
@@ -33,6 +34,7 @@ use crate::finish::work::{Task, Work};
 #[cfg(test)]
 pub(crate) use crate::finish::child::main_joining_by;
 pub use crate::finish::child::stitch_main;
+pub(crate) use crate::finish::lead::Lead;
 
 /// How long stitches may take to clean up when the coordinator stops: a request to a bucket or two.
 const STOP_WAIT: Duration = Duration::from_secs(5);
@@ -105,8 +107,9 @@ pub(crate) struct Finisher {
     limits: Limits,
     /// Turns to write a movie.
     turns: Arc<Semaphore>,
-    /// This process, by a name that no other has.
-    process: String,
+    /// This lead, by a name that no other process and no other lead of this one has.
+    owner: String,
+    lead: Lead,
     running: BTreeMap<JobId, Running>,
     tasks: JoinSet<()>,
 }
@@ -117,6 +120,7 @@ impl Finisher {
         orders: Orders,
         program: StitchProgram,
         (engine_silent, movies_max): (Duration, u32),
+        lead: Lead,
     ) -> Self {
         // Each `RandomState` is seeded anew.
         let seed = RandomState::new().build_hasher().finish();
@@ -126,7 +130,8 @@ impl Finisher {
             program,
             limits: Limits { silent: engine_silent },
             turns: Arc::new(Semaphore::new(movies_max.max(1) as usize)),
-            process: format!("{}-{seed:016x}", std::process::id()),
+            owner: format!("{}-{seed:016x}", std::process::id()),
+            lead,
             running: BTreeMap::new(),
             tasks: JoinSet::new(),
         }
@@ -191,7 +196,8 @@ impl Finisher {
             program: self.program.0.clone(),
             limits: self.limits,
             turns: Arc::clone(&self.turns),
-            process: self.process.clone(),
+            owner: self.owner.clone(),
+            lead: self.lead.clone(),
             fence: Fence(fence),
         };
         self.tasks.spawn(task.run(work));

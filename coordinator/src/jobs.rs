@@ -22,6 +22,7 @@ use tokio_stream::wrappers::WatchStream;
 use tonic::{Request, Response, Status};
 
 use crate::attempts::attempts;
+use crate::closing::Closing;
 use crate::dispatch::{Known, Orders, Question};
 use crate::journal::{Journal, JournalError};
 use crate::shown::attempts_shown;
@@ -45,8 +46,7 @@ pub(crate) struct JobsService {
     store: Store,
     journal: Arc<dyn Journal>,
     encoder_default: EncoderChoice,
-    /// Ends the streams when the server stops.
-    stopping: watch::Receiver<bool>,
+    closing: Closing,
 }
 
 impl JobsService {
@@ -55,9 +55,9 @@ impl JobsService {
         store: Store,
         journal: Arc<dyn Journal>,
         encoder_default: EncoderChoice,
-        stopping: watch::Receiver<bool>,
+        closing: Closing,
     ) -> Self {
-        Self { orders, store, journal, encoder_default, stopping }
+        Self { orders, store, journal, encoder_default, closing }
     }
 
     async fn find(&self, job: &JobId) -> Result<Option<Known>, Status> {
@@ -165,7 +165,7 @@ impl Jobs for JobsService {
         let asked = job.clone();
         let watched = self.orders.ask(|reply| Question::Watch { job: asked, reply }).await?;
         let watched = watched.ok_or_else(|| no_job(&job))?;
-        Ok(Response::new(Box::pin(until_the_end(watched, self.stopping.clone()))))
+        Ok(Response::new(Box::pin(until_the_end(watched, self.closing.clone()))))
     }
 
     async fn list(
@@ -393,11 +393,12 @@ fn refuse_full_queue(void: Option<&Ignored>) -> Result<(), Status> {
 /// The states of a job up to that with its outcome; a stream that ends without one was cut off.
 fn until_the_end(
     watched: watch::Receiver<pb::JobState>,
-    mut stopping: watch::Receiver<bool>,
+    closing: Closing,
 ) -> impl Stream<Item = Result<pb::JobState, Status>> + Send {
     let states = WatchStream::new(watched).map(Ok);
-    let cut_off = futures::stream::once(async { Err(stops()) });
-    let stopped = async move { stopping.wait_for(|stop| *stop).await.is_ok() };
+    let stopped = closing.clone().wait();
+    let cut_off =
+        futures::stream::once(async move { Err(closing.elsewhere().unwrap_or_else(stops)) });
     let mut ended = false;
     states.take_until(stopped).chain(cut_off).take_while(move |state| {
         let wanted = !std::mem::replace(&mut ended, state.as_ref().map_or(true, has_outcome));

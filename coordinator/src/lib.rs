@@ -8,6 +8,7 @@ mod attempts;
 mod attend;
 mod book;
 mod clock;
+mod closing;
 mod commits;
 mod coordinator;
 mod dispatch;
@@ -18,7 +19,9 @@ mod journal;
 mod milestones;
 mod objects;
 mod serve;
+mod service;
 mod shown;
+mod standby;
 #[cfg(test)]
 mod tests;
 
@@ -30,3 +33,4 @@ pub use crate::journal::{
     stand_by,
 };
 pub use crate::serve::listen;
+pub use crate::service::serve_in_turn;

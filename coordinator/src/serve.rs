@@ -14,8 +14,10 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tonic::transport::Server;
 use tonic::transport::server::{Connected, TcpIncoming};
+use tonic_reflection::server::v1::{ServerReflection, ServerReflectionServer};
 
 use crate::attend::Attend;
+use crate::closing::Closing;
 use crate::coordinator::{Coordinator, CoordinatorError};
 use crate::jobs::JobsService;
 
@@ -27,7 +29,27 @@ const KEEPALIVE_EVERY: Duration = Duration::from_secs(20);
 const KEEPALIVE_WAIT: Duration = Duration::from_secs(20);
 
 /// How long connections may take to end when the server stops.
-const SHUTDOWN_WAIT: Duration = Duration::from_secs(3);
+pub(crate) const SHUTDOWN_WAIT: Duration = Duration::from_secs(3);
+
+/// A server as every coordinator has it.
+pub(crate) fn server() -> Server {
+    Server::builder()
+        .http2_keepalive_interval(Some(KEEPALIVE_EVERY))
+        .http2_keepalive_timeout(Some(KEEPALIVE_WAIT))
+}
+
+/// What tells of all services.
+///
+/// # Errors
+/// [`CoordinatorError::Descriptors`].
+pub(crate) fn reflection() -> Result<ServerReflectionServer<impl ServerReflection>, CoordinatorError>
+{
+    tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(DESCRIPTORS)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .build_v1()
+        .map_err(CoordinatorError::Descriptors)
+}
 
 /// Listens on `address` (`ADDR:PORT`).
 ///
@@ -85,23 +107,18 @@ impl Coordinator {
             self.orders.clone(),
             Arc::clone(&self.sessions),
             self.greeting.clone(),
-            stopped.clone(),
+            Closing::new(stopped.clone(), self.journal.standing()),
         );
         let jobs = JobsService::new(
             self.orders.clone(),
             self.store.clone(),
             Arc::clone(&self.journal),
             self.encoder_default,
-            stopped.clone(),
+            Closing::new(stopped.clone(), self.journal.standing()),
         );
         let (health, health_service) = tonic_health::server::health_reporter();
         health.set_serving::<FleetServer<Attend>>().await;
         health.set_serving::<JobsServer<JobsService>>().await;
-        let reflection = tonic_reflection::server::Builder::configure()
-            .register_encoded_file_descriptor_set(DESCRIPTORS)
-            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-            .build_v1()
-            .map_err(CoordinatorError::Descriptors)?;
         let fleet = FleetServer::new(attend)
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX);
@@ -109,13 +126,11 @@ impl Coordinator {
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX);
         let mut until = stopped;
-        let server = Server::builder()
-            .http2_keepalive_interval(Some(KEEPALIVE_EVERY))
-            .http2_keepalive_timeout(Some(KEEPALIVE_WAIT))
+        let server = server()
             .add_service(fleet)
             .add_service(jobs)
             .add_service(health_service)
-            .add_service(reflection)
+            .add_service(reflection()?)
             .serve_with_incoming_shutdown(incoming, async move {
                 until.wait_for(|stop| *stop).await.ok();
             });

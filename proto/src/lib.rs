@@ -5,10 +5,12 @@
 
 mod convert;
 mod error;
+mod leader;
 mod request;
 
 pub use crate::convert::{card_from_wire, card_to_wire};
 pub use crate::error::WireError;
+pub use crate::leader::{LEADER, StandsBy, stands_by};
 pub use crate::request::{
     damage_from, damage_name, detect_from, detect_name, encoder_from, encoder_name, fill_from,
     look_from,

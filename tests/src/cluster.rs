@@ -25,8 +25,13 @@ pub type Environment = [(&'static str, String)];
 #[derive(Debug)]
 pub struct Cluster {
     folder: PathBuf,
+    /// Of the coordinator, in the names of logs.
+    name: String,
     port: u16,
+    state: String,
     store: String,
+    /// Where workers and clients are told to look.
+    addresses: String,
     environment: Vec<(String, String)>,
     coordinator: Option<Child>,
     workers: Vec<Option<Child>>,
@@ -44,16 +49,49 @@ impl Cluster {
     /// its workers share.
     #[must_use]
     pub fn start_with(folder: &Path, store: &str, environment: &[(String, String)]) -> Self {
-        let mut cluster = Self {
+        let state = format!("sqlite:{}", folder.join("journal.db").display());
+        let mut cluster = Self::of("coordinator", folder, (&state, store), environment);
+        cluster.start_coordinator();
+        cluster
+    }
+
+    /// Starts a coordinator of this name with its journal at `state`, and its store in `folder`.
+    #[must_use]
+    pub fn start_as(
+        name: &str,
+        folder: &Path,
+        state: &str,
+        environment: &[(String, String)],
+    ) -> Self {
+        let store = format!("file://{}", folder.join("store").display());
+        let mut cluster = Self::of(name, folder, (state, &store), environment);
+        cluster.start_coordinator();
+        cluster
+    }
+
+    fn of(
+        name: &str,
+        folder: &Path,
+        (state, store): (&str, &str),
+        environment: &[(String, String)],
+    ) -> Self {
+        let port = free_port();
+        Self {
             folder: folder.to_owned(),
-            port: free_port(),
+            name: name.to_owned(),
+            port,
+            state: state.to_owned(),
             store: store.to_owned(),
+            addresses: format!("http://127.0.0.1:{port}"),
             environment: environment.to_vec(),
             coordinator: None,
             workers: Vec::new(),
-        };
-        cluster.start_coordinator();
-        cluster
+        }
+    }
+
+    /// From now on its workers and clients are told of these addresses, divided by commas.
+    pub fn tell_of(&mut self, addresses: &str) {
+        addresses.clone_into(&mut self.addresses);
     }
 
     /// The coordinator's address for clients.
@@ -79,12 +117,11 @@ impl Cluster {
 
     /// Starts the coordinator (again), on the same state, and waits until it answers.
     pub fn start_coordinator(&mut self) {
-        let state = format!("sqlite:{}", self.folder.join("journal.db").display());
         let listen = format!("127.0.0.1:{}", self.port);
-        let child = command(["coordinator", "--listen", &listen, "--state", &state])
+        let child = command(["coordinator", "--listen", &listen, "--state", &self.state])
             .args(["--store", &self.store])
             .envs(self.environment.iter().cloned())
-            .stderr(self.log("coordinator"))
+            .stderr(self.log(&self.name))
             .stdout(Stdio::null())
             .spawn()
             .expect("the coordinator starts");
@@ -108,7 +145,7 @@ impl Cluster {
     ) -> usize {
         let place = self.workers.len();
         let name = format!("worker-{place}");
-        let child = command(["worker", "--coordinator", &self.url(), "--name", &name])
+        let child = command(["worker", "--coordinator", &self.addresses, "--name", &name])
             .args(["--slots", &slots.to_string()])
             .arg("--scratch")
             .arg(self.folder.join(&name))
@@ -162,6 +199,11 @@ impl Cluster {
         end(self.coordinator.take());
     }
 
+    /// Sends a signal to the coordinator's own process.
+    pub fn signal_coordinator(&self, signal: &str) {
+        send(signal, &[self.coordinator.as_ref().expect("the coordinator runs").id()]);
+    }
+
     /// Sends a signal to the coordinator and waits for its end.
     pub fn end_coordinator(&mut self, signal: &str) -> ExitStatus {
         let id = self.coordinator.as_ref().expect("the coordinator runs").id();
@@ -176,7 +218,7 @@ impl Cluster {
     #[must_use]
     pub fn client(&self, arguments: &[&str]) -> Command {
         let mut command = command(arguments);
-        command.args(["--coordinator", &self.url()]).envs(self.environment.iter().cloned());
+        command.args(["--coordinator", &self.addresses]).envs(self.environment.iter().cloned());
         command
     }
 
@@ -278,7 +320,7 @@ impl Cluster {
     #[must_use]
     pub fn logs(&self) -> String {
         let names = (0..self.workers.len()).map(|place| format!("worker-{place}"));
-        let names = std::iter::once("coordinator".to_owned()).chain(names);
+        let names = std::iter::once(self.name.clone()).chain(names);
         let ends = names.map(|name| {
             let text = self.said(&name);
             let lines: Vec<&str> = text.lines().collect();

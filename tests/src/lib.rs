@@ -8,6 +8,7 @@ pub mod chaos;
 pub mod clips;
 pub mod cluster;
 pub mod memory;
+pub mod pair;
 pub mod postgres;
 pub mod quality;
 pub mod reference;

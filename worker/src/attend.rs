@@ -89,7 +89,7 @@ impl Attendant {
                 }
             };
             match self.session(stream, &mut stop).await? {
-                Over::Lost(why) => line.lost(&why),
+                Over::Lost(lost) => line.lost(lost),
                 Over::Changed => tracing::info!("attaching again without what was lost"),
                 Over::Left(ended) => return Ok(ended),
             }

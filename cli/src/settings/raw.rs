@@ -47,6 +47,7 @@ pub(super) struct RawClient {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawCoordinator {
     pub(super) listen: Option<String>,
+    pub(super) advertise: Option<String>,
     pub(super) state: Option<StateUrl>,
     pub(super) store: Option<String>,
     pub(super) movies_max: Option<u32>,
@@ -135,6 +136,7 @@ impl RawSettings {
         text(&mut self.log.format, "CLEANPLATE_LOG_FORMAT");
         text(&mut self.client.coordinator, "CLEANPLATE_COORDINATOR");
         text(&mut self.coordinator.listen, "CLEANPLATE_COORDINATOR_LISTEN");
+        text(&mut self.coordinator.advertise, "CLEANPLATE_COORDINATOR_ADVERTISE");
         if let Some(state) = lookup("CLEANPLATE_COORDINATOR_STATE") {
             self.coordinator.state = Some(StateUrl::of(state));
         }

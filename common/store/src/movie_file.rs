@@ -1,8 +1,12 @@
 //! The movie on a disk: a file without a name, until it is complete.
 //!
 //! Linux can make a file that has no name (`O_TMPFILE`) and name it later, so that a process
-//! killed at any moment leaves nothing at all. Where the file system cannot (NFS), a hidden file
-//! beside the target is renamed, and removed when it is dropped.
+//! killed at any moment before leaves nothing at all. Where the file system cannot (NFS), a hidden file
+//! beside the target has its name from the start, and is removed when it is dropped.
+//!
+//! Staged, the movie has a hidden name that carries its job and lease, and is then renamed. Before that, and when
+//! it begins, a stitch removes the hidden names of its job's older leases: one that was paused between the two
+//! finds nothing to rename when it wakes up.
 
 use std::fs::File;
 use std::io;
@@ -12,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use cleanplate_types::ids::{JobId, LeaseId};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags};
 
 use crate::error::{Side, StoreError};
@@ -24,8 +29,50 @@ pub(crate) struct MovieFile {
     file: Arc<File>,
     /// Where it will appear; links resolved.
     target: PathBuf,
-    /// Its hidden name, where it had to have one.
+    /// Its hidden name: once it is staged, or from the start where it had to have one.
     hidden: Option<Hidden>,
+    /// Whose it is, where others may write the same.
+    stage: Option<Stage>,
+    staged: bool,
+}
+
+/// Whose a staged movie is.
+#[derive(Debug, Clone)]
+pub(crate) struct Stage {
+    pub(crate) job: JobId,
+    pub(crate) lease: LeaseId,
+}
+
+impl Stage {
+    /// How the hidden names of all leases of the job begin.
+    fn begins(&self) -> String {
+        format!(".cleanplate.{}.lease-", self.job.as_str())
+    }
+
+    /// Whether `name` is the hidden name of an older lease of the same job.
+    fn is_after(&self, name: &str) -> bool {
+        let rest = name.strip_prefix(&self.begins()).and_then(|rest| rest.strip_suffix(".partial"));
+        let numbers = rest.into_iter().flat_map(|rest| rest.split('.').map(str::parse::<u64>));
+        // Lease, process, and the process's own count: another job's name may begin as this one's.
+        match numbers.collect::<Vec<_>>().as_slice() {
+            [Ok(lease), Ok(_process), Ok(_count)] => *lease < self.lease.0,
+            _ => false,
+        }
+    }
+
+    /// Removes what was staged in `folder` under older leases of the job.
+    fn clear(&self, folder: &Path) -> io::Result<()> {
+        for entry in std::fs::read_dir(folder)? {
+            let entry = entry?;
+            if entry.file_name().to_str().is_some_and(|name| self.is_after(name)) {
+                match std::fs::remove_file(entry.path()) {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                    Ok(()) | Err(_) => {}
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 /// A hidden file that goes with the upload, unless it was renamed.
@@ -61,12 +108,32 @@ impl MovieFile {
         if let Some(found) = found {
             return Err(StoreError::NotAFile { side: Side::Output, what, found });
         }
-        let folder = target.parent().unwrap_or_else(|| Path::new("/"));
-        let (file, hidden) = match open_nameless(folder) {
+        let (file, hidden) = match open_nameless(folder_of(&target)) {
             Some(file) => (file, None),
-            None => open_hidden(folder).map(|(file, name)| (file, Some(name))).map_err(failed)?,
+            None => {
+                let name = hidden_name(folder_of(&target), None);
+                open_hidden(name).map(|(file, name)| (file, Some(name))).map_err(failed)?
+            }
         };
-        Ok(Self { file: Arc::new(file), target, hidden })
+        Ok(Self { file: Arc::new(file), target, hidden, stage: None, staged: false })
+    }
+
+    /// The movie is that of `stage`, and what was staged of it before is removed.
+    pub(crate) async fn belongs_to(&mut self, stage: Stage) -> Result<(), StoreError> {
+        let (target, what, own) = (self.target.clone(), self.what(), stage.clone());
+        let named = self.hidden.take();
+        self.stage = Some(stage);
+        self.hidden = blocking(move || {
+            let failed = |error| StoreError::of_io(Side::Output, &what, &error);
+            let folder = folder_of(&target);
+            own.clear(folder).map_err(failed)?;
+            let Some(named) = named else { return Ok(None) };
+            let hidden = Hidden(hidden_name(folder, Some(&own)));
+            std::fs::rename(&named.0, &hidden.0).map_err(failed)?;
+            Ok(Some(hidden))
+        })
+        .await?;
+        Ok(())
     }
 
     pub(crate) async fn write_at(&self, offset: u64, bytes: Bytes) -> Result<(), StoreError> {
@@ -79,6 +146,32 @@ impl MovieFile {
         .await
     }
 
+    /// Makes its bytes durable, and gives it its hidden name. Does nothing the second time.
+    pub(crate) async fn stage(&mut self) -> Result<(), StoreError> {
+        if self.staged {
+            return Ok(());
+        }
+        let (file, what) = (Arc::clone(&self.file), self.what());
+        let is_named = self.hidden.is_some();
+        let hidden = hidden_name(folder_of(&self.target), self.stage.as_ref());
+        let named = blocking(move || {
+            let named = file.sync_all().and_then(|()| {
+                if is_named {
+                    return Ok(None);
+                }
+                let nameless = by_descriptor(&file);
+                rustix::fs::linkat(CWD, &nameless, CWD, &hidden, AtFlags::SYMLINK_FOLLOW)?;
+                Ok(Some(Hidden(hidden)))
+            });
+            named.map_err(|error| StoreError::of_io(Side::Output, &what, &error))
+        })
+        .await?;
+        self.hidden = named.or(self.hidden.take());
+        self.staged = true;
+        Ok(())
+    }
+
+    /// Renames what was staged.
     pub(crate) async fn finish(self) -> Result<(), StoreError> {
         blocking(move || {
             self.name_now().map_err(|error| StoreError::of_io(Side::Output, &self.what(), &error))
@@ -87,29 +180,14 @@ impl MovieFile {
     }
 
     fn name_now(&self) -> io::Result<()> {
-        self.file.sync_all()?;
-        let folder = self.target.parent().unwrap_or_else(|| Path::new("/"));
-        match &self.hidden {
-            Some(Hidden(hidden)) => std::fs::rename(hidden, &self.target)?,
-            None => self.link(folder)?,
+        let folder = folder_of(&self.target);
+        if let Some(stage) = &self.stage {
+            stage.clear(folder)?;
         }
+        let hidden = self.hidden.as_ref().ok_or(io::ErrorKind::NotFound)?;
+        std::fs::rename(&hidden.0, &self.target)?;
         // The name, too, is to survive a loss of power.
         File::open(folder)?.sync_all()
-    }
-
-    /// Names the nameless file; over an existing one by way of a hidden name, since linking never
-    /// replaces.
-    fn link(&self, folder: &Path) -> io::Result<()> {
-        let nameless = by_descriptor(&self.file);
-        match rustix::fs::linkat(CWD, &nameless, CWD, &self.target, AtFlags::SYMLINK_FOLLOW) {
-            Ok(()) => Ok(()),
-            Err(rustix::io::Errno::EXIST) => {
-                let hidden = Hidden(hidden_name(folder));
-                rustix::fs::linkat(CWD, &nameless, CWD, &hidden.0, AtFlags::SYMLINK_FOLLOW)?;
-                std::fs::rename(&hidden.0, &self.target)
-            }
-            Err(error) => Err(error.into()),
-        }
     }
 
     fn what(&self) -> String {
@@ -125,14 +203,21 @@ fn open_nameless(folder: &Path) -> Option<File> {
     std::fs::metadata(by_descriptor(&file)).ok().map(|_| file)
 }
 
-fn open_hidden(folder: &Path) -> io::Result<(File, Hidden)> {
-    let name = hidden_name(folder);
+fn open_hidden(name: PathBuf) -> io::Result<(File, Hidden)> {
     let file = File::options().read(true).write(true).create_new(true).open(&name)?;
     Ok((file, Hidden(name)))
 }
 
-fn hidden_name(folder: &Path) -> PathBuf {
-    folder.join(format!(".cleanplate.{}.{}.partial", std::process::id(), unique()))
+fn hidden_name(folder: &Path, stage: Option<&Stage>) -> PathBuf {
+    let begins = match stage {
+        Some(stage) => format!("{}{}", stage.begins(), stage.lease.0),
+        None => ".cleanplate".to_owned(),
+    };
+    folder.join(format!("{begins}.{}.{}.partial", std::process::id(), unique()))
+}
+
+fn folder_of(target: &Path) -> &Path {
+    target.parent().unwrap_or_else(|| Path::new("/"))
 }
 
 fn by_descriptor(file: &File) -> String {
@@ -153,8 +238,59 @@ mod tests {
     }
 
     fn hidden(target: &Path) -> MovieFile {
-        let (file, name) = open_hidden(target.parent().unwrap()).unwrap();
-        MovieFile { file: Arc::new(file), target: target.to_owned(), hidden: Some(name) }
+        let (file, name) = open_hidden(hidden_name(target.parent().unwrap(), None)).unwrap();
+        let (file, target) = (Arc::new(file), target.to_owned());
+        MovieFile { file, target, hidden: Some(name), stage: None, staged: false }
+    }
+
+    fn stage(lease: u64) -> Stage {
+        Stage { job: JobId::parse("j").unwrap(), lease: LeaseId(lease) }
+    }
+
+    async fn staged(target: &Path, lease: u64, bytes: &'static [u8]) -> MovieFile {
+        let mut movie = MovieFile::start(target.to_owned()).await.unwrap();
+        movie.belongs_to(stage(lease)).await.unwrap();
+        movie.write_at(0, Bytes::from_static(bytes)).await.unwrap();
+        movie.stage().await.unwrap();
+        movie
+    }
+
+    #[tokio::test]
+    async fn a_movie_that_was_staged_under_an_older_lease_is_not_named_after_a_later_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("movie.mkv");
+        let paused = staged(&target, 8, b"older").await;
+        let later = staged(&target, 9, b"later").await;
+        later.finish().await.unwrap();
+        paused.finish().await.unwrap_err();
+        assert_eq!(std::fs::read(&target).unwrap(), b"later");
+        assert_eq!(names(folder.path()), ["movie.mkv"]);
+    }
+
+    #[tokio::test]
+    async fn an_older_lease_removes_nothing_of_a_later_one_and_nobody_what_is_of_another_job() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("movie.mkv");
+        let other = folder.path().join(".cleanplate.j.lease-1.lease-1.1.1.partial");
+        std::fs::write(&other, b"another's").unwrap();
+        let later = staged(&target, 10, b"later").await;
+        let older = staged(&target, 9, b"older").await;
+        older.finish().await.unwrap();
+        later.finish().await.unwrap();
+        assert_eq!(std::fs::read(&target).unwrap(), b"later");
+        assert!(other.exists());
+    }
+
+    #[tokio::test]
+    async fn one_that_was_named_from_the_start_is_staged_under_its_lease_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("movie.mkv");
+        let mut movie = hidden(&target);
+        movie.belongs_to(stage(7)).await.unwrap();
+        assert!(names(folder.path())[0].starts_with(".cleanplate.j.lease-7."));
+        movie.stage().await.unwrap();
+        movie.finish().await.unwrap();
+        assert_eq!(names(folder.path()), ["movie.mkv"]);
     }
 
     #[tokio::test]
@@ -162,8 +298,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let target = folder.path().join("movie.mkv");
         std::fs::write(&target, b"old").unwrap();
-        let movie = hidden(&target);
+        let mut movie = hidden(&target);
         movie.write_at(0, Bytes::from_static(b"new")).await.unwrap();
+        movie.stage().await.unwrap();
         assert_eq!(std::fs::read(&target).unwrap(), b"old");
         movie.finish().await.unwrap();
         assert_eq!(std::fs::read(&target).unwrap(), b"new");
@@ -186,8 +323,9 @@ mod tests {
         let (target, link) = (folder.path().join("movie.mkv"), folder.path().join("link.mkv"));
         std::fs::write(&target, b"old").unwrap();
         std::os::unix::fs::symlink(&target, &link).unwrap();
-        let movie = MovieFile::start(link.clone()).await.unwrap();
+        let mut movie = MovieFile::start(link.clone()).await.unwrap();
         movie.write_at(0, Bytes::from_static(b"new")).await.unwrap();
+        movie.stage().await.unwrap();
         movie.finish().await.unwrap();
         assert!(link.is_symlink());
         assert_eq!(std::fs::read(&target).unwrap(), b"new");

@@ -64,6 +64,8 @@ pub(crate) struct MovieParts {
     known: Known,
     /// Bytes that were not sent again.
     kept: u64,
+    /// Every piece is there.
+    staged: bool,
 }
 
 impl MovieParts {
@@ -82,15 +84,23 @@ impl MovieParts {
             log: None,
             known: Known::default(),
             kept: 0,
+            staged: false,
         }
     }
 
     /// Keeps a log, and takes up what it finds there.
     pub(crate) async fn resume(&mut self, log: UploadLog) -> Result<(), StoreError> {
         let mut known = log.find(&self.what).await?;
+        for older in std::mem::take(&mut known.older) {
+            if let Err(error) = self.bucket.abort_multipart(&self.path, &older).await {
+                let what = &self.what;
+                tracing::debug!(what, %error, "an older upload is gone, or its pieces stay");
+            }
+        }
         if let Some(upload) = known.upload.take() {
             // A bucket that has forgotten the upload says so here, not after hours: a byte in the place
-            // of the head's first piece, which is sent last and over it.
+            // of the head's first piece, which is sent last and over it. Whoever had sent that piece and wakes
+            // up now completes nothing: the piece that it names is not there any more.
             let probe = PutPayload::from_static(b"?");
             match self.bucket.put_part(&self.path, &upload, 0, probe).await {
                 Ok(_replaced) => {
@@ -197,14 +207,13 @@ impl MovieParts {
         Ok(())
     }
 
-    pub(crate) async fn finish(mut self) -> Result<(), StoreError> {
+    /// Sends everything, where there is an upload: completing it is left. Does nothing the second time.
+    pub(crate) async fn stage(&mut self) -> Result<(), StoreError> {
+        if self.upload.is_none() || self.staged {
+            return Ok(());
+        }
         let mut head = Bytes::from(std::mem::take(&mut self.head));
         let rest = std::mem::take(&mut self.filling).freeze();
-        let Some(upload) = self.upload.clone() else {
-            let payload: PutPayload = [head, rest].into_iter().collect();
-            let put = self.bucket.put(&self.path, payload).await;
-            return put.map(|_| ()).map_err(|error| self.failed(&error));
-        };
         if !rest.is_empty() {
             self.send(rest).await?;
         }
@@ -213,6 +222,19 @@ impl MovieParts {
             self.spawn(index, head.split_to(HEAD_PIECE));
         }
         self.settle(0).await?;
+        self.staged = true;
+        Ok(())
+    }
+
+    /// Completes what was staged.
+    pub(crate) async fn finish(mut self) -> Result<(), StoreError> {
+        let Some(upload) = self.upload.clone() else {
+            let head = Bytes::from(std::mem::take(&mut self.head));
+            let rest = std::mem::take(&mut self.filling).freeze();
+            let payload: PutPayload = [head, rest].into_iter().collect();
+            let put = self.bucket.put(&self.path, payload).await;
+            return put.map(|_| ()).map_err(|error| self.failed(&error));
+        };
         let ids: Vec<PartId> = std::mem::take(&mut self.done).into_values().collect();
         assert_eq!(ids.len(), self.next, "every piece of the movie is there");
         let completed = self.bucket.complete_multipart(&self.path, &upload, ids).await;
@@ -226,6 +248,12 @@ impl MovieParts {
             Some(log) => log.forget().await,
             None => Ok(()),
         }
+    }
+
+    /// Lets go of the upload: pieces, record and all stay as they are, for whoever has taken it up.
+    pub(crate) async fn leave(mut self) {
+        self.pieces.shutdown().await;
+        self.upload = None;
     }
 
     pub(crate) async fn abort(mut self) -> Result<(), StoreError> {

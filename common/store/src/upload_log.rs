@@ -5,7 +5,7 @@
 //! the same pieces; one whose number, size and hash are here is in the bucket. Every key carries the
 //! lease that wrote it. Refuses to trust a record that does not read well: that piece is sent again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use cleanplate_types::digest::Sha;
@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::StoreError;
 use crate::keys;
 use crate::kinds;
+use crate::movie_file::Stage;
 use crate::objects::decode_object;
 use crate::store::{Listed, Store};
 
@@ -61,6 +62,8 @@ pub struct UploadLog {
 #[derive(Debug, Default)]
 pub(crate) struct Known {
     pub(crate) upload: Option<MultipartId>,
+    /// Older uploads of the same movie, by others: nobody takes them up.
+    pub(crate) older: Vec<MultipartId>,
     pieces: BTreeMap<u64, Piece>,
 }
 
@@ -74,36 +77,44 @@ impl Known {
 }
 
 impl UploadLog {
-    /// The record that the stitch of `job` under `lease` keeps in `store`. `owner` is the process, by a
-    /// name that no other process has: an upload of the same owner is never taken up, since that owner
-    /// is giving it up.
+    /// The record that the stitch of `job` under `lease` keeps in `store`. `owner` is the coordinator's lead, by a
+    /// name that no other has: an upload of the same owner is never taken up, since that owner is giving it up.
+    /// Leases of a later lead are greater: an upload under a greater lease is never taken up either, since
+    /// whoever has it has taken over from this one.
     #[must_use]
     pub const fn new(store: Store, job: JobId, lease: LeaseId, owner: String) -> Self {
         Self { store, job, lease, owner }
     }
 
-    /// What another process left of an upload to `output`, the latest one's.
+    /// Where on a disk this stitch stages its movie.
+    pub(crate) fn stage(&self) -> Stage {
+        Stage { job: self.job.clone(), lease: self.lease }
+    }
+
+    /// What others left of uploads to `output` under older leases: the latest, and the names of the rest.
     pub(crate) async fn find(&self, output: &str) -> Result<Known, StoreError> {
         let listed = self.store.list(&keys::stitch(&self.job)).await?;
-        let mut latest: Option<(u64, MultipartId)> = None;
+        let mut uploads = BTreeMap::new();
         let (begun, pieces): (Vec<Listed>, Vec<Listed>) =
             listed.into_iter().partition(|listed| listed.key.ends_with(keys::STITCH_UPLOAD));
         for listed in begun {
             let Some(lease) = lease_of(&listed.key) else { continue };
             let Some(found) = self.read::<Begun>(&listed).await else { continue };
-            let is_ours = found.output == output && found.owner != self.owner;
-            if is_ours && latest.as_ref().is_none_or(|(last, _)| *last < lease) {
-                latest = Some((lease, found.upload));
+            let is_other = found.owner != self.owner && lease < self.lease.0;
+            if found.output == output && is_other {
+                uploads.insert(lease, found.upload);
             }
         }
-        let Some((_, upload)) = latest else { return Ok(Known::default()) };
+        let Some((_, upload)) = uploads.pop_last() else { return Ok(Known::default()) };
+        // One that was taken up has several records.
+        let older: BTreeSet<_> = uploads.into_values().filter(|older| *older != upload).collect();
         let read =
             stream::iter(pieces).map(|listed| async move { self.read::<Piece>(&listed).await });
         let read = read.buffer_unordered(READS_IN_FLIGHT_MAX);
         let found: Vec<Option<Piece>> = read.collect().await;
         let found = found.into_iter().flatten().filter(|piece| piece.upload == upload);
         let pieces = found.map(|piece| (piece.index, piece)).collect();
-        Ok(Known { upload: Some(upload), pieces })
+        Ok(Known { upload: Some(upload), older: older.into_iter().collect(), pieces })
     }
 
     /// Notes that the upload was begun, or taken up.

@@ -246,14 +246,15 @@ impl MovieUpload {
 
     /// As [`MovieUpload::start`], and keeps a log of what a bucket acknowledges: what another process
     /// that was killed had sent of the same bytes is not sent again. On a disk nothing outlives the
-    /// process, and nothing is kept.
+    /// process but a file that it staged, whose name carries the log's job and lease.
     ///
     /// # Errors
     /// As [`MovieUpload::start`], and what kept the log from being read.
     pub async fn start_with(location: &Location, log: UploadLog) -> Result<Self, StoreError> {
         let mut movie = Self::start(location).await?;
-        if let Place::Parts(parts) = &mut movie.place {
-            parts.resume(log).await?;
+        match &mut movie.place {
+            Place::File(file) => file.belongs_to(log.stage()).await?,
+            Place::Parts(parts) => parts.resume(log).await?,
         }
         Ok(movie)
     }
@@ -317,16 +318,42 @@ impl MovieUpload {
         Ok(())
     }
 
-    /// Gives the movie its final name.
+    /// Does all but the last: what [`MovieUpload::finish`] is left with is one request, or one renaming. Nothing is
+    /// written afterwards. A bucket that gets the whole movie in one put gets nothing yet.
+    ///
+    /// # Errors
+    /// What kept the place from taking it; the final name is as it was before.
+    pub async fn stage(&mut self) -> Result<(), StoreError> {
+        match &mut self.place {
+            Place::File(file) => file.stage().await,
+            Place::Parts(parts) => parts.stage().await,
+        }
+    }
+
+    /// Gives the movie its final name, by way of [`MovieUpload::stage`] where that is still to be done.
+    ///
+    /// Of several processes that stage the same job's movie under different leases, each removes what those of
+    /// older leases have staged: they find nothing to name then.
     ///
     /// # Errors
     /// What kept it from being completed; the final name is as it was before.
-    pub async fn finish(self) -> Result<Stored, StoreError> {
+    pub async fn finish(mut self) -> Result<Stored, StoreError> {
+        self.stage().await?;
         match self.place {
             Place::File(file) => file.finish().await?,
             Place::Parts(parts) => parts.finish().await?,
         }
         Ok(Stored { bytes: self.end })
+    }
+
+    /// Lets go of the movie without a word to the bucket: another process may have taken the upload up. On a disk
+    /// nothing is left.
+    pub async fn leave(self) {
+        match self.place {
+            // Closing the file, or deleting it, is its end.
+            Place::File(_) => {}
+            Place::Parts(parts) => parts.leave().await,
+        }
     }
 
     /// Gives the movie up, and waits until nothing is left of it.

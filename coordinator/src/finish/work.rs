@@ -22,7 +22,7 @@ use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc};
 use crate::dispatch::{Order, Orders};
 use crate::finish::host::{Fault, Queue, StitchHost};
 use crate::finish::speech::{self, Ended, Request};
-use crate::finish::{CopyOrder, Fence};
+use crate::finish::{CopyOrder, Fence, Lead};
 
 /// What is to be done.
 #[derive(Debug)]
@@ -43,7 +43,8 @@ pub(super) struct Task {
     pub(super) program: ChildProgram,
     pub(super) limits: Limits,
     pub(super) turns: Arc<Semaphore>,
-    pub(super) process: String,
+    pub(super) owner: String,
+    pub(super) lead: Lead,
     pub(super) fence: Fence,
 }
 
@@ -151,7 +152,12 @@ impl Task {
         tracing::info!(job = %self.job, bytes, "stitch finished: {checked}");
     }
 
+    /// Removes what there is of a movie, where another coordinator has not taken it up.
     async fn give_up(&self, movie: MovieUpload) {
+        if !self.lead.is_current().await {
+            movie.leave().await;
+            return;
+        }
         if let Err(error) = movie.abort().await {
             tracing::warn!(job = %self.job, %error, "pieces of a movie that was given up stay");
         }
@@ -203,7 +209,7 @@ impl Task {
             }
         };
         let (store, job) = (self.store.clone(), self.job.clone());
-        let log = UploadLog::new(store, job, self.lease, self.process.clone());
+        let log = UploadLog::new(store, job, self.lease, self.owner.clone());
         let movie = MovieUpload::start_with(&output, log).await.map_err(failed)?;
         let movie = Arc::new(Mutex::new(Some(movie)));
         let host = Arc::new(StitchHost::new(reader, rest, objects, queue, Arc::clone(&movie)));
@@ -231,13 +237,22 @@ impl Task {
         }
     }
 
-    /// Gives the movie its final name, where the lease is still the job's latest; nothing where it is
-    /// not.
-    async fn publish(&self, movie: MovieUpload, bytes: u64) -> Option<Result<(), Fault>> {
+    /// Gives the movie its final name, where the lease is still the job's latest, and the lead is current by the
+    /// journal; nothing where one is not.
+    async fn publish(&self, mut movie: MovieUpload, bytes: u64) -> Option<Result<(), Fault>> {
         if movie.bytes() != bytes {
             let found = movie.bytes();
             self.give_up(movie).await;
             return Some(Err(internal(format!("the movie has {found} bytes instead of {bytes}"))));
+        }
+        if let Err(error) = movie.stage().await {
+            self.give_up(movie).await;
+            return Some(Err(Fault::of(Stage::Publish, &error)));
+        }
+        // Asked last, with all but one request behind it: what a pause lets through is that one.
+        if !self.lead.is_current().await {
+            movie.leave().await;
+            return None;
         }
         if !self.fence.is_open() {
             self.give_up(movie).await;

@@ -46,7 +46,7 @@ async fn a_movie_that_was_published_when_the_coordinator_died_is_published_again
     let place = Place::new();
     let refuses = |event: &Event| matches!(event, Event::Ended(_));
     let journal = place.journal().await;
-    let first = place.start_on(Arc::new(Refusing { journal, refuses })).await;
+    let first = place.start_on(Arc::new(Refusing { journal, refuses, deposed: false })).await;
     let id = place.submit(&mut first.jobs(), Some("j")).await.unwrap();
     let mut worker = FakeWorker::attach(&first, "w1").await;
     // Intake, three segments, an audit.
@@ -177,7 +177,7 @@ async fn a_journal_that_cannot_be_written_stops_the_coordinator_and_nothing_is_p
     let place = Place::new();
     let refuses = |event: &Event| matches!(event, Event::Leased { .. });
     let journal = place.journal().await;
-    let running = place.start_on(Arc::new(Refusing { journal, refuses })).await;
+    let running = place.start_on(Arc::new(Refusing { journal, refuses, deposed: false })).await;
     let mut worker = FakeWorker::attach(&running, "w1").await;
     let status = place.submit(&mut running.jobs(), None).await.unwrap_err();
     assert_eq!(status.code(), Code::Unavailable);

@@ -24,8 +24,8 @@ use tonic::transport::{Channel, Endpoint};
 use crate::finish::StitchProgram;
 use crate::tests::part;
 use crate::{
-    Batch, Coordinator, CoordinatorError, CoordinatorOptions, Journal, JournalError, Leadership,
-    SqliteJournal, Standing, TrailLine,
+    Batch, Coordinator, CoordinatorError, CoordinatorOptions, Epoch, Journal, JournalError,
+    Leadership, SqliteJournal, Standing, TrailLine,
 };
 
 /// How long anything may take before a test is taken to hang.
@@ -312,6 +312,8 @@ async fn connect(connections: mpsc::Sender<io::Result<DuplexStream>>) -> Channel
 pub(super) struct Refusing {
     pub(super) journal: SqliteJournal,
     pub(super) refuses: fn(&Event) -> bool,
+    /// Whether another coordinator leads.
+    pub(super) deposed: bool,
 }
 
 #[async_trait::async_trait]
@@ -321,6 +323,10 @@ impl Leadership for Refusing {
     }
 
     async fn renew(&self) -> Result<(), JournalError> {
+        if self.deposed {
+            let (by, address) = ("other".to_owned(), "http://other".to_owned());
+            return Err(JournalError::Deposed { epoch: Epoch(2), by, address });
+        }
         self.journal.renew().await
     }
 

@@ -1,6 +1,8 @@
 //! The fence: of two stitches of a job only the later one publishes, and one that was ended says
 //! nothing.
 
+use std::sync::Arc;
+
 use cleanplate_core::effect::StitchOrder;
 use cleanplate_core::input::Input;
 use cleanplate_core::outcome::CopyReason;
@@ -15,12 +17,13 @@ use cleanplate_types::ids::{JobId, LeaseId};
 use cleanplate_types::overlay::OverlayPlan;
 use cleanplate_types::part::PartSummary;
 use cleanplate_types::source::SourceRef;
+use cleanplate_types::trail::TrailEvent;
 use tokio::sync::mpsc;
 
 use crate::dispatch::{Order, Orders};
-use crate::finish::{CopyOrder, Finisher};
+use crate::finish::{CopyOrder, Finisher, Lead};
 use crate::tests::part;
-use crate::tests::place::{PATIENCE, Place};
+use crate::tests::place::{PATIENCE, Place, Refusing};
 
 /// What a stitch needs, in the store; and its parts.
 struct Prepared {
@@ -74,10 +77,15 @@ async fn prepare(place: &Place) -> Prepared {
     Prepared { job, order, parts }
 }
 
-fn finisher(place: &Place) -> (Finisher, mpsc::Receiver<Order>) {
+async fn finisher(place: &Place) -> (Finisher, mpsc::Receiver<Order>) {
+    let lead = Lead::of(Arc::new(place.journal().await));
+    finisher_of(place, 2, lead)
+}
+
+fn finisher_of(place: &Place, movies_max: u32, lead: Lead) -> (Finisher, mpsc::Receiver<Order>) {
     let (sender, orders) = mpsc::channel(64);
-    let orders_of = Orders::new(sender);
-    (Finisher::new(place.store.clone(), orders_of, place.program(), (PATIENCE, 2)), orders)
+    let (store, limits) = (place.store.clone(), (PATIENCE, movies_max));
+    (Finisher::new(store, Orders::new(sender), place.program(), limits, lead), orders)
 }
 
 /// Hands `lease` every part.
@@ -101,7 +109,7 @@ async fn told(orders: &mut mpsc::Receiver<Order>) -> Option<Input> {
 async fn of_two_stitches_of_a_job_only_the_later_publishes() {
     let place = Place::new();
     let prepared = prepare(&place).await;
-    let (mut finisher, mut orders) = finisher(&place);
+    let (mut finisher, mut orders) = finisher(&place).await;
     finisher.stitch(prepared.job.clone(), LeaseId(8), prepared.order.clone());
     feed(&finisher, &prepared, LeaseId(8));
     finisher.stitch(prepared.job.clone(), LeaseId(9), prepared.order.clone());
@@ -118,7 +126,7 @@ async fn of_two_stitches_of_a_job_only_the_later_publishes() {
 async fn a_stitch_that_is_ended_leaves_nothing_and_says_nothing() {
     let place = Place::new();
     let prepared = prepare(&place).await;
-    let (mut finisher, mut orders) = finisher(&place);
+    let (mut finisher, mut orders) = finisher(&place).await;
     finisher.stitch(prepared.job.clone(), LeaseId(8), prepared.order.clone());
     feed(&finisher, &prepared, LeaseId(8));
     finisher.abort(&prepared.job, LeaseId(7));
@@ -133,7 +141,7 @@ async fn a_source_that_changed_since_intake_fails_the_stitch_by_name() {
     let place = Place::new();
     let prepared = prepare(&place).await;
     std::fs::write(place.input(), b"another film").unwrap();
-    let (mut finisher, mut orders) = finisher(&place);
+    let (mut finisher, mut orders) = finisher(&place).await;
     finisher.stitch(prepared.job.clone(), LeaseId(8), prepared.order.clone());
     let Some(Input::StitchFailed { cell: None, failure, .. }) = told(&mut orders).await else {
         panic!("it must fail")
@@ -149,7 +157,7 @@ async fn an_output_that_became_a_link_to_the_source_is_never_written() {
     let prepared = prepare(&place).await;
     std::os::unix::fs::symlink(place.input(), place.output()).unwrap();
     let before = std::fs::read(place.input()).unwrap();
-    let (mut finisher, mut orders) = finisher(&place);
+    let (mut finisher, mut orders) = finisher(&place).await;
     finisher.stitch(prepared.job.clone(), LeaseId(8), prepared.order.clone());
     feed(&finisher, &prepared, LeaseId(8));
     let Some(Input::StitchFailed { failure, .. }) = told(&mut orders).await else {
@@ -167,7 +175,7 @@ async fn a_copy_is_a_movie_with_the_remark_why_nothing_was_removed() {
     let head = SourceReader::open(&input, None).await.unwrap().head().clone();
     let source = SourceRef { url: input.url(), bytes: head.bytes, version: head.version };
     let output = Location::File(place.output()).url();
-    let (mut finisher, mut orders) = finisher(&place);
+    let (mut finisher, mut orders) = finisher(&place).await;
     let order = CopyOrder { source, output, why: CopyReason::NothingFound, conceal: false };
     finisher.copy(JobId::parse("j").unwrap(), LeaseId(8), order);
     let input = told(&mut orders).await.unwrap();
@@ -193,13 +201,34 @@ async fn first_line(orders: &mut mpsc::Receiver<Order>, stitch: LeaseId) -> Stri
 }
 
 #[tokio::test]
+async fn a_stitch_of_a_coordinator_that_was_deposed_publishes_nothing_and_leaves_nothing() {
+    let place = Place::new();
+    let prepared = prepare(&place).await;
+    let journal = Refusing { journal: place.journal().await, refuses: |_| false, deposed: true };
+    let (mut finisher, mut orders) = finisher_of(&place, 2, Lead::of(Arc::new(journal)));
+    finisher.stitch(prepared.job.clone(), LeaseId(8), prepared.order.clone());
+    feed(&finisher, &prepared, LeaseId(8));
+    // Its trail ends with the movie written; of the rest nothing is told.
+    let finished = |order: Order| match order {
+        Order::Trail { entries, .. } => entries[0].event == TrailEvent::Finished,
+        Order::Tell { input, .. } => panic!("{input:?}"),
+        Order::Leave { .. } | Order::Ask(_) => false,
+    };
+    while !finished(orders.recv().await.unwrap()) {}
+    finisher.stop().await;
+    assert!(told(&mut orders).await.is_none(), "nobody is told of a movie");
+    let folder = place.output().parent().unwrap().to_owned();
+    let names = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
+    let left: Vec<_> = names.filter(|name| name.to_string_lossy().contains("partial")).collect();
+    assert!(!place.output().exists() && left.is_empty(), "{left:?}");
+}
+
+#[tokio::test]
 async fn beyond_the_limit_a_movie_waits_for_its_turn_and_its_trail_says_so() {
     let place = Place::new();
     let prepared = prepare(&place).await;
-    let (sender, mut orders) = mpsc::channel(64);
-    let one = (PATIENCE, 1);
-    let mut finisher =
-        Finisher::new(place.store.clone(), Orders::new(sender), place.program(), one);
+    let lead = Lead::of(Arc::new(place.journal().await));
+    let (mut finisher, mut orders) = finisher_of(&place, 1, lead);
     let other = JobId::parse("k").unwrap();
     finisher.stitch(prepared.job.clone(), LeaseId(8), prepared.order.clone());
     // The first has its turn before the second is there.

@@ -1,10 +1,11 @@
-//! Opening the stream: which address, how often, and which refusals are final.
+//! Opening the stream: which address, how often, and which refusals are final. A coordinator that stands by names the
+//! one that leads, which is tried at once; where nobody is there, the list goes on.
 
 use std::error::Error;
 use std::time::Duration;
 
 use cleanplate_proto::v1::fleet_client::FleetClient;
-use cleanplate_proto::{MESSAGE_BYTES_MAX, PROTOCOL_VERSION, v1 as pb};
+use cleanplate_proto::{MESSAGE_BYTES_MAX, PROTOCOL_VERSION, StandsBy, v1 as pb};
 use cleanplate_types::ids::WorkerId;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -20,8 +21,8 @@ const STREAM_MAX: usize = 16;
 const OPEN_WAIT: Duration = Duration::from_secs(20);
 
 /// A connection on which nothing comes back for this long is asked whether it lives; it is given as long
-/// again to answer.
-const KEEP_ALIVE: Duration = Duration::from_secs(10);
+/// again to answer. Together below the silence for which the next coordinator keeps the leases of this worker.
+const KEEP_ALIVE: Duration = Duration::from_secs(5);
 
 /// The first pause between two attempts; each doubles it, up to the longest.
 const PAUSE_MIN: Duration = Duration::from_millis(200);
@@ -29,12 +30,21 @@ const PAUSE_MIN: Duration = Duration::from_millis(200);
 /// The longest pause between two attempts: a coordinator that restarts is missed for no longer.
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 
+/// The longest pause after a coordinator said that it stands by: the next one leads within seconds.
+const PAUSE_STANDBY: Duration = Duration::from_secs(1);
+
 /// The way to the coordinator.
 #[derive(Debug)]
 pub(super) struct Line {
     ways: Vec<Way>,
+    /// The place of the one that is tried next: after a stream that broke the one behind it, since who was paused
+    /// still takes connections.
+    next: usize,
+    /// The one that is said to lead, until it was tried.
+    told: Option<Way>,
     worker: WorkerId,
     attempts: u32,
+    longest: Duration,
 }
 
 #[derive(Debug, Clone)]
@@ -51,10 +61,23 @@ pub(super) struct Stream {
     pub(super) incoming: Streaming<pb::ToWorker>,
 }
 
+/// Why there is no stream, or no more.
+#[derive(Debug)]
+pub(super) struct Lost {
+    why: String,
+    stands_by: Option<StandsBy>,
+}
+
+impl From<String> for Lost {
+    fn from(why: String) -> Self {
+        Self { why, stands_by: None }
+    }
+}
+
 /// Why an attempt failed.
 enum Missed {
     /// Nobody was there, or not now.
-    Now(String),
+    Now(Lost),
     /// It is of no use to try again.
     Ever(WorkerError),
 }
@@ -63,13 +86,6 @@ impl Line {
     pub(super) fn new(coordinators: Coordinators, worker: WorkerId) -> Result<Self, WorkerError> {
         let ways: Vec<Way> = match coordinators {
             Coordinators::Addresses(addresses) => {
-                let lively = |endpoint: Endpoint| {
-                    endpoint
-                        .connect_timeout(OPEN_WAIT)
-                        .http2_keep_alive_interval(KEEP_ALIVE)
-                        .keep_alive_timeout(KEEP_ALIVE)
-                        .keep_alive_while_idle(true)
-                };
                 addresses.into_iter().map(|it| Way::Address(Box::new(lively(it)))).collect()
             }
             Coordinators::InProcess(channel) => vec![Way::InProcess(channel)],
@@ -77,7 +93,7 @@ impl Line {
         if ways.is_empty() {
             return Err(WorkerError::NoCoordinator);
         }
-        Ok(Self { ways, worker, attempts: 0 })
+        Ok(Self { ways, next: 0, told: None, worker, attempts: 0, longest: PAUSE_MAX })
     }
 
     /// Opens a stream: tries the addresses in turn until one answers.
@@ -86,26 +102,49 @@ impl Line {
     /// A refusal that is final.
     pub(super) async fn open(&mut self, hello: &pb::Hello) -> Result<Stream, WorkerError> {
         loop {
-            let turn = self.attempts as usize % self.ways.len();
-            let way = self.ways[turn].clone();
+            let told = self.told.take();
+            let was_told = told.is_some();
+            let way = told.unwrap_or_else(|| self.in_turn());
             let attempt = tokio::time::timeout(OPEN_WAIT, attach(&way, hello)).await;
-            let late = || Err(Missed::Now(format!("no answer within {} s", OPEN_WAIT.as_secs())));
-            match attempt.unwrap_or_else(|_late| late()) {
+            let late = || format!("no answer within {} s", OPEN_WAIT.as_secs());
+            match attempt.unwrap_or_else(|_late| Err(Missed::Now(late().into()))) {
                 Ok(stream) => {
                     tracing::info!(worker = %self.worker, coordinator = %way, "attached");
-                    self.attempts = 0;
+                    (self.attempts, self.longest) = (0, PAUSE_MAX);
                     return Ok(stream);
                 }
                 Err(Missed::Ever(error)) => return Err(error),
-                Err(Missed::Now(why)) => self.missed(&way, &why),
+                Err(Missed::Now(lost)) => {
+                    self.missed(&way, &lost.why);
+                    self.follow(lost.stands_by);
+                }
             }
-            tokio::time::sleep(pause(&self.worker, self.attempts)).await;
+            // From one that was told of to the next that it tells of nobody runs: they may mean each other.
+            if was_told || self.told.is_none() {
+                tokio::time::sleep(pause(&self.worker, self.attempts).min(self.longest)).await;
+            }
         }
     }
 
+    fn in_turn(&mut self) -> Way {
+        let place = self.next % self.ways.len();
+        self.next = place + 1;
+        self.ways[place].clone()
+    }
+
     /// Notes that an open stream broke.
-    pub(super) fn lost(&mut self, why: &str) {
+    pub(super) fn lost(&mut self, lost: Lost) {
+        let Lost { why, stands_by } = lost;
         tracing::warn!(worker = %self.worker, why, "lost the coordinator, attaching again");
+        self.follow(stands_by);
+    }
+
+    /// Takes note of who leads.
+    fn follow(&mut self, stands_by: Option<StandsBy>) {
+        let Some(StandsBy { leader }) = stands_by else { return };
+        self.longest = PAUSE_STANDBY;
+        let endpoint = leader.and_then(|url| Endpoint::from_shared(url).ok());
+        self.told = endpoint.map(|endpoint| Way::Address(Box::new(lively(endpoint))));
     }
 
     fn missed(&mut self, way: &Way, why: &str) {
@@ -123,6 +162,14 @@ impl Line {
     }
 }
 
+fn lively(endpoint: Endpoint) -> Endpoint {
+    endpoint
+        .connect_timeout(OPEN_WAIT)
+        .http2_keep_alive_interval(KEEP_ALIVE)
+        .keep_alive_timeout(KEEP_ALIVE)
+        .keep_alive_while_idle(true)
+}
+
 impl std::fmt::Display for Way {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -136,7 +183,7 @@ async fn attach(way: &Way, hello: &pb::Hello) -> Result<Stream, Missed> {
     let channel = match way {
         Way::InProcess(channel) => channel.clone(),
         Way::Address(endpoint) => {
-            endpoint.connect().await.map_err(|error| Missed::Now(chain(&error)))?
+            endpoint.connect().await.map_err(|error| Missed::Now(chain(&error).into()))?
         }
     };
     let (outgoing, messages) = mpsc::channel(STREAM_MAX);
@@ -158,7 +205,7 @@ async fn attach(way: &Way, hello: &pb::Hello) -> Result<Stream, Missed> {
         Some(_) => {
             Err(Missed::Ever(WorkerError::Refused("it answered without a welcome".to_owned())))
         }
-        None => Err(Missed::Now("it closed the stream without a welcome".to_owned())),
+        None => Err(Missed::Now("it closed the stream without a welcome".to_owned().into())),
     }
 }
 
@@ -178,12 +225,12 @@ fn missed(status: &Status) -> Missed {
     check(status).map_or_else(Missed::Ever, Missed::Now)
 }
 
-/// Tells a refusal that is final from a stream that may be opened again; returns its words.
+/// Tells a refusal that is final from a stream that may be opened again; returns why it is lost.
 ///
 /// # Errors
 /// [`WorkerError::Refused`] where it is final.
 #[expect(clippy::wildcard_enum_match_arm, reason = "gRPC's codes are not ours; the rest passes")]
-pub(super) fn check(status: &Status) -> Result<String, WorkerError> {
+pub(super) fn check(status: &Status) -> Result<Lost, WorkerError> {
     let words = match status.source() {
         Some(source) => format!("{}: {}", status.message(), chain(source)),
         None => status.message().to_owned(),
@@ -197,7 +244,7 @@ pub(super) fn check(status: &Status) -> Result<String, WorkerError> {
         // Another worker has this one's name, or took it: two would push each other out for ever.
         | Code::AlreadyExists
         | Code::Aborted => Err(WorkerError::Refused(words)),
-        _ => Ok(words),
+        _ => Ok(Lost { why: words, stands_by: StandsBy::of(status) }),
     }
 }
 
@@ -231,6 +278,8 @@ fn pause(worker: &WorkerId, attempts: u32) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use cleanplate_proto::stands_by;
+
     use super::*;
 
     #[test]
@@ -255,6 +304,34 @@ mod tests {
         );
         assert!(check(&Status::aborted("another stream was opened")).is_err());
         assert!(check(&Status::already_exists("another worker of this name")).is_err());
-        assert_eq!(check(&Status::unavailable("gone for a moment")).unwrap(), "gone for a moment");
+        let lost = check(&Status::unavailable("gone for a moment")).unwrap();
+        assert_eq!((lost.why.as_str(), lost.stands_by), ("gone for a moment", None));
+    }
+
+    /// A line to addresses at which nobody listens.
+    fn line(addresses: &[&str]) -> Line {
+        let endpoints = addresses.iter().map(|it| Endpoint::from_shared((*it).to_owned()).unwrap());
+        let worker = WorkerId::parse("w").unwrap();
+        Line::new(Coordinators::Addresses(endpoints.collect()), worker).unwrap()
+    }
+
+    #[test]
+    fn the_one_that_leads_is_tried_next_and_no_address_of_another_kind() {
+        let mut line = line(&["http://127.0.0.1:1"]);
+        line.lost(check(&stands_by(Some("http://other:7700"))).unwrap());
+        assert_eq!(line.told.as_ref().unwrap().to_string(), "http://other:7700/");
+        assert_eq!(line.longest, PAUSE_STANDBY, "nobody waits for long while the lead changes");
+        line.lost(check(&stands_by(Some("https://other:7700"))).unwrap());
+        assert!(line.told.is_none());
+    }
+
+    #[tokio::test]
+    async fn a_leader_that_is_not_there_is_dropped_and_the_list_goes_on() {
+        let mut line = line(&["http://127.0.0.1:1"]);
+        line.lost(check(&stands_by(Some("http://127.0.0.1:2"))).unwrap());
+        let hello = pb::Hello::default();
+        let opened = tokio::time::timeout(PAUSE_MAX, line.open(&hello)).await;
+        assert!(opened.is_err(), "nobody is there");
+        assert!(line.told.is_none() && line.attempts > 1, "{line:?}");
     }
 }

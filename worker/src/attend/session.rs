@@ -9,7 +9,7 @@ use pb::from_worker::Message;
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior};
 
-use crate::attend::line::{self, Stream};
+use crate::attend::line::{self, Lost, Stream};
 use crate::attend::{Attendant, OUTBOX_MAX, TICK, leaving, notice};
 use crate::lease::LeaseReport;
 use crate::options::{Ended, Stop, WorkerError};
@@ -23,7 +23,7 @@ const HEARTBEAT_MS: std::ops::RangeInclusive<u32> = 100..=60_000;
 /// Why a stream is over.
 pub(super) enum Over {
     /// It broke.
-    Lost(String),
+    Lost(Lost),
     /// This worker has less to offer than it said.
     Changed,
     /// This worker goes.
@@ -68,7 +68,9 @@ impl Attendant {
                 Happening::Heard(heard) => match *heard {
                     Ok(Some(message)) => self.obey(message),
                     Ok(None) => {
-                        return Ok(Over::Lost("the coordinator closed the stream".to_owned()));
+                        return Ok(Over::Lost(
+                            "the coordinator closed the stream".to_owned().into(),
+                        ));
                     }
                     Err(status) => return line::check(&status).map(Over::Lost),
                 },
@@ -78,7 +80,9 @@ impl Attendant {
                     }
                 }
                 Happening::Sent => {}
-                Happening::Closed => return Ok(Over::Lost("the stream is closed".to_owned())),
+                Happening::Closed => {
+                    return Ok(Over::Lost("the stream is closed".to_owned().into()));
+                }
                 Happening::Tick => {
                     if beat.elapsed() >= heartbeat {
                         beat = Instant::now();

@@ -231,3 +231,42 @@ async fn an_upload_that_its_own_process_gives_up_is_not_taken_up() {
     second.finish().await.unwrap();
     assert!(read(&bucket, "movie.mp4").await.unwrap() == movie);
 }
+
+#[tokio::test]
+async fn an_upload_that_was_left_is_taken_up_under_a_later_lease_and_under_no_older_one() {
+    let (bucket, store) = (bucket(), Store::in_memory());
+    let movie: Vec<u8> = (0..251).cycle().take(50 * MIB + 5).collect();
+    let mut deposed = MovieUpload::in_bucket(Arc::clone(&bucket) as _, "movie.mp4");
+    deposed.resume(log(&store, 7, "the deposed one")).await.unwrap();
+    write(&mut deposed, &movie).await;
+    deposed.stage().await.unwrap();
+    let mut paused = MovieUpload::in_bucket(Arc::clone(&bucket) as _, "movie.mp4");
+    paused.resume(log(&store, 6, "one that was paused")).await.unwrap();
+    write(&mut paused, &movie).await;
+    assert_eq!(paused.kept(), 0, "who has the greater lease has taken over");
+    paused.leave().await;
+    deposed.leave().await;
+    assert!(read(&bucket, "movie.mp4").await.is_none(), "neither has published");
+    assert!(goes_on(&bucket, &store, &movie, 8).await > 0);
+    assert!(read(&bucket, "movie.mp4").await.unwrap() == movie);
+    let left = store.list("jobs/j/stitch/").await.unwrap();
+    assert!(left.is_empty(), "the records are gone: {left:?}");
+}
+
+#[tokio::test]
+async fn of_several_older_uploads_one_is_taken_up_and_the_others_are_ended() {
+    let (bucket, store) = (bucket(), Store::in_memory());
+    let movie: Vec<u8> = (0..251).cycle().take(50 * MIB + 5).collect();
+    let mut first = MovieUpload::in_bucket(Arc::clone(&bucket) as _, "movie.mp4");
+    let mut second = MovieUpload::in_bucket(Arc::clone(&bucket) as _, "movie.mp4");
+    // Neither knew of the other.
+    first.resume(log(&store, 3, "the first")).await.unwrap();
+    second.resume(log(&store, 4, "the second")).await.unwrap();
+    write(&mut first, &movie).await;
+    write(&mut second, &movie).await;
+    first.stage().await.unwrap();
+    assert!(goes_on(&bucket, &store, &movie, 5).await > 0);
+    first.finish().await.unwrap_err();
+    second.leave().await;
+    assert!(read(&bucket, "movie.mp4").await.unwrap() == movie);
+}

@@ -1,0 +1,120 @@
+//! One coordinator of several on a journal, for all of its process's life: it stands by, leads, and stands by again
+//! when another was faster than its pause.
+//!
+//! Owns the port through all of that: every server accepts from the same socket, so a connection that comes while
+//! they change waits in its queue. Refuses to let anything of a lead outlive it: the scheduler, its errands and its
+//! children have ended before the lead is asked for again.
+
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+
+use crate::coordinator::{Coordinator, CoordinatorError, CoordinatorOptions};
+use crate::journal::Standing;
+use crate::standby::Standby;
+
+/// Serves on `listener` until `stop` resolves: what workers and clients ask, while this coordinator leads, and where
+/// they find the one that does, while it does not. Then it ends in order, and another may lead at once.
+///
+/// # Errors
+/// As for [`Coordinator::start`] and [`Coordinator::serve`], but for [`CoordinatorError::Deposed`].
+pub async fn serve_in_turn(
+    options: CoordinatorOptions,
+    listener: TcpListener,
+    stop: impl Future<Output = ()>,
+) -> Result<(), CoordinatorError> {
+    let journal = Arc::clone(&options.journal);
+    let mut stop = pin!(stop);
+    let port = Port::of(listener)?;
+    loop {
+        let standby = if leads_at_once(&options).await {
+            None
+        } else {
+            Some(Standby::serve(port.listener()?, journal.standing()).await?)
+        };
+        let started = tokio::select! {
+            started = Coordinator::start(options.clone()) => Some(started?),
+            () = &mut stop => None,
+        };
+        let Some(coordinator) = started else {
+            if let Some(standby) = standby {
+                standby.retire().await;
+            }
+            // It may have taken the lead just now.
+            if let Err(error) = journal.resign().await {
+                tracing::warn!(%error, "the lead was not given up, another waits until it lapses");
+            }
+            journal.close().await;
+            return Ok(());
+        };
+        let listener = port.listener()?;
+        let retiring = async {
+            if let Some(standby) = standby {
+                standby.retire().await;
+            }
+        };
+        match lead(coordinator, listener, retiring, stop.as_mut()).await {
+            Led::Deposed => tracing::info!("stands by again"),
+            Led::Ended(ended) => return ended,
+        }
+    }
+}
+
+/// How a lead ended.
+enum Led {
+    /// By another's.
+    Deposed,
+    /// In order, or by a failure.
+    Ended(Result<(), CoordinatorError>),
+}
+
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "of all ways to end, one is to stand by; the others end the process"
+)]
+async fn lead(
+    coordinator: Coordinator,
+    listener: TcpListener,
+    retiring: impl Future<Output = ()>,
+    stop: Pin<&mut impl Future<Output = ()>>,
+) -> Led {
+    let (served, ()) = tokio::join!(coordinator.serve(listener, stop), retiring);
+    match served {
+        Err(CoordinatorError::Deposed { .. }) => {
+            drop(coordinator.step_down().await);
+            Led::Deposed
+        }
+        ended => {
+            coordinator.stop().await;
+            Led::Ended(ended)
+        }
+    }
+}
+
+/// Whether the lead is had without waiting: the usual start, in which nobody need be sent away.
+async fn leads_at_once(options: &CoordinatorOptions) -> bool {
+    let journal = &options.journal;
+    // One that does not answer is waited for by whoever stands by, who also says what is wrong with it.
+    let taken = tokio::time::timeout(journal.pace(), journal.take()).await;
+    matches!(taken, Ok(Ok(Standing::Leads(_))))
+}
+
+/// The socket that all servers accept from.
+struct Port(std::net::TcpListener);
+
+impl Port {
+    fn of(listener: TcpListener) -> Result<Self, CoordinatorError> {
+        listener.into_std().map(Self).map_err(|error| port_lost(&error))
+    }
+
+    /// The same socket once more.
+    fn listener(&self) -> Result<TcpListener, CoordinatorError> {
+        let again = self.0.try_clone().and_then(TcpListener::from_std);
+        again.map_err(|error| port_lost(&error))
+    }
+}
+
+fn port_lost(error: &std::io::Error) -> CoordinatorError {
+    CoordinatorError::PortLost(error.to_string())
+}
