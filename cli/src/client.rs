@@ -56,29 +56,18 @@ impl Client {
         let mut noted = false;
         loop {
             let mut waits = addresses.len() > 1;
-            let mut missed = None;
+            let mut refused = None;
             for address in &addresses {
-                let mut at = (address.clone(), false);
-                // The one that is said to lead is asked at once; what that one says of others waits for the next round.
-                loop {
-                    let (asked, told) = at;
-                    match Self::ask(&asked, &addresses, told).await {
-                        Ok(client) => return Ok(client),
-                        Err(failed) => {
-                            let stands_by = failed.stands_by.clone();
-                            waits |= stands_by.is_some();
-                            missed = Some(failed.refusal);
-                            match stands_by.and_then(|it| it.leader).filter(|_| !told) {
-                                Some(leader) => at = (leader, true),
-                                None => break,
-                            }
-                        }
+                match Self::reach(address, &addresses).await {
+                    Ok(client) => return Ok(client),
+                    Err(Missed { refusal, stands_by }) => {
+                        waits |= stands_by.is_some();
+                        refused = Some(refusal);
                     }
                 }
             }
-            if let Some(refusal) = missed
-                && (!waits || Instant::now() >= deadline)
-            {
+            let is_over = !waits || Instant::now() >= deadline;
+            if let Some(refusal) = refused.filter(|_| is_over) {
                 return Err(refusal);
             }
             if !noted {
@@ -87,6 +76,20 @@ impl Client {
             }
             tokio::time::sleep(ASK_AGAIN).await;
         }
+    }
+
+    /// Connects to `address`, or to the one that is said there to lead. What that one says of others waits for the
+    /// next round: two may mean each other.
+    async fn reach(address: &str, addresses: &[String]) -> Result<Self, Missed> {
+        let missed = match Self::ask(address, addresses, false).await {
+            Ok(client) => return Ok(client),
+            Err(missed) => missed,
+        };
+        let Some(leader) = missed.stands_by.as_ref().and_then(|it| it.leader.clone()) else {
+            return Err(missed);
+        };
+        let asked = Self::ask(&leader, addresses, true).await;
+        asked.map_err(|failed| Missed { refusal: failed.refusal, stands_by: missed.stands_by })
     }
 
     /// Connects to one address, and finds out whether that one leads.

@@ -69,10 +69,6 @@ enum Led {
     Ended(Result<(), CoordinatorError>),
 }
 
-#[expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "of all ways to end, one is to stand by; the others end the process"
-)]
 async fn lead(
     coordinator: Coordinator,
     listener: TcpListener,
@@ -80,16 +76,12 @@ async fn lead(
     stop: Pin<&mut impl Future<Output = ()>>,
 ) -> Led {
     let (served, ()) = tokio::join!(coordinator.serve(listener, stop), retiring);
-    match served {
-        Err(CoordinatorError::Deposed { .. }) => {
-            drop(coordinator.step_down().await);
-            Led::Deposed
-        }
-        ended => {
-            coordinator.stop().await;
-            Led::Ended(ended)
-        }
+    if matches!(served, Err(CoordinatorError::Deposed { .. })) {
+        drop(coordinator.step_down().await);
+        return Led::Deposed;
     }
+    coordinator.stop().await;
+    Led::Ended(served)
 }
 
 /// Whether the lead is had without waiting: the usual start, in which nobody need be sent away.

@@ -72,13 +72,13 @@ fn done(state: &Value) -> u64 {
     state["frames_done"].as_u64().unwrap_or(0)
 }
 
-/// Every attempt at a segment came to its end, and together they have every frame once: nothing was made again.
+/// The attempts that count have every frame once, in segments that meet: nothing that was committed was made again.
 fn nothing_was_made_again(cluster: &Cluster, job: &str) {
     let attempts = cluster.attempts(job, "segment");
     let bound = |attempt: &Value, at: usize| attempt["frames"][at].as_u64().unwrap();
-    let mut made: Vec<_> = attempts.iter().map(|it| (bound(it, 0), bound(it, 1))).collect();
+    let counts = attempts.iter().filter(|attempt| attempt["outcome"] == "done");
+    let mut made: Vec<_> = counts.map(|it| (bound(it, 0), bound(it, 1))).collect();
     made.sort_unstable();
-    assert!(attempts.iter().all(|attempt| attempt["outcome"] == "done"), "{attempts:#?}");
     let end = made.iter().fold(0, |end, (from, to)| {
         assert_eq!(*from, end, "{made:?}");
         *to

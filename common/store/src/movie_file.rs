@@ -62,7 +62,15 @@ impl Stage {
 
     /// Removes what was staged in `folder` under older leases of the job.
     fn clear(&self, folder: &Path) -> io::Result<()> {
-        for entry in std::fs::read_dir(folder)? {
+        let entries = match std::fs::read_dir(folder) {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                let folder = folder.display();
+                tracing::warn!(%folder, "what older leases staged is not seen: the folder cannot be listed");
+                return Ok(());
+            }
+            entries => entries?,
+        };
+        for entry in entries {
             let entry = entry?;
             if entry.file_name().to_str().is_some_and(|name| self.is_after(name)) {
                 match std::fs::remove_file(entry.path()) {

@@ -46,7 +46,7 @@ pub enum JournalError {
     },
     /// Another coordinator leads: what this one decides counts no more.
     #[error(
-        "another coordinator leads the journal since epoch {epoch}: {by} at {address}; this one has to start again, and stands by then"
+        "another coordinator leads the journal since epoch {epoch}: {by} at {address}; what this one decided counts no more"
     )]
     Deposed {
         /// The epoch of the lead that is current.

@@ -17,7 +17,6 @@ use cleanplate_types::ids::{JobId, LeaseId};
 use cleanplate_types::overlay::OverlayPlan;
 use cleanplate_types::part::PartSummary;
 use cleanplate_types::source::SourceRef;
-use cleanplate_types::trail::TrailEvent;
 use tokio::sync::mpsc;
 
 use crate::dispatch::{Order, Orders};
@@ -117,6 +116,109 @@ async fn of_two_stitches_of_a_job_only_the_later_publishes() {
     feed(&finisher, &prepared, LeaseId(9));
     let input = told(&mut orders).await.unwrap();
     assert!(matches!(input, Input::Published { lease: LeaseId(9), .. }), "{input:?}");
+    finisher.stop().await;
+    assert!(told(&mut orders).await.is_none(), "nothing else is said");
+    assert_eq!(std::fs::read(place.output()).unwrap(), part::movie());
+}
+
+#[tokio::test]
+async fn a_stitch_that_is_ended_leaves_nothing_and_says_nothing() {
+    let place = Place::new();
+    let prepared = prepare(&place).await;
+    let (mut finisher, mut orders) = finisher(&place).await;
+    finisher.stitch(prepared.job.clone(), LeaseId(8), prepared.order.clone());
+    feed(&finisher, &prepared, LeaseId(8));
+    finisher.abort(&prepared.job, LeaseId(7));
+    finisher.abort(&prepared.job, LeaseId(8));
+    finisher.stop().await;
+    assert!(told(&mut orders).await.is_none());
+    assert_eq!(place.videos(), ["in.mp4"]);
+}
+
+#[tokio::test]
+async fn a_source_that_changed_since_intake_fails_the_stitch_by_name() {
+    let place = Place::new();
+    let prepared = prepare(&place).await;
+    std::fs::write(place.input(), b"another film").unwrap();
+    let (mut finisher, mut orders) = finisher(&place).await;
+    finisher.stitch(prepared.job.clone(), LeaseId(8), prepared.order.clone());
+    let Some(Input::StitchFailed { cell: None, failure, .. }) = told(&mut orders).await else {
+        panic!("it must fail")
+    };
+    assert_eq!(failure.kind, FailureKind::SourceChanged);
+    assert!(failure.message.contains("in.mp4"), "{failure}");
+    assert_eq!(place.videos(), ["in.mp4"]);
+}
+
+#[tokio::test]
+async fn an_output_that_became_a_link_to_the_source_is_never_written() {
+    let place = Place::new();
+    let prepared = prepare(&place).await;
+    std::os::unix::fs::symlink(place.input(), place.output()).unwrap();
+    let before = std::fs::read(place.input()).unwrap();
+    let (mut finisher, mut orders) = finisher(&place).await;
+    finisher.stitch(prepared.job.clone(), LeaseId(8), prepared.order.clone());
+    feed(&finisher, &prepared, LeaseId(8));
+    let Some(Input::StitchFailed { failure, .. }) = told(&mut orders).await else {
+        panic!("it must fail")
+    };
+    assert_eq!(failure.kind, FailureKind::BadRequest);
+    assert_eq!(std::fs::read(place.input()).unwrap(), before);
+}
+
+#[tokio::test]
+async fn a_copy_is_a_movie_with_the_remark_why_nothing_was_removed() {
+    let place = Place::new();
+    let clip = concat!(env!("CARGO_MANIFEST_DIR"), "/../assets/demo/bikes.mp4");
+    let input = Location::parse(clip).unwrap();
+    let head = SourceReader::open(&input, None).await.unwrap().head().clone();
+    let source = SourceRef { url: input.url(), bytes: head.bytes, version: head.version };
+    let output = Location::File(place.output()).url();
+    let (mut finisher, mut orders) = finisher(&place).await;
+    let order = CopyOrder { source, output, why: CopyReason::NothingFound, conceal: false };
+    finisher.copy(JobId::parse("j").unwrap(), LeaseId(8), order);
+    let input = told(&mut orders).await.unwrap();
+    let Input::Published { published, .. } = input else { panic!("{input:?}") };
+    let movie = std::fs::read(place.output()).unwrap();
+    assert_eq!(published.bytes, movie.len() as u64);
+    assert_eq!(movie.get(4..8), Some(&b"ftyp"[..]));
+    let least = head.bytes * 9 / 10;
+    assert!(published.bytes > least, "{} of {} bytes", published.bytes, head.bytes);
+}
+
+/// The first line of a stitch's trail; nothing is published before.
+async fn first_line(orders: &mut mpsc::Receiver<Order>, stitch: LeaseId) -> String {
+    loop {
+        let order = tokio::time::timeout(PATIENCE, orders.recv()).await.unwrap().unwrap();
+        assert!(!matches!(order, Order::Tell { .. }), "nothing is written yet: {order:?}");
+        if let Order::Trail { lease, entries, .. } = order
+            && lease == stitch
+        {
+            return entries[0].detail.clone();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_stitch_of_a_coordinator_that_was_deposed_publishes_nothing_and_leaves_nothing() {
+    let place = Place::new();
+    let prepared = prepare(&place).await;
+    let journal = Refusing { journal: place.journal().await, refuses: |_| false, deposed: true };
+    let (mut finisher, mut orders) = finisher_of(&place, 1, Lead::of(Arc::new(journal)));
+    finisher.stitch(prepared.job.clone(), LeaseId(8), prepared.order.clone());
+    feed(&finisher, &prepared, LeaseId(8));
+    let begun = first_line(&mut orders, LeaseId(8)).await;
+    assert!(begun.starts_with("3 cells"), "{begun}");
+    // It has its turn once the first has ended, of which nothing is told.
+    finisher.stitch(JobId::parse("k").unwrap(), LeaseId(9), prepared.order.clone());
+    let has_turn = |order: Order| match order {
+        Order::Trail { lease, entries, .. } => {
+            lease == LeaseId(9) && entries[0].detail.starts_with("3 cells")
+        }
+        Order::Tell { input, .. } => panic!("{input:?}"),
+        Order::Leave { .. } | Order::Ask(_) => false,
+    };
+    while !has_turn(orders.recv().await.unwrap()) {}
     finisher.stop().await;
     assert!(told(&mut orders).await.is_none(), "nothing else is said");
     assert_eq!(std::fs::read(place.output()).unwrap(), part::movie());

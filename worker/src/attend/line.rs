@@ -330,7 +330,7 @@ mod tests {
         let mut line = line(&["http://127.0.0.1:1"]);
         line.lost(check(&stands_by(Some("http://127.0.0.1:2"))).unwrap());
         let hello = pb::Hello::default();
-        let opened = tokio::time::timeout(PAUSE_MAX, line.open(&hello)).await;
+        let opened = tokio::time::timeout(Duration::from_secs(2), line.open(&hello)).await;
         assert!(opened.is_err(), "nobody is there");
         assert!(line.told.is_none() && line.attempts > 1, "{line:?}");
     }
