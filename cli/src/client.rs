@@ -245,8 +245,8 @@ mod tests {
     #[tokio::test]
     async fn a_single_address_at_which_nobody_listens_is_told_at_once() {
         let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let asked =
-            tokio::time::timeout(CONNECT_PATIENCE, Client::connect(&format!("http://{free}")));
+        let address = format!("http://{free}");
+        let asked = tokio::time::timeout(CONNECT_PATIENCE, Client::connect(&address));
         let refusal = asked.await.unwrap().unwrap_err();
         assert!(refusal.message.contains("no coordinator answers"), "{}", refusal.message);
     }
