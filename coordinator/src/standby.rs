@@ -1,4 +1,4 @@
-//! What a coordinator serves that does not lead: health, which says NOT_SERVING of the services and SERVING of the
+//! What a coordinator serves that does not lead: health, which says `NOT_SERVING` of the services and `SERVING` of the
 //! process, and to every other call UNAVAILABLE with the address of the one that leads.
 
 use std::convert::Infallible;
