@@ -1,10 +1,6 @@
 //! The figures that are promised: product and peer in one run, on a clip made by a stated recipe.
 //!
-<<<<<<< HEAD
-//! `make bench` runs all of it; `make bench ONLY=golden,fleet,farm,wall,memory,verify,table` some of it. Prints a
-=======
-//! `make bench` runs all of it; `make bench ONLY=golden,fleet,failover,wall,memory,verify,table` some of it. Prints a
->>>>>>> 626fa8e (coordinator, worker, cli, store: a coordinator that does not lead stands by on its port, and is followed)
+//! `make bench` runs all of it; `make bench ONLY=golden,fleet,farm,failover,wall,memory,verify,table` some of it. Prints a
 //! table; exits with 1 where identity does not hold. Speed and size are printed, never asserted:
 //! machines are noisy.
 
@@ -18,13 +14,10 @@ use cleanplate_tests::memory::{Used, watch};
 use cleanplate_tests::{binary, clips, reference};
 use sha2::{Digest as _, Sha256};
 
-<<<<<<< HEAD
-#[path = "bench/farm.rs"]
-mod farm;
-=======
 #[path = "bench/failover.rs"]
 mod failover;
->>>>>>> 626fa8e (coordinator, worker, cli, store: a coordinator that does not lead stands by on its port, and is followed)
+#[path = "bench/farm.rs"]
+mod farm;
 #[path = "bench/readback.rs"]
 mod readback;
 #[path = "bench/table.rs"]
@@ -50,13 +43,11 @@ fn main() -> std::process::ExitCode {
     if wanted("fleet") {
         good &= fleet(folder.path());
     }
-<<<<<<< HEAD
     if wanted("farm") {
         good &= farm::figures(folder.path());
-=======
+    }
     if wanted("failover") {
         failover::kills(folder.path());
->>>>>>> 626fa8e (coordinator, worker, cli, store: a coordinator that does not lead stands by on its port, and is followed)
     }
     if wanted("table") {
         good &= table::ten_hours(folder.path());
