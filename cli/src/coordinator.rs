@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use cleanplate_coordinator::{Candidate, CoordinatorOptions, Journal, StateUrl};
 use cleanplate_store::Store;
+use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 use crate::arguments::CoordinatorArguments;
@@ -24,7 +25,7 @@ pub(crate) async fn run(
     settings: &Settings,
 ) -> Result<Status, Refusal> {
     let CoordinatorArguments { listen, state, store, advertise } = arguments;
-    let mut signals = Signals::listen()?;
+    let signals = Signals::listen()?;
     let advertise = advertise.or_else(|| settings.advertise.clone());
     // What leads nowhere for this product's own workers and clients is of no use to them.
     advertise.as_deref().map_or(Ok(()), |url| client::endpoint(url).map(drop))?;
@@ -47,6 +48,15 @@ pub(crate) async fn run(
         engine_silent: Duration::from_millis(settings.worker.engine_silent_ms),
         movies_max: settings.movies_max,
     };
+    serve(options, listener, signals).await
+}
+
+/// Serves until a signal comes.
+async fn serve(
+    options: CoordinatorOptions,
+    listener: TcpListener,
+    mut signals: Signals,
+) -> Result<Status, Refusal> {
     let (stop, stopped) = oneshot::channel();
     let stopped = async {
         // The other end is dropped with the process only.

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 
 use crate::coordinator::{Coordinator, CoordinatorError, CoordinatorOptions};
-use crate::journal::Standing;
+use crate::journal::{Journal, Standing};
 use crate::standby::Standby;
 
 /// Serves on `listener` until `stop` resolves: what workers and clients ask, while this coordinator leads, and where
@@ -38,27 +38,30 @@ pub async fn serve_in_turn(
             () = &mut stop => None,
         };
         let Some(coordinator) = started else {
-            if let Some(standby) = standby {
-                standby.retire().await;
-            }
-            // It may have taken the lead just now.
-            if let Err(error) = journal.resign().await {
-                tracing::warn!(%error, "the lead was not given up, another waits until it lapses");
-            }
-            journal.close().await;
+            retire(standby).await;
+            give_up(journal.as_ref()).await;
             return Ok(());
         };
         let listener = port.listener()?;
-        let retiring = async {
-            if let Some(standby) = standby {
-                standby.retire().await;
-            }
-        };
-        match lead(coordinator, listener, retiring, stop.as_mut()).await {
+        match lead(coordinator, listener, retire(standby), stop.as_mut()).await {
             Led::Deposed => tracing::info!("stands by again"),
             Led::Ended(ended) => return ended,
         }
     }
+}
+
+async fn retire(standby: Option<Standby>) {
+    if let Some(standby) = standby {
+        standby.retire().await;
+    }
+}
+
+/// Closes a journal of which the lead may have been taken just now.
+async fn give_up(journal: &dyn Journal) {
+    if let Err(error) = journal.resign().await {
+        tracing::warn!(%error, "the lead was not given up, another waits until it lapses");
+    }
+    journal.close().await;
 }
 
 /// How a lead ended.

@@ -174,7 +174,7 @@ impl MovieFile {
             named.map_err(|error| StoreError::of_io(Side::Output, &what, &error))
         })
         .await?;
-        self.hidden = named.or(self.hidden.take());
+        self.hidden = named.or_else(|| self.hidden.take());
         self.staged = true;
         Ok(())
     }

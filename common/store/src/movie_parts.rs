@@ -91,12 +91,7 @@ impl MovieParts {
     /// Keeps a log, and takes up what it finds there.
     pub(crate) async fn resume(&mut self, log: UploadLog) -> Result<(), StoreError> {
         let mut known = log.find(&self.what).await?;
-        for older in std::mem::take(&mut known.older) {
-            if let Err(error) = self.bucket.abort_multipart(&self.path, &older).await {
-                let what = &self.what;
-                tracing::debug!(what, %error, "an older upload is gone, or its pieces stay");
-            }
-        }
+        self.abort_all(std::mem::take(&mut known.older)).await;
         if let Some(upload) = known.upload.take() {
             // A bucket that has forgotten the upload says so here, not after hours: a byte in the place
             // of the head's first piece, which is sent last and over it. Whoever had sent that piece and wakes
@@ -116,6 +111,15 @@ impl MovieParts {
         }
         (self.log, self.known) = (Some(log), known);
         Ok(())
+    }
+
+    async fn abort_all(&self, older: Vec<String>) {
+        for upload in older {
+            if let Err(error) = self.bucket.abort_multipart(&self.path, &upload).await {
+                let what = &self.what;
+                tracing::debug!(what, %error, "an older upload is gone, or its pieces stay");
+            }
+        }
     }
 
     /// Bytes that a predecessor had sent and that were not sent again.
