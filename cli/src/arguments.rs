@@ -75,7 +75,8 @@ pub(crate) enum Command {
         cleanplate worker --coordinator http://head:7700\n  \
         cleanplate worker --coordinator http://head:7700 --slots 4 --idle-exit 300\n  \
         cleanplate worker --card 'RTX 4090:24'   (a rehearsal: pretends the card)\n\n\
-        SIGTERM or Ctrl-C once: it finishes what it holds, then ends. Twice: it ends at once, and \
+        Ctrl-C: it finishes what it holds, then ends. SIGTERM: it finishes what it can within \
+        worker.grace (25 s), gives the rest back, then ends. Either twice: it ends at once, and \
         others get what it held.")]
     Worker(WorkerArguments),
     /// Queue a job; prints its id and nothing else.

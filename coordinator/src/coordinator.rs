@@ -139,6 +139,10 @@ impl Ending {
                 tracing::warn!(%epoch, by, address, "another coordinator leads, this one stops deciding");
                 Self::Deposed { epoch, by, address }
             }
+            // A stitch that asked before it published heard of it first, and said so.
+            JournalError::NotLeading { .. } => {
+                Self::Deposed { epoch: Epoch(0), by: String::new(), address: String::new() }
+            }
             error => {
                 tracing::error!(%error, "the journal cannot be written, the coordinator stops");
                 Self::JournalLost(error.to_string())

@@ -19,6 +19,7 @@ fn hello(protocol: u32) -> pb::FromWorker {
         version: "9.9.9".to_owned(),
         worker: "from-the-future".to_owned(),
         slots: 1,
+        objects: cleanplate_store::OBJECT_FORMAT.into(),
         ..pb::Hello::default()
     };
     pb::FromWorker { message: Some(from_worker::Message::Hello(hello)) }
@@ -50,6 +51,17 @@ async fn a_worker_of_another_protocol_is_turned_away_at_the_door() {
         panic!("the first message is a welcome: {welcome:?}")
     };
     assert_eq!(welcome.protocol, PROTOCOL_VERSION);
+
+    // A fleet is upgraded one machine after the other: the protocol before is taken, but not other objects.
+    let before = attend(&cluster.url(), hello(PROTOCOL_VERSION - 1)).await;
+    assert!(before.is_ok_and(|first| first.is_some()), "a worker of the version before is welcome");
+    let mut other = hello(PROTOCOL_VERSION);
+    if let Some(from_worker::Message::Hello(hello)) = &mut other.message {
+        hello.objects += 1;
+    }
+    let status = attend(&cluster.url(), other).await.unwrap_err();
+    assert_eq!(status.code(), Code::FailedPrecondition, "{status}");
+    assert!(status.message().contains("objects"), "{status}");
 }
 
 #[tokio::test]

@@ -98,8 +98,9 @@ pub struct Batches {
     pub fill: u32,
 }
 
-/// A driver that wakes up may take longer than an engine at work is allowed to be silent.
-const CHECK_SILENT_MIN: Duration = Duration::from_secs(60);
+/// A driver that wakes up, or a machine that is busy with other work, may take longer than an engine at work is
+/// allowed to be silent; one that is taken for broken gets no work for as long as it runs.
+const CHECK_SILENT_MIN: Duration = Duration::from_secs(180);
 
 /// Looks at this machine: finds its cards (or takes the one that is pretended) and proves the
 /// encoders in child processes of `program`.

@@ -109,7 +109,9 @@ pub enum WorkerError {
         source: std::io::Error,
     },
     /// The engine process does not work on this machine.
-    #[error("the engine does not work here: {0}")]
+    #[error(
+        "the engine does not work here: {0}; where it was only too slow, the machine is too busy: try again"
+    )]
     Engine(#[source] Box<ChildEnd>),
     /// The engine process answered what makes no sense.
     #[error("the engine process answered what makes no sense: {0}")]

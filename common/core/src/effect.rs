@@ -371,11 +371,17 @@ impl fmt::Display for Ignored {
                 write!(formatter, "{what} means nothing for job {job} as it stands")
             }
             Self::UnknownWorker { worker } => write!(formatter, "no worker {worker} is attached"),
-            Self::OwnerQueueFull { job, owner, most } => write!(
-                formatter,
-                "job {job} is refused: {most} jobs of owner `{owner}` are open, as many as `caps.owner_queued` \
-                 allows; submit it when one of them has ended"
-            ),
+            Self::OwnerQueueFull { owner, most, .. } => {
+                let whose = match owner.as_str() {
+                    "" => "without an owner".to_owned(),
+                    owner => format!("of owner `{owner}`"),
+                };
+                write!(
+                    formatter,
+                    "the job is refused: {most} jobs {whose} are open, as many as `caps.owner_queued` allows; \
+                     submit it when one of them has ended"
+                )
+            }
             Self::NameInUse { worker, heard_ms, free_after_ms } => write!(
                 formatter,
                 "another worker named {worker} is attached and was heard {heard_ms} ms ago; give this one \

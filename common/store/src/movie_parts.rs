@@ -99,6 +99,7 @@ impl MovieParts {
             let probe = PutPayload::from_static(b"?");
             match self.bucket.put_part(&self.path, &upload, 0, probe).await {
                 Ok(_replaced) => {
+                    known.forget(0);
                     log.begun(&upload, &self.what).await?;
                     self.upload = Some(upload);
                 }

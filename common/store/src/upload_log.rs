@@ -68,6 +68,11 @@ pub(crate) struct Known {
 }
 
 impl Known {
+    /// The piece at `index` is another one now, whatever was sent.
+    pub(crate) fn forget(&mut self, index: usize) {
+        self.pieces.remove(&(index as u64));
+    }
+
     /// The piece at `index`, where the bucket has these very bytes.
     pub(crate) fn piece(&self, index: usize, bytes: u64, sha: Sha) -> Option<PartId> {
         let piece = self.pieces.get(&(index as u64))?;

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::journal::{Epoch, Journal};
+use crate::journal::{Epoch, Journal, JournalError};
 
 /// How long the journal may take to say so: less than a stitch may take to clean up.
 const ASKING: Duration = Duration::from_secs(3);
@@ -24,20 +24,33 @@ impl Lead {
         Self { journal, epoch }
     }
 
-    /// Whether it is current, by the journal itself. A journal that does not answer has not said so.
-    pub(crate) async fn is_current(&self) -> bool {
-        let renewed = match tokio::time::timeout(ASKING, self.journal.renew()).await {
-            Ok(Ok(())) => true,
-            Ok(Err(error)) => {
-                tracing::warn!(%error, "a movie is left as it is");
-                false
+    /// Whether it is current, by the journal itself.
+    pub(crate) async fn asked(&self) -> Answer {
+        let error = match tokio::time::timeout(ASKING, self.journal.renew()).await {
+            Ok(Ok(())) if self.epoch.is_some() && self.journal.epoch() == self.epoch => {
+                return Answer::Current;
             }
+            Ok(Ok(())) => return Answer::Over,
+            Ok(Err(error)) => error,
             Err(_late) => {
                 let waited_ms = ASKING.as_millis();
-                tracing::warn!(waited_ms, "a movie is left as it is, the journal does not answer");
-                false
+                tracing::warn!(waited_ms, "a movie waits, the journal does not answer");
+                return Answer::None;
             }
         };
-        renewed && self.epoch.is_some() && self.journal.epoch() == self.epoch
+        let silent = matches!(error, JournalError::Unreachable { .. });
+        tracing::warn!(%error, "a movie is left as it is");
+        if silent { Answer::None } else { Answer::Over }
     }
+}
+
+/// What the journal says of a lead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// It is current.
+    Current,
+    /// It is not.
+    Over,
+    /// Nothing: it does not answer.
+    None,
 }

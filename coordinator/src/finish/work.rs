@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use cleanplate_child::{ChildEnd, ChildProgram, Limits, run_child};
 use cleanplate_core::effect::StitchOrder;
@@ -21,8 +21,12 @@ use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc};
 
 use crate::dispatch::{Order, Orders};
 use crate::finish::host::{Fault, Queue, StitchHost};
+use crate::finish::lead::Answer;
 use crate::finish::speech::{self, Ended, Request};
 use crate::finish::{CopyOrder, Fence, Lead};
+
+/// The pause before a journal that did not answer is asked again.
+const ASK_AGAIN: Duration = Duration::from_millis(500);
 
 /// What is to be done.
 #[derive(Debug)]
@@ -154,7 +158,7 @@ impl Task {
 
     /// Removes what there is of a movie, where another coordinator has not taken it up.
     async fn give_up(&self, movie: MovieUpload) {
-        if !self.lead.is_current().await {
+        if self.lead.asked().await != Answer::Current {
             movie.leave().await;
             return;
         }
@@ -250,7 +254,15 @@ impl Task {
             return Some(Err(Fault::of(Stage::Publish, &error)));
         }
         // Asked last, with all but one request behind it: what a pause lets through is that one.
-        if !self.lead.is_current().await {
+        // A journal that does not answer is asked again for as long as this coordinator bears it: when that ends, so
+        // does the fence.
+        let answer = loop {
+            match self.lead.asked().await {
+                Answer::None if self.fence.is_open() => tokio::time::sleep(ASK_AGAIN).await,
+                answer @ (Answer::Current | Answer::Over | Answer::None) => break answer,
+            }
+        };
+        if answer != Answer::Current {
             movie.leave().await;
             return None;
         }

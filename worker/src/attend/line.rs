@@ -115,7 +115,14 @@ impl Line {
                 }
                 Err(Missed::Ever(error)) => return Err(error),
                 Err(Missed::Now(lost)) => {
-                    self.missed(&way, &lost.why);
+                    if lost.stands_by.is_some() {
+                        self.attempts = self.attempts.saturating_add(1);
+                        if self.attempts.is_power_of_two() {
+                            tracing::info!(coordinator = %way, why = lost.why, "stands by");
+                        }
+                    } else {
+                        self.missed(&way, &lost.why);
+                    }
                     self.follow(lost.stands_by);
                 }
             }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use cleanplate_plate::blend::HALO;
 use cleanplate_store::{Location, Store, StoreError, decode_object, keys, kinds};
 use cleanplate_types::brief::JobBrief;
 use cleanplate_types::cell::Cell;
@@ -277,7 +278,12 @@ fn of_segment(
     let frames = head.zip(last).map_or(FrameRange::new(0, 0), |(head, last)| {
         FrameRange::new(head.frames.start, last.frames.end)
     });
-    let mut reads = of_plan(&brief.plan, frames);
+    // Where frames are painted, those beside the segment are restored too, by what lies behind them.
+    let around = match &brief.spec.painting {
+        Some(_) => FrameRange::new(frames.start.saturating_sub(HALO), frames.end + HALO),
+        None => frames,
+    };
+    let mut reads = of_plan(&brief.plan, around);
     reads.push((SOURCE.to_owned(), Readable::Pinned(brief.source.clone())));
     reads.push((TABLE.to_owned(), Readable::Object(brief.table.clone())));
     reads.push((BRIEF.to_owned(), Readable::Bytes(bytes)));

@@ -126,6 +126,7 @@ impl Scheduler {
             worker.draining = true;
             worker.session
         });
+        self.note_leaving(id);
         self.work_freed = true;
         if let Some(session) = session {
             effects.push(Effect::DrainWorker { worker: id.clone(), session });

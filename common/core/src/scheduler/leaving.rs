@@ -33,6 +33,7 @@ impl Scheduler {
             worker.draining = true;
             worker.leaves_by = Some(worker.leaves_by.map_or(by, |before| before.min(by)));
         });
+        self.note_leaving(id);
         self.work_freed = true;
         self.hand_in(id, effects);
         if changed {

@@ -116,6 +116,7 @@ impl Scheduler {
         let mut stragglers: Vec<Straggler> = self
             .tails
             .iter()
+            .filter(|id| !self.is_resting(id))
             .filter_map(|id| Some((id, self.open_job(id)?)))
             .flat_map(|(id, job)| job.leases.iter().filter_map(|it| self.straggler(id, job, *it)))
             .take(LEASES_MAX)

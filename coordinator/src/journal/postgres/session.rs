@@ -168,6 +168,9 @@ async fn within<T>(
     })
 }
 
+/// A database that just became the first one is read-only for a moment (`read_only_sql_transaction`).
+const READ_ONLY: &str = "25006";
+
 /// Whether the same statement may succeed later without anybody changing anything.
 #[expect(
     clippy::wildcard_enum_match_arm,
@@ -180,7 +183,7 @@ fn passes(error: &sqlx::Error) -> bool {
             // Classes: connections, conflicts between transactions, lacking means but for a full disk, an
             // operator's doings.
             ["08", "40", "57"].iter().any(|class| code.starts_with(class))
-                || ["53000", "53200", "53300", "55P03"].contains(&&*code)
+                || ["53000", "53200", "53300", "55P03", READ_ONLY].contains(&&*code)
         }),
         _ => false,
     }

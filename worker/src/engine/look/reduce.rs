@@ -5,7 +5,7 @@ use cleanplate_plate::study::{Conclusion, Studied, conclude};
 use cleanplate_plate::track::followed as join;
 use cleanplate_store::kinds;
 use cleanplate_types::failure::{Failure, Stage};
-use cleanplate_types::frames::FrameTable;
+use cleanplate_types::frames::{FrameRange, FrameTable};
 use cleanplate_types::overlay::{Fill, Finding, Look, Overlay, OverlayPlan};
 use cleanplate_types::source::{SourceDescription, StreamKind};
 use cleanplate_types::trail::TrailEvent;
@@ -77,8 +77,9 @@ fn found(desk: &Desk, windows: u32, table: &FrameTable, fill: Fill) -> Result<Fi
             let stays = join(&small, frames, &tuning::small_settings(video, table));
             let known = plan.overlays.len();
             for overlay in stays.overlays {
-                if !is_mostly_held(plan.overlays.get(..known).unwrap_or_default(), &overlay) {
-                    plan.overlays.push(overlay);
+                let when = unknown(plan.overlays.get(..known).unwrap_or_default(), &overlay);
+                if !when.is_empty() {
+                    plan.overlays.push(Overlay { when, ..overlay });
                 }
             }
         }
@@ -138,26 +139,34 @@ fn with(mut plan: OverlayPlan, overlays: Vec<Overlay>) -> OverlayPlan {
     plan
 }
 
-/// Share of its frames, and of its mask, in which an overlay is known already, in percent: the dense looks draw it a
+/// Share of its mask that another covers where an overlay is known already, in percent: the dense looks draw it a
 /// little differently.
-const KNOWN_PERCENT: u64 = 80;
+const KNOWN_PERCENT: u64 = 95;
 
-/// Whether most of `inner` is covered in most of its frames by some of `outer` together.
-fn is_mostly_held(outer: &[Overlay], inner: &Overlay) -> bool {
-    let frames = |of: &Overlay| of.when.iter().map(|range| range.count()).sum::<u64>();
-    let shared = |one: &Overlay| {
-        let pairs = one.when.iter().flat_map(|a| inner.when.iter().map(move |b| (a, b)));
-        pairs.map(|(a, b)| a.end.min(b.end).saturating_sub(a.start.max(b.start))).sum::<u64>()
-    };
-    let lasting: Vec<&Overlay> =
-        outer.iter().filter(|one| shared(one) * 100 >= frames(inner) * KNOWN_PERCENT).collect();
+/// The frames of `inner` in which none of `outer` covers it.
+fn unknown(outer: &[Overlay], inner: &Overlay) -> Vec<FrameRange> {
+    let mut left = inner.when.clone();
+    for one in outer.iter().filter(|one| is_mostly_covered(one, inner)) {
+        for known in &one.when {
+            let cut = |it: FrameRange| {
+                let before = FrameRange::new(it.start, it.end.min(known.start).max(it.start));
+                let after = FrameRange::new(it.start.max(known.end).min(it.end), it.end);
+                [before, after]
+            };
+            left = left.into_iter().flat_map(cut).filter(|it| !it.is_empty()).collect();
+        }
+    }
+    left
+}
+
+/// Whether `outer` covers most of the mask of `inner`.
+fn is_mostly_covered(outer: &Overlay, inner: &Overlay) -> bool {
     let bounds = inner.mask.bounds;
     let (mut all, mut held) = (0_u64, 0_u64);
     for (y, x) in (0..bounds.height).flat_map(|y| (0..bounds.width).map(move |x| (y, x))) {
         if inner.mask.covers(x, y) {
             all += 1;
-            let (x, y) = (bounds.x + x, bounds.y + y);
-            held += u64::from(lasting.iter().any(|one| covers(one, x, y)));
+            held += u64::from(covers(outer, bounds.x + x, bounds.y + y));
         }
     }
     held * 100 >= all * KNOWN_PERCENT

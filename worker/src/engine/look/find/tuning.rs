@@ -82,18 +82,19 @@ pub(in crate::engine::look) fn small_settings(
     video: &VideoDescription,
     table: &FrameTable,
 ) -> Settings {
-    let rate = rate(table);
-    let apart = u64::try_from(small_apart_nanos(table) * i128::from(rate) / 1_000_000_000);
-    let apart = apart.unwrap_or(0).max(1);
+    // Samples are chosen by time: at a rate that varies so does the number of frames between them.
+    let samples = small_samples(DetectorKind::Text, u32::MAX, table);
+    let gaps = samples.windows(3).map(|three| three[2] - three[0]);
+    let gap = gaps.max().unwrap_or(1);
     Settings {
         enter_score: 700,
         stay_score: 600,
         sure_score: NEVER_SURE,
         sights_min: SMALL_SIGHTS_MIN,
         dense_frames: u64::MAX,
-        gap_frames_max: apart * 2 + apart / 2,
-        blink_frames_max: apart * 2 + apart / 2,
-        ..Settings::usual(video.width, video.height, rate)
+        gap_frames_max: gap,
+        blink_frames_max: gap,
+        ..Settings::usual(video.width, video.height, rate(table))
     }
 }
 
