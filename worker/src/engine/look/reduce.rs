@@ -229,3 +229,39 @@ fn words(finding: &Finding) -> String {
         Finding::Abstained { why } => format!("the detector abstained: {why}"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use cleanplate_types::overlay::{Mask, OverlayOrigin};
+    use cleanplate_types::picture::Rect;
+
+    use super::*;
+
+    /// Writing over all of a place, in some frames.
+    fn writing(width: u32, when: &[(u64, u64)]) -> Overlay {
+        let mut mask = Mask::empty(Rect { x: 100, y: 40, width, height: 10 });
+        (0..10).for_each(|y| (0..width).for_each(|x| mask.set(x, y)));
+        let when = when.iter().map(|(start, end)| FrameRange::new(*start, *end)).collect();
+        Overlay { mask, when, origin: OverlayOrigin::Text, fill: Fill::Auto, hides: true }
+    }
+
+    fn left(known: &[Overlay], small: &Overlay) -> Vec<(u64, u64)> {
+        unknown(known, small).into_iter().map(|it| (it.start, it.end)).collect()
+    }
+
+    #[test]
+    fn small_writing_that_is_known_for_most_of_its_frames_is_covered_in_the_others() {
+        let small = writing(200, &[(0, 1000)]);
+        assert_eq!(left(&[writing(200, &[(0, 800)])], &small), [(800, 1000)]);
+        assert_eq!(
+            left(&[writing(198, &[(100, 300), (500, 2000)])], &small),
+            [(0, 100), (300, 500)]
+        );
+        assert_eq!(left(&[writing(200, &[(0, 400)]), writing(200, &[(400, 1000)])], &small), []);
+        assert_eq!(
+            left(&[writing(160, &[(0, 1000)])], &small),
+            [(0, 1000)],
+            "its last digit is not"
+        );
+    }
+}

@@ -161,6 +161,20 @@ fn a_copy_keeps_to_the_caps_and_adds_nothing_to_the_progress() {
 }
 
 #[test]
+fn a_job_that_rests_gets_no_copies() {
+    let (mut rig, _) = at_the_tail();
+    let (lease, _) = copy(&mut rig);
+    rig.scheduler.config.rest_ms = 60_000;
+    rig.fail("fast", lease, FailureKind::StoreUnavailable);
+    rig.attach("third", &[EncoderName::Libx264]);
+    // Each copy would fail in the same way, and count against the cell.
+    wait_anew(&mut rig, 30_000);
+    assert!(rig.grants().is_empty(), "the store is out");
+    wait_anew(&mut rig, 40_000);
+    assert!(!rig.grants().is_empty(), "it has rested");
+}
+
+#[test]
 fn leases_of_one_worker_end_apart() {
     let mut rig = Rig::new(SchedulerConfig::default());
     rig.tell(Input::Attach(Box::new(Attachment {
