@@ -222,6 +222,12 @@ fn of_plan(plan: &OverlayPlan, frames: FrameRange) -> Vec<(String, Readable)> {
     mattes.chain(windows).collect()
 }
 
+/// The frames that a segment of `frames` restores: where frames are painted, those beside it too, for the blending.
+fn restored(painting: Option<&Painting>, frames: FrameRange) -> FrameRange {
+    let halo = painting.map_or(0, |_| HALO);
+    FrameRange::new(frames.start.saturating_sub(halo), frames.end + halo)
+}
+
 /// The draft of a look, where it has one.
 async fn fetched(
     store: &Store,
@@ -278,12 +284,7 @@ fn of_segment(
     let frames = head.zip(last).map_or(FrameRange::new(0, 0), |(head, last)| {
         FrameRange::new(head.frames.start, last.frames.end)
     });
-    // Where frames are painted, those beside the segment are restored too, by what lies behind them.
-    let around = match &brief.spec.painting {
-        Some(_) => FrameRange::new(frames.start.saturating_sub(HALO), frames.end + HALO),
-        None => frames,
-    };
-    let mut reads = of_plan(&brief.plan, around);
+    let mut reads = of_plan(&brief.plan, restored(brief.spec.painting.as_ref(), frames));
     reads.push((SOURCE.to_owned(), Readable::Pinned(brief.source.clone())));
     reads.push((TABLE.to_owned(), Readable::Object(brief.table.clone())));
     reads.push((BRIEF.to_owned(), Readable::Bytes(bytes)));
@@ -336,4 +337,42 @@ fn located(url: &str) -> Result<Location, Failure> {
 
 fn unread(error: &StoreError) -> Failure {
     Failure::new(error.kind(), Stage::Fetch, error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use cleanplate_types::digest::Sha;
+    use cleanplate_types::model::{ModelClass, ModelRef};
+    use cleanplate_types::overlay::Backgrounds;
+
+    use super::*;
+
+    fn object(key: &str) -> ObjectRef {
+        ObjectRef { key: key.to_owned(), bytes: 1, sha: Sha::of(key.as_bytes()) }
+    }
+
+    #[test]
+    fn a_segment_that_is_painted_reads_what_lies_behind_the_frames_beside_it() {
+        let window = |start: u64, key: &str| Backgrounds {
+            frames: FrameRange::new(start, start + 300),
+            object: object(key),
+        };
+        let plan = OverlayPlan {
+            backgrounds: vec![window(0, "a"), window(300, "b")],
+            ..OverlayPlan::new(640, 360, Vec::new())
+        };
+        let painting = Painting {
+            model: ModelRef::installed("lama", Sha::of(b"lama"), 4),
+            class: ModelClass("cpu".to_owned()),
+        };
+        let read = |painting: Option<&Painting>, start: u64, end: u64| {
+            let reads = of_plan(&plan, restored(painting, FrameRange::new(start, end)));
+            reads.into_iter().map(|(name, _)| name).collect::<Vec<_>>()
+        };
+        let (first, second) = (backgrounds(0), backgrounds(1));
+        assert_eq!(read(None, 150, 300), [first.clone()]);
+        assert_eq!(read(Some(&painting), 150, 300), [first.clone(), second.clone()]);
+        assert_eq!(read(Some(&painting), 300, 450), [first, second.clone()]);
+        assert_eq!(read(Some(&painting), 302, 450), [second], "no more than the halo");
+    }
 }
