@@ -370,7 +370,7 @@ mod tests {
             reads.into_iter().map(|(name, _)| name).collect::<Vec<_>>()
         };
         let (first, second) = (backgrounds(0), backgrounds(1));
-        assert_eq!(read(None, 150, 300), [first.clone()]);
+        assert_eq!(read(None, 150, 300), std::slice::from_ref(&first));
         assert_eq!(read(Some(&painting), 150, 300), [first.clone(), second.clone()]);
         assert_eq!(read(Some(&painting), 300, 450), [first, second.clone()]);
         assert_eq!(read(Some(&painting), 302, 450), [second], "no more than the halo");
