@@ -81,7 +81,8 @@ impl Fate {
             | FailureKind::Internal
             | FailureKind::SeamMismatch
             | FailureKind::AuditMismatch
-            | FailureKind::OutputWrong => Self::Failed(failure),
+            | FailureKind::OutputWrong
+            | FailureKind::ObjectLost => Self::Failed(failure),
         }
     }
 }

@@ -203,11 +203,12 @@ impl Coordinator {
         let orders = Orders::new(sender);
         let sessions = Arc::new(Sessions::default());
         let mut objects = Objects::new(store.clone(), orders.clone());
+        let before = scheduler.next_lease();
         for (job, keep) in unswept(&scheduler, latest) {
-            objects.sweep(job, keep);
+            objects.sweep(job, before, keep);
         }
         for job in forgotten.into_iter().filter(|job| scheduler.job_view(job).is_none()) {
-            objects.sweep(job, None);
+            objects.sweep(job, before, None);
         }
         let lead = Lead::of(Arc::clone(&journal));
         let limits = (engine_silent, movies_max);

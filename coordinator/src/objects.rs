@@ -10,7 +10,7 @@ use cleanplate_core::input::Input;
 use cleanplate_store::{Store, StoreError, keys, kinds};
 use cleanplate_types::brief::JobBrief;
 use cleanplate_types::failure::{Failure, Stage};
-use cleanplate_types::ids::JobId;
+use cleanplate_types::ids::{JobId, LeaseId};
 use cleanplate_types::object::ObjectRef;
 use cleanplate_types::overlay::{Draft, Look};
 use tokio::sync::Semaphore;
@@ -55,30 +55,42 @@ impl Objects {
         });
     }
 
-    /// As a brief: one key for each look, which is written for it once or, after a crash, the same again.
-    pub(crate) fn write_draft(&mut self, job: JobId, look: Look, draft: Box<Draft>) {
+    /// Under a key that carries `after`, the last lease that was given.
+    pub(crate) fn write_draft(
+        &mut self,
+        job: JobId,
+        look: Look,
+        (after, draft): (LeaseId, Box<Draft>),
+    ) {
         let store = self.store.clone();
         self.answer(job.clone(), async move {
-            let draft = store.put_value(&keys::draft(&job, look), kinds::DRAFT, &*draft).await?;
+            let key = keys::draft(&job, look, after);
+            let draft = store.put_value(&key, kinds::DRAFT, &*draft).await?;
             Ok(Input::DraftWritten { job, look, draft })
         });
     }
 
-    /// The key is the job's own and the same each time; whoever reads the brief holds it to its hash.
-    pub(crate) fn write_brief(&mut self, job: JobId, brief: Box<JobBrief>) {
+    /// Under a key that carries `after`, the last lease that was given.
+    pub(crate) fn write_brief(&mut self, job: JobId, after: LeaseId, brief: Box<JobBrief>) {
         let store = self.store.clone();
         self.answer(job.clone(), async move {
-            let brief = store.put_value(&keys::brief(&job), kinds::BRIEF, &*brief).await?;
+            let key = keys::brief(&job, after);
+            let brief = store.put_value(&key, kinds::BRIEF, &*brief).await?;
             Ok(Input::BriefWritten { job, brief })
         });
     }
 
-    /// Deletes all objects of a job but `keep`. What stays is garbage, not harm.
-    pub(crate) fn sweep(&mut self, job: JobId, keep: Option<ObjectRef>) {
+    /// Deletes the objects of a job that carry a lease below `before` (or none), but for `keep`. What stays is
+    /// garbage, not harm.
+    pub(crate) fn sweep(&mut self, job: JobId, before: LeaseId, keep: Option<ObjectRef>) {
         let (store, room) = (self.store.clone(), Arc::clone(&self.room));
         self.spawn(async move {
             let _permit = room.acquire().await;
-            match store.delete_prefix(&keys::job(&job), keep.as_ref().map(|keep| &*keep.key)).await {
+            let doomed = move |key: &str| {
+                keep.as_ref().is_none_or(|keep| keep.key != key)
+                    && keys::lease_of(key).is_none_or(|lease| lease < before)
+            };
+            match store.delete_prefix(&keys::job(&job), doomed).await {
                 Ok(objects) => tracing::debug!(%job, objects, "job swept"),
                 Err(error) => {
                     let prefix = store.url_of(&keys::job(&job));

@@ -7,10 +7,11 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use bytes::Bytes;
-use cleanplate_store::{Location, MovieUpload, SourceReader, Store, StoreError};
+use cleanplate_store::{Location, MovieUpload, SourceReader, Store, StoreError, keys};
 use cleanplate_tests::tiny_disk::TinyDisk;
 use cleanplate_tests::weed::{BUCKET, Weed};
 use cleanplate_types::digest::Sha;
+use cleanplate_types::ids::LeaseId;
 use cleanplate_types::object::ObjectRef;
 use tokio::task::JoinSet;
 
@@ -59,8 +60,37 @@ async fn a_killed_upload_to_a_folder_leaves_nothing_visible() {
     a_killed_upload_leaves_nothing_visible(root.to_str().unwrap()).await;
     assert!(!files(&root).is_empty(), "the killed writer left a piece that no listing shows");
     let store = Store::open(root.to_str().unwrap()).unwrap();
-    store.delete_prefix("jobs/k", None).await.unwrap();
+    store.delete_prefix("jobs/k", |_| true).await.unwrap();
     assert_eq!(files(&root), Vec::<String>::new(), "which goes with its job");
+}
+
+#[tokio::test]
+async fn a_sweep_of_a_folder_takes_what_is_doomed_with_its_pieces_and_leaves_the_rest() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("store");
+    let store = Store::open(root.to_str().unwrap()).unwrap();
+    for key in [
+        "jobs/k/table.3",
+        "jobs/k/parts/000001.3.part",
+        "jobs/k/parts/000001.7.part",
+        "jobs/kk/table.3",
+    ] {
+        store.put(key, Bytes::from_static(b"some")).await.unwrap();
+    }
+    // What writers that were killed leave.
+    for piece in
+        ["jobs/k/parts/000002.3.part#1", "jobs/k/parts/000002.7.part#1", "jobs/k/old/000001.3#22"]
+    {
+        std::fs::create_dir_all(root.join(piece).parent().unwrap()).unwrap();
+        std::fs::write(root.join(piece), b"half").unwrap();
+    }
+    let before = |key: &str| keys::lease_of(key).is_none_or(|lease| lease < LeaseId(7));
+    assert_eq!(store.delete_prefix("jobs/k", before).await.unwrap(), 2);
+    let left = ["jobs/k/parts/000001.7.part", "jobs/k/parts/000002.7.part#1", "jobs/kk/table.3"];
+    let mut found = files(&root);
+    found.sort_unstable();
+    assert_eq!(found, left.map(|key| root.join(key).display().to_string()));
+    assert!(!root.join("jobs/k/old").exists(), "a folder that is empty goes too");
 }
 
 #[tokio::test]
@@ -112,7 +142,7 @@ async fn a_full_disk_is_said_and_leaves_nothing() {
     let error = written.and(finished.map(drop)).unwrap_err();
     assert!(matches!(error, StoreError::Full { .. }), "{error:?}");
     assert!(store.list("").await.unwrap().is_empty());
-    store.delete_prefix("jobs", None).await.unwrap();
+    store.delete_prefix("jobs", |_| true).await.unwrap();
 
     let location = at(root, "movie.mp4");
     let mut movie = MovieUpload::start(&location).await.unwrap();
@@ -218,13 +248,13 @@ async fn a_listing_is_by_whole_parts_of_the_key_and_in_order(store: &Store) {
     assert_eq!(listed("nothing").await, Vec::<String>::new());
     assert_eq!(listed("").await.len(), keys.len());
 
-    let refused = store.delete_prefix("/", None).await;
+    let refused = store.delete_prefix("/", |_| true).await;
     assert!(matches!(refused, Err(StoreError::BadKey { .. })), "{refused:?}");
-    assert_eq!(store.delete_prefix("jobs/a", Some("jobs/a/deep/er/3")).await.unwrap(), 2);
+    assert_eq!(store.delete_prefix("jobs/a", |key| key != "jobs/a/deep/er/3").await.unwrap(), 2);
     assert_eq!(listed("jobs/a").await, ["jobs/a/deep/er/3"], "what is to be kept is kept");
-    assert_eq!(store.delete_prefix("jobs/a", None).await.unwrap(), 1);
+    assert_eq!(store.delete_prefix("jobs/a", |_| true).await.unwrap(), 1);
     assert_eq!(listed("").await, ["jobs/ab/1", "other"]);
-    store.delete_prefix("jobs", None).await.unwrap();
+    store.delete_prefix("jobs", |_| true).await.unwrap();
     store.delete("other").await.unwrap();
 
     let mut puts = JoinSet::new();
@@ -239,7 +269,7 @@ async fn a_listing_is_by_whole_parts_of_the_key_and_in_order(store: &Store) {
     let found = store.list("many").await.unwrap();
     assert_eq!(found.len(), MANY);
     assert!(found.is_sorted_by(|one, two| one.key < two.key));
-    assert_eq!(store.delete_prefix("many", None).await.unwrap(), MANY as u64);
+    assert_eq!(store.delete_prefix("many", |_| true).await.unwrap(), MANY as u64);
 }
 
 async fn a_part_is_there_whole_when_it_is_finished(store: &Store) {

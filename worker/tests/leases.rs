@@ -368,7 +368,7 @@ async fn a_source_that_changed_since_intake_is_told_as_that() {
     store.delete(&object.key).await.unwrap();
     session.grant(4, segment(&object, 0, 1)).await;
     let gone = failure(&mut session, 4).await;
-    assert_eq!(gone.kind, FailureKind::StoreUnavailable, "{gone}");
+    assert_eq!(gone.kind, FailureKind::ObjectLost, "{gone}");
 }
 
 #[tokio::test]

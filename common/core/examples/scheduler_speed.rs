@@ -207,7 +207,7 @@ impl Farm {
                 let description = Box::new(samples::description());
                 self.later(1, Event::Tell(Input::TableLoaded { job, description, table }));
             }
-            Effect::WriteBrief { job, brief } => {
+            Effect::WriteBrief { job, brief, .. } => {
                 self.briefs.insert(job.clone(), brief);
                 let brief = samples::object("brief");
                 self.later(1, Event::Tell(Input::BriefWritten { job, brief }));

@@ -82,20 +82,24 @@ pub enum Effect {
         finding: ObjectRef,
     },
     /// Write the plan as it stands, for a look, and answer `Input::DraftWritten` or `Input::ObjectFailed`.
-    /// The same draft may be asked for twice; its key should follow from its content.
+    /// The same draft may be asked for twice.
     WriteDraft {
         /// Whose.
         job: JobId,
         /// For which look.
         look: Look,
+        /// The last lease that was given: the object's key carries it, for `Sweep`.
+        after: LeaseId,
         /// What it is given.
         draft: Box<Draft>,
     },
     /// Write the brief as an object and answer `Input::BriefWritten` or `Input::ObjectFailed`. The
-    /// same brief may be asked for twice; its key should follow from its content.
+    /// same brief may be asked for twice.
     WriteBrief {
         /// Whose.
         job: JobId,
+        /// The last lease that was given: the object's key carries it, for `Sweep`.
+        after: LeaseId,
         /// The brief.
         brief: Box<JobBrief>,
     },
@@ -150,11 +154,15 @@ pub enum Effect {
         /// How.
         outcome: JobOutcome,
     },
-    /// Delete every object of the job from the store but those of `keep`. Given when a job is done, copied,
-    /// cancelled, abstained or forgotten; a failed or previewed job keeps its objects until it is forgotten.
+    /// Delete the objects of the job from the store whose keys carry a lease below `before`, but those of
+    /// `keep`. Given when a job is done, copied, cancelled, abstained or forgotten; a failed or previewed job
+    /// keeps its objects until it is forgotten. May take long: a job that is tried again meanwhile, and another
+    /// under the same name, write under later leases.
     Sweep {
         /// Which.
         job: JobId,
+        /// The first lease that is not swept.
+        before: LeaseId,
         /// What the overlays are made of: clients may still ask for the plan.
         keep: Option<ObjectRef>,
     },

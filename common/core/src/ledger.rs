@@ -65,6 +65,11 @@ impl Ledger {
         LeaseId(self.next_lease)
     }
 
+    /// The last lease that was given; 0 where none was.
+    pub(crate) const fn last_lease(&self) -> LeaseId {
+        LeaseId(self.next_lease - 1)
+    }
+
     /// Jobs that have not ended, in the order of submission.
     pub(crate) fn open_jobs(&self) -> impl Iterator<Item = &JobId> {
         self.order

@@ -193,6 +193,12 @@ impl Scheduler {
         self.timers.first().map(|(at, _)| *at)
     }
 
+    /// The id that the next lease gets: objects of ended jobs carry lower ones.
+    #[must_use]
+    pub const fn next_lease(&self) -> LeaseId {
+        self.ledger.next_lease()
+    }
+
     /// Jobs that have not ended.
     #[must_use]
     pub fn jobs_open(&self) -> usize {

@@ -195,7 +195,7 @@ impl StoreError {
             Self::UnknownScheme { .. } | Self::BadLocation { .. } => FailureKind::BadRequest,
             Self::NotFound { side, .. } | Self::NotAFile { side, .. } => match side {
                 Side::Source => FailureKind::BadInput,
-                Side::Store => FailureKind::StoreUnavailable,
+                Side::Store => FailureKind::ObjectLost,
                 Side::Output => FailureKind::OutputUnwritable,
             },
             Self::Denied { side, .. } | Self::Full { side, .. } => match side {
@@ -210,7 +210,7 @@ impl StoreError {
                 Side::Output => FailureKind::StoreUnavailable,
             },
             Self::Changed { .. } => FailureKind::SourceChanged,
-            Self::Corrupt { .. } => FailureKind::StoreUnavailable,
+            Self::Corrupt { .. } => FailureKind::ObjectLost,
             Self::TooLarge { .. } => FailureKind::OutputUnwritable,
             Self::BadKey { .. }
             | Self::Exists { .. }

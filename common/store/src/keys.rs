@@ -1,7 +1,8 @@
 //! Every key of a job as a pure function. No other code spells a key.
 //!
 //! What is written under a lease carries the lease, so that a zombie's upload is garbage with its
-//! own name and never a conflict (invariant 6). All keys of a job lie below [`job`], and are made
+//! own name and never a conflict (invariant 6), and so that a sweep of what a job left takes nothing
+//! that the same job wrote since. What the coordinator writes carries the last lease of all. All keys of a job lie below [`job`], and are made
 //! of ids that cannot hold a slash.
 
 use cleanplate_types::ids::{CellIndex, JobId, LeaseId};
@@ -49,16 +50,16 @@ pub fn mattes(job: &JobId, lease: LeaseId) -> String {
     format!("jobs/{job}/mattes.{lease}")
 }
 
-/// The plan as it stood before a look.
+/// The plan as it stood before a look, written after `lease` was given.
 #[must_use]
-pub fn draft(job: &JobId, look: Look) -> String {
-    format!("jobs/{job}/draft.{}", look.as_str())
+pub fn draft(job: &JobId, look: Look, lease: LeaseId) -> String {
+    format!("jobs/{job}/draft.{}.{lease}", look.as_str())
 }
 
-/// The job's complete plan.
+/// The job's complete plan, written after `lease` was given.
 #[must_use]
-pub fn brief(job: &JobId) -> String {
-    format!("jobs/{job}/brief")
+pub fn brief(job: &JobId, lease: LeaseId) -> String {
+    format!("jobs/{job}/brief.{lease}")
 }
 
 /// The packets of a cell, made under `lease`.
@@ -94,6 +95,22 @@ pub fn stitch_piece(job: &JobId, lease: LeaseId, index: u64) -> String {
     format!("jobs/{job}/stitch/{lease}.{index:05}.piece")
 }
 
+/// The lease that the key of a job's object carries; nothing where it is none of the keys above.
+#[must_use]
+pub fn lease_of(key: &str) -> Option<LeaseId> {
+    let (folder, name) = key.rsplit_once('/')?;
+    let mut words = name.split('.');
+    let lease = if folder.ends_with("/stitch") {
+        words.next()
+    } else {
+        match words.next_back() {
+            Some("part" | "manifest") => words.next_back(),
+            last => last,
+        }
+    };
+    lease?.parse().ok().map(LeaseId)
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -110,10 +127,12 @@ mod tests {
             rest(&id, lease),
             finding(&id, lease),
             mattes(&id, lease),
+            brief(&id, lease),
             stitch_upload(&id, lease),
             stitch_piece(&id, lease, 0),
             stitch_piece(&id, lease, 9_999),
         ];
+        keys.extend(Look::ALL.map(|look| draft(&id, look, lease)));
         keys.extend(Look::ALL.map(|look| evidence(&id, look, 0, lease)));
         keys.extend(Look::ALL.map(|look| evidence(&id, look, u32::MAX, lease)));
         keys.extend(cells.map(|cell| part(&id, cell, lease)));
@@ -125,7 +144,7 @@ mod tests {
     fn no_key_leaves_the_prefix_of_its_job() {
         for name in ["a", "a.b-c", &"9".repeat(64)] {
             let id = JobId::parse(name).unwrap();
-            for key in all(name, u64::MAX).into_iter().chain([brief(&id)]) {
+            for key in all(name, u64::MAX) {
                 let rest = key.strip_prefix(&job(&id)).expect("it is below the job's prefix");
                 assert!(!rest.is_empty());
                 let parts: Vec<&str> = key.split('/').collect();
@@ -148,6 +167,20 @@ mod tests {
     }
 
     #[test]
+    fn every_key_tells_its_lease() {
+        for lease in [1, 7, u64::MAX] {
+            for key in ["j", "7", "a.9"].into_iter().flat_map(|name| all(name, lease)) {
+                assert_eq!(lease_of(&key), Some(LeaseId(lease)), "{key}");
+            }
+        }
+        for other in
+            ["jobs/j/brief", "jobs/j/draft.learn", "jobs/j/table.", "7", "jobs/j/stitch/x.7"]
+        {
+            assert_eq!(lease_of(other), None, "{other}");
+        }
+    }
+
+    #[test]
     fn keys_are_as_written_down() {
         let id = JobId::parse("j1").unwrap();
         assert_eq!(part(&id, CellIndex(42), LeaseId(7)), "jobs/j1/parts/000042.7.part");
@@ -157,7 +190,8 @@ mod tests {
         assert_eq!(table(&id, LeaseId(7)), "jobs/j1/table.7");
         assert_eq!(rest(&id, LeaseId(7)), "jobs/j1/rest.7");
         assert_eq!(finding(&id, LeaseId(7)), "jobs/j1/finding.7");
-        assert_eq!(brief(&id), "jobs/j1/brief");
+        assert_eq!(brief(&id, LeaseId(7)), "jobs/j1/brief.7");
+        assert_eq!(draft(&id, Look::Learn, LeaseId(7)), "jobs/j1/draft.learn.7");
         assert_eq!(job(&id), "jobs/j1/");
     }
 }

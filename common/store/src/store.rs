@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -252,41 +252,37 @@ impl Store {
         }
     }
 
-    /// Deletes all objects below `prefix` and returns how many there were. An empty prefix, which
-    /// would be the whole store, is refused.
+    /// Deletes the objects below `prefix` whose keys are `doomed` and returns how many there were. An empty
+    /// prefix, which would be the whole store, is refused.
     ///
-    /// In a folder this also takes the pieces that killed writers left, which no listing shows.
-    ///
-    /// The object `keep` stays, and then so do such pieces.
+    /// In a folder this also takes the pieces that killed writers of such objects left, which no listing shows,
+    /// and the folders that are empty then.
     ///
     /// # Errors
     /// [`StoreError::BadKey`] for the empty prefix, and what kept the store from deleting one.
-    pub async fn delete_prefix(&self, prefix: &str, keep: Option<&str>) -> Result<u64, StoreError> {
+    pub async fn delete_prefix(
+        &self,
+        prefix: &str,
+        doomed: impl Fn(&str) -> bool + Send + 'static,
+    ) -> Result<u64, StoreError> {
         if prefix.trim_matches('/').is_empty() {
             let reason = "it is the whole store".to_owned();
             return Err(StoreError::BadKey { key: prefix.to_owned(), reason });
         }
         let path = self.prefix_path(prefix)?;
-        let failed = |error| self.failed(prefix, &error);
-        let count = self
-            .objects
+        if let Root::Place(Location::File(root)) = &self.root {
+            let folder = root.join(path.as_ref());
+            return blocking(move || clear_folder(&folder, path.as_ref(), &doomed)).await;
+        }
+        self.objects
             .list(Some(&path))
-            .map_err(failed)
-            .try_filter(|meta| {
-                std::future::ready(keep.is_none_or(|keep| self.key_of(&meta.location) != keep))
-            })
-            .map_ok(|meta| async move {
-                self.delete(&self.key_of(&meta.location)).await.map(|()| 1_u64)
-            })
+            .map_err(|error| self.failed(prefix, &error))
+            .map_ok(|meta| self.key_of(&meta.location))
+            .try_filter(|key| std::future::ready(doomed(key)))
+            .map_ok(|key| async move { self.delete(&key).await.map(|()| 1_u64) })
             .try_buffer_unordered(DELETES_IN_FLIGHT_MAX)
             .try_fold(0_u64, |sum, one| std::future::ready(Ok(sum + one)))
-            .await?;
-        if keep.is_none()
-            && let Root::Place(Location::File(root)) = &self.root
-        {
-            remove_folder(root.join(path.as_ref())).await?;
-        }
-        Ok(count)
+            .await
     }
 
     /// Writes, reads and deletes a small object, without long retries: for `doctor`, and for a
@@ -347,16 +343,48 @@ fn open_folder(path: &PathBuf, root: &Location) -> Result<LocalFileSystem, Store
     Ok(folder.with_automatic_cleanup(true))
 }
 
-async fn remove_folder(folder: PathBuf) -> Result<(), StoreError> {
-    blocking(move || match std::fs::remove_dir_all(&folder) {
-        Err(error)
-            if !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) =>
-        {
-            Err(StoreError::of_io(Side::Store, &folder.display().to_string(), &error))
+/// What stands between the name of an object and a number in the name of the file in which `object_store` collects
+/// the object's bytes; no key holds it.
+const COLLECTED: char = '#';
+
+/// Deletes the objects in `folder`, whose key is `prefix`, that are `doomed`, and what their writers left.
+fn clear_folder(
+    folder: &FilePath,
+    prefix: &str,
+    doomed: &dyn Fn(&str) -> bool,
+) -> Result<u64, StoreError> {
+    let failed = |error: io::Error| match error.kind() {
+        // Somebody else deletes too.
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Ok(0),
+        _ => Err(StoreError::of_io(Side::Store, &folder.display().to_string(), &error)),
+    };
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) => return failed(error),
+    };
+    let mut count = 0;
+    for entry in entries {
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(error) => return failed(error),
+        };
+        let name = entry.file_name();
+        let (path, name) = (entry.path(), name.to_string_lossy());
+        let (name, is_object) =
+            name.split_once(COLLECTED).map_or((&*name, true), |(name, _)| (name, false));
+        let key = format!("{prefix}/{name}");
+        if entry.file_type().is_ok_and(|it| it.is_dir()) {
+            count += clear_folder(&path, &key, doomed)?;
+        } else if doomed(&key) {
+            match std::fs::remove_file(&path) {
+                Ok(()) => count += u64::from(is_object),
+                Err(error) => count += failed(error)?,
+            }
         }
-        Ok(()) | Err(_) => Ok(()),
-    })
-    .await
+    }
+    // One that is not empty stays.
+    std::fs::remove_dir(folder).ok();
+    Ok(count)
 }
 
 /// A number that no other call in this process gives.

@@ -128,6 +128,8 @@ pub enum FailureKind {
     AuditMismatch,
     /// The movie does not read back as it was written.
     OutputWrong,
+    /// An object that the store had taken is gone from it, or is another one.
+    ObjectLost,
 }
 
 /// What to do after a failure.
@@ -145,7 +147,7 @@ pub enum Verdict {
 
 impl FailureKind {
     /// Every kind.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::BadInput,
         Self::BadRequest,
         Self::SourceUnavailable,
@@ -164,6 +166,7 @@ impl FailureKind {
         Self::SeamMismatch,
         Self::AuditMismatch,
         Self::OutputWrong,
+        Self::ObjectLost,
     ];
 
     /// Its name in logs, on the wire and in `--json`.
@@ -188,6 +191,7 @@ impl FailureKind {
             Self::SeamMismatch => "seam_mismatch",
             Self::AuditMismatch => "audit_mismatch",
             Self::OutputWrong => "output_wrong",
+            Self::ObjectLost => "object_lost",
         }
     }
 
@@ -212,6 +216,7 @@ impl FailureKind {
             Self::TableMismatch => Verdict::Retable,
             Self::SourceUnavailable
             | Self::StoreUnavailable
+            | Self::ObjectLost
             | Self::EncoderFailed
             | Self::EngineCrashed
             | Self::EngineHung
@@ -233,6 +238,7 @@ impl FailureKind {
             | Self::SourceChanged
             | Self::TableMismatch
             | Self::StoreUnavailable
+            | Self::ObjectLost
             | Self::EngineCrashed
             | Self::EngineHung
             | Self::PartRefused

@@ -50,9 +50,11 @@ impl Performer {
                 self.objects.load_table(job, description, table);
             }
             Effect::LoadFinding { job, finding } => self.objects.load_finding(job, finding),
-            Effect::WriteDraft { job, look, draft } => self.objects.write_draft(job, look, draft),
-            Effect::WriteBrief { job, brief } => self.objects.write_brief(job, brief),
-            Effect::Sweep { job, keep } => self.objects.sweep(job, keep),
+            Effect::WriteDraft { job, look, after, draft } => {
+                self.objects.write_draft(job, look, (after, draft));
+            }
+            Effect::WriteBrief { job, after, brief } => self.objects.write_brief(job, after, brief),
+            Effect::Sweep { job, before, keep } => self.objects.sweep(job, before, keep),
             Effect::StartStitch { job, lease, order } => self.finisher.stitch(job, lease, *order),
             Effect::StitchPart { job, lease, cell, summary } => {
                 self.finisher.part(&job, lease, cell, *summary);

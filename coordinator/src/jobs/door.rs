@@ -63,6 +63,7 @@ fn refusal(error: StoreError) -> Status {
         | FailureKind::Internal
         | FailureKind::SeamMismatch
         | FailureKind::AuditMismatch
-        | FailureKind::OutputWrong => Status::failed_precondition(error.to_string()),
+        | FailureKind::OutputWrong
+        | FailureKind::ObjectLost => Status::failed_precondition(error.to_string()),
     }
 }

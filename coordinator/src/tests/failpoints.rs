@@ -177,7 +177,7 @@ async fn act(
                 cancelled = true;
                 heard(jobs.retry(pb::RetryRequest { job: job() }).await);
             }
-            Some(other) => panic!("{other}: {state:?}"),
+            Some(other) => panic!("{}: {other}: {state:?}", place.root().display()),
             None if state.phase == "review" => {
                 let approve = pb::ApproveRequest { job: job(), ..pb::ApproveRequest::default() };
                 heard(jobs.approve(approve).await);

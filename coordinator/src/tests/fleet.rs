@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use cleanplate_proto::v1 as pb;
 use cleanplate_proto::v1::fleet_client::FleetClient;
-use cleanplate_store::{Location, OBJECT_FORMAT, SourceReader, keys, kinds};
+use cleanplate_store::{Location, OBJECT_FORMAT, SourceReader, StoreError, keys, kinds};
 use cleanplate_types::brief::JobBrief;
 use cleanplate_types::failure::{Failure, FailureKind, Stage};
 use cleanplate_types::ids::{CellIndex, JobId, LeaseId};
@@ -293,12 +293,20 @@ impl FakeWorker {
             Err(error) => return self.fail(lease, error.kind(), &error.to_string()).await,
         };
         for cell in (work.first_cell..work.first_cell + work.cells).map(CellIndex) {
-            let key = keys::part(job, cell, lease);
-            let stored = place.store.put(&key, part::bytes(cell).into()).await.unwrap();
-            let manifest = part::manifest(&brief, cell, lease, stored);
-            let manifest_key = keys::manifest(job, cell, lease);
-            let stored =
-                place.store.put_value(&manifest_key, kinds::MANIFEST, &manifest).await.unwrap();
+            let (key, manifest_key) =
+                (keys::part(job, cell, lease), keys::manifest(job, cell, lease));
+            let stored = async {
+                let stored = place.store.put(&key, part::bytes(cell).into()).await?;
+                let manifest = part::manifest(&brief, cell, lease, stored);
+                let stored =
+                    place.store.put_value(&manifest_key, kinds::MANIFEST, &manifest).await?;
+                Ok::<_, StoreError>((manifest, stored))
+            };
+            let (manifest, stored) = match stored.await {
+                Ok(stored) => stored,
+                // The job has ended, and what is written under its leases is swept.
+                Err(error) => return self.fail(lease, error.kind(), &error.to_string()).await,
+            };
             match self.spoilt.remove(&cell) {
                 None => {}
                 Some(Spoilt::Lost) => place.store.delete(&key).await.unwrap(),

@@ -77,7 +77,7 @@ async fn a_sweep_that_a_kill_cut_short_is_done_again_but_a_failed_job_keeps_its_
     worker.fail(intake.lease, FailureKind::BadInput, "not a video").await;
     first.outcome("failed").await;
     first.kill().await;
-    for key in ["jobs/failed/table.1", "jobs/cancelled/table.2"] {
+    for key in ["jobs/failed/table.1", "jobs/cancelled/remains"] {
         place.store.put(key, "x".into()).await.unwrap();
     }
     let second = place.start().await;
@@ -131,7 +131,7 @@ async fn what_was_forgotten_when_the_coordinator_died_is_swept_by_the_next() {
         tokio::task::yield_now().await;
     }
     running.kill().await;
-    place.store.put("jobs/j/table.1", "x".into()).await.unwrap();
+    place.store.put("jobs/j/remains", "x".into()).await.unwrap();
     place.start().await.swept(&place).await;
 }
 
@@ -143,7 +143,8 @@ async fn a_part_that_is_lost_or_damaged_is_made_again() {
         let id = place.submit(&mut running.jobs(), Some("j")).await.unwrap();
         let mut worker = FakeWorker::attach(&running, "w1").await;
         worker.spoil(CellIndex(1), how);
-        assert_eq!(worker.work(&place, &running, &id).await.kind, "done", "{how:?}");
+        let outcome = worker.work(&place, &running, &id).await;
+        assert_eq!(outcome.kind, "done", "{how:?}: {outcome:?}");
         assert_eq!(std::fs::read(place.output()).unwrap(), part::movie(), "{how:?}");
         running.stop().await;
         let records = place.records().await;

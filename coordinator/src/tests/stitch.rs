@@ -64,7 +64,8 @@ async fn prepare(place: &Place) -> Prepared {
         let stored = place.store.put_value(&key, kinds::MANIFEST, &manifest).await.unwrap();
         parts.push(manifest.summary(stored));
     }
-    let stored = place.store.put_value(&keys::brief(&job), kinds::BRIEF, &brief).await.unwrap();
+    let stored =
+        place.store.put_value(&keys::brief(&job, LeaseId(1)), kinds::BRIEF, &brief).await.unwrap();
     let order = StitchOrder {
         brief: stored,
         source,

@@ -341,7 +341,7 @@ impl Farm {
             Effect::WriteDraft { job, look, .. } => {
                 self.later(0, Input::DraftWritten { job, look, draft: samples::object("draft") });
             }
-            Effect::WriteBrief { job, brief } => {
+            Effect::WriteBrief { job, brief, .. } => {
                 let cells = brief.cells.iter().map(|cell| self.cost(cell.frames)).sum::<u64>();
                 self.needed = cells + cells / LOOK_RATIO;
                 (self.brief_ms, self.cells_needed) = (self.now, self.possible + cells);

@@ -251,7 +251,7 @@ impl Full {
                 let description = Box::new(samples::description());
                 self.later(1, Next::Tell(Input::TableLoaded { job, description, table }));
             }
-            Effect::WriteBrief { job, brief } => {
+            Effect::WriteBrief { job, brief, .. } => {
                 self.briefs.insert(job.clone(), brief);
                 let brief = samples::object("brief");
                 self.later(1, Next::Tell(Input::BriefWritten { job, brief }));

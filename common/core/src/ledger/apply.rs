@@ -517,6 +517,7 @@ impl Job {
         encoding.cells_committed -= 1;
         encoding.frames_committed -= frames;
         encoding.restored.remove(&part.summary.restored);
+        encoding.void.insert(part.summary.manifest.key.clone());
         let is_encoded = |part: &Part| !encoding.spec.copies(part.summary.cell);
         if !encoding.parts.iter().flatten().any(|part| is_encoded(part)) {
             encoding.extradata = None;

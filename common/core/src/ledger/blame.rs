@@ -72,8 +72,7 @@ impl Job {
             Piece::Window(window) => Some(Blamed::Window(window.index)),
             Piece::Reduce => Some(Blamed::Reduce),
             Piece::Segment(segment) => self.cell_to_blame(segment, failure).map(Blamed::Cell),
-            // What an audit finds is held against the part.
-            Piece::Audit(_) if failure.kind == FailureKind::AuditMismatch => None,
+            Piece::Audit(_) if is_against_the_part(failure.kind) => None,
             Piece::Audit(cell) => Some(Blamed::Audit(cell)),
         }
     }
@@ -107,7 +106,15 @@ impl Job {
     }
 }
 
-/// Whether the source or the store could not be reached.
+/// Whether the source or the store could not be reached, or has not got what it had.
 pub(crate) fn is_outage(kind: FailureKind) -> bool {
-    matches!(kind, FailureKind::SourceUnavailable | FailureKind::StoreUnavailable)
+    matches!(
+        kind,
+        FailureKind::SourceUnavailable | FailureKind::StoreUnavailable | FailureKind::ObjectLost
+    )
+}
+
+/// Whether what ended an audit is held against the part: it shows other pictures, or is not there.
+pub(crate) fn is_against_the_part(kind: FailureKind) -> bool {
+    matches!(kind, FailureKind::AuditMismatch | FailureKind::ObjectLost)
 }

@@ -113,6 +113,8 @@ pub(crate) struct Encoding {
     pub(crate) parts: Vec<Option<Box<Part>>>,
     pub(crate) cells_committed: u32,
     pub(crate) frames_committed: u64,
+    /// The manifests of parts that were accepted and are void.
+    pub(crate) void: BTreeSet<String>,
     /// Where the clean samples of the accepted parts come from.
     pub(crate) restored: Restored,
     /// The extradata of the first accepted part.
@@ -239,6 +241,7 @@ impl Encoding {
             parts: vec![None; cells.len()],
             cells_committed: 0,
             frames_committed: 0,
+            void: BTreeSet::new(),
             restored: Restored::default(),
             extradata: None,
             borders: Borders::new(survey.cutting, cells),

@@ -3,7 +3,7 @@
 use cleanplate_types::brief::JobBrief;
 use cleanplate_types::encode::{EncodeSpec, EncoderProof};
 use cleanplate_types::failure::{Failure, FailureKind, Stage};
-use cleanplate_types::ids::JobId;
+use cleanplate_types::ids::{JobId, LeaseId};
 use cleanplate_types::model::{ModelRef, Painting};
 use cleanplate_types::time::Tick;
 
@@ -82,7 +82,8 @@ impl Scheduler {
         if std::mem::replace(&mut tending.asked, true) {
             return;
         }
-        let request = self.ledger.jobs.get(id).and_then(|job| request_of(id, job));
+        let request =
+            self.ledger.jobs.get(id).and_then(|job| request_of(id, job, self.ledger.last_lease()));
         effects.extend(request);
     }
 
@@ -290,7 +291,8 @@ impl Scheduler {
         self.arm_retention(id);
         effects.push(Effect::JobEnded { job: id.clone(), outcome });
         if swept {
-            effects.push(Effect::Sweep { job: id.clone(), keep });
+            let before = self.ledger.next_lease();
+            effects.push(Effect::Sweep { job: id.clone(), before, keep });
         }
     }
 
@@ -348,7 +350,7 @@ impl Scheduler {
 }
 
 /// What the job's phase needs from the store.
-fn request_of(id: &JobId, job: &Job) -> Option<Effect> {
+fn request_of(id: &JobId, job: &Job, after: LeaseId) -> Option<Effect> {
     let intake = job.intake.as_ref()?;
     match &job.phase {
         Phase::Survey => Some(Effect::LoadTable {
@@ -358,7 +360,7 @@ fn request_of(id: &JobId, job: &Job) -> Option<Effect> {
         }),
         Phase::Draft { look } => {
             let draft = Box::new(draft(&job.request, job.plan.as_ref()?, *look));
-            Some(Effect::WriteDraft { job: id.clone(), look: *look, draft })
+            Some(Effect::WriteDraft { job: id.clone(), look: *look, after, draft })
         }
         Phase::Finding { finding, .. } => {
             Some(Effect::LoadFinding { job: id.clone(), finding: finding.clone() })
@@ -376,7 +378,7 @@ fn request_of(id: &JobId, job: &Job) -> Option<Effect> {
                 spec: (**spec).clone(),
                 cells: survey.cells.clone(),
             };
-            Some(Effect::WriteBrief { job: id.clone(), brief: Box::new(brief) })
+            Some(Effect::WriteBrief { job: id.clone(), after, brief: Box::new(brief) })
         }
         Phase::Intake
         | Phase::Analyse(_)

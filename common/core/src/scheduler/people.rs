@@ -84,7 +84,8 @@ impl Scheduler {
     pub(super) fn forget(&mut self, job: &JobId, effects: &mut Vec<Effect>) {
         if self.ledger.jobs.get(job).is_some_and(|job| job.outcome.is_some()) {
             self.record(job, Event::Forgotten, effects);
-            effects.push(Effect::Sweep { job: job.clone(), keep: None });
+            let before = self.ledger.next_lease();
+            effects.push(Effect::Sweep { job: job.clone(), before, keep: None });
         } else {
             not_now(job, "forgetting", effects);
         }

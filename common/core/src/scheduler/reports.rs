@@ -9,6 +9,7 @@ use cleanplate_types::part::PartSummary;
 use crate::effect::{Effect, Ignored};
 use crate::input::Report;
 use crate::ledger::Lease;
+use crate::ledger::blame::{is_against_the_part, is_outage};
 use crate::ledger::job::{Job, Phase, place};
 use crate::ledger::tries::Blamed;
 use crate::record::{Event, LeaseEnd, Piece, Window};
@@ -180,8 +181,11 @@ impl Scheduler {
         let Phase::Encode(encoding) = &job.phase else {
             return;
         };
-        if !segment.holds(cell) || encoding.part(cell).is_some() {
-            let what = "a cell that is not the lease's or is committed already";
+        // A worker that attaches again tells all of its lease again, what is void too.
+        let void = encoding.void.contains(&summary.manifest.key);
+        if void || !segment.holds(cell) || encoding.part(cell).is_some() {
+            let what =
+                "a cell that is not the lease's, is committed already, or was found to be void";
             effects.push(Effect::Ignored(Ignored::OutOfPlace { lease, what }));
             return;
         }
@@ -319,6 +323,7 @@ impl Scheduler {
         failure.frames = failure.frames.or_else(|| job.and_then(|job| frames_of(job, lease.piece)));
         let disputed = job.and_then(|job| disputed(job, &lease, &failure));
         let disputed = disputed.map(|cell| (cell, failure.clone()));
+        let of_part = disputed.is_some();
         let end = LeaseEnd::Failed(Box::new(failure));
         self.record(&lease.job, Event::LeaseEnded { lease: id, end }, effects);
         self.release(&lease.worker, id);
@@ -327,9 +332,9 @@ impl Scheduler {
             self.dispute(&lease.job, cell, failure, effects);
         }
         match (kind.verdict(), kind) {
-            (_, FailureKind::SourceUnavailable | FailureKind::StoreUnavailable) => {
-                self.rest(&lease.job);
-            }
+            // The part is made again.
+            (_, FailureKind::ObjectLost) if of_part => {}
+            (_, kind) if is_outage(kind) => self.rest(&lease.job),
             // Whoever lets it lapse knows whether the worker is to blame.
             (_, FailureKind::LeaseLapsed) => {}
             (Verdict::RetryElsewhere, _) => {
@@ -359,10 +364,10 @@ fn frames_of(job: &Job, piece: Piece) -> Option<FrameRange> {
     }
 }
 
-/// The cell whose part an audit found to be wrong, where it is still that part.
+/// The cell whose part an audit found to be wrong or gone, where it is still that part.
 fn disputed(job: &Job, lease: &Lease, failure: &Failure) -> Option<CellIndex> {
     match (lease.piece, failure.kind) {
-        (Piece::Audit(cell), FailureKind::AuditMismatch) => {
+        (Piece::Audit(cell), kind) if is_against_the_part(kind) => {
             job.encoding()?.is_audit_current(cell).then_some(cell)
         }
         _ => None,

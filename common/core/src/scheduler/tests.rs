@@ -177,14 +177,14 @@ impl Rig {
         grants.collect()
     }
 
-    fn part(&self, cell: u32) -> PartSummary {
+    fn part(&self, lease: LeaseId, cell: u32) -> PartSummary {
         let job = &self.scheduler.ledger.jobs[&job()];
         let spec = job.encoding().unwrap().fingerprint;
-        summary(&job.cells()[cell as usize], spec, &format!("part {cell}"))
+        summary(&job.cells()[cell as usize], spec, &format!("part {cell} of {lease}"))
     }
 
     fn hand_in(&mut self, name: &str, lease: LeaseId, cell: u32) {
-        let summary = Box::new(self.part(cell));
+        let summary = Box::new(self.part(lease, cell));
         self.report(name, lease, Report::CellDone { summary });
     }
 

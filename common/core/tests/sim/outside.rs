@@ -67,11 +67,11 @@ impl World {
                 let finding = Box::new(self.truths.finding(&job, &finding));
                 self.answer(job.clone(), Input::FindingLoaded { job, finding });
             }
-            Effect::WriteDraft { job, look, draft } => {
+            Effect::WriteDraft { job, look, draft, .. } => {
                 let draft = self.truths.write_draft(&job, look, *draft);
                 self.answer(job.clone(), Input::DraftWritten { job, look, draft });
             }
-            Effect::WriteBrief { job, brief } => {
+            Effect::WriteBrief { job, brief, .. } => {
                 let brief = self.truths.write_brief(*brief);
                 self.answer(job.clone(), Input::BriefWritten { job, brief });
             }
@@ -91,7 +91,7 @@ impl World {
                 self.stitches.insert(job.clone(), stitch);
                 self.stitch_ends_later(job, lease);
             }
-            Effect::Sweep { job, keep } => {
+            Effect::Sweep { job, keep, before: _ } => {
                 let stitch = self.stitches.get(&job);
                 assert!(stitch.is_none_or(|it| it.ended), "nothing runs when objects are swept");
                 self.swept.insert(job, keep.is_none());

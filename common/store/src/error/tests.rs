@@ -9,7 +9,7 @@ fn whose_fault_it_is_depends_on_the_side() {
     let of = |side, kind| StoreError::of_io(side, "/x", &io_error(kind)).kind();
     assert_eq!(of(Side::Source, io::ErrorKind::NotFound), FailureKind::BadInput);
     assert_eq!(of(Side::Output, io::ErrorKind::NotFound), FailureKind::OutputUnwritable);
-    assert_eq!(of(Side::Store, io::ErrorKind::NotFound), FailureKind::StoreUnavailable);
+    assert_eq!(of(Side::Store, io::ErrorKind::NotFound), FailureKind::ObjectLost);
     assert_eq!(of(Side::Output, io::ErrorKind::StorageFull), FailureKind::OutputUnwritable);
     assert_eq!(of(Side::Store, io::ErrorKind::StorageFull), FailureKind::WorkerLacks);
     assert_eq!(of(Side::Source, io::ErrorKind::TimedOut), FailureKind::SourceUnavailable);

@@ -1,7 +1,7 @@
 //! The farm's figure: one coordinator process, its journal in PostgreSQL and then in SQLite, and two thousand played workers
 //! over real connections, in this process, on this machine.
 //!
-//! The workers hold each lease for as long as they are told (nothing at first: as fast as it goes), hand in a valid summary
+//! The workers hold each lease for as long as they are told (nothing at last: as fast as it goes), hand in a valid summary
 //! and no media. No movie is written: the only turn to write one (`coordinator.movies_max`) is held by a job whose source
 //! never answers.
 
@@ -32,15 +32,15 @@ use worker::Shared;
 const WORKERS: usize = 2000;
 
 /// Jobs, each of [`media::CELLS`] cells.
-const JOBS: usize = 120;
+const JOBS: usize = 160;
 
-/// How long the workers hold a lease on average, round after round: as fast as it goes, then 500, 1,000 and 2,000
-/// leases a second of all workers together.
+/// How long the workers hold a lease on average, round after round: 500, 1,000 and 2,000 leases a second of all workers
+/// together, then as fast as it goes, which uses up what cells are left.
 const HOLDS: [Duration; 4] = [
-    Duration::ZERO,
     Duration::from_millis(4000),
     Duration::from_millis(2000),
     Duration::from_millis(1000),
+    Duration::ZERO,
 ];
 
 /// How long a round is measured, and how long it goes on before that.
@@ -87,7 +87,7 @@ impl Drop for Coordinator {
 }
 
 impl Coordinator {
-    fn start(name: &str, state: &str, store: &Path, port: u16, log: &Path) -> Self {
+    fn start(name: &str, state: &str, store: &Path, (port, mute): (u16, u16), log: &Path) -> Self {
         let listen = format!("127.0.0.1:{port}");
         let log = std::fs::File::create(log.join(format!("{name}.log"))).expect("a log");
         let child = binary::command(["coordinator", "--listen", &listen, "--state", state])
@@ -95,6 +95,11 @@ impl Coordinator {
             .arg(store)
             .env("CLEANPLATE_COORDINATOR_MOVIES_MAX", "1")
             .env("CLEANPLATE_AUDIT_CELLS", "0")
+            // The bucket of the source that never answers.
+            .env("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{mute}"))
+            .env("AWS_ALLOW_HTTP", "true")
+            .env("AWS_REGION", "us-east-1")
+            .envs([("AWS_ACCESS_KEY_ID", "played"), ("AWS_SECRET_ACCESS_KEY", "played")])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
@@ -127,7 +132,11 @@ async fn measured(name: &str, state: &str, folder: &Path) -> Result<(), String> 
     let place = folder.join(format!("farm-{name}"));
     std::fs::create_dir_all(&place).map_err(|error| error.to_string())?;
     let port = free_port();
-    let coordinator = Coordinator::start(name, state, &place.join("store"), port, folder);
+    // It takes connections and never says a word: whoever reads from it waits.
+    let mute = TcpListener::bind("127.0.0.1:0").map_err(|error| error.to_string())?;
+    let silent = mute.local_addr().map_err(|error| error.to_string())?.port();
+    let store = place.join("store");
+    let coordinator = Coordinator::start(name, state, &store, (port, silent), folder);
     let endpoint = Endpoint::from_shared(format!("http://127.0.0.1:{port}"))
         .map_err(|error| error.to_string())?;
     let channel = connected(&endpoint).await?;
@@ -135,10 +144,8 @@ async fn measured(name: &str, state: &str, folder: &Path) -> Result<(), String> 
     let store = Store::open(&place.join("store").display().to_string())
         .map_err(|error| error.to_string())?;
     let shared = Arc::new(Shared::new(store));
-    // It takes connections and never says a word: whoever reads from it waits.
-    let mute = TcpListener::bind("127.0.0.1:0").map_err(|error| error.to_string())?;
-    let mute = mute.local_addr().map_err(|error| error.to_string()).map(|at| (mute, at.port()))?;
-    submit(&mut jobs, &format!("https://127.0.0.1:{}/in.mp4", mute.1), &place, "first").await?;
+    shared.hold(HOLDS[0]);
+    submit(&mut jobs, "s3://silent/in.mp4", &place, "first").await?;
     let began = Instant::now();
     let mut workers = tokio::task::JoinSet::new();
     for number in 0..WORKERS {
@@ -153,7 +160,7 @@ async fn measured(name: &str, state: &str, folder: &Path) -> Result<(), String> 
         submit(&mut jobs, "/played/in.mp4", &place, &number.to_string()).await?;
     }
     for hold in HOLDS {
-        shared.hold_ms.store(u64::try_from(hold.as_millis()).unwrap_or(0), Ordering::Relaxed);
+        shared.hold(hold);
         tokio::time::sleep(BEFORE).await;
         shared.begin();
         let (start, cpu, before) = (Instant::now(), coordinator.cpu(), committed(&mut jobs).await?);

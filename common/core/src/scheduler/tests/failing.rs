@@ -8,8 +8,8 @@ fn a_part_that_shows_other_frames_is_refused_and_its_cell_goes_to_another_worker
     let grants = rig.grants();
     let (lease, holder, _) = &grants[0];
     let (other_lease, other, _) = &grants[1];
-    let mut wrong = rig.part(0);
-    wrong.digest = rig.part(1).digest;
+    let mut wrong = rig.part(*lease, 0);
+    wrong.digest = rig.part(*lease, 1).digest;
     rig.report(holder.as_str(), *lease, Report::CellDone { summary: Box::new(wrong) });
     let (_, again, grant) = rig.grants().remove(0);
     assert_eq!(&again, holder, "the holder is idle and takes other cells");
@@ -82,6 +82,26 @@ fn a_part_that_turns_out_bad_three_times_fails_its_job() {
         }
     }
     assert_eq!(rig.failure().kind, FailureKind::PartRefused);
+}
+
+#[test]
+fn a_part_that_is_void_is_not_taken_again_when_all_of_its_lease_is_told_again() {
+    let mut rig = Rig::encoding(SchedulerConfig::default(), cells_of_30(), &["a"]);
+    let (lease, _, _) = rig.grants().remove(0);
+    rig.hand_in("a", lease, 0);
+    rig.discard(0);
+    assert_eq!(rig.view().cells_committed, 0);
+    // A worker that attaches again does not know what the coordinator heard.
+    for cell in 0..2 {
+        rig.hand_in("a", lease, cell);
+    }
+    assert_eq!(rig.view().cells_committed, 1, "the part that is good");
+    rig.hand_in("a", lease, 2);
+    rig.report("a", lease, Report::SegmentDone);
+    let (again, _, grant) = rig.grants().remove(0);
+    assert_eq!(segment_of(&grant), (0, 1));
+    rig.hand_in("a", again, 0);
+    assert_eq!(rig.view().cells_committed, 3, "another part of the cell is taken");
 }
 
 #[test]

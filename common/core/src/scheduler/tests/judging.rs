@@ -8,7 +8,7 @@ use crate::effect::PreRoll;
 impl Rig {
     /// Hands in a cell before which its decoder saw another frame than the neighbour did.
     fn hand_in_broken(&mut self, name: &str, lease: LeaseId, cell: u32) {
-        let part = PartSummary { before: Some(FrameHash(1)), ..self.part(cell) };
+        let part = PartSummary { before: Some(FrameHash(1)), ..self.part(lease, cell) };
         self.report(name, lease, Report::CellDone { summary: Box::new(part) });
     }
 
@@ -53,8 +53,7 @@ fn a_border_that_holds_lets_the_cell_before_it_into_the_movie() {
 #[test]
 fn a_part_that_keeps_back_the_frame_before_its_border_is_refused() {
     let (mut rig, lease) = at_a_border();
-    let silent = |rig: &Rig, cell| PartSummary { before: None, ..rig.part(cell) };
-    let part = Box::new(silent(&rig, 3));
+    let part = Box::new(PartSummary { before: None, ..rig.part(lease, 3) });
     rig.report("a", lease, Report::CellDone { summary: part });
     assert_eq!(rig.view().cells_committed, 3);
     let failure = rig.view().failures[0].clone();
@@ -154,6 +153,15 @@ fn a_part_that_another_worker_finds_wrong_is_made_again_by_a_third() {
     let (_, third, grant) = rig.grants().remove(0);
     assert_eq!(segment_of(&grant), (0, 1));
     assert!(!both.contains(&third), "neither of the two is asked where a third is there");
+}
+
+#[test]
+fn a_part_that_an_audit_finds_gone_is_made_again_and_nothing_rests() {
+    let (mut rig, lease, both) = audited(&["a", "b"]);
+    rig.fail(both[1].as_str(), lease, FailureKind::ObjectLost);
+    assert_eq!(rig.view().cells_committed, 0);
+    let (_, _, grant) = rig.grants().remove(0);
+    assert_eq!(segment_of(&grant), (0, 1));
 }
 
 #[test]

@@ -82,6 +82,28 @@ fn an_ended_job_is_forgotten_with_all_its_objects_when_its_time_is_over() {
 }
 
 #[test]
+fn what_a_job_writes_when_it_is_tried_again_is_not_what_its_sweep_deletes() {
+    let mut rig = Rig::encoding(SchedulerConfig::default(), cells_of_30(), &["a"]);
+    let old = rig.grants().remove(0).0;
+    rig.tell(Input::Cancel { job: job() });
+    let before = rig.effects.iter().find_map(|effect| {
+        let Effect::Sweep { before, .. } = effect else { return None };
+        Some(*before)
+    });
+    let before = before.unwrap();
+    assert!(old < before);
+    // The sweep is still under way.
+    rig.tell(Input::Retry { job: job() });
+    assert!(rig.grants()[0].0 >= before, "the intake's objects stay");
+    rig.take_in(FRAMES);
+    let after = rig.effects.iter().find_map(|effect| {
+        let Effect::WriteBrief { after, .. } = effect else { return None };
+        Some(*after)
+    });
+    assert!(after.unwrap() >= before);
+}
+
+#[test]
 fn an_ended_job_without_an_end_of_its_retention_is_kept() {
     let mut rig =
         Rig::encoding(SchedulerConfig::default().for_one_machine(), cells_of_30(), &["a"]);

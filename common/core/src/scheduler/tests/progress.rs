@@ -61,7 +61,7 @@ fn late(choice: u8, lease: u64, rig: &Rig) -> Input {
     let report = |report| Input::Report { worker: worker.clone(), lease, report };
     match choice {
         0 => report(Report::Progress { frames: 7 }),
-        1 => report(Report::CellDone { summary: Box::new(rig.part(0)) }),
+        1 => report(Report::CellDone { summary: Box::new(rig.part(lease, 0)) }),
         2 => report(Report::SegmentDone),
         3 => report(Report::Failed { failure: Box::new(failure()) }),
         4 => report(Report::GaveBack),

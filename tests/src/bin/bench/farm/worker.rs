@@ -29,7 +29,7 @@ pub(crate) struct Shared {
     /// Streams that are open.
     pub(crate) attached: AtomicUsize,
     /// How long a lease is held on average.
-    pub(crate) hold_ms: AtomicU64,
+    hold_ms: AtomicU64,
     measures: AtomicBool,
     granted: AtomicU64,
     /// From ask to grant, in microseconds.
@@ -64,6 +64,11 @@ impl Shared {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         Ok(())
+    }
+
+    /// Leases are held for so long on average from now on.
+    pub(crate) fn hold(&self, hold: std::time::Duration) {
+        self.hold_ms.store(u64::try_from(hold.as_millis()).unwrap_or(0), Ordering::Relaxed);
     }
 
     /// Begins to measure.
