@@ -45,6 +45,7 @@ pub(crate) async fn run(
         idle_exit,
         engine_silent: Duration::from_millis(settings.engine_silent_ms),
         models,
+        may_run_models: true,
         program: program::own()?,
     };
 

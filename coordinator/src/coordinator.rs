@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cleanplate_core::config::{ConfigError, SchedulerConfig};
+use cleanplate_core::input::Input;
 use cleanplate_core::outcome::JobOutcome;
 use cleanplate_core::record::{Event, Record};
 use cleanplate_core::scheduler::Scheduler;
@@ -20,9 +21,10 @@ use tokio::task::JoinHandle;
 use crate::attend::{Greeting, Sessions};
 use crate::book::Book;
 use crate::clock::Clock;
-use crate::dispatch::{Dispatch, ORDERS_WAITING_MAX, Orders, Performer};
+use crate::dispatch::{Dispatch, ORDERS_WAITING_MAX, Order, Orders, Performer};
 use crate::finish::{Finisher, Lead, StitchProgram};
 use crate::journal::{Epoch, Journal, JournalError, renew_for_good, stand_by};
+use crate::marks::{self, Marks};
 use crate::objects::Objects;
 
 /// What a coordinator goes by.
@@ -196,14 +198,16 @@ impl Coordinator {
         let greeting = Greeting { store: store.url(), heartbeat_ms: heartbeat_ms.max(1) };
         let count = records.len();
         let forgotten = lately_forgotten(&records, latest);
-        let scheduler = Scheduler::restore(scheduler, records, clock.now());
+        let mut scheduler = Scheduler::restore(scheduler, records, clock.now());
         tracing::info!(records = count, jobs_open = scheduler.jobs_open(), "journal restored");
+
+        let before = scheduler.next_lease();
+        let found = marks::compare(&store, &mut scheduler).await;
 
         let (sender, waiting) = mpsc::channel(ORDERS_WAITING_MAX);
         let orders = Orders::new(sender);
         let sessions = Arc::new(Sessions::default());
         let mut objects = Objects::new(store.clone(), orders.clone());
-        let before = scheduler.next_lease();
         for (job, keep) in unswept(&scheduler, latest) {
             objects.sweep(job, before, keep);
         }
@@ -213,7 +217,9 @@ impl Coordinator {
         let lead = Lead::of(Arc::clone(&journal));
         let limits = (engine_silent, movies_max);
         let finisher = Finisher::new(store.clone(), orders.clone(), program, limits, lead);
-        let performer = Performer::new(Arc::clone(&sessions), objects, finisher);
+        let performer =
+            Performer::new(Arc::clone(&sessions), objects, finisher, Marks::new(store.clone()));
+        tell_found(found, orders.clone());
         let dispatch = Dispatch::new(scheduler, clock, Arc::clone(&journal), book, performer);
 
         let (stop, stopped) = watch::channel(false);
@@ -291,6 +297,18 @@ async fn give_up(journal: &dyn Journal) {
     if let Err(error) = journal.resign().await {
         tracing::warn!(%error, "the lead was not given up, another waits until it lapses");
     }
+}
+
+/// Lets the jobs end whose movies are there.
+fn tell_found(found: Vec<(JobId, JobOutcome)>, orders: Orders) {
+    tokio::spawn(async move {
+        for (job, outcome) in found {
+            let input = Input::Found { job, outcome };
+            if orders.send(Order::Tell { input, reply: None }).await.is_err() {
+                return;
+            }
+        }
+    });
 }
 
 /// All records of the journal, and what they come to.

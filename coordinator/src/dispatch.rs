@@ -12,6 +12,8 @@ use std::sync::Arc;
 
 use cleanplate_core::effect::{Effect, Ignored};
 use cleanplate_core::input::Input;
+use cleanplate_core::outcome::JobOutcome;
+use cleanplate_core::record::{Event, Record};
 use cleanplate_core::scheduler::Scheduler;
 use cleanplate_types::ids::{JobId, WorkerId};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -190,7 +192,9 @@ impl Dispatch {
         for record in &batch.records {
             milestones::tell(record);
             self.book.take(record);
+            self.mark(record);
         }
+        self.performer.marks().given(self.scheduler.last_lease());
         for line in &batch.trails {
             if self.book.take_line(line) {
                 let (job, lease, entry) = (&line.job, line.lease, &line.entry);
@@ -214,6 +218,20 @@ impl Dispatch {
         }
         self.board.refresh(self.clock.now(), &self.scheduler, &mut self.book);
         Ok(())
+    }
+
+    /// Tells the store what must not be forgotten with the journal.
+    fn mark(&mut self, record: &Record) {
+        let marks = self.performer.marks();
+        match &record.event {
+            Event::Ended(outcome @ (JobOutcome::Done(_) | JobOutcome::Copied { .. })) => {
+                if let Some(view) = self.scheduler.job_view(&record.job) {
+                    marks.published(&record.job, view.request, outcome);
+                }
+            }
+            Event::Forgotten => marks.forgotten(&record.job),
+            _ => {}
+        }
     }
 
     /// Answers; whoever asked may be gone, and then wants no answer.

@@ -16,6 +16,7 @@ mod failpoint;
 mod finish;
 mod jobs;
 mod journal;
+mod marks;
 mod milestones;
 mod objects;
 mod serve;

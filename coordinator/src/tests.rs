@@ -7,6 +7,7 @@ mod killed;
 mod mishap;
 mod part;
 mod place;
+mod restored;
 mod stitch;
 
 use cleanplate_proto::v1 as pb;

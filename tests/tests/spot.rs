@@ -2,26 +2,45 @@
 //! is the same.
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use cleanplate_tests::cluster::{Cluster, Environment};
 use cleanplate_tests::{binary, clips};
 use serde_json::Value;
 
-const OPTIONS: [&str; 10] = [
+/// So slow that what is left of a segment after its first cells takes longer than a machine has that goes.
+const OPTIONS: [&str; 12] = [
     "--region",
     "20,20,120,50",
     "--fill",
     "membrane",
     "--encoder",
     "libx264",
+    "--preset",
+    "veryslow",
     "--cell-frames",
-    "60",
+    "24",
     "--segment-frames",
-    "600",
+    "720",
 ];
 
+const FRAMES: u64 = 720;
+const CELL: u64 = 24;
+
 fn clip() -> PathBuf {
-    clips::kept("640x360", 1200, &clips::X264_PLAIN)
+    clips::kept("640x360", 720, &clips::X264_PLAIN)
+}
+
+/// The movie of a run that nobody disturbs.
+fn undisturbed() -> &'static [u8] {
+    static MOVIE: OnceLock<Vec<u8>> = OnceLock::new();
+    MOVIE.get_or_init(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let (clip, movie) = (clip(), folder.path().join("expected.mp4"));
+        let run = ["run", text(&clip), "-o", text(&movie), "--workers", "1"];
+        binary::run_ok([&run[..], &OPTIONS].concat());
+        std::fs::read(&movie).unwrap()
+    })
 }
 
 fn text(path: &Path) -> &str {
@@ -32,19 +51,15 @@ fn cells(state: &Value) -> u64 {
     state["cells_done"].as_u64().unwrap_or(0)
 }
 
-/// Lets one worker begin, takes its machine away as `leave` does, and lets another one finish. With a slow `preset`
-/// the rest does not fit into what is left.
-fn taken_away(preset: &str, environment: &Environment, leave: impl FnOnce(&Cluster, usize)) {
-    let options = [&OPTIONS[..], &["--preset", preset]].concat();
+/// Lets one worker begin, takes its machine away as `leave` does, and lets another one finish.
+fn taken_away(environment: &Environment, leave: impl FnOnce(&Cluster, usize)) {
+    let expected = undisturbed();
     let folder = tempfile::tempdir().unwrap();
-    let (expected, output) = (folder.path().join("expected.mp4"), folder.path().join("out.mp4"));
-    let clip = clip();
-    let run = ["run", text(&clip), "-o", text(&expected), "--workers", "1"];
-    binary::run_ok([&run[..], &options[..]].concat());
+    let (clip, output) = (clip(), folder.path().join("out.mp4"));
     let mut cluster = Cluster::start(folder.path());
     let first = cluster.start_worker_with(1, &[], environment);
-    let job = cluster.submit(text(&clip), text(&output), &options);
-    let before = cells(&cluster.watch_until(&job, |state| cells(state) >= 4));
+    let job = cluster.submit(text(&clip), text(&output), &OPTIONS);
+    let before = cells(&cluster.watch_until(&job, |state| cells(state) >= 2));
     leave(&cluster, first);
     let ended = cluster.worker_ended(first);
     assert!(ended.success(), "{ended}\n{}", cluster.logs());
@@ -55,7 +70,7 @@ fn taken_away(preset: &str, environment: &Environment, leave: impl FnOnce(&Clust
     let kept = cells(&state);
     let best = state["frames_done"].as_u64().unwrap();
     assert!(
-        best <= (kept + 1) * 60,
+        best <= (kept + 1) * CELL,
         "at most one cell of work is lost: {best} frames, {kept} cells"
     );
     assert!(kept >= before, "what was handed in stays: {kept} of {before}");
@@ -69,16 +84,15 @@ fn taken_away(preset: &str, environment: &Environment, leave: impl FnOnce(&Clust
             attempt["frames"][1].as_u64().unwrap() - attempt["frames"][0].as_u64().unwrap()
         })
         .sum();
-    assert_eq!(made, 1200 - kept * 60, "no committed cell is made again");
+    assert_eq!(made, FRAMES - kept * CELL, "no committed cell is made again");
     assert!(cluster.show(&job)["state"]["failures"].as_array().is_none_or(Vec::is_empty));
-    let same = std::fs::read(&expected).unwrap() == std::fs::read(&output).unwrap();
-    assert!(same, "the movie does not know of it");
+    assert!(std::fs::read(&output).unwrap() == expected, "the movie does not know of it");
 }
 
 #[test]
 fn a_worker_that_is_terminated_hands_in_its_cells_and_another_makes_only_the_rest() {
     let grace = [("CLEANPLATE_WORKER_GRACE", "2s".to_owned())];
-    taken_away("medium", &grace, |cluster, worker| cluster.signal_worker(worker, "TERM"));
+    taken_away(&grace, |cluster, worker| cluster.signal_worker(worker, "TERM"));
 }
 
 #[test]
@@ -86,7 +100,7 @@ fn a_notice_of_five_seconds_in_a_file_is_as_good_as_a_signal() {
     let folder = tempfile::tempdir().unwrap();
     let notice = folder.path().join("notice");
     let place = [("CLEANPLATE_WORKER_NOTICE", format!("file://{}", notice.display()))];
-    taken_away("veryslow", &place, |_, _| {
+    taken_away(&place, |_, _| {
         let beside = folder.path().join("beside");
         std::fs::write(&beside, "5").unwrap();
         std::fs::rename(&beside, &notice).unwrap();

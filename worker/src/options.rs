@@ -31,6 +31,8 @@ pub struct WorkerOptions {
     pub engine_silent: Duration,
     /// Where models are.
     pub models: ModelOptions,
+    /// Whether a job here may need models; where none does, what runs them is not tried out.
+    pub may_run_models: bool,
     /// The executable whose children are `PROGRAM engine worker` and `PROGRAM engine check`: this
     /// product's own.
     pub program: PathBuf,

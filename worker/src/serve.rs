@@ -39,6 +39,7 @@ pub async fn serve(
         idle_exit,
         engine_silent,
         models,
+        may_run_models,
         program,
     } = options;
     if let Some(path) = &scratch {
@@ -48,7 +49,7 @@ pub async fn serve(
     let cache = models.cache(scratch.as_deref());
     let engine = Engine { program, scratch, silent: engine_silent };
     let report = tokio::select! {
-        report = look(&engine, pretend, &models) => report?,
+        report = look(&engine, pretend, may_run_models.then_some(&models)) => report?,
         ended = asked_to_go(&mut stop) => return Ok(ended),
     };
     report.log();

@@ -66,7 +66,7 @@ pub(crate) async fn work<T>(
     if state.resumed {
         progress.note("note: takes up an earlier run of this command, finished cells are kept");
     }
-    let mut machine = match Machine::start(&state, settings, slots, pretend).await {
+    let mut machine = match Machine::start(&state, settings, &request, (slots, pretend)).await {
         Ok(machine) => machine,
         Err(refusal) => return leave(Err(refusal), state),
     };

@@ -9,6 +9,8 @@ use cleanplate_coordinator::{Coordinator, CoordinatorError, CoordinatorOptions, 
 use cleanplate_core::config::SchedulerConfig;
 use cleanplate_store::Store;
 use cleanplate_types::ids::WorkerId;
+use cleanplate_types::overlay::Look;
+use cleanplate_types::request::JobRequest;
 use cleanplate_types::tier::Card;
 use cleanplate_worker::{Coordinators, Ended, Stop, WorkerError, WorkerOptions};
 use hyper_util::rt::TokioIo;
@@ -51,8 +53,8 @@ impl Machine {
     pub(super) async fn start(
         state: &State,
         settings: &Settings,
-        slots: Option<u32>,
-        pretend: Option<Card>,
+        request: &JobRequest,
+        (slots, pretend): (Option<u32>, Option<Card>),
     ) -> Result<Self, Refusal> {
         let program = program::own()?;
         let store = state.store();
@@ -75,6 +77,7 @@ impl Machine {
         .map_err(|error| Refusal::failed(error.to_string()))?;
         let coordinator = Arc::new(coordinator);
 
+        let may_run_models = Look::ALL.iter().any(|look| request.models_of(*look).next().is_some());
         let (channel, connections) = in_memory();
         let (stop_serving, stopped) = oneshot::channel();
         let served = Arc::clone(&coordinator);
@@ -92,6 +95,7 @@ impl Machine {
             idle_exit: None,
             engine_silent,
             models: settings.models.clone(),
+            may_run_models,
             program,
         };
         let (stop_working, stops) = watch::channel(Stop::Run);

@@ -14,7 +14,7 @@ use cleanplate_types::source::{SourceDescription, SourceRef};
 use cleanplate_types::tier::Card;
 use serde::{Deserialize, Serialize};
 
-use crate::outcome::Published;
+use crate::outcome::{JobOutcome, Published};
 
 /// One thing that happened. May come late, twice, or not at all: the scheduler bears all three.
 #[derive(Debug, Clone)]
@@ -176,6 +176,14 @@ pub enum Input {
         job: JobId,
         /// Higher goes first.
         priority: i32,
+    },
+    /// A journal was put back to an older copy of itself, and the store tells how this job ended afterwards: its
+    /// movie is there. Ended and unknown jobs are ignored.
+    Found {
+        /// Which job.
+        job: JobId,
+        /// How it ended.
+        outcome: JobOutcome,
     },
     /// Nothing but the time: to be given when `next_deadline` is reached, and once after `restore`.
     Clock,

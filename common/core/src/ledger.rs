@@ -70,6 +70,10 @@ impl Ledger {
         LeaseId(self.next_lease - 1)
     }
 
+    pub(crate) fn skip_leases(&mut self, last: LeaseId) {
+        self.next_lease = self.next_lease.max(last.0 + 1);
+    }
+
     /// Jobs that have not ended, in the order of submission.
     pub(crate) fn open_jobs(&self) -> impl Iterator<Item = &JobId> {
         self.order

@@ -199,6 +199,18 @@ impl Scheduler {
         self.ledger.next_lease()
     }
 
+    /// The last lease that was given; 0 where none was.
+    #[must_use]
+    pub const fn last_lease(&self) -> LeaseId {
+        self.ledger.last_lease()
+    }
+
+    /// Gives no lease up to `last`: somebody else gave them. It is known again after a restart only if a lease
+    /// was given meanwhile.
+    pub fn skip_leases(&mut self, last: LeaseId) {
+        self.ledger.skip_leases(last);
+    }
+
     /// Jobs that have not ended.
     #[must_use]
     pub fn jobs_open(&self) -> usize {
@@ -240,6 +252,7 @@ impl Scheduler {
                 self.stitch_failed(&job, lease, (cell, failure), effects);
             }
             Input::Prioritise { job, priority } => self.prioritise(&job, priority, effects),
+            Input::Found { job, outcome } => self.found(&job, outcome, effects),
             Input::Clock => {}
         }
     }

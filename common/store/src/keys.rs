@@ -8,6 +8,33 @@
 use cleanplate_types::ids::{CellIndex, JobId, LeaseId};
 use cleanplate_types::overlay::Look;
 
+/// The prefix of everything that belongs to jobs, with its closing slash.
+pub const JOBS: &str = "jobs/";
+
+/// The prefix of the marks that tell which leases were given, with its closing slash.
+pub const LEASES: &str = "leases/";
+
+/// The mark which tells that leases were given up to `lease`.
+#[must_use]
+pub fn leases(lease: LeaseId) -> String {
+    format!("{LEASES}{lease}")
+}
+
+/// The prefix of what tells which movies were published, with its closing slash.
+pub const PUBLISHED: &str = "published/";
+
+/// The prefix of what tells that the movie of `job` was published, with its closing slash.
+#[must_use]
+pub fn published_of(job: &JobId) -> String {
+    format!("{PUBLISHED}{job}/")
+}
+
+/// What tells that the movie of `job` was published, written after `lease` was given.
+#[must_use]
+pub fn published(job: &JobId, lease: LeaseId) -> String {
+    format!("{PUBLISHED}{job}/{lease}")
+}
+
 /// The prefix of everything that belongs to `job`, with its closing slash.
 #[must_use]
 pub fn job(job: &JobId) -> String {

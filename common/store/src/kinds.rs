@@ -26,5 +26,8 @@ pub const BRIEF: &str = "brief";
 /// A `PartManifest`.
 pub const MANIFEST: &str = "manifest";
 
+/// How a job ended that has its movie.
+pub const PUBLISHED: &str = "published";
+
 /// What a bucket has acknowledged of a movie.
 pub const UPLOAD: &str = "upload";

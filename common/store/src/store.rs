@@ -152,6 +152,22 @@ impl Store {
         }
     }
 
+    /// Reads an object that nobody holds to a hash, and decodes it as `kind`.
+    ///
+    /// # Errors
+    /// [`StoreError::Undecodable`], and what kept the bytes from arriving.
+    pub async fn get_listed<T: DeserializeOwned>(
+        &self,
+        listed: &Listed,
+        kind: &str,
+    ) -> Result<T, StoreError> {
+        let failed = |error| self.failed(&listed.key, &error);
+        let answer = self.objects.get(&self.path(&listed.key)?).await.map_err(failed)?;
+        let bytes = answer.bytes().await.map_err(failed)?;
+        decode_object(kind, &bytes)
+            .map_err(|source| StoreError::Undecodable { key: listed.key.clone(), source })
+    }
+
     /// Encodes `value` as an object of `kind` and puts it.
     ///
     /// # Errors
@@ -239,6 +255,20 @@ impl Store {
             .map_err(|error| self.failed(prefix, &error))?;
         found.sort_by(|one, two| one.key.cmp(&two.key));
         Ok(found)
+    }
+
+    /// The names of the folders right below `prefix`, in their order.
+    ///
+    /// # Errors
+    /// What kept the store from answering.
+    pub async fn folders(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
+        let path = self.prefix_path(prefix)?;
+        let listed = self.objects.list_with_delimiter(Some(&path)).await;
+        let listed = listed.map_err(|error| self.failed(prefix, &error))?;
+        let name = |path: &Path| path.filename().map(str::to_owned);
+        let mut names: Vec<String> = listed.common_prefixes.iter().filter_map(name).collect();
+        names.sort_unstable();
+        Ok(names)
     }
 
     /// Deletes the object under `key`; none there is as good.

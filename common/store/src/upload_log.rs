@@ -7,10 +7,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bytes::Bytes;
 use cleanplate_types::digest::Sha;
 use cleanplate_types::ids::{JobId, LeaseId};
-use cleanplate_types::object::ObjectRef;
 use futures::{StreamExt as _, stream};
 use object_store::MultipartId;
 use object_store::multipart::PartId;
@@ -21,7 +19,6 @@ use crate::error::StoreError;
 use crate::keys;
 use crate::kinds;
 use crate::movie_file::Stage;
-use crate::objects::decode_object;
 use crate::store::{Listed, Store};
 
 /// Records that are read at once when an upload is taken up again: small requests, for a movie of
@@ -103,9 +100,9 @@ impl UploadLog {
         let (begun, pieces): (Vec<Listed>, Vec<Listed>) =
             listed.into_iter().partition(|listed| listed.key.ends_with(keys::STITCH_UPLOAD));
         for listed in begun {
-            let Some(lease) = lease_of(&listed.key) else { continue };
+            let Some(lease) = keys::lease_of(&listed.key) else { continue };
             let Some(found) = self.read::<Begun>(&listed).await else { continue };
-            let is_other = found.owner != self.owner && lease < self.lease.0;
+            let is_other = found.owner != self.owner && lease < self.lease;
             if found.output == output && is_other {
                 uploads.insert(lease, found.upload);
             }
@@ -148,7 +145,7 @@ impl UploadLog {
     /// Forgets what this lease and those before it wrote: the upload has ended.
     pub(crate) async fn forget(&self) -> Result<(), StoreError> {
         for listed in self.store.list(&keys::stitch(&self.job)).await? {
-            if lease_of(&listed.key).is_some_and(|lease| lease <= self.lease.0) {
+            if keys::lease_of(&listed.key).is_some_and(|lease| lease <= self.lease) {
                 self.store.delete(&listed.key).await?;
             }
         }
@@ -156,15 +153,7 @@ impl UploadLog {
     }
 
     async fn read<T: DeserializeOwned>(&self, listed: &Listed) -> Option<T> {
-        let object = ObjectRef { key: listed.key.clone(), bytes: listed.bytes, sha: Sha::of(&[]) };
-        let read = async {
-            let reader = self.store.reader(&object).await?;
-            let bytes = usize::try_from(listed.bytes).unwrap_or(usize::MAX);
-            let bytes: Bytes = reader.read_range(0, bytes).await?;
-            decode_object(kinds::UPLOAD, &bytes)
-                .map_err(|source| StoreError::Undecodable { key: listed.key.clone(), source })
-        };
-        match read.await {
+        match self.store.get_listed(listed, kinds::UPLOAD).await {
             Ok(value) => Some(value),
             Err(error) => {
                 tracing::warn!(key = listed.key, %error, "a record of an upload is passed over");
@@ -172,10 +161,4 @@ impl UploadLog {
             }
         }
     }
-}
-
-/// The lease that a record's key carries.
-fn lease_of(key: &str) -> Option<u64> {
-    let (_, name) = key.rsplit_once('/')?;
-    name.split('.').next()?.parse().ok()
 }

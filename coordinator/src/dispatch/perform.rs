@@ -10,6 +10,7 @@ use cleanplate_types::ids::LeaseId;
 use crate::attend::{Sessions, grant_to_wire};
 use crate::book::Book;
 use crate::finish::{CopyOrder, Finisher};
+use crate::marks::Marks;
 use crate::objects::Objects;
 use crate::shown;
 
@@ -22,11 +23,22 @@ pub(crate) struct Performer {
     sessions: Arc<Sessions>,
     objects: Objects,
     finisher: Finisher,
+    marks: Marks,
 }
 
 impl Performer {
-    pub(crate) const fn new(sessions: Arc<Sessions>, objects: Objects, finisher: Finisher) -> Self {
-        Self { sessions, objects, finisher }
+    pub(crate) const fn new(
+        sessions: Arc<Sessions>,
+        objects: Objects,
+        finisher: Finisher,
+        marks: Marks,
+    ) -> Self {
+        Self { sessions, objects, finisher, marks }
+    }
+
+    /// What the store is told beside the journal.
+    pub(super) const fn marks(&mut self) -> &mut Marks {
+        &mut self.marks
     }
 
     /// Performs `effect`, whose records are durable.
@@ -72,6 +84,7 @@ impl Performer {
     pub(super) async fn stop(self) {
         self.sessions.close_all();
         self.finisher.stop().await;
+        self.marks.stop().await;
     }
 
     /// Ends the stream of a worker that has left.

@@ -144,6 +144,7 @@ impl Fixture {
         let server = tonic::transport::Server::builder().add_service(door);
         tokio::spawn(server.serve_with_incoming(incoming));
         let options = WorkerOptions {
+            may_run_models: true,
             name: Some(WorkerId::parse("w").unwrap()),
             scratch: Some(folder.path().join("scratch")),
             pretend: None,

@@ -91,6 +91,16 @@ impl Scheduler {
         }
     }
 
+    /// The movie of an open job is there, which the journal has forgotten.
+    pub(super) fn found(&mut self, id: &JobId, outcome: JobOutcome, effects: &mut Vec<Effect>) {
+        if self.open_job(id).is_some() {
+            self.abort_stitch(id, effects);
+            self.end(id, outcome, effects);
+        } else {
+            not_now(id, "a movie that was found", effects);
+        }
+    }
+
     /// Changes the place of an open job. What is leased stays leased.
     pub(super) fn prioritise(&mut self, id: &JobId, priority: i32, effects: &mut Vec<Effect>) {
         let Some(job) = self.open_job(id) else {
