@@ -166,7 +166,7 @@ fn windows_go_to_the_worker_that_runs_models_and_outlive_it() {
     let folder = tempfile::tempdir().unwrap();
     let clip = captioned(folder.path());
     let target = folder.path().join("out.mp4");
-    let mut cluster = Cluster::start(folder.path());
+    let mut cluster = Cluster::start(folder.path()).with_models();
     let nowhere = [("CLEANPLATE_MODELS_RUNTIME", "/absent/libonnxruntime.so".to_owned())];
     cluster.start_worker_with(1, &[], &nowhere);
     let job = cluster.submit(
