@@ -184,10 +184,10 @@ async fn measured(name: &str, state: &str, folder: &Path) -> Result<(), String> 
             coordinator.resident(),
         );
     }
-    let lost = WORKERS - shared.attached.load(Ordering::Relaxed);
+    let lost = shared.lost.load(Ordering::Relaxed);
     workers.abort_all();
     drop(mute);
-    if lost == 0 { Ok(()) } else { Err(format!("{lost} workers lost their stream")) }
+    if lost == 0 { Ok(()) } else { Err(format!("{lost} streams were lost")) }
 }
 
 async fn connected(endpoint: &Endpoint) -> Result<Channel, String> {

@@ -22,12 +22,19 @@ use tonic::transport::Endpoint;
 
 use super::media;
 
+/// How long a worker waits before it attaches again.
+const AGAIN: Duration = Duration::from_millis(100);
+
 /// What all workers share.
 pub(crate) struct Shared {
     store: Store,
     briefs: Mutex<BTreeMap<String, Arc<OnceCell<JobBrief>>>>,
     /// Streams that are open.
     pub(crate) attached: AtomicUsize,
+    /// Streams that ended.
+    pub(crate) lost: AtomicUsize,
+    /// Why a worker could not attach, the last that was told.
+    refused: Mutex<String>,
     /// How long a lease is held on average.
     hold_ms: AtomicU64,
     measures: AtomicBool,
@@ -42,6 +49,8 @@ impl Shared {
             store,
             briefs: Mutex::new(BTreeMap::new()),
             attached: AtomicUsize::new(0),
+            lost: AtomicUsize::new(0),
+            refused: Mutex::new(String::new()),
             hold_ms: AtomicU64::new(0),
             measures: AtomicBool::new(false),
             granted: AtomicU64::new(0),
@@ -59,7 +68,9 @@ impl Shared {
         let until = Instant::now() + patience;
         while !is_so(self) {
             if Instant::now() > until {
-                return Err(format!("not in time: {what}"));
+                let attached = self.attached.load(Ordering::Relaxed);
+                let refused = self.refused.lock().expect("nobody panics with it in hand");
+                return Err(format!("not in time: {what}; {attached} did, {refused}"));
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
@@ -111,9 +122,22 @@ impl Shared {
     }
 }
 
-/// Attaches and works until it is aborted or the stream ends.
+/// Attaches and works until it is aborted, again and again, as a worker does.
 pub(crate) async fn work(endpoint: Endpoint, name: String, shared: Arc<Shared>) {
-    let Ok(channel) = endpoint.connect().await else { return };
+    loop {
+        attend(&endpoint, name.clone(), &shared).await;
+        tokio::time::sleep(AGAIN).await;
+    }
+}
+
+async fn attend(endpoint: &Endpoint, name: String, shared: &Shared) {
+    let refused = |why: String| {
+        *shared.refused.lock().expect("nobody panics with it in hand") = why;
+    };
+    let channel = match endpoint.connect().await {
+        Ok(channel) => channel,
+        Err(error) => return refused(format!("{error:?}")),
+    };
     let (up, waiting) = mpsc::channel(16);
     let seed = name.bytes().fold(0, |seed: u64, byte| seed.wrapping_mul(31) + u64::from(byte));
     let hello = pb::Hello {
@@ -127,10 +151,10 @@ pub(crate) async fn work(endpoint: Endpoint, name: String, shared: Arc<Shared>) 
         ..pb::Hello::default()
     };
     say(&up, Up::Hello(hello)).await;
-    let Ok(down) = FleetClient::new(channel).attend(ReceiverStream::new(waiting)).await else {
-        return;
+    let mut down = match FleetClient::new(channel).attend(ReceiverStream::new(waiting)).await {
+        Ok(down) => down.into_inner(),
+        Err(status) => return refused(status.to_string()),
     };
-    let mut down = down.into_inner();
     let mut beat = Duration::from_secs(3);
     let mut chance = Chance::new(seed);
     let mut asked = None;
@@ -150,13 +174,14 @@ pub(crate) async fn work(endpoint: Endpoint, name: String, shared: Arc<Shared>) 
             }
             Some(Down::Grant(grant)) => {
                 shared.granted(asked);
-                perform(&up, &shared, &mut chance, grant).await;
+                perform(&up, shared, &mut chance, grant).await;
                 asked = Some(Instant::now());
             }
             Some(Down::Revoke(_) | Down::Drain(_) | Down::HandIn(_)) | None => {}
         }
     }
     shared.attached.fetch_sub(1, Ordering::Relaxed);
+    shared.lost.fetch_add(1, Ordering::Relaxed);
 }
 
 async fn say(up: &mpsc::Sender<pb::FromWorker>, message: Up) {
