@@ -235,7 +235,7 @@ fn seats(pretend: Option<Card>) -> (Vec<Seat>, Option<String>) {
 impl Seat {
     fn new(card: Card) -> Self {
         let tier = card.tier();
-        let batches = batches(&tier, cores(), memory_mib());
+        let batches = batches(&tier);
         let (encoders, refused) = (Vec::new(), Vec::new());
         Self { card, uuid: None, driver: None, tier, batches, encoders, refused }
     }
@@ -325,32 +325,18 @@ impl RefusedEncoder {
     }
 }
 
-/// The row's batches; without a card by cores and memory: 4 frames a core keep them all busy, and a
-/// batch of 1080p frames as a model sees them (25 MB each, as 32-bit floats) takes at most a
-/// sixteenth of the memory.
-fn batches(tier: &Tier, cores: u32, memory_mib: u64) -> Batches {
-    if tier.detect_batch > 0 {
-        return Batches { detect: tier.detect_batch, fill: tier.fill_batch };
+/// The row's batches; without a card one frame at a time, since a processor gains nothing by more.
+const fn batches(tier: &Tier) -> Batches {
+    match tier.detect_batch {
+        0 => Batches { detect: 1, fill: 1 },
+        detect => Batches { detect, fill: tier.fill_batch },
     }
-    let by_memory = u32::try_from(memory_mib / 16 / 25).unwrap_or(u32::MAX);
-    let detect = cores.saturating_mul(4).min(by_memory).clamp(1, 32);
-    Batches { detect, fill: (detect / 2).max(1) }
 }
 
 /// Cores that this process may use.
 pub(crate) fn cores() -> u32 {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     u32::try_from(cores).unwrap_or(u32::MAX)
-}
-
-/// The machine's memory, where it can be told; else that of a small one.
-fn memory_mib() -> u64 {
-    let told = std::fs::read_to_string("/proc/meminfo").ok();
-    let total = told.as_deref().and_then(|text| {
-        let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
-        line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()
-    });
-    total.map_or(2048, |kib| kib / 1024)
 }
 
 #[cfg(test)]
@@ -366,11 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_card_cores_and_memory_decide() {
-        let cpu = Card::None.tier();
-        assert_eq!(batches(&cpu, 2, 8192), Batches { detect: 8, fill: 4 });
-        assert_eq!(batches(&cpu, 64, 262_144), Batches { detect: 32, fill: 16 });
-        assert_eq!(batches(&cpu, 64, 1024), Batches { detect: 2, fill: 1 }, "little memory");
-        assert_eq!(batches(&cpu, 1, 1), Batches { detect: 1, fill: 1 });
+    fn without_a_card_frames_go_one_by_one() {
+        assert_eq!(batches(&Card::None.tier()), Batches { detect: 1, fill: 1 });
     }
 }

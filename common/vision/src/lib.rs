@@ -31,7 +31,7 @@ pub use detect::{CardTensorError, Detector, DetectorError, DetectorSettings, TOL
 pub use inpaint::{FillError, Inpainter, RgbPicture};
 pub use library::{Library, LibraryState, find_library};
 pub use model::{BatchForm, Contract, FillContract, Identity, Model, ModelError, SizeForm};
-pub use picture::{Picture, PictureError};
+pub use picture::{Picture, PictureError, matrix_of};
 pub use pretended::{PretendError, parse_pretended};
 pub use runtime::{LIBRARY_VARIABLE, RUNTIME_FOLDER, Runtime, RuntimeError, RuntimePlaces, Tried};
 pub use self_test::{SelfTest, self_test};

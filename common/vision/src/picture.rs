@@ -98,13 +98,20 @@ impl<'a> Picture<'a> {
         self.layout
     }
 
-    /// The code point of its colours: where none is told, that of its size, as players do.
+    /// The code point of its colours.
     pub(crate) const fn matrix(&self) -> u8 {
-        match self.matrix {
-            UNSPECIFIED if self.width >= 1280 || self.height > 576 => 1,
-            UNSPECIFIED => 6,
-            told => told,
-        }
+        matrix_of(self.matrix, self.width, self.height)
+    }
+}
+
+/// The code point of the colours of a video (H.273): `told`, and where that is 2 (unspecified) that of its size, as
+/// players take it. Of a part of a picture, the size of the whole decides.
+#[must_use]
+pub const fn matrix_of(told: u8, width: u32, height: u32) -> u8 {
+    match told {
+        UNSPECIFIED if width >= 1280 || height > 576 => 1,
+        UNSPECIFIED => 6,
+        told => told,
     }
 }
 

@@ -18,7 +18,7 @@ use cleanplate_types::source::VideoDescription;
 use cleanplate_types::trail::TrailEvent;
 use cleanplate_vision::{
     FillError, Inpainter, Model, ModelError, PAINT_DEVICE, Picture, RgbPicture, RunError,
-    processor_class,
+    matrix_of, processor_class,
 };
 
 use super::Desk;
@@ -76,14 +76,15 @@ impl<'a> Brush<'a> {
         frame: &VideoFrame,
     ) -> Result<blend::Painting, Failure> {
         let failed = |text: String| Failure::new(FailureKind::Internal, Stage::Fill, text);
-        let VideoDescription { layout, colour, .. } = self.video;
+        let VideoDescription { layout, colour, width, height, .. } = self.video;
         self.open()?;
         let began = Instant::now();
         let Self { model: Some(model), .. } = self else {
             return Err(failed("the model was opened and is not there".to_owned()));
         };
+        let matrix = matrix_of(colour.matrix, *width, *height);
         let planes = frame.planes();
-        let picture = Picture::new(planes.clone(), layout, colour.matrix);
+        let picture = Picture::new(planes.clone(), layout, matrix);
         let picture = picture.map_err(|error| failed(error.to_string()))?;
         let bounds = picture.bounds();
         let area = model.context(&unserved.luma, (bounds.width, bounds.height));
@@ -92,7 +93,7 @@ impl<'a> Brush<'a> {
         let rgb = RgbPicture::of(&picture, area).ok_or_else(misplaced)?;
         let hole = within(&unserved.luma, area);
         let filled = model.fill(&rgb, &hole).map_err(|error| wrong(&error))?;
-        let painted = filled.planes(layout, colour.matrix);
+        let painted = filled.planes(layout, matrix);
         let painted = blend::Painting::new(layout, (index, unserved), &planes, (area, &painted));
         self.frames += 1;
         self.samples += hole.count();

@@ -144,7 +144,8 @@ pub fn learned(
         overlay.hides = found.hides;
     }
     plan.mattes = mattes;
-    if plan.overlays.iter().all(|overlay| overlay.when.is_empty()) {
+    let is_shown = |overlay: &Overlay| !overlay.when.is_empty();
+    if !plan.overlays.iter().any(is_shown) && plan.tracks.is_empty() {
         let why = match notes.is_empty() {
             true => "no frame shows what was to be removed".to_owned(),
             false => notes.join("; "),

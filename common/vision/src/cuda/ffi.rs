@@ -151,12 +151,27 @@ impl<T: Plain> Memory<T> {
     }
 }
 
-/// One card: its primary context, one stream, the kernels.
+/// All kernels, in the order of [`Kernel`].
+fn load(context: &Arc<CudaContext>) -> Result<Vec<CudaFunction>, CudaError> {
+    let mut functions = Vec::new();
+    for module in &MODULES {
+        let failed =
+            |error: DriverError| CudaError::Kernels { module: module.name, said: name(error) };
+        let loaded = context.load_module(Ptx::from_src(module.ptx)).map_err(failed)?;
+        for (_, function) in module.kernels {
+            functions.push(loaded.load_function(function).map_err(failed)?);
+        }
+    }
+    Ok(functions)
+}
+
+/// One card: its primary context, one stream, and the kernels once one is launched. A driver that takes none of
+/// them still decodes and runs models.
 #[derive(Debug)]
 pub(super) struct Queue {
     context: Arc<CudaContext>,
     stream: Arc<CudaStream>,
-    functions: Vec<CudaFunction>,
+    functions: OnceLock<Result<Vec<CudaFunction>, CudaError>>,
 }
 
 impl Queue {
@@ -167,16 +182,13 @@ impl Queue {
         // SAFETY: all memory of this context is made, used and given back on the one stream below.
         unsafe { context.disable_event_tracking() };
         let stream = context.new_stream().map_err(|error| said("making a stream", error))?;
-        let mut functions = Vec::new();
-        for module in &MODULES {
-            let failed =
-                |error: DriverError| CudaError::Kernels { module: module.name, said: name(error) };
-            let loaded = context.load_module(Ptx::from_src(module.ptx)).map_err(failed)?;
-            for (_, function) in module.kernels {
-                functions.push(loaded.load_function(function).map_err(failed)?);
-            }
-        }
-        Ok(Self { context, stream, functions })
+        Ok(Self { context, stream, functions: OnceLock::new() })
+    }
+
+    /// The function of `kernel`.
+    fn function(&self, kernel: Kernel) -> Result<&CudaFunction, CudaError> {
+        let functions = self.functions.get_or_init(|| load(&self.context)).as_ref();
+        functions.map(|functions| &functions[kernel as usize]).map_err(Clone::clone)
     }
 
     pub(super) const fn context(&self) -> &Arc<CudaContext> {
@@ -253,7 +265,7 @@ impl Queue {
         let config =
             LaunchConfig { grid_dim: grid, block_dim: (block.0, block.1, 1), shared_mem_bytes: 0 };
         let argument = Argument(*args);
-        let mut launch = self.stream.launch_builder(&self.functions[kernel as usize]);
+        let mut launch = self.stream.launch_builder(self.function(kernel)?);
         launch.arg(&argument);
         // SAFETY: the kernel takes this one structure, by the assertion above and the test of its size;
         // its addresses are of memory that is given back in the stream's order, after the kernel.

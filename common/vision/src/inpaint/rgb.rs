@@ -77,7 +77,7 @@ impl RgbPicture {
         is_inside.then(|| (channel * self.height + y) * self.width + x)
     }
 
-    /// The planes of a frame of `layout` and `matrix` (H.273; 2 counts as BT.709) that show this, each sample row by
+    /// The planes of a frame of `layout` and `matrix` (H.273; as [`crate::matrix_of`] tells it) that show this, each sample row by
     /// row: of chroma the mean of what shares a sample.
     #[must_use]
     pub fn planes(&self, layout: &PixelLayout, matrix: u8) -> Vec<Vec<u16>> {

@@ -186,7 +186,11 @@ fn of_rows(
     let text = |key: &str| network.metadata.get(key).map_or("", String::as_str);
     let stride =
         text("stride").trim().parse().ok().filter(|stride| (1..=STRIDE_MAX).contains(stride));
-    let names = parse_names(text("names"));
+    let written = text("names").trim();
+    let names = parse_names(written);
+    if names.is_none() && !written.is_empty() {
+        return Err(ModelError::Names { found: written.chars().take(40).collect() });
+    }
     let facts = Facts {
         size,
         stride,

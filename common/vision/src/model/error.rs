@@ -15,6 +15,14 @@ pub enum ModelError {
         /// Its words.
         why: String,
     },
+    /// It says what its classes are called, in a notation that is not read: which of them are faces is not known.
+    #[error(
+        "its metadata `names` is {found}, which is no list of names; write it as {{0: 'face', 1: 'plate'}}"
+    )]
+    Names {
+        /// The text, cut short.
+        found: String,
+    },
     /// It is not even tried: the device is not there, its provider does not load, or its memory is too small.
     #[error("the device cannot be used: {why}")]
     Device {

@@ -1,4 +1,4 @@
-//! The names of classes, as exporters write them: the text of a Python dictionary.
+//! The names of classes, as exporters write them: the text of a Python dictionary, or of a list.
 //!
 //! Owns that notation and what a name means for removal. Refuses anything but whole numbers as keys and
 //! strings as values.
@@ -9,9 +9,12 @@ use std::str::Chars;
 
 use cleanplate_types::detection::DetectionKind;
 
-/// The names in `{0: 'face', 1: "driver's plate"}`, by class; `None` where the text is anything else or the
-/// classes do not count from 0.
+/// The names in `{0: 'face', 1: "driver's plate"}` or `['face', 'plate']`, by class; `None` where the text is anything
+/// else or the classes do not count from 0.
 pub(crate) fn parse_names(text: &str) -> Option<Vec<String>> {
+    if let Some(list) = text.trim().strip_prefix('[') {
+        return parse_list(list.strip_suffix(']')?);
+    }
     let inner = text.trim().strip_prefix('{')?.strip_suffix('}')?;
     let mut letters = inner.chars().peekable();
     let mut names = BTreeMap::new();
@@ -31,6 +34,25 @@ pub(crate) fn parse_names(text: &str) -> Option<Vec<String>> {
     }
     let counts = names.keys().copied().eq(0..names.len());
     (counts && !names.is_empty()).then(|| names.into_values().collect())
+}
+
+fn parse_list(text: &str) -> Option<Vec<String>> {
+    let mut letters = text.chars().peekable();
+    let mut names = Vec::new();
+    loop {
+        skip_spaces(&mut letters);
+        if letters.peek().is_none() {
+            break;
+        }
+        names.push(string(&mut letters)?);
+        skip_spaces(&mut letters);
+        match letters.next() {
+            Some(',') => {}
+            None => break,
+            Some(_) => return None,
+        }
+    }
+    (!names.is_empty()).then_some(names)
 }
 
 fn entry(letters: &mut Peekable<Chars<'_>>) -> Option<(usize, String)> {
@@ -93,14 +115,25 @@ mod tests {
         let names = parse_names(r#"{0: 'face', 1: "driver's plate", 2: 'it\'s, {a}: logo'}"#);
         assert_eq!(names.unwrap(), ["face", "driver's plate", "it's, {a}: logo"]);
         assert_eq!(parse_names("{0:'plate'}").unwrap(), ["plate"]);
+        assert_eq!(parse_names("['face', \"plate\"]").unwrap(), ["face", "plate"]);
         assert_eq!(parse_names("{1: 'b', 0: 'a', }").unwrap(), ["a", "b"]);
     }
 
     #[test]
-    fn what_is_no_dictionary_of_names_is_none() {
-        for text in
-            ["", "{}", "['a']", "{0: a}", "{1: 'a'}", "{0: 'a' 1: 'b'}", "{0: 'a", "{'a': 0}"]
-        {
+    fn what_is_no_list_of_names_is_none() {
+        for text in [
+            "",
+            "{}",
+            "[]",
+            "['a'",
+            "['a' 'b']",
+            "[a]",
+            "{0: a}",
+            "{1: 'a'}",
+            "{0: 'a' 1: 'b'}",
+            "{0: 'a",
+            "{'a': 0}",
+        ] {
             assert_eq!(parse_names(text), None, "{text}");
         }
     }

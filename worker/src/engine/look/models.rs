@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use cleanplate_types::failure::{Failure, FailureKind, Stage};
 use cleanplate_types::trail::TrailEvent;
-use cleanplate_vision::{Device, Model, ModelError, Runtime, RuntimePlaces, cuda};
+use cleanplate_vision::{Device, Model, ModelError, RunError, Runtime, RuntimePlaces, cuda};
 
 use crate::engine::Desk;
 
@@ -48,10 +48,36 @@ pub(super) fn open(desk: &Desk, file: &str, name: &str) -> Result<Opened, Failur
             }
         }
     }
-    let device = Device::Cpu { threads: means.threads as usize };
-    let model = Model::open(runtime, &bytes, device);
+    on_processor(desk, runtime, &bytes, name)
+}
+
+/// As [`open`], on the processor, whatever there is.
+pub(super) fn open_on_processor(desk: &Desk, file: &str, name: &str) -> Result<Opened, Failure> {
+    on_processor(desk, runtime(desk)?, &desk.read(file)?, name)
+}
+
+fn on_processor(
+    desk: &Desk,
+    runtime: &Runtime,
+    bytes: &[u8],
+    name: &str,
+) -> Result<Opened, Failure> {
+    let device = Device::Cpu { threads: desk.order().means.threads as usize };
+    let model = Model::open(runtime, bytes, device);
     let model = model.map_err(|error: ModelError| refused(name, &error))?;
     Ok(Opened { model, card: None })
+}
+
+/// The failure of a model that was opened and cannot be run: another machine may have the memory that it takes.
+pub(super) fn unrunnable(name: &str, error: &RunError) -> Failure {
+    let kind = match error {
+        RunError::OutOfMemory { .. } => FailureKind::WorkerLacks,
+        RunError::Failed { .. }
+        | RunError::Shape { .. }
+        | RunError::NotCorners
+        | RunError::NotFinite => FailureKind::Internal,
+    };
+    Failure::new(kind, Stage::Detect, format!("the model {name}: {error}"))
 }
 
 /// As [`open`], for a detector: on the card it runs on the card's own stream, where the runtime takes that, so that

@@ -7,7 +7,7 @@ use cleanplate_store::kinds;
 use cleanplate_types::failure::{Failure, Stage};
 use cleanplate_types::frames::{FrameRange, FrameTable};
 use cleanplate_types::overlay::{Fill, Finding, Look, Overlay, OverlayPlan};
-use cleanplate_types::source::{SourceDescription, StreamKind};
+use cleanplate_types::source::{SourceDescription, StreamDescription, StreamKind};
 use cleanplate_types::trail::TrailEvent;
 use serde::de::DeserializeOwned;
 
@@ -92,8 +92,10 @@ fn found(desk: &Desk, windows: u32, table: &FrameTable, fill: Fill) -> Result<Fi
         }
         desk.progress(u64::from(windows));
     }
-    let others = description.streams.iter().filter(|stream| stream.kind == StreamKind::Video);
-    if !plan.tracks.is_empty() && others.count() > 0 {
+    let is_other = |stream: &&StreamDescription| {
+        stream.kind == StreamKind::Video && stream.index != description.video.stream
+    };
+    if !plan.tracks.is_empty() && description.streams.iter().any(|stream| is_other(&stream)) {
         notes.push(
             "the source has other pictures (a cover, a second video): they are copied as they are, with what they show"
                 .to_owned(),

@@ -1,5 +1,5 @@
 use cleanplate_types::frames::FrameRange;
-use cleanplate_types::overlay::{Fill, Overlay, OverlayOrigin};
+use cleanplate_types::overlay::{Fill, Overlay, OverlayOrigin, Shape, Step};
 use cleanplate_types::picture::Rect;
 
 use super::*;
@@ -122,6 +122,20 @@ fn a_plan_whose_overlays_no_frame_shows_is_an_abstention_that_says_so() {
     let settled = learned(given(), learning(|overlay| overlay.when.clear()), None).unwrap();
     let Settled::Abstained { why } = settled else { panic!("nothing is shown") };
     assert!(why.contains("looked for"), "{why}");
+}
+
+#[test]
+fn faces_are_hidden_though_no_frame_shows_what_else_was_looked_for() {
+    let steps = vec![Step {
+        frames: FrameRange::new(0, 9),
+        bounds: Rect { x: 4, y: 4, width: 8, height: 8 },
+    }];
+    let track =
+        Track { origin: OverlayOrigin::Face, fill: Fill::Pixelate, shape: Shape::Rectangle, steps };
+    let with_a_face = OverlayPlan { tracks: vec![track], ..given() };
+    let settled = learned(with_a_face.clone(), learning(|overlay| overlay.when.clear()), None);
+    let Settled::Plan(settled) = settled.unwrap() else { panic!("a face is shown") };
+    assert_eq!(settled.plan.tracks, with_a_face.tracks);
 }
 
 #[test]

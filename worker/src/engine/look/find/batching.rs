@@ -38,6 +38,11 @@ impl Batching {
         Self { batch, runs: BTreeMap::new(), ran_out: 0 }
     }
 
+    /// Goes on with other sizes: the model is on another device.
+    pub(super) const fn go_on(&mut self, batch: Batch) {
+        self.batch = batch;
+    }
+
     /// Corrects the size by what one item and two took.
     pub(super) fn measured(&mut self, measured: Measured) {
         self.batch.measured(measured);

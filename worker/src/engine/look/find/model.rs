@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use cleanplate_media::frame::VideoFrame;
 use cleanplate_types::detection::Detection;
-use cleanplate_types::failure::{Failure, FailureKind, Stage};
+use cleanplate_types::failure::{Failure, Stage};
 use cleanplate_types::model::{Detector as Asked, DetectorKind};
 use cleanplate_types::picture::Rect;
 use cleanplate_types::source::VideoDescription;
@@ -15,14 +15,16 @@ use cleanplate_types::time::Pts;
 use cleanplate_types::trail::TrailEvent;
 use cleanplate_vision::cuda::Device;
 use cleanplate_vision::{
-    Batch, Detector, DetectorError, DetectorSettings, Measured, Picture, RunError,
+    Batch, BatchForm, Detector, DetectorError, DetectorSettings, Measured, Picture, RunError,
 };
 
 use super::batching::{Batching, Runs};
 use super::tuning;
 use super::watching::Sights;
 use crate::engine::Desk;
-use crate::engine::look::models::{Opened, open_detector, refused, tell_tensors_left};
+use crate::engine::look::models::{
+    Opened, open_detector, open_on_processor, refused, tell_tensors_left, unrunnable,
+};
 use crate::order::model;
 
 /// Bytes of frames that wait to be seen together, at most.
@@ -32,6 +34,8 @@ const WAITING_BYTES_MAX: u64 = 256 << 20;
 pub(super) struct Model {
     session: Session,
     batching: Batching,
+    form: BatchForm,
+    licence: Option<String>,
     what: DetectorKind,
     looks: u64,
     spent: Duration,
@@ -55,7 +59,10 @@ struct Session {
     name: String,
     file: String,
     settings: DetectorSettings,
-    detector: Detector,
+    /// Nothing between two sessions.
+    detector: Option<Detector>,
+    /// The card that it is on.
+    card: Option<Arc<Device>>,
     video: VideoDescription,
     /// What of a frame is shown.
     glance: Glance,
@@ -80,30 +87,29 @@ impl Model {
             side: tuning::side(asked.what),
             batch: 1,
         };
-        let Opened { model: opened, card } = open_detector(desk, &file, &name)?;
-        let identity = opened.identity();
-        let licence = identity.licence.as_deref().unwrap_or("not told");
-        let detail = format!("{name} is {}, licence {licence}", identity.contract);
+        let opened = open_detector(desk, &file, &name)?;
+        let identity = opened.model.identity();
+        let (licence, form) = (identity.licence.clone(), identity.batch);
+        let told = licence.as_deref().unwrap_or("not told");
+        let detail = format!("{name} is {}, licence {told}", identity.contract);
         desk.trail(Stage::Detect, TrailEvent::Started, detail, None);
-        let mut detector = Detector::new(opened, &settings)
-            .map_err(|error: DetectorError| refused(&name, &error))?;
-        take_tensors(desk, &name, &mut detector, card.as_ref());
-        let batch = match &card {
-            None => Batch::on_cpu(),
-            Some(_) => Batch::on_card(desk.order().means.batches.detect),
-        };
         let (desk, video, what) = (desk.clone(), video.clone(), asked.what);
-        let session =
-            Session { desk, what, name, file, settings, detector, video, glance: Glance::Whole };
-        let (batching, spent) = (Batching::new(batch), Duration::ZERO);
-        let mut this = Self { session, batching, what, looks: 0, spent };
-        if let Some(card) = card {
+        let glance = Glance::Whole;
+        let (detector, card) = (None, None);
+        let mut session =
+            Session { desk, what, name, file, settings, detector, card, video, glance };
+        session.take(opened)?;
+        let batching = Batching::new(session.batch(form));
+        let mut this =
+            Self { session, batching, form, licence, what, looks: 0, spent: Duration::ZERO };
+        if let (Some(card), BatchForm::Open) = (this.session.card.clone(), form) {
             this.measure(&card)?;
         }
         Ok(this)
     }
 
-    /// Corrects the row's batch by what one frame and two take of the card, which also warms the model up.
+    /// Corrects the row's batch by what one frame and two take of the card, which also warms the model up. Where
+    /// the card has no room for two, it is shown one; where it has none for one, the processor runs the model.
     fn measure(&mut self, card: &Device) -> Result<(), Failure> {
         let VideoDescription { layout, width, height, .. } = &self.session.video;
         let blank = VideoFrame::blank(&Arc::new(layout.clone()), *width, *height, Pts(0));
@@ -112,12 +118,14 @@ impl Model {
         let mut left = Vec::new();
         for frames in [0, 1, 2] {
             let shown = vec![&blank; frames];
-            if frames > 0
-                && let Err(error) = self.session.run(&shown)
-            {
-                return Err(self.session.failed(&error));
+            match if frames == 0 { Ok(Vec::new()) } else { self.session.run(&shown) } {
+                Ok(_seen) => left.extend(free()),
+                Err(RunError::OutOfMemory { .. }) if frames == 2 => {
+                    self.batching.measured(Measured { free: 0, one: 1, two: 2 });
+                    return self.session.reopen(self.batching.size());
+                }
+                Err(error) => return self.leave_card(&error.to_string()),
             }
-            left.extend(free());
         }
         if let [free, one, two] = left[..] {
             let taken = |left: u64| free.saturating_sub(left);
@@ -142,7 +150,17 @@ impl Model {
     pub(super) fn see(&mut self, frames: &[&VideoFrame], glance: Glance) -> Sights {
         let began = Instant::now();
         self.session.glance = glance;
-        let mut seen = self.batching.run(frames, &mut self.session)?;
+        let was_on_card = self.session.card.is_some();
+        let mut seen = match self.batching.run(frames, &mut self.session) {
+            Err(failure) if was_on_card => {
+                self.leave_card(&failure.message)?;
+                self.batching.run(frames, &mut self.session)?
+            }
+            seen => seen?,
+        };
+        if was_on_card && self.session.card.is_none() {
+            self.batching.go_on(self.session.batch(self.form));
+        }
         for sights in &mut seen {
             let height = self.session.video.height;
             sights.retain(|one| tuning::is_possible(self.what, one, height));
@@ -154,10 +172,21 @@ impl Model {
 
     /// What people should know of a model of their own: whose it is.
     pub(super) fn note(&self) -> Option<String> {
-        let identity = self.session.detector.model().identity();
-        let licence = identity.licence.as_deref()?;
+        let licence = self.licence.as_deref()?;
         let own = self.what == DetectorKind::Own;
         own.then(|| format!("the model {} says that its licence is {licence}", self.session.name))
+    }
+
+    /// The model cannot be run on the card: the processor runs it from now on.
+    fn leave_card(&mut self, why: &str) -> Result<(), Failure> {
+        let session = &mut self.session;
+        let text = format!("{}: the card -> the processor: {why}", session.name);
+        session.desk.trail(Stage::Detect, TrailEvent::Fallback, text, None);
+        session.detector = None;
+        let opened = open_on_processor(&session.desk, &session.file, &session.name)?;
+        session.take(opened)?;
+        self.batching.go_on(session.batch(self.form));
+        Ok(())
     }
 
     /// Tells how often it looked, and what that took.
@@ -177,11 +206,28 @@ impl Model {
     }
 }
 
-/// Has the tensors made on `card`, where there is one and that changes nothing.
-fn take_tensors(desk: &Desk, name: &str, detector: &mut Detector, card: Option<&Arc<Device>>) {
-    let Some(card) = card else { return };
-    if let Err(error) = detector.with_tensors_of(card) {
-        tell_tensors_left(desk, name, &error.to_string());
+impl Session {
+    /// Makes a detector of a model that is open; on a card its tensors are made there, where that changes nothing.
+    fn take(&mut self, opened: Opened) -> Result<(), Failure> {
+        let Opened { model, card } = opened;
+        let detector = Detector::new(model, &self.settings);
+        let mut detector = detector.map_err(|error: DetectorError| refused(&self.name, &error))?;
+        if let Some(card) = &card
+            && let Err(error) = detector.with_tensors_of(card)
+        {
+            tell_tensors_left(&self.desk, &self.name, &error.to_string());
+        }
+        (self.detector, self.card) = (Some(detector), card);
+        Ok(())
+    }
+
+    /// Sizes of batches for the device that it is on.
+    fn batch(&self, form: BatchForm) -> Batch {
+        match (form, &self.card) {
+            (BatchForm::Fixed(frames), _) => Batch::fixed(frames),
+            (BatchForm::Open, None) => Batch::on_cpu(),
+            (BatchForm::Open, Some(_)) => Batch::on_card(self.desk.order().means.batches.detect),
+        }
     }
 }
 
@@ -193,14 +239,17 @@ impl Runs<&VideoFrame> for Session {
         let pictures = frames.iter().map(|frame| Picture::new(frame.planes(), layout, matrix));
         let pictures: Result<Vec<_>, _> = pictures.collect();
         let pictures = pictures.map_err(|error| RunError::Failed { why: error.to_string() })?;
-        self.detector.set_batch(pictures.len());
+        let Some(detector) = &mut self.detector else {
+            return Err(RunError::Failed { why: "it is not open".to_owned() });
+        };
+        detector.set_batch(pictures.len());
         let (part, side) = match self.glance {
             Glance::Whole => (None, None),
             Glance::Band(band) => (Some(band), tuning::band_side(self.what)),
             Glance::Small => (None, Some(tuning::SMALL_SIDE)),
         };
-        let seen = self.detector.detect_in(&pictures, part, side);
-        if let Some(why) = self.detector.take_card_left() {
+        let seen = detector.detect_in(&pictures, part, side);
+        if let Some(why) = detector.take_card_left() {
             tell_tensors_left(&self.desk, &self.name, &why);
         }
         seen
@@ -209,15 +258,13 @@ impl Runs<&VideoFrame> for Session {
     fn reopen(&mut self, size: usize) -> Result<(), Failure> {
         let text = format!("{}: memory ran out -> batches of {size}", self.name);
         self.desk.trail(Stage::Detect, TrailEvent::Fallback, text, None);
-        let Opened { model, card } = open_detector(&self.desk, &self.file, &self.name)?;
-        let detector = Detector::new(model, &self.settings);
-        self.detector = detector.map_err(|error| refused(&self.name, &error))?;
-        take_tensors(&self.desk, &self.name, &mut self.detector, card.as_ref());
-        Ok(())
+        // First of all its memory, which the new session is to have.
+        self.detector = None;
+        let opened = open_detector(&self.desk, &self.file, &self.name)?;
+        self.take(opened)
     }
 
     fn failed(&self, error: &RunError) -> Failure {
-        let text = format!("the model {}: {error}", self.name);
-        Failure::new(FailureKind::Internal, Stage::Detect, text)
+        unrunnable(&self.name, error)
     }
 }

@@ -145,13 +145,19 @@ pub(in crate::engine::look) fn settings(
     video: &VideoDescription,
     table: &FrameTable,
 ) -> Settings {
-    let usual = Settings::usual(video.width, video.height, rate(table));
+    // What may be private is joined over so many frames as a second holds at most: where they are fewer, too much
+    // is covered rather than too little.
+    let rate = match what {
+        DetectorKind::Text => rate(table),
+        DetectorKind::Faces | DetectorKind::Own => peak_rate(table),
+    };
+    let usual = Settings::usual(video.width, video.height, rate);
     match (what, score_min) {
         (DetectorKind::Text, _) => Settings {
             enter_score: 600,
             stay_score: 600,
             sure_score: NEVER_SURE,
-            frames_min: u64::from(rate(table).div_ceil(4)),
+            frames_min: u64::from(rate.div_ceil(4)),
             ..usual
         },
         (DetectorKind::Own, Some(score)) => {
@@ -160,7 +166,7 @@ pub(in crate::engine::look) fn settings(
         // With this much on each side an ellipse in the box covers the detector's own in every frame measured.
         // A face that was never seen surely is covered too: too much is better than a miss.
         (DetectorKind::Faces, _) => {
-            Settings { enter_score: 300, private_grow_percent: 20, ..usual }
+            Settings { enter_score: 200, private_grow_percent: 20, ..usual }
         }
         // What the model itself counts, counts.
         (DetectorKind::Own, None) => Settings { enter_score: 0, stay_score: 0, ..usual },
@@ -176,6 +182,19 @@ fn rate(table: &FrameTable) -> u32 {
     let frames = i128::from(table.range().count());
     let rate = (frames * 1_000_000_000 + nanos / 2).checked_div(nanos);
     rate.and_then(|rate| u32::try_from(rate).ok()).filter(|rate| *rate > 0).unwrap_or(25)
+}
+
+/// The most frames that any second of the video holds.
+fn peak_rate(table: &FrameTable) -> u32 {
+    let mut first = 0;
+    let mut most = 1;
+    for (at, pts) in table.pts.iter().enumerate() {
+        while table.timebase.nanos_between(table.pts[first], *pts) >= 1_000_000_000 {
+            first += 1;
+        }
+        most = most.max(at + 1 - first);
+    }
+    u32::try_from(most).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
@@ -203,6 +222,17 @@ mod tests {
         assert!(small(640, &even(501, 25)).is_empty(), "the usual look shows as much");
         assert!(small_samples(DetectorKind::Faces, 1920, &even(501, 25)).is_empty());
         assert_eq!(small(1920, &even(1, 25)), [0]);
+    }
+
+    #[test]
+    fn gaps_of_what_is_private_are_as_long_as_the_densest_second() {
+        // A minute of one frame a second, then two seconds of 30.
+        let pts = (0..120).map(|at: i64| Pts(if at < 60 { at * 30 } else { 1770 + (at - 59) }));
+        let table = FrameTable { pts: pts.collect(), ..even(0, 30) };
+        assert_eq!(peak_rate(&table), 30);
+        assert!(rate(&table) < 3);
+        assert_eq!(peak_rate(&even(100, 25)), 25);
+        assert_eq!(peak_rate(&even(1, 25)), 1);
     }
 
     #[test]

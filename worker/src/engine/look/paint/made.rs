@@ -9,10 +9,10 @@ use cleanplate_types::failure::{Failure, FailureKind, Stage};
 use cleanplate_types::picture::{PlaneRef, PlanesRef};
 use cleanplate_types::source::VideoDescription;
 use cleanplate_types::trail::TrailEvent;
-use cleanplate_vision::{FillError, Inpainter, Picture, RgbPicture};
+use cleanplate_vision::{FillError, Inpainter, Picture, RgbPicture, RunError, matrix_of};
 
 use crate::engine::Desk;
-use crate::engine::look::models::{open, refused};
+use crate::engine::look::models::{Opened, open, open_on_processor, refused, unrunnable};
 use crate::order::PAINTER;
 
 /// Paints what no frame shows of `backgrounds`.
@@ -26,9 +26,10 @@ pub(super) fn paint(
     mut step: impl FnMut(),
 ) -> Result<(), Failure> {
     let name = "given to --fill";
-    let opened = open(desk, PAINTER, name)?.model;
-    let about = opened.identity().contract.to_string();
-    let mut painter = Inpainter::new(opened).map_err(|error| refused(name, &error))?;
+    let Opened { model, card } = open(desk, PAINTER, name)?;
+    let mut is_on_card = card.is_some();
+    let about = model.identity().contract.to_string();
+    let mut painter = Inpainter::new(model).map_err(|error| refused(name, &error))?;
     let began = Instant::now();
     let (mut pictures, mut samples) = (0_u64, 0_u64);
     for background in backgrounds {
@@ -36,10 +37,18 @@ pub(super) fn paint(
             let size = (background.area.width, background.area.height);
             let Some(unseen) = background.unseen(picture) else { continue };
             let rgb = picture_of(video, size, unseen.planes)?;
-            let filled = painter.fill(&rgb, &unseen.mask);
-            let filled = filled.map_err(|error: FillError| refused(name, &error))?;
+            let mut filled = painter.fill(&rgb, &unseen.mask);
+            if let (Err(FillError::Run(error)), true) = (&filled, is_on_card) {
+                let text = format!("{name}: the card -> the processor: {error}");
+                desk.trail(Stage::Fill, TrailEvent::Fallback, text, None);
+                is_on_card = false;
+                let opened = open_on_processor(desk, PAINTER, name)?.model;
+                painter = Inpainter::new(opened).map_err(|error| refused(name, &error))?;
+                filled = painter.fill(&rgb, &unseen.mask);
+            }
+            let filled = filled.map_err(|error: FillError| wrong(name, &error))?;
             samples += unseen.mask.count();
-            let planes = filled.planes(&video.layout, video.colour.matrix);
+            let planes = filled.planes(&video.layout, matrix(video));
             background.paint(picture, &video.layout, &planes);
             pictures += 1;
             step();
@@ -51,6 +60,23 @@ pub(super) fn paint(
     );
     desk.trail(Stage::Fill, TrailEvent::Finished, detail, Some(pictures));
     Ok(())
+}
+
+/// That of the whole picture, of which a background is a part.
+const fn matrix(video: &VideoDescription) -> u8 {
+    matrix_of(video.colour.matrix, video.width, video.height)
+}
+
+/// The failure of a model that cannot be run, or does it wrong.
+fn wrong(name: &str, error: &FillError) -> Failure {
+    match error {
+        FillError::Run(error @ RunError::OutOfMemory { .. }) => {
+            Failure { stage: Stage::Fill, ..unrunnable(name, error) }
+        }
+        FillError::Run(_) | FillError::NotAFiller { .. } | FillError::IgnoresMask => {
+            refused(name, error)
+        }
+    }
 }
 
 /// The planes of a background as a picture.
@@ -72,7 +98,7 @@ fn picture_of(
         let narrow = bytes.iter().zip(sizes).map(|(samples, size)| view(samples, size));
         PlanesRef::Eight(narrow.collect())
     };
-    let picture = Picture::new(planes, layout, video.colour.matrix);
+    let picture = Picture::new(planes, layout, matrix(video));
     let picture = picture.map_err(|error| failed(error.to_string()))?;
     let whole = picture.bounds();
     RgbPicture::of(&picture, whole).ok_or_else(|| failed("a background without samples".to_owned()))
