@@ -113,9 +113,10 @@ pub(crate) fn pretended(card: Option<&str>) -> Result<Option<Card>, Refusal> {
 /// What to tell of a worker that cannot work.
 pub(crate) fn refusal(error: &WorkerError) -> Refusal {
     let status = match error {
-        WorkerError::Scratch { .. } | WorkerError::Engine(_) | WorkerError::NoEncoder(_) => {
-            Status::MachineLacks
-        }
+        WorkerError::Scratch { .. }
+        | WorkerError::OtherStore { .. }
+        | WorkerError::Engine(_)
+        | WorkerError::NoEncoder(_) => Status::MachineLacks,
         WorkerError::NoCoordinator => Status::Usage,
         WorkerError::Refused(_)
         | WorkerError::Store(_)

@@ -40,6 +40,8 @@ pub(crate) struct Greeting {
     pub(crate) store: String,
     /// How often to send a heartbeat, in milliseconds.
     pub(crate) heartbeat_ms: u32,
+    /// By what the store is known to be the same.
+    pub(crate) farm: String,
 }
 
 /// See the top of the file.
@@ -63,12 +65,14 @@ impl Attend {
         Self { orders, sessions, greeting, closing }
     }
 
-    fn welcome(&self) -> pb::ToWorker {
+    /// In the words of the worker's protocol, which is taken: an older worker goes by an equal number.
+    fn welcome(&self, protocol: u32) -> pb::ToWorker {
         let welcome = pb::Welcome {
-            protocol: PROTOCOL_VERSION,
+            protocol,
             version: VERSION.to_owned(),
             store: self.greeting.store.clone(),
             heartbeat_ms: self.greeting.heartbeat_ms,
+            farm: self.greeting.farm.clone(),
         };
         pb::ToWorker { message: Some(pb::to_worker::Message::Welcome(welcome)) }
     }
@@ -95,12 +99,12 @@ impl Fleet for Attend {
             return Err(Status::invalid_argument("the first message of a worker is its hello"));
         };
         same_protocol(&hello)?;
-        let version = hello.version.clone();
+        let (version, protocol) = (hello.version.clone(), hello.protocol);
         let hello = door::hello(hello)?;
         let worker = hello.worker.clone();
         let (queue, outgoing) = mpsc::channel(TO_WORKER_MAX);
         // The queue is new and has room; the other end is held right here.
-        queue.try_send(Ok(self.welcome())).ok();
+        queue.try_send(Ok(self.welcome(protocol))).ok();
         let (session, detached) = self.sessions.open(worker.clone(), version, queue);
         tracing::info!(%worker, session, card = ?hello.card, slots = hello.slots, "worker attaches");
         let attachment = Attachment {

@@ -10,8 +10,8 @@ use cleanplate_core::outcome::JobOutcome;
 use cleanplate_core::record::{Event, Record};
 use cleanplate_core::scheduler::Scheduler;
 use cleanplate_core::view::JobView;
-use cleanplate_store::Store;
-use cleanplate_types::ids::JobId;
+use cleanplate_store::{Store, StoreError};
+use cleanplate_types::ids::{JobId, LeaseId};
 use cleanplate_types::object::ObjectRef;
 use cleanplate_types::request::EncoderChoice;
 use cleanplate_types::time::Tick;
@@ -71,6 +71,9 @@ pub enum CoordinatorError {
         /// Where that one is found.
         address: String,
     },
+    /// The store does not answer, or refuses: whoever cannot ask it which leases were given must give none.
+    #[error("the coordinator cannot lead without its store: {0}")]
+    Store(#[source] StoreError),
     /// A bug ended it.
     #[error("the coordinator's loop ended by a bug, which its log tells; start it again")]
     Panicked,
@@ -151,6 +154,18 @@ impl Ending {
             }
         }
     }
+
+    /// The failure that it is, where it is one.
+    fn told(&self) -> Result<(), CoordinatorError> {
+        match self {
+            Self::JournalLost(why) => Err(CoordinatorError::JournalLost(why.clone())),
+            Self::Deposed { epoch, by, address } => {
+                let (epoch, by, address) = (*epoch, by.clone(), address.clone());
+                Err(CoordinatorError::Deposed { epoch, by, address })
+            }
+            Self::Running | Self::Stopped => Ok(()),
+        }
+    }
 }
 
 /// A sweep that a crash may have cut short is done again where the job ended so shortly before the
@@ -184,25 +199,24 @@ impl Coordinator {
         } = options;
         scheduler.check()?;
         stand_by(&*journal).await?;
-        let (records, book) = match taken_up(&*journal).await {
+        let heartbeat_ms = u32::try_from(scheduler.worker_silent_ms / 3).unwrap_or(u32::MAX);
+        // A long journal or a slow store must not look like silence.
+        let taken = tokio::select! {
+            taken = TakenUp::of(&*journal, &store, scheduler) => taken,
+            error = renew_for_good(&*journal) => {
+                Ending::by(error).told().and(Err(CoordinatorError::Panicked))
+            }
+        };
+        let taken = match taken {
             Ok(taken) => taken,
             Err(error) => {
                 // Another may know what to do with it, and should not wait for this one's silence.
                 give_up(&*journal).await;
-                return Err(error.into());
+                return Err(error);
             }
         };
-        let latest = records.last().map_or(Tick(0), |record| record.at);
-        let clock = Clock::starting_after(latest);
-        let heartbeat_ms = u32::try_from(scheduler.worker_silent_ms / 3).unwrap_or(u32::MAX);
-        let greeting = Greeting { store: store.url(), heartbeat_ms: heartbeat_ms.max(1) };
-        let count = records.len();
-        let forgotten = lately_forgotten(&records, latest);
-        let mut scheduler = Scheduler::restore(scheduler, records, clock.now());
-        tracing::info!(records = count, jobs_open = scheduler.jobs_open(), "journal restored");
-
-        let before = scheduler.next_lease();
-        let found = marks::compare(&store, &mut scheduler).await;
+        let TakenUp { scheduler, book, clock, latest, before, forgotten, found, farm } = taken;
+        let greeting = Greeting { store: store.url(), heartbeat_ms: heartbeat_ms.max(1), farm };
 
         let (sender, waiting) = mpsc::channel(ORDERS_WAITING_MAX);
         let orders = Orders::new(sender);
@@ -281,12 +295,7 @@ impl Coordinator {
         let mut ending = self.ending.clone();
         let ended = ending.wait_for(|ending| *ending != Ending::Running).await;
         match ended.as_deref() {
-            Ok(Ending::JournalLost(why)) => Err(CoordinatorError::JournalLost(why.clone())),
-            Ok(Ending::Deposed { epoch, by, address }) => {
-                let (epoch, by, address) = (*epoch, by.clone(), address.clone());
-                Err(CoordinatorError::Deposed { epoch, by, address })
-            }
-            Ok(Ending::Running | Ending::Stopped) => Ok(()),
+            Ok(ending) => ending.told(),
             Err(_dropped) => Err(CoordinatorError::Panicked),
         }
     }
@@ -296,6 +305,41 @@ impl Coordinator {
 async fn give_up(journal: &dyn Journal) {
     if let Err(error) = journal.resign().await {
         tracing::warn!(%error, "the lead was not given up, another waits until it lapses");
+    }
+}
+
+/// What the journal and the store tell whoever begins to lead.
+struct TakenUp {
+    scheduler: Scheduler,
+    book: Book,
+    clock: Clock,
+    /// When the last record was written.
+    latest: Tick,
+    /// The lease that comes after all of which the journal tells.
+    before: LeaseId,
+    forgotten: Vec<JobId>,
+    /// Jobs whose movies are there, though the journal does not tell.
+    found: Vec<(JobId, JobOutcome)>,
+    farm: String,
+}
+
+impl TakenUp {
+    async fn of(
+        journal: &dyn Journal,
+        store: &Store,
+        config: SchedulerConfig,
+    ) -> Result<Self, CoordinatorError> {
+        let (records, book) = taken_up(journal).await?;
+        let latest = records.last().map_or(Tick(0), |record| record.at);
+        let clock = Clock::starting_after(latest);
+        let count = records.len();
+        let forgotten = lately_forgotten(&records, latest);
+        let mut scheduler = Scheduler::restore(config, records, clock.now());
+        tracing::info!(records = count, jobs_open = scheduler.jobs_open(), "journal restored");
+        let before = scheduler.next_lease();
+        let farm = marks::farm(store).await.map_err(CoordinatorError::Store)?;
+        let found = marks::compare(store, &mut scheduler).await.map_err(CoordinatorError::Store)?;
+        Ok(Self { scheduler, book, clock, latest, before, forgotten, found, farm })
     }
 }
 

@@ -5,6 +5,8 @@
 //! not tell proves nothing. Refuses to delete a job's objects: those of a job that no record tells of may be another
 //! farm's.
 
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -15,6 +17,7 @@ use cleanplate_types::digest::Sha;
 use cleanplate_types::ids::{JobId, LeaseId};
 use cleanplate_types::request::JobRequest;
 use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 /// How often the mark of the leases is moved, where leases are given all the time.
@@ -22,6 +25,12 @@ const EVERY: Duration = Duration::from_secs(5);
 
 /// More leases than are given between two movements of that mark.
 const MARGIN: u64 = 1_000_000;
+
+/// How long a coordinator that ends waits for the store: another one waits for it.
+const STOP_WAIT: Duration = Duration::from_secs(2);
+
+/// Writes under way at once.
+const ERRANDS_MAX: usize = 4;
 
 /// Unknown jobs that a warning names.
 const NAMED_MAX: usize = 5;
@@ -43,13 +52,15 @@ pub(crate) struct Marks {
     /// What the mark in the store tells.
     told: LeaseId,
     moved: Option<Instant>,
+    room: Arc<Semaphore>,
     errands: JoinSet<()>,
 }
 
 impl Marks {
     pub(crate) fn new(store: Store) -> Self {
         let (given, told) = (LeaseId(0), LeaseId(0));
-        Self { store, given, told, moved: None, errands: JoinSet::new() }
+        let room = Arc::new(Semaphore::new(ERRANDS_MAX));
+        Self { store, given, told, moved: None, room, errands: JoinSet::new() }
     }
 
     /// Leases were given up to `given`, and that is durable.
@@ -88,17 +99,22 @@ impl Marks {
 
     fn spawn(&mut self, errand: impl Future<Output = Result<(), StoreError>> + Send + 'static) {
         while self.errands.try_join_next().is_some() {}
+        let room = Arc::clone(&self.room);
         self.errands.spawn(async move {
+            let _permit = room.acquire().await;
             if let Err(error) = errand.await {
                 tracing::debug!(%error, "a mark in the store is not what it should be");
             }
         });
     }
 
-    /// Writes what is left to write.
+    /// Writes what is left to write, as far as the store takes it soon.
     pub(crate) async fn stop(mut self) {
         self.move_on();
-        while self.errands.join_next().await.is_some() {}
+        let written = async { while self.errands.join_next().await.is_some() {} };
+        if tokio::time::timeout(STOP_WAIT, written).await.is_err() {
+            tracing::debug!("the store takes too long, and is not told what it should be");
+        }
     }
 }
 
@@ -113,21 +129,46 @@ async fn tell_given(store: &Store, before: LeaseId, given: LeaseId) -> Result<()
     }
 }
 
+/// Of all but what may be changed while the job is open.
 fn fingerprint(request: &JobRequest) -> Result<Sha, StoreError> {
-    let bytes = encode_object(kinds::PUBLISHED, request)
+    let request = JobRequest { priority: 0, ..request.clone() };
+    let bytes = encode_object(kinds::PUBLISHED, &request)
         .map_err(|source| StoreError::Unencodable { key: keys::PUBLISHED.to_owned(), source })?;
     Ok(Sha::of(&bytes))
 }
 
-/// Where the store knows later leases than `scheduler`: lets it give none of them again, and returns the jobs that
-/// it takes for open and whose movies are there.
-pub(crate) async fn compare(store: &Store, scheduler: &mut Scheduler) -> Vec<(JobId, JobOutcome)> {
-    let looked = async {
-        let marks = store.list(keys::LEASES).await?;
-        let given = marks.iter().filter_map(|mark| keys::lease_of(&mark.key)).max();
-        let Some(given) = given.filter(|given| *given > scheduler.last_lease()) else {
-            return Ok(Vec::new());
-        };
+/// The name by which the store is known to be this farm's; made where there is none yet.
+///
+/// # Errors
+/// What kept the store from answering.
+pub(crate) async fn farm(store: &Store) -> Result<String, StoreError> {
+    let named = async || {
+        let listed = store.list(keys::FARM).await?;
+        let name = |key: &str| key.strip_prefix(keys::FARM).map(str::to_owned);
+        Ok(listed.first().and_then(|first| name(&first.key)))
+    };
+    if let Some(name) = named().await? {
+        return Ok(name);
+    }
+    // Each `RandomState` is seeded anew.
+    let own = format!("{:016x}", RandomState::new().build_hasher().finish());
+    store.put(&keys::farm(&own), Bytes::new()).await?;
+    // Of two that are made at once both go by the first.
+    Ok(named().await?.unwrap_or(own))
+}
+
+/// Where the store knows later leases than `scheduler`, lets it give none of them again. Returns the jobs that it takes
+/// for open and whose movies were published.
+///
+/// # Errors
+/// What kept the store from answering: who does not know which leases were given must give none.
+pub(crate) async fn compare(
+    store: &Store,
+    scheduler: &mut Scheduler,
+) -> Result<Vec<(JobId, JobOutcome)>, StoreError> {
+    let marks = store.list(keys::LEASES).await?;
+    let given = marks.iter().filter_map(|mark| keys::lease_of(&mark.key)).max();
+    if let Some(given) = given.filter(|given| *given > scheduler.last_lease()) {
         tracing::warn!(
             "the journal ends with lease {}, and the store {} knows lease {given}: the journal is an older copy of \
              itself, or another farm uses this store",
@@ -136,12 +177,8 @@ pub(crate) async fn compare(store: &Store, scheduler: &mut Scheduler) -> Vec<(Jo
         );
         scheduler.skip_leases(LeaseId(given.0 + MARGIN));
         tell_unknown(store, scheduler).await?;
-        found(store, scheduler).await
-    };
-    looked.await.unwrap_or_else(|error: StoreError| {
-        tracing::warn!(%error, "whether the journal is as new as the store could not be looked up");
-        Vec::new()
-    })
+    }
+    found(store, scheduler).await
 }
 
 /// Names the jobs that have objects and of which no record tells.
@@ -168,12 +205,23 @@ async fn found(
     scheduler: &Scheduler,
 ) -> Result<Vec<(JobId, JobOutcome)>, StoreError> {
     let mut found = Vec::new();
-    for view in scheduler.jobs().filter(|view| view.outcome.is_none()) {
-        for listed in store.list(&keys::published_of(view.job)).await? {
-            let told: Publication = store.get_listed(&listed, kinds::PUBLISHED).await?;
-            if told.request == fingerprint(view.request)? {
-                tracing::warn!(job = %view.job, "its movie is there: it was published since the journal was copied");
-                found.push((view.job.clone(), told.outcome));
+    for name in store.folders(keys::PUBLISHED).await? {
+        let Ok(job) = JobId::parse(&name) else { continue };
+        let Some(view) = scheduler.job_view(&job).filter(|view| view.outcome.is_none()) else {
+            continue;
+        };
+        for listed in store.list(&keys::published_of(&job)).await? {
+            match store.get_listed::<Publication>(&listed, kinds::PUBLISHED).await {
+                Ok(told) if told.request == fingerprint(view.request)? => {
+                    tracing::warn!(%job, "the store tells that its movie was published, which the journal does not");
+                    found.push((job.clone(), told.outcome));
+                }
+                // Of a job that had the name before.
+                Ok(_other) => {}
+                Err(error @ StoreError::Undecodable { .. }) => {
+                    tracing::warn!(%job, %error, "what the store tells of its movie cannot be read");
+                }
+                Err(error) => return Err(error),
             }
         }
     }

@@ -5,6 +5,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use cleanplate_core::input::Input;
 use cleanplate_store::{Store, StoreError, keys, kinds};
@@ -22,19 +23,29 @@ use crate::dispatch::{Order, Orders};
 /// job has one at a time.
 const ERRANDS_MAX: usize = 8;
 
+/// Sweeps under way at once.
+const SWEEPS_MAX: usize = 4;
+
+/// How long the first sweep that failed waits until it is tried again, and the longest that any does.
+const SWEEP_AGAIN_FIRST: Duration = Duration::from_secs(10);
+const SWEEP_AGAIN_LAST: Duration = Duration::from_secs(3600);
+
 /// See the top of the file. Dropped, what is under way is given up.
 #[derive(Debug)]
 pub(crate) struct Objects {
     store: Store,
     orders: Orders,
     room: Arc<Semaphore>,
+    /// Of sweeps, which may be many and have time.
+    broom: Arc<Semaphore>,
     errands: JoinSet<()>,
 }
 
 impl Objects {
     pub(crate) fn new(store: Store, orders: Orders) -> Self {
         let room = Arc::new(Semaphore::new(ERRANDS_MAX));
-        Self { store, orders, room, errands: JoinSet::new() }
+        let broom = Arc::new(Semaphore::new(SWEEPS_MAX));
+        Self { store, orders, room, broom, errands: JoinSet::new() }
     }
 
     pub(crate) fn load_table(&mut self, job: JobId, description: ObjectRef, table: ObjectRef) {
@@ -80,22 +91,33 @@ impl Objects {
         });
     }
 
-    /// Deletes the objects of a job that carry a lease below `before` (or none), but for `keep`. What stays is
-    /// garbage, not harm.
+    /// Deletes the objects of a job that carry a lease below `before` (or none), but for `keep`; where the store is
+    /// out, again and again. What stays meanwhile is garbage, not harm.
     pub(crate) fn sweep(&mut self, job: JobId, before: LeaseId, keep: Option<ObjectRef>) {
-        let (store, room) = (self.store.clone(), Arc::clone(&self.room));
+        let (store, broom) = (self.store.clone(), Arc::clone(&self.broom));
         self.spawn(async move {
-            let _permit = room.acquire().await;
-            let doomed = move |key: &str| {
-                keep.as_ref().is_none_or(|keep| keep.key != key)
-                    && keys::lease_of(key).is_none_or(|lease| lease < before)
-            };
-            match store.delete_prefix(&keys::job(&job), doomed).await {
-                Ok(objects) => tracing::debug!(%job, objects, "job swept"),
-                Err(error) => {
-                    let prefix = store.url_of(&keys::job(&job));
-                    tracing::warn!(%job, %error, prefix, "objects of an ended job stay; delete them by hand");
+            let mut wait = SWEEP_AGAIN_FIRST;
+            loop {
+                let keep = keep.clone();
+                let doomed = move |key: &str| {
+                    keep.as_ref().is_none_or(|keep| keep.key != key)
+                        && keys::lease_of(key).is_none_or(|lease| lease < before)
+                };
+                let permit = broom.acquire().await;
+                let swept = store.delete_prefix(&keys::job(&job), doomed).await;
+                drop(permit);
+                match swept {
+                    Ok(objects) => {
+                        tracing::debug!(%job, objects, "job swept");
+                        return;
+                    }
+                    Err(error) => {
+                        let prefix = store.url_of(&keys::job(&job));
+                        tracing::warn!(%job, %error, prefix, "objects of an ended job stay for now");
+                    }
                 }
+                tokio::time::sleep(wait).await;
+                wait = (wait * 2).min(SWEEP_AGAIN_LAST);
             }
         });
     }

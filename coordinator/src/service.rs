@@ -7,6 +7,7 @@
 
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 
@@ -34,13 +35,29 @@ pub async fn serve_in_turn(
             Some(Standby::serve(port.listener()?, journal.standing()).await?)
         };
         let started = tokio::select! {
-            started = Coordinator::start(options.clone()) => Some(started?),
+            started = Coordinator::start(options.clone()) => Some(started),
             () = &mut stop => None,
         };
-        let Some(coordinator) = started else {
-            retire(standby).await;
-            give_up(journal.as_ref()).await;
-            return Ok(());
+        let coordinator = match started {
+            Some(Ok(coordinator)) => coordinator,
+            // Another may see the store, or has taken the lead already.
+            Some(Err(error @ (CoordinatorError::Store(_) | CoordinatorError::Deposed { .. }))) => {
+                tracing::warn!(%error, "stands by again");
+                retire(standby).await;
+                tokio::select! {
+                    () = tokio::time::sleep(journal.pace().min(AGAIN)) => continue,
+                    () = &mut stop => {
+                        give_up(journal.as_ref()).await;
+                        return Ok(());
+                    }
+                }
+            }
+            Some(Err(error)) => return Err(error),
+            None => {
+                retire(standby).await;
+                give_up(journal.as_ref()).await;
+                return Ok(());
+            }
         };
         let listener = port.listener()?;
         match lead(coordinator, listener, retire(standby), stop.as_mut()).await {
@@ -49,6 +66,9 @@ pub async fn serve_in_turn(
         }
     }
 }
+
+/// How long a coordinator that could not begin to lead waits at most before it tries again.
+const AGAIN: Duration = Duration::from_secs(5);
 
 async fn retire(standby: Option<Standby>) {
     if let Some(standby) = standby {

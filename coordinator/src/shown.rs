@@ -191,6 +191,7 @@ pub(crate) fn worker_state(
 ) -> pb::WorkerState {
     let state = match (view.session, view.draining, view.set_aside_for) {
         (None, _, _) => "away",
+        (Some(_), _, _) if view.silent => "silent",
         (Some(_), true, _) if view.leaves_by.is_some() => "leaving",
         (Some(_), true, _) => "draining",
         (Some(_), false, Some(SetAsideFor::CrashLoop { .. })) => "crash_loop",

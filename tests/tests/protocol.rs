@@ -53,8 +53,11 @@ async fn a_worker_of_another_protocol_is_turned_away_at_the_door() {
     assert_eq!(welcome.protocol, PROTOCOL_VERSION);
 
     // A fleet is upgraded one machine after the other: the protocol before is taken, but not other objects.
-    let before = attend(&cluster.url(), hello(PROTOCOL_VERSION - 1)).await;
-    assert!(before.is_ok_and(|first| first.is_some()), "a worker of the version before is welcome");
+    let before = attend(&cluster.url(), hello(PROTOCOL_VERSION - 1)).await.unwrap().unwrap();
+    let Some(to_worker::Message::Welcome(welcome)) = before.message else {
+        panic!("a worker of the version before is welcome: {before:?}")
+    };
+    assert_eq!(welcome.protocol, PROTOCOL_VERSION - 1, "which goes on only where this is its own");
     let mut other = hello(PROTOCOL_VERSION);
     if let Some(from_worker::Message::Hello(hello)) = &mut other.message {
         hello.objects += 1;
@@ -84,6 +87,7 @@ impl Fleet for Another {
         _messages: Request<Streaming<pb::FromWorker>>,
     ) -> Result<Response<Self::AttendStream>, Status> {
         let welcome = pb::Welcome {
+            farm: String::new(),
             protocol: PROTOCOL_VERSION + 1,
             version: "9.9.9".to_owned(),
             store: "file:///nowhere".to_owned(),
@@ -134,4 +138,20 @@ fn a_second_worker_of_a_name_in_use_ends_with_a_remedy_and_the_first_one_stays()
     let workers = cluster.ask_json(&["workers"]);
     assert_eq!(workers.len(), 1, "{workers:?}");
     assert_eq!(workers[0]["state"], "attached", "{workers:?}");
+}
+
+#[test]
+fn a_worker_that_sees_another_store_ends_with_a_sentence() {
+    let folder = tempfile::tempdir().unwrap();
+    let cluster = Cluster::start(folder.path());
+    // As where the store's folder is not mounted on the worker's machine.
+    let store = folder.path().join("store");
+    std::fs::rename(&store, folder.path().join("elsewhere")).unwrap();
+    std::fs::create_dir(&store).unwrap();
+    let worker = binary::run(["worker", "--coordinator", &cluster.url(), "--name", "far"]);
+    let text = said(&worker);
+    assert_eq!(worker.status.code(), Some(4), "{text}");
+    let errors: Vec<_> = text.lines().filter(|line| line.starts_with("error:")).collect();
+    assert_eq!(errors.len(), 1, "{text}");
+    assert!(errors[0].contains("is not the coordinator's"), "{text}");
 }

@@ -249,6 +249,7 @@ fn trail() -> pb::Trail {
 
 fn welcome() -> pb::Welcome {
     pb::Welcome {
+        farm: String::new(),
         protocol: 1,
         version: "0.1.0".into(),
         store: "s3://bucket/prefix".into(),

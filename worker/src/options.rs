@@ -102,6 +102,15 @@ pub enum WorkerError {
     /// The coordinator's store cannot be used from here.
     #[error("the coordinator's store cannot be used from here: {0}")]
     Store(#[source] Box<StoreError>),
+    /// What is at the store's place here is another one.
+    #[error(
+        "the store {store} is not the coordinator's as it is seen from here: let it be mounted or named alike on \
+         both machines"
+    )]
+    OtherStore {
+        /// Its URL.
+        store: String,
+    },
     /// The folder for temporary files cannot be made.
     #[error("the scratch folder {} cannot be used: {source}", .path.display())]
     Scratch {

@@ -1,5 +1,6 @@
 //! The worker as a service: looks at the machine, then attends for each of its seats.
 
+use std::fs::File;
 use std::sync::Arc;
 
 use cleanplate_types::ids::WorkerId;
@@ -60,8 +61,8 @@ pub async fn serve(
         ended = asked_to_go(&mut stop) => return Ok(ended),
     };
     sessions.log();
-    let name = match name {
-        Some(name) => name,
+    let (name, _seat) = match name {
+        Some(name) => (name, None),
         None => own_name()?,
     };
     let idleness = Arc::new(Idleness::new(idle_exit));
@@ -153,10 +154,26 @@ fn reasons(seat: &Seat) -> String {
     each.collect::<Vec<_>>().join("; ")
 }
 
-/// The host's name and the process's id: two workers on one host are two.
-fn own_name() -> Result<WorkerId, WorkerError> {
+/// The host's name and the first number that no other worker of this host has: two are two, and one that is started
+/// again after a crash is known for the same. Where no file can be locked, the process's id.
+fn own_name() -> Result<(WorkerId, Option<File>), WorkerError> {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    name_of(&host, std::process::id())
+    let seat = (0..SEATS_MAX).find_map(|number| Some((number, taken(number)?)));
+    match seat {
+        Some((number, lock)) => Ok((name_of(&host, number)?, Some(lock))),
+        None => Ok((name_of(&host, std::process::id())?, None)),
+    }
+}
+
+/// Workers of one host that are named by numbers.
+const SEATS_MAX: u32 = 256;
+
+/// The file that stands for a number, where no other worker has it: the system gives it up when the process dies.
+fn taken(number: u32) -> Option<File> {
+    let path = std::env::temp_dir().join(format!("cleanplate-worker-{number}.lock"));
+    let file = File::options().create(true).truncate(false).write(true).open(path).ok()?;
+    file.try_lock().ok()?;
+    Some(file)
 }
 
 fn name_of(host: &str, process: u32) -> Result<WorkerId, WorkerError> {

@@ -342,6 +342,8 @@ pub struct WorkerView<'a> {
     pub failures_in_a_row: u32,
     /// When it was last heard.
     pub last_seen: Tick,
+    /// It was not heard for too long, though its stream is open.
+    pub silent: bool,
     /// Measured speed of one slot, in thousandths of a frame a second.
     pub fps_milli: Option<u64>,
 }

@@ -2,7 +2,7 @@
 //!
 //! What is written under a lease carries the lease, so that a zombie's upload is garbage with its
 //! own name and never a conflict (invariant 6), and so that a sweep of what a job left takes nothing
-//! that the same job wrote since. What the coordinator writes carries the last lease of all. All keys of a job lie below [`job`], and are made
+//! that the same job wrote since. What the coordinator writes carries the last lease of all. All objects of a job lie below [`job`], and are made
 //! of ids that cannot hold a slash.
 
 use cleanplate_types::ids::{CellIndex, JobId, LeaseId};
@@ -10,6 +10,15 @@ use cleanplate_types::overlay::Look;
 
 /// The prefix of everything that belongs to jobs, with its closing slash.
 pub const JOBS: &str = "jobs/";
+
+/// The prefix of what a store is known by, with its closing slash.
+pub const FARM: &str = "farm/";
+
+/// What the store of the farm of this `name` is known by.
+#[must_use]
+pub fn farm(name: &str) -> String {
+    format!("{FARM}{name}")
+}
 
 /// The prefix of the marks that tell which leases were given, with its closing slash.
 pub const LEASES: &str = "leases/";
@@ -122,12 +131,13 @@ pub fn stitch_piece(job: &JobId, lease: LeaseId, index: u64) -> String {
     format!("jobs/{job}/stitch/{lease}.{index:05}.piece")
 }
 
-/// The lease that the key of a job's object carries; nothing where it is none of the keys above.
+/// The lease that the key of an object or a mark carries; nothing where it is none of the keys above.
 #[must_use]
 pub fn lease_of(key: &str) -> Option<LeaseId> {
     let (folder, name) = key.rsplit_once('/')?;
     let mut words = name.split('.');
-    let lease = if folder.ends_with("/stitch") {
+    let is_of_stitch = matches!(folder.split('/').collect::<Vec<_>>()[..], ["jobs", _, "stitch"]);
+    let lease = if is_of_stitch {
         words.next()
     } else {
         match words.next_back() {
@@ -196,7 +206,9 @@ mod tests {
     #[test]
     fn every_key_tells_its_lease() {
         for lease in [1, 7, u64::MAX] {
-            for key in ["j", "7", "a.9"].into_iter().flat_map(|name| all(name, lease)) {
+            for key in
+                ["j", "7", "a.9", "stitch", "parts"].into_iter().flat_map(|name| all(name, lease))
+            {
                 assert_eq!(lease_of(&key), Some(LeaseId(lease)), "{key}");
             }
         }

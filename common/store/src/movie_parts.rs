@@ -194,7 +194,7 @@ impl MovieParts {
         self.pieces.spawn(async move {
             let payload = PutPayload::from_bytes(piece);
             let id = bucket.put_part(&path, &upload, index, payload).await;
-            let id = id.map_err(|error| StoreError::of_object(Side::Output, &what, &error))?;
+            let id = id.map_err(|error| of_upload(&what, &error))?;
             if let Some((log, sha)) = log {
                 log.acknowledged(&upload, index, (bytes, sha), &id).await?;
             }
@@ -243,9 +243,23 @@ impl MovieParts {
         let ids: Vec<PartId> = std::mem::take(&mut self.done).into_values().collect();
         assert_eq!(ids.len(), self.next, "every piece of the movie is there");
         let completed = self.bucket.complete_multipart(&self.path, &upload, ids).await;
-        completed.map_err(|error| self.failed(&error))?;
+        if let Err(error) = completed {
+            if self.is_anothers(&upload).await {
+                // Whoever has taken it over completes it.
+                self.upload = None;
+            }
+            return Err(of_upload(&self.what, &error));
+        }
         self.upload = None;
         self.forget().await
+    }
+
+    /// Whether a stitch under a later lease has taken the upload over, or may have.
+    async fn is_anothers(&self, upload: &MultipartId) -> bool {
+        match &self.log {
+            Some(log) => log.is_taken_over(upload).await.unwrap_or(true),
+            None => false,
+        }
     }
 
     async fn forget(&self) -> Result<(), StoreError> {
@@ -272,6 +286,19 @@ impl MovieParts {
 
     fn failed(&self, error: &object_store::Error) -> StoreError {
         StoreError::of_object(Side::Output, &self.what, error)
+    }
+}
+
+/// What a request failed with that names an upload. One that is gone is begun anew: the bucket's rules may have
+/// removed it, or somebody.
+fn of_upload(what: &str, error: &object_store::Error) -> StoreError {
+    match StoreError::of_object(Side::Output, what, error) {
+        StoreError::NotFound { side, what } => StoreError::Unavailable {
+            side,
+            what,
+            detail: "the bucket does not know the upload any more".to_owned(),
+        },
+        error => error,
     }
 }
 

@@ -119,6 +119,20 @@ impl UploadLog {
         Ok(Known { upload: Some(upload), older: older.into_iter().collect(), pieces })
     }
 
+    /// Whether the record of a later lease names the upload.
+    pub(crate) async fn is_taken_over(&self, upload: &MultipartId) -> Result<bool, StoreError> {
+        for listed in self.store.list(&keys::stitch(&self.job)).await? {
+            let is_later = keys::lease_of(&listed.key).is_some_and(|lease| lease > self.lease);
+            if is_later
+                && listed.key.ends_with(keys::STITCH_UPLOAD)
+                && self.read::<Begun>(&listed).await.is_none_or(|begun| begun.upload == *upload)
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Notes that the upload was begun, or taken up.
     pub(crate) async fn begun(&self, upload: &MultipartId, output: &str) -> Result<(), StoreError> {
         let begun =

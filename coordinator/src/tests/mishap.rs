@@ -7,12 +7,13 @@ use cleanplate_core::record::Event;
 use cleanplate_proto::v1 as pb;
 use cleanplate_types::failure::FailureKind;
 use cleanplate_types::ids::CellIndex;
+use tokio::sync::Notify;
 use tokio_stream::StreamExt as _;
 use tonic::Code;
 
 use crate::tests::fleet::FakeWorker;
 use crate::tests::part::{self, Spoilt};
-use crate::tests::place::{Place, Refusing};
+use crate::tests::place::{PATIENCE, Place, Refusing};
 
 #[tokio::test]
 async fn a_coordinator_takes_up_where_the_one_before_it_was_killed() {
@@ -42,11 +43,23 @@ async fn a_coordinator_takes_up_where_the_one_before_it_was_killed() {
 }
 
 #[tokio::test]
+async fn a_lead_is_renewed_while_the_journal_is_still_read() {
+    let place = Place::new();
+    let (journal, refuses) = (place.journal().await, |_: &Event| false);
+    let renewed = Some(Notify::new());
+    // What is read ends when the lead was renewed, and not before.
+    let starting = place.start_on(Arc::new(Refusing { journal, refuses, deposed: false, renewed }));
+    tokio::time::timeout(PATIENCE, starting).await.expect("it leads").stop().await;
+}
+
+#[tokio::test]
 async fn a_movie_that_was_published_when_the_coordinator_died_is_published_again() {
     let place = Place::new();
     let refuses = |event: &Event| matches!(event, Event::Ended(_));
     let journal = place.journal().await;
-    let first = place.start_on(Arc::new(Refusing { journal, refuses, deposed: false })).await;
+    let first = place
+        .start_on(Arc::new(Refusing { journal, refuses, deposed: false, renewed: None }))
+        .await;
     let id = place.submit(&mut first.jobs(), Some("j")).await.unwrap();
     let mut worker = FakeWorker::attach(&first, "w1").await;
     // Intake, three segments, an audit.
@@ -178,7 +191,9 @@ async fn a_journal_that_cannot_be_written_stops_the_coordinator_and_nothing_is_p
     let place = Place::new();
     let refuses = |event: &Event| matches!(event, Event::Leased { .. });
     let journal = place.journal().await;
-    let running = place.start_on(Arc::new(Refusing { journal, refuses, deposed: false })).await;
+    let running = place
+        .start_on(Arc::new(Refusing { journal, refuses, deposed: false, renewed: None }))
+        .await;
     let mut worker = FakeWorker::attach(&running, "w1").await;
     let status = place.submit(&mut running.jobs(), None).await.unwrap_err();
     assert_eq!(status.code(), Code::Unavailable);

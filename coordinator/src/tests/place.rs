@@ -15,7 +15,7 @@ use cleanplate_types::ids::JobId;
 use cleanplate_types::request::EncoderChoice;
 use hyper_util::rt::TokioIo;
 use tokio::io::DuplexStream;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
@@ -314,6 +314,8 @@ pub(super) struct Refusing {
     pub(super) refuses: fn(&Event) -> bool,
     /// Whether another coordinator leads.
     pub(super) deposed: bool,
+    /// Where it is read so slowly that the lead has to be renewed meanwhile: told of each renewal.
+    pub(super) renewed: Option<Notify>,
 }
 
 #[async_trait::async_trait]
@@ -327,6 +329,9 @@ impl Leadership for Refusing {
             let (by, address) = ("other".to_owned(), "http://other".to_owned());
             return Err(JournalError::Deposed { epoch: Epoch(2), by, address });
         }
+        if let Some(renewed) = &self.renewed {
+            renewed.notify_one();
+        }
         self.journal.renew().await
     }
 
@@ -339,13 +344,16 @@ impl Leadership for Refusing {
     }
 
     fn pace(&self) -> Duration {
-        self.journal.pace()
+        if self.renewed.is_some() { Duration::from_millis(1) } else { self.journal.pace() }
     }
 }
 
 #[async_trait::async_trait]
 impl Journal for Refusing {
     async fn load(&self) -> Result<Vec<Record>, JournalError> {
+        if let Some(renewed) = &self.renewed {
+            renewed.notified().await;
+        }
         self.journal.load().await
     }
 

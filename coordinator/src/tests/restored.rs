@@ -40,6 +40,8 @@ async fn a_journal_that_is_put_back_gives_no_lease_twice_and_publishes_nothing_t
         // All goes on, to the end of this job and into another one.
         let second = place.start().await;
         let mut worker = FakeWorker::attach_holding(&second, "w1", &[held.lease]).await;
+        let prefer = pb::PrioritiseRequest { job: job.clone(), priority: 3 };
+        second.jobs().prioritise(prefer).await.unwrap();
         worker.perform(&place, held).await;
         assert_eq!(worker.work(&place, &second, &job).await.kind, "done", "{copied:?}");
         let folder = place.folder().join("later");

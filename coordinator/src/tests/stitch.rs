@@ -204,7 +204,12 @@ async fn first_line(orders: &mut mpsc::Receiver<Order>, stitch: LeaseId) -> Stri
 async fn a_stitch_of_a_coordinator_that_was_deposed_publishes_nothing_and_leaves_nothing() {
     let place = Place::new();
     let prepared = prepare(&place).await;
-    let journal = Refusing { journal: place.journal().await, refuses: |_| false, deposed: true };
+    let journal = Refusing {
+        journal: place.journal().await,
+        refuses: |_| false,
+        deposed: true,
+        renewed: None,
+    };
     let (mut finisher, mut orders) = finisher_of(&place, 1, Lead::of(Arc::new(journal)));
     finisher.stitch(prepared.job.clone(), LeaseId(8), prepared.order.clone());
     feed(&finisher, &prepared, LeaseId(8));

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::time::Duration;
 
 use cleanplate_proto::v1 as pb;
-use cleanplate_store::Store;
+use cleanplate_store::{Store, keys};
 use pb::from_worker::Message;
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior};
@@ -50,7 +50,7 @@ impl Attendant {
         mut stream: Stream,
         stop: &mut watch::Receiver<Stop>,
     ) -> Result<Over, WorkerError> {
-        self.open_store(&stream.welcome.store)?;
+        self.open_store(&stream.welcome.store, &stream.welcome.farm).await?;
         let heartbeat_ms =
             stream.welcome.heartbeat_ms.clamp(*HEARTBEAT_MS.start(), *HEARTBEAT_MS.end());
         let heartbeat = Duration::from_millis(heartbeat_ms.into());
@@ -158,9 +158,21 @@ impl Attendant {
         self.idleness.is_over().then_some(Ended::Idle)
     }
 
-    fn open_store(&mut self, url: &str) -> Result<(), WorkerError> {
+    /// Opens the store and sees that it is the coordinator's, known by `farm`: a folder that is not mounted here is
+    /// an empty one, and all that it should hold would be taken for lost.
+    async fn open_store(&mut self, url: &str, farm: &str) -> Result<(), WorkerError> {
         if self.store.as_ref().is_none_or(|(known, _)| known != url) {
             let store = Store::open(url).map_err(|error| WorkerError::Store(Box::new(error)))?;
+            // An older coordinator does not tell.
+            if !farm.is_empty() {
+                match store.exists(&keys::farm(farm)).await {
+                    Ok(true) => {}
+                    Ok(false) => return Err(WorkerError::OtherStore { store: url.to_owned() }),
+                    Err(error) => {
+                        tracing::warn!(%error, "whether the store is the coordinator's is not known");
+                    }
+                }
+            }
             self.store = Some((url.to_owned(), store));
         }
         Ok(())

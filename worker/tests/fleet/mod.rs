@@ -37,6 +37,7 @@ impl Session {
     /// Welcomes the worker to the store at `store`.
     pub(crate) async fn welcome(&self, store: &Path) {
         let welcome = pb::Welcome {
+            farm: String::new(),
             protocol: cleanplate_proto::PROTOCOL_VERSION,
             version: "test".to_owned(),
             store: format!("file://{}", store.display()),

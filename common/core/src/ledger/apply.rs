@@ -91,9 +91,9 @@ impl Ledger {
             Event::SeamBroken { cell, failure } => self.seam_broken(id, *cell, failure),
             Event::PartDiscarded { cell, failure } => {
                 let leased = self.leases_of(id, *cell).next().is_some();
-                let limits = self.limits;
+                let (limits, next) = (self.limits, self.next_lease());
                 if let Some(job) = self.jobs.get_mut(id) {
-                    job.discarded(*cell, leased, failure, limits);
+                    job.discarded(*cell, (leased, next), failure, limits);
                     if let Some(tries) = job.tries.get_mut(&Blamed::Cell(*cell)) {
                         tries.last = record.at;
                     }
@@ -198,10 +198,11 @@ impl Ledger {
         if encoding.borders.breaks(cell) >= BREAKS_MAX {
             job.doomed = Some(Box::new(failure.clone()));
         }
+        let next = self.next_lease();
         for cell in void {
             let leased = self.leases_of(id, cell).next().is_some();
             let Some(job) = self.jobs.get_mut(id) else { return };
-            if let Some(part) = job.void(cell, leased) {
+            if let Some(part) = job.void(cell, leased, next) {
                 let tries = job.tries.entry(Blamed::Cell(cell)).or_default();
                 tries.breaks += 1;
                 tries.workers.insert(part.worker);
@@ -492,9 +493,15 @@ impl Job {
     }
 
     /// The part of `cell` is void. Where the cell is `leased`, the lease's end gives it back.
-    fn discarded(&mut self, cell: CellIndex, leased: bool, failure: &Failure, limits: Limits) {
+    fn discarded(
+        &mut self,
+        cell: CellIndex,
+        (leased, next): (bool, LeaseId),
+        failure: &Failure,
+        limits: Limits,
+    ) {
         self.remember(failure);
-        let Some(part) = self.void(cell, leased) else {
+        let Some(part) = self.void(cell, leased, next) else {
             return;
         };
         let tries = self.tries.entry(Blamed::Cell(cell)).or_default();
@@ -509,8 +516,8 @@ impl Job {
         }
     }
 
-    /// Takes the part of `cell` away; returns it.
-    fn void(&mut self, cell: CellIndex, leased: bool) -> Option<Part> {
+    /// Takes the part of `cell` away before the lease `next` is given; returns it.
+    fn void(&mut self, cell: CellIndex, leased: bool, next: LeaseId) -> Option<Part> {
         let encoding = self.encoding_mut()?;
         let part = encoding.parts.get_mut(place(cell)).and_then(Option::take)?;
         let frames = part.summary.frames;
@@ -518,6 +525,7 @@ impl Job {
         encoding.frames_committed -= frames;
         encoding.restored.remove(&part.summary.restored);
         encoding.void.insert(part.summary.manifest.key.clone());
+        encoding.voided.insert(cell, next);
         let is_encoded = |part: &Part| !encoding.spec.copies(part.summary.cell);
         if !encoding.parts.iter().flatten().any(|part| is_encoded(part)) {
             encoding.extradata = None;
@@ -537,7 +545,7 @@ impl Job {
             Some(JobOutcome::Failed(failure)) => match failure.kind.verdict() {
                 Verdict::Retable => false,
                 Verdict::FailJob | Verdict::Retry | Verdict::RetryElsewhere => {
-                    failure.kind != FailureKind::SourceChanged
+                    !matches!(failure.kind, FailureKind::SourceChanged | FailureKind::ObjectLost)
                 }
             },
             Some(

@@ -115,6 +115,9 @@ pub(crate) struct Encoding {
     pub(crate) frames_committed: u64,
     /// The manifests of parts that were accepted and are void.
     pub(crate) void: BTreeSet<String>,
+    /// For each cell whose part became void, the lease that would have been given next when it last did: whoever
+    /// holds it under an older one has handed it in and does not know.
+    pub(crate) voided: BTreeMap<CellIndex, LeaseId>,
     /// Where the clean samples of the accepted parts come from.
     pub(crate) restored: Restored,
     /// The extradata of the first accepted part.
@@ -242,6 +245,7 @@ impl Encoding {
             cells_committed: 0,
             frames_committed: 0,
             void: BTreeSet::new(),
+            voided: BTreeMap::new(),
             restored: Restored::default(),
             extradata: None,
             borders: Borders::new(survey.cutting, cells),
@@ -255,6 +259,16 @@ impl Encoding {
 
     pub(crate) fn is_complete(&self) -> bool {
         self.cells_committed as usize == self.parts.len()
+    }
+
+    /// The cells of `segment`, which is leased under `lease`, that have no accepted part, though none was voided since.
+    pub(crate) fn kept_back(
+        &self,
+        segment: Segment,
+        lease: LeaseId,
+    ) -> impl Iterator<Item = CellIndex> {
+        let missing = self.missing(segment);
+        missing.filter(move |cell| self.voided.get(cell).is_none_or(|next| *next <= lease))
     }
 
     /// The cells of `segment` that have no accepted part.

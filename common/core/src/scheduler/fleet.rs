@@ -240,10 +240,10 @@ impl Fleet {
         self.workers.get_mut(id)
     }
 
-    /// Takes every worker that is not given up as heard at `now`.
-    pub(crate) fn spare(&mut self, now: Tick) {
+    /// Does not count the last `late_ms` before `now` as silence of any worker that is not given up.
+    pub(crate) fn spare(&mut self, late_ms: u64, now: Tick) {
         for worker in self.workers.values_mut().filter(|worker| !worker.silent) {
-            worker.last_seen = now;
+            worker.last_seen = worker.last_seen.after(late_ms).min(now);
         }
     }
 

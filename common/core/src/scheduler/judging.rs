@@ -35,9 +35,6 @@ impl Scheduler {
         let before = parts(self);
         self.record(id, Event::SeamBroken { cell, failure: Box::new(failure) }, effects);
         let neighbours = if before - parts(self) > 1 { cell.0.saturating_sub(1) } else { cell.0 };
-        for void in neighbours..=cell.0 {
-            self.note_void(id, CellIndex(void));
-        }
         self.abort_stitch_beyond(id, neighbours, effects);
         self.work_freed = true;
         self.advance(id, effects);
@@ -60,7 +57,10 @@ impl Scheduler {
         failure: Failure,
         effects: &mut Vec<Effect>,
     ) {
-        self.note_discard(id, cell);
+        // One that is gone from the store is nobody's fault.
+        if failure.kind != FailureKind::ObjectLost {
+            self.note_discard(id, cell);
+        }
         self.abort_stitch_beyond(id, cell.0, effects);
         self.record(id, Event::PartDiscarded { cell, failure: Box::new(failure) }, effects);
         self.arm_second_worker(id);

@@ -1,5 +1,6 @@
 //! What workers tell of their leases: accepted only under the lease that is current (invariant 6).
 
+use cleanplate_types::cell::Segment;
 use cleanplate_types::failure::{Failure, FailureKind, Stage, Verdict};
 use cleanplate_types::frames::FrameRange;
 use cleanplate_types::ids::{CellIndex, JobId, LeaseId, WorkerId};
@@ -10,7 +11,7 @@ use crate::effect::{Effect, Ignored};
 use crate::input::Report;
 use crate::ledger::Lease;
 use crate::ledger::blame::{is_against_the_part, is_outage};
-use crate::ledger::job::{Job, Phase, place};
+use crate::ledger::job::{Encoding, Job, Phase, place};
 use crate::ledger::tries::Blamed;
 use crate::record::{Event, LeaseEnd, Piece, Window};
 use crate::scheduler::Scheduler;
@@ -241,25 +242,28 @@ impl Scheduler {
         }
     }
 
-    /// How many cells of a segment lease have no accepted part; `None` where it is no such lease.
-    fn cells_missing(&self, id: LeaseId) -> Option<usize> {
+    /// What was leased under a segment lease, and of which job; `None` where it is no such lease.
+    fn segment_of(&self, id: LeaseId) -> Option<(&Encoding, Segment)> {
         let Lease { job, piece, .. } = self.ledger.leases.get(&id)?;
         let encoding = self.ledger.jobs.get(job)?.encoding()?;
         match piece {
-            Piece::Segment(segment) => Some(encoding.missing(*segment).count()),
+            Piece::Segment(segment) => Some((encoding, *segment)),
             Piece::Intake | Piece::Window(_) | Piece::Reduce | Piece::Audit(_) => None,
         }
     }
 
     /// Whether all cells of a segment lease are committed.
     pub(super) fn lease_is_complete(&self, id: LeaseId) -> bool {
-        self.cells_missing(id) == Some(0)
+        let leased = self.segment_of(id);
+        leased.is_some_and(|(encoding, segment)| encoding.missing(segment).next().is_none())
     }
 
     pub(super) fn segment_done(&mut self, id: LeaseId, effects: &mut Vec<Effect>) {
         let complete = self.lease_is_complete(id);
-        let discarded = self.watches.get(&id).map_or(0, |watch| watch.discarded as usize);
-        if self.cells_missing(id).is_none_or(|missing| missing > discarded) {
+        let leased = self.segment_of(id);
+        let keeps_back =
+            |(encoding, segment): (&Encoding, _)| encoding.kept_back(segment, id).next().is_some();
+        if leased.is_none_or(keeps_back) {
             let message = "the worker ended the segment without handing in all of its cells";
             let failure = Failure::new(FailureKind::PartRefused, Stage::Commit, message);
             self.fail_lease(id, failure, effects);

@@ -139,21 +139,10 @@ impl Scheduler {
 
     /// The accepted part of `cell` is unusable: whoever made it did not do what it said.
     pub(super) fn note_discard(&mut self, id: &JobId, cell: CellIndex) {
-        self.note_void(id, cell);
         let encoding = self.open_job(id).and_then(Job::encoding);
         let maker = encoding.and_then(|it| it.part(cell)).map(|part| part.worker.clone());
         if let Some(maker) = maker {
             self.worker_failed(&maker);
-        }
-    }
-
-    /// The part of `cell` is void; whoever still holds the cell has handed it in and does not know.
-    pub(super) fn note_void(&mut self, id: &JobId, cell: CellIndex) {
-        let leases: Vec<LeaseId> = self.ledger.leases_of(id, cell).collect();
-        for lease in leases {
-            if let Some(watch) = self.watches.get_mut(&lease) {
-                watch.discarded += 1;
-            }
         }
     }
 

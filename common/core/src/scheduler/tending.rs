@@ -52,9 +52,6 @@ pub(crate) struct Watch {
     pub(crate) frames: Option<u64>,
     /// Frames committed under it in this life of the coordinator.
     pub(crate) committed: u64,
-    /// Parts of it that were committed and then discarded, in this life of the coordinator: the
-    /// worker has handed them in and does not know.
-    pub(crate) discarded: u32,
     /// When it was granted in this life of the coordinator.
     pub(crate) since: Option<Tick>,
     /// What the lease adds to the job's `in_flight`.
@@ -70,7 +67,6 @@ impl Watch {
             alive: now,
             frames: Some(0),
             committed: 0,
-            discarded: 0,
             since: Some(now),
             in_flight: 0,
             began: None,

@@ -30,22 +30,21 @@ pub(crate) enum Timer {
     Tail,
 }
 
+/// A step that is late by more than this part of a worker's silence is not merely a little behind.
+const LATE_TELLS: u64 = 10;
+
 impl Scheduler {
-    /// Sets the clock. Where this step comes much later than it was due, the coordinator itself was
-    /// held up (a suspended machine, a slow disk): what the workers sent is still unread, so their
-    /// silence is not theirs.
+    /// Sets the clock. Where this step comes later than it was due, the coordinator itself was held up (a
+    /// suspended machine, a slow disk): what the workers sent is still unread, so that much of their silence is not
+    /// theirs.
     pub(super) fn begin(&mut self, now: Tick) {
         self.now = self.now.max(now);
-        let stalled = self
-            .timers
-            .first()
-            .is_some_and(|(due, _)| self.now.since(*due) > self.config.worker_silent_ms / 2);
-        if stalled {
+        let late_ms = self.timers.first().map_or(0, |(due, _)| self.now.since(*due));
+        if late_ms > self.config.worker_silent_ms / LATE_TELLS {
             let now = self.now;
-            self.fleet.spare(now);
+            self.fleet.spare(late_ms, now);
             for watch in self.watches.values_mut() {
-                watch.alive =
-                    watch.alive.max(Tick(now.0.saturating_sub(self.config.worker_silent_ms)));
+                watch.alive = watch.alive.after(late_ms).min(now);
             }
         }
     }

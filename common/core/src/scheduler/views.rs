@@ -128,6 +128,7 @@ impl Scheduler {
             not_letting_go: unheard.map(|(lease, _)| *lease).collect(),
             failures_in_a_row: worker.failures_in_a_row,
             last_seen: worker.last_seen,
+            silent: worker.silent,
             fps_milli: worker.speed,
         }
     }

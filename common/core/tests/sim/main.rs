@@ -115,7 +115,7 @@ mod tests {
     const EVENTS: usize = 26;
 
     /// What a world in which things go wrong must show.
-    const HAPPENS: [&str; 41] = [
+    const HAPPENS: [&str; 42] = [
         "gave back",
         "prioritised",
         "drafted",
@@ -141,6 +141,7 @@ mod tests {
         "engine_hung",
         "worker_lacks",
         "store_unavailable",
+        "object_lost",
         "source_unavailable",
         "table_mismatch",
         "message lost",

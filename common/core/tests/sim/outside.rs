@@ -40,6 +40,8 @@ impl World {
             // They are in the journal already.
             Effect::Record(_) | Effect::Ignored(_) | Effect::JobEnded { .. } => {}
             Effect::Grant { worker, session, lease, grant } => {
+                let before = self.swept_before.get(&grant.job);
+                assert!(before.is_none_or(|before| lease >= *before), "its objects may be swept");
                 self.checkers.granted(&worker, lease);
                 self.deliver(&worker, session, |worker| Event::Grant {
                     worker,
@@ -67,11 +69,13 @@ impl World {
                 let finding = Box::new(self.truths.finding(&job, &finding));
                 self.answer(job.clone(), Input::FindingLoaded { job, finding });
             }
-            Effect::WriteDraft { job, look, draft, .. } => {
+            Effect::WriteDraft { job, look, after, draft } => {
+                self.check_unswept(&job, after);
                 let draft = self.truths.write_draft(&job, look, *draft);
                 self.answer(job.clone(), Input::DraftWritten { job, look, draft });
             }
-            Effect::WriteBrief { job, brief, .. } => {
+            Effect::WriteBrief { job, after, brief } => {
+                self.check_unswept(&job, after);
                 let brief = self.truths.write_brief(*brief);
                 self.answer(job.clone(), Input::BriefWritten { job, brief });
             }
@@ -91,7 +95,8 @@ impl World {
                 self.stitches.insert(job.clone(), stitch);
                 self.stitch_ends_later(job, lease);
             }
-            Effect::Sweep { job, keep, before: _ } => {
+            Effect::Sweep { job, keep, before } => {
+                self.swept_before.insert(job.clone(), before);
                 let stitch = self.stitches.get(&job);
                 assert!(stitch.is_none_or(|it| it.ended), "nothing runs when objects are swept");
                 self.swept.insert(job, keep.is_none());
@@ -113,6 +118,12 @@ impl World {
             self.checkers.count("retention over");
         }
         self.check_restart();
+    }
+
+    /// What is written after `lease` was given is none of what was swept.
+    fn check_unswept(&self, job: &JobId, lease: LeaseId) {
+        let before = self.swept_before.get(job);
+        assert!(before.is_none_or(|before| lease >= *before), "what {job} writes may be swept");
     }
 
     /// Answers for the store, well or badly.

@@ -23,12 +23,13 @@ use crate::world::{Event, World};
 /// When a worker finds out that its engine hangs: after the scheduler does, for the most part.
 const HUNG_MS: u64 = 300_000;
 
-/// How work fails. One in sixteen is the job's end.
-const FAILURES: [FailureKind; 16] = [
+/// How work fails. One in seventeen is the job's end.
+const FAILURES: [FailureKind; 17] = [
     FailureKind::SourceUnavailable,
     FailureKind::SourceUnavailable,
     FailureKind::StoreUnavailable,
     FailureKind::StoreUnavailable,
+    FailureKind::ObjectLost,
     FailureKind::WorkerLacks,
     FailureKind::WorkerLacks,
     FailureKind::EncoderFailed,

@@ -129,6 +129,8 @@ pub(crate) struct World {
     pub(crate) stitches: Stitches,
     /// Jobs whose objects were deleted; whether all of them, at the last time.
     pub(crate) swept: BTreeMap<JobId, bool>,
+    /// The first lease that the last sweep of each job left alone.
+    pub(crate) swept_before: BTreeMap<JobId, LeaseId>,
     /// Jobs whose plan a person is looking at.
     pub(crate) reviews: BTreeSet<JobId>,
     pub(crate) checkers: Checkers,
@@ -164,6 +166,7 @@ impl World {
             spoilt: BTreeSet::new(),
             stitches: Stitches::default(),
             swept: BTreeMap::new(),
+            swept_before: BTreeMap::new(),
             reviews: BTreeSet::new(),
             checkers: Checkers::default(),
             trace: Trace::default(),

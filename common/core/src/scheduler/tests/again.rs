@@ -97,6 +97,34 @@ fn a_failed_job_keeps_its_parts_when_it_is_tried_again_and_a_cancelled_one_start
     }
 }
 
+#[test]
+fn a_job_whose_objects_are_lost_starts_anew_when_it_is_tried_again() {
+    let config = SchedulerConfig { lapses_max: 1, ..SchedulerConfig::default() };
+    let mut rig = Rig::encoding(config, cells_of_30(), &["a"]);
+    let (lease, _, _) = rig.grants().remove(0);
+    rig.hand_in("a", lease, 0);
+    rig.fail("a", lease, FailureKind::ObjectLost);
+    assert_eq!(rig.failure().kind, FailureKind::ObjectLost);
+    rig.tell(Input::Retry { job: job() });
+    assert!(matches!(rig.grants()[0].2.work, Work::Intake { .. }), "what is lost is made again");
+}
+
+#[test]
+fn a_void_part_is_not_held_against_a_worker_that_comes_back_after_a_restart() {
+    let mut rig = Rig::encoding(SchedulerConfig::default(), cells_of_30(), &["a"]);
+    let (lease, _, _) = rig.grants().remove(0);
+    rig.hand_in("a", lease, 0);
+    rig.discard(0);
+    let mut rig = restarted(&rig);
+    rig.attach_holding("a", &[EncoderName::Libx264], vec![lease]);
+    for cell in 0..3 {
+        rig.hand_in("a", lease, cell);
+    }
+    rig.report("a", lease, Report::SegmentDone);
+    assert_eq!(rig.view().cells_committed, 2);
+    assert_eq!(rig.view().failures.len(), 1, "that of the part");
+}
+
 /// The same after the coordinator was killed and started again.
 fn restarted(rig: &Rig) -> Rig {
     let journal = rig.journal.clone();
