@@ -5,7 +5,7 @@ use std::path::Path;
 
 use cleanplate_proto::MESSAGE_BYTES_MAX;
 use cleanplate_types::encode::EncoderName;
-use cleanplate_types::model::{Detector, DetectorKind, ModelRef};
+use cleanplate_types::model::{Detector, ModelRef};
 use cleanplate_types::overlay::Fill;
 use cleanplate_types::request::{DETECTORS_MAX, Detect, EncoderChoice, JobRequest, Review};
 
@@ -118,6 +118,12 @@ fn fits(request: &JobRequest) -> Result<(), Refusal> {
 
 /// What to look for: what stays in place, where nothing says what to remove.
 async fn detect(what: &WhatArguments) -> Result<(Vec<Detect>, Vec<Detector>), Refusal> {
+    let refines = !what.detect_class.is_empty() || what.detect_score.is_some();
+    if refines && !what.detect.iter().any(|name| models::is_own(name)) {
+        return Err(Refusal::usage(
+            "--detect-class and --detect-score are for a model of your own: --detect MODEL.onnx",
+        ));
+    }
     if what.detect.is_empty() {
         let told = !what.region.is_empty()
             || !what.mask.is_empty()
@@ -152,12 +158,6 @@ async fn detect(what: &WhatArguments) -> Result<(Vec<Detect>, Vec<Detector>), Re
     }
     if detectors.len() > DETECTORS_MAX {
         return Err(Refusal::usage(format!("more than {DETECTORS_MAX} detectors in one job")));
-    }
-    let own = detectors.iter().any(|detector| detector.what == DetectorKind::Own);
-    if !own && (!what.detect_class.is_empty() || what.detect_score.is_some()) {
-        return Err(Refusal::usage(
-            "--detect-class and --detect-score are for a model of your own: --detect MODEL.onnx",
-        ));
     }
     Ok((wanted, detectors))
 }
@@ -198,6 +198,8 @@ mod tests {
     use cleanplate_types::picture::Rect;
     use cleanplate_types::request::ToldPlan;
 
+    use cleanplate_types::model::DetectorKind;
+
     use super::*;
     use crate::arguments::{Arguments, Command};
     use crate::exit::Status;
@@ -231,6 +233,17 @@ mod tests {
         let refusal = ask(&["--mixed-encoders"]).unwrap_err();
         assert_eq!(refusal.status, Status::Usage);
         assert!(refusal.message.ends_with("is not in this version"), "{}", refusal.message);
+    }
+
+    #[test]
+    fn what_refines_a_model_is_refused_where_there_is_none() {
+        for arguments in [
+            &["--detect-score", "0.4"][..],
+            &["--region", "1,1,8,8", "--detect-class", "logo"],
+            &["--detect", "text", "--detect-class", "logo"],
+        ] {
+            assert_eq!(ask(arguments).unwrap_err().status, Status::Usage, "{arguments:?}");
+        }
     }
 
     #[test]

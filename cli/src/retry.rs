@@ -22,7 +22,9 @@ pub(crate) async fn run(arguments: JobArgument, settings: &Settings) -> Result<S
     if client.json {
         say::json(&json!({ "job": job, "queued": true }))?;
     } else {
-        say::note(&format!("queued job {job} again; a failed job keeps what it had committed"));
+        say::note(&format!(
+            "queued job {job} again; of what a failed job had, all is kept that is still there"
+        ));
     }
     Ok(Status::Done)
 }

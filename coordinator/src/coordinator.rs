@@ -198,7 +198,8 @@ impl Coordinator {
             program: _,
         } = options;
         scheduler.check()?;
-        stand_by(&*journal).await?;
+        let epoch = stand_by(&*journal).await?;
+        tracing::info!(%epoch, "leads");
         let heartbeat_ms = u32::try_from(scheduler.worker_silent_ms / 3).unwrap_or(u32::MAX);
         // A long journal or a slow store must not look like silence.
         let taken = tokio::select! {

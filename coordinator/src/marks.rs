@@ -168,7 +168,8 @@ pub(crate) async fn compare(
 ) -> Result<Vec<(JobId, JobOutcome)>, StoreError> {
     let marks = store.list(keys::LEASES).await?;
     let given = marks.iter().filter_map(|mark| keys::lease_of(&mark.key)).max();
-    if let Some(given) = given.filter(|given| *given > scheduler.last_lease()) {
+    let later = given.filter(|given| *given > scheduler.last_lease());
+    if let Some(given) = later {
         tracing::warn!(
             "the journal ends with lease {}, and the store {} knows lease {given}: the journal is an older copy of \
              itself, or another farm uses this store",
@@ -177,6 +178,13 @@ pub(crate) async fn compare(
         );
         scheduler.skip_leases(LeaseId(given.0 + MARGIN));
         tell_unknown(store, scheduler).await?;
+    } else if given.is_none() && scheduler.last_lease() > LeaseId(0) {
+        tracing::warn!(
+            leases = %scheduler.last_lease(),
+            "the store {} knows nothing of this journal, which has given leases: it is another store than before, or \
+             lost what it had, or an older version wrote it",
+            store.url()
+        );
     }
     found(store, scheduler).await
 }
@@ -185,6 +193,16 @@ pub(crate) async fn compare(
 async fn tell_unknown(store: &Store, scheduler: &Scheduler) -> Result<(), StoreError> {
     let is_known =
         |name: &String| JobId::parse(name).is_ok_and(|job| scheduler.job_view(&job).is_some());
+    let mut ended = store.folders(keys::PUBLISHED).await?;
+    ended.retain(|name| !is_known(name));
+    if !ended.is_empty() {
+        let count = ended.len();
+        ended.truncate(NAMED_MAX);
+        tracing::warn!(
+            jobs = ended.join(", "),
+            "{count} jobs whose movies were published are unknown to the journal"
+        );
+    }
     let mut jobs = store.folders(keys::JOBS).await?;
     jobs.retain(|name| !is_known(name));
     if !jobs.is_empty() {
@@ -197,6 +215,15 @@ async fn tell_unknown(store: &Store, scheduler: &Scheduler) -> Result<(), StoreE
         );
     }
     Ok(())
+}
+
+/// With a note of how its end is known.
+fn noted(mut outcome: JobOutcome) -> JobOutcome {
+    if let JobOutcome::Done(published) | JobOutcome::Copied { published, .. } = &mut outcome {
+        let note = "the store told that the movie was published: the journal was put back to a copy from before that";
+        published.notes.push(note.to_owned());
+    }
+    outcome
 }
 
 /// The open jobs whose movies were published.
@@ -214,7 +241,7 @@ async fn found(
             match store.get_listed::<Publication>(&listed, kinds::PUBLISHED).await {
                 Ok(told) if told.request == fingerprint(view.request)? => {
                     tracing::warn!(%job, "the store tells that its movie was published, which the journal does not");
-                    found.push((job.clone(), told.outcome));
+                    found.push((job.clone(), noted(told.outcome)));
                 }
                 // Of a job that had the name before.
                 Ok(_other) => {}

@@ -131,6 +131,7 @@ impl Objects {
         self.spawn(async move {
             let permit = room.acquire().await;
             let input = errand.await.unwrap_or_else(|error| {
+                tracing::warn!(%job, %error, "what the job needs from the store is not had");
                 let failure = Failure::new(error.kind(), Stage::Plan, error.to_string());
                 Input::ObjectFailed { job, failure }
             });

@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 
 use crate::coordinator::{Coordinator, CoordinatorError, CoordinatorOptions};
-use crate::journal::{Journal, Standing};
+use crate::journal::{Journal, JournalError, Standing};
 use crate::standby::Standby;
 
 /// Serves on `listener` until `stop` resolves: what workers and clients ask, while this coordinator leads, and where
@@ -41,7 +41,11 @@ pub async fn serve_in_turn(
         let coordinator = match started {
             Some(Ok(coordinator)) => coordinator,
             // Another may see the store, or has taken the lead already.
-            Some(Err(error @ (CoordinatorError::Store(_) | CoordinatorError::Deposed { .. }))) => {
+            Some(Err(
+                error @ (CoordinatorError::Store(_)
+                | CoordinatorError::Deposed { .. }
+                | CoordinatorError::Journal(JournalError::Unreachable { .. })),
+            )) => {
                 tracing::warn!(%error, "stands by again");
                 retire(standby).await;
                 tokio::select! {

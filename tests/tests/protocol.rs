@@ -143,9 +143,11 @@ fn a_second_worker_of_a_name_in_use_ends_with_a_remedy_and_the_first_one_stays()
 #[test]
 fn a_worker_that_sees_another_store_ends_with_a_sentence() {
     let folder = tempfile::tempdir().unwrap();
-    let cluster = Cluster::start(folder.path());
+    let mut cluster = Cluster::start(folder.path());
     // As where the store's folder is not mounted on the worker's machine.
     let store = folder.path().join("store");
+    let marked = |_: &mut Cluster| store.join("farm").is_dir().then_some(());
+    cluster.until("the coordinator has marked its store", marked);
     std::fs::rename(&store, folder.path().join("elsewhere")).unwrap();
     std::fs::create_dir(&store).unwrap();
     let worker = binary::run(["worker", "--coordinator", &cluster.url(), "--name", "far"]);

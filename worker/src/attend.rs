@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cleanplate_proto::v1 as pb;
-use cleanplate_store::{OBJECT_FORMAT, Store};
+use cleanplate_store::OBJECT_FORMAT;
 use cleanplate_types::encode::EncoderName;
 use cleanplate_types::ids::LeaseId;
 use pb::from_worker::Message;
@@ -26,6 +26,7 @@ use tokio::sync::watch;
 use crate::attend::leases::Leases;
 use crate::attend::line::Line;
 use crate::attend::session::Over;
+use crate::farm_store::FarmStore;
 use crate::grant::Grant;
 use crate::idle::Idleness;
 use crate::lease::{LeaseReport, Room};
@@ -47,7 +48,7 @@ pub(crate) struct Attendant {
     instance: u64,
     room: Arc<Room>,
     leases: Leases,
-    store: Option<(String, Store)>,
+    store: Option<FarmStore>,
     outbox: VecDeque<pb::FromWorker>,
     draining: bool,
     idleness: Arc<Idleness>,
@@ -178,7 +179,7 @@ impl Attendant {
     fn take_grant(&mut self, grant: pb::Grant) {
         let (lease, attempt) = (grant.lease, grant.attempt);
         let taken = match (Grant::try_from(grant), &self.store) {
-            (Ok(grant), Some((_, store))) => self.leases.start(grant, store.clone()),
+            (Ok(grant), Some(store)) => self.leases.start(grant, store.clone()),
             (Ok(_), None) => Err("the store is not open".to_owned()),
             (Err(error), _) => Err(format!("the grant makes no sense: {error}")),
         };

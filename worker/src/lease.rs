@@ -22,6 +22,7 @@ use cleanplate_types::trail::{TrailEntry, TrailEvent};
 use pb::from_worker::Message;
 use tokio::sync::mpsc;
 
+use crate::farm_store::FarmStore;
 use crate::grant::{Grant, Granted, IntakeGrant};
 use crate::lease::host::{Kept, LeaseHost};
 use crate::lease::prepare::Prepared;
@@ -77,14 +78,26 @@ pub(crate) enum LeaseReport {
 /// Works on `grant` and returns the report of its end.
 pub(crate) async fn run(
     room: Arc<Room>,
-    store: Store,
+    store: FarmStore,
     grant: Grant,
     watch: Arc<Watch>,
     reports: mpsc::Sender<LeaseReport>,
 ) -> LeaseReport {
     let (lease, attempt) = (grant.lease, grant.attempt);
     let mut lost = None;
-    let message = match work(&room, store, grant, &watch, reports).await {
+    let worked = work(&room, store.store().clone(), grant, &watch, reports).await;
+    // What seems to be lost, or done, may be so in a folder that is not the farm's any more.
+    let believed = match &worked {
+        Ok(_done) => false,
+        Err(ending) => ending.failure.kind != FailureKind::ObjectLost,
+    };
+    let worked = if !believed && store.is_another().await {
+        let text = format!("the store {} is not the farm's here any more", store.url());
+        Err(Failure::new(FailureKind::WorkerLacks, Stage::Fetch, text).into())
+    } else {
+        worked
+    };
+    let message = match worked {
         Ok(message) => message,
         Err(Ending { mut failure, encoder }) => {
             failure.worker = Some(room.worker.clone());

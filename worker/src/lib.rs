@@ -7,6 +7,7 @@
 
 mod attend;
 mod engine;
+mod farm_store;
 mod grant;
 mod idle;
 mod lease;

@@ -72,11 +72,12 @@ fn said(stderr: &str) -> String {
 
 /// Environment variables that a child may see: what the loader and the drivers need, and how to
 /// log. No keys, no tokens.
-const ENVIRONMENT_PASSED: [&str; 10] = [
+const ENVIRONMENT_PASSED: [&str; 11] = [
     "PATH",
     "HOME",
     "TMPDIR",
     "LD_LIBRARY_PATH",
+    "ORT_DYLIB_PATH",
     "RUST_BACKTRACE",
     "CLEANPLATE_LOG",
     "CUDA_VISIBLE_DEVICES",

@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 
 use cleanplate_media::fault::{PartFaultKind, faults};
 use cleanplate_proto::v1 as pb;
-use cleanplate_store::Store;
 use cleanplate_types::encode::EncoderName;
 use cleanplate_types::failure::{Failure, FailureKind, Stage};
 use cleanplate_types::ids::LeaseId;
@@ -17,6 +16,7 @@ use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 use tracing::Instrument as _;
 
+use crate::farm_store::FarmStore;
 use crate::grant::Grant;
 use crate::idle::Idleness;
 use crate::lease::{self, LeaseReport, Room, Watch};
@@ -92,7 +92,7 @@ impl Leases {
     ///
     /// # Errors
     /// Where there is no slot for it.
-    pub(super) fn start(&mut self, grant: Grant, store: Store) -> Result<(), String> {
+    pub(super) fn start(&mut self, grant: Grant, store: FarmStore) -> Result<(), String> {
         let lease = grant.lease;
         if self.held.contains_key(&lease) {
             // Told twice is as good as once.

@@ -4,13 +4,13 @@ use std::cmp::Reverse;
 use std::time::Duration;
 
 use cleanplate_proto::v1 as pb;
-use cleanplate_store::{Store, keys};
 use pb::from_worker::Message;
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::attend::line::{self, Lost, Stream};
 use crate::attend::{Attendant, OUTBOX_MAX, TICK, leaving, notice};
+use crate::farm_store::FarmStore;
 use crate::lease::LeaseReport;
 use crate::options::{Ended, Stop, WorkerError};
 
@@ -158,22 +158,15 @@ impl Attendant {
         self.idleness.is_over().then_some(Ended::Idle)
     }
 
-    /// Opens the store and sees that it is the coordinator's, known by `farm`: a folder that is not mounted here is
-    /// an empty one, and all that it should hold would be taken for lost.
+    /// Opens the store and sees that it is the coordinator's, known by `farm`.
     async fn open_store(&mut self, url: &str, farm: &str) -> Result<(), WorkerError> {
-        if self.store.as_ref().is_none_or(|(known, _)| known != url) {
-            let store = Store::open(url).map_err(|error| WorkerError::Store(Box::new(error)))?;
-            // An older coordinator does not tell.
-            if !farm.is_empty() {
-                match store.exists(&keys::farm(farm)).await {
-                    Ok(true) => {}
-                    Ok(false) => return Err(WorkerError::OtherStore { store: url.to_owned() }),
-                    Err(error) => {
-                        tracing::warn!(%error, "whether the store is the coordinator's is not known");
-                    }
-                }
+        if self.store.as_ref().is_none_or(|known| !known.is(url, farm)) {
+            let store = FarmStore::open(url, farm);
+            let store = store.map_err(|error| WorkerError::Store(Box::new(error)))?;
+            if store.is_another().await {
+                return Err(WorkerError::OtherStore { store: url.to_owned() });
             }
-            self.store = Some((url.to_owned(), store));
+            self.store = Some(store);
         }
         Ok(())
     }

@@ -28,6 +28,18 @@ pub(crate) struct Life {
     back_offs: u32,
     /// When the last back-off ends.
     pub(crate) until: Tick,
+    /// What is held against the last process, while it is away without leases.
+    kept: Option<Kept>,
+}
+
+/// What stays true of a process whose stream broke.
+#[derive(Debug)]
+pub(super) struct Kept {
+    pub(super) set_aside: Option<SetAside>,
+    pub(super) asides: u32,
+    pub(super) failures_in_a_row: u32,
+    pub(super) draining: bool,
+    pub(super) leaves_by: Option<Tick>,
 }
 
 impl Scheduler {
@@ -99,6 +111,7 @@ impl Scheduler {
             crashes: VecDeque::new(),
             back_offs: 0,
             until: Tick(0),
+            kept: None,
         };
         let life = self.lives.entry(id.clone()).or_insert_with(new);
         let crashed = life.instance != instance && !life.left;
@@ -126,6 +139,12 @@ impl Scheduler {
         Some(SetAside { until, why: SetAsideFor::CrashLoop { crashes } })
     }
 
+    /// What is held against `instance`, which comes back.
+    pub(super) fn kept_of(&mut self, id: &WorkerId, instance: u64) -> Option<Kept> {
+        let life = self.lives.get_mut(id).filter(|life| life.instance == instance)?;
+        life.kept.take()
+    }
+
     /// The process under this name goes because it wants to or was told to.
     pub(super) fn note_leaving(&mut self, id: &WorkerId) {
         if let Some(life) = self.lives.get_mut(id) {
@@ -135,6 +154,15 @@ impl Scheduler {
 
     /// A worker is gone for good, or for long. Says whether an encoder went with it.
     pub(super) fn forget_worker(&mut self, id: &WorkerId) -> bool {
+        if let (Some(worker), Some(life)) = (self.fleet.worker(id), self.lives.get_mut(id)) {
+            life.kept = Some(Kept {
+                set_aside: worker.set_aside.clone(),
+                asides: worker.asides,
+                failures_in_a_row: worker.failures_in_a_row,
+                draining: worker.draining,
+                leaves_by: worker.leaves_by,
+            });
+        }
         self.arm(self.now.after(self.config.crash_span_ms), Timer::Life(id.clone()));
         self.fleet.remove(id)
     }
@@ -145,8 +173,10 @@ impl Scheduler {
             return;
         };
         let crashed = life.crashes.back().copied().unwrap_or(Tick(0));
-        let due = life.until.max(crashed).after(self.config.crash_span_ms);
-        if life.crashes.is_empty() || due <= self.now {
+        let aside = life.kept.as_ref().and_then(|kept| kept.set_aside.as_ref());
+        let aside = aside.map_or(Tick(0), |aside| aside.until);
+        let due = life.until.max(crashed).max(aside).after(self.config.crash_span_ms);
+        if (life.crashes.is_empty() && aside <= self.now) || due <= self.now {
             self.lives.remove(id);
         } else {
             self.arm(due, Timer::Life(id.clone()));

@@ -37,7 +37,9 @@ impl Scheduler {
         models.installed.sort_unstable();
         models.installed.dedup();
         let same = self.fleet.worker(&id).is_some_and(|known| known.instance == instance);
+        let kept = self.kept_of(&id, instance);
         let crash_loop = self.note_life(&id, instance);
+        let aside_until = kept.as_ref().and_then(|it| Some(it.set_aside.as_ref()?.until));
         let (draining, changed) = self.edit_worker(&id, |worker| {
             if worker.instance != instance {
                 // Another process: it was not told to go, and a person may have mended what was wrong.
@@ -45,6 +47,11 @@ impl Scheduler {
                 worker.leaves_by = None;
                 worker.set_aside = None;
                 worker.failures_in_a_row = 0;
+            }
+            if let Some(kept) = kept {
+                worker.set_aside = kept.set_aside.filter(|aside| now < aside.until);
+                (worker.asides, worker.failures_in_a_row) = (kept.asides, kept.failures_in_a_row);
+                (worker.draining, worker.leaves_by) = (kept.draining, kept.leaves_by);
             }
             if crash_loop.is_some() {
                 worker.set_aside = crash_loop;
@@ -63,6 +70,9 @@ impl Scheduler {
             worker.draining
         });
         self.arm(now.after(silence), Timer::Worker(id.clone()));
+        if let Some(until) = aside_until.filter(|until| now < *until) {
+            self.arm(until, Timer::SetAside(id.clone()));
+        }
         let holding: BTreeSet<LeaseId> = holding.into_iter().collect();
         let current =
             self.fleet.worker(&id).map(|worker| worker.leases.clone()).unwrap_or_default();

@@ -185,6 +185,20 @@ async fn measured(name: &str, state: &str, folder: &Path) -> Result<(), String> 
         );
     }
     let lost = shared.lost.load(Ordering::Relaxed);
+    // Killed as it is, with every cell that was committed in its journal, it starts again.
+    let cells = committed(&mut jobs).await?;
+    drop(coordinator);
+    shared.begin();
+    let killed = Instant::now();
+    let coordinator = Coordinator::start(name, state, &place.join("store"), (port, silent), folder);
+    let mut jobs = JobsClient::new(connected(&endpoint).await?);
+    submit(&mut jobs, "/played/in.mp4", &place, "restarted").await?;
+    shared.until("the first grant after a restart", PATIENCE, |it| it.has_granted()).await?;
+    println!(
+        "{name}: kill -9 with {cells} cells committed in {JOBS} open jobs: the first grant {:.1} s after the next start, {} MiB",
+        killed.elapsed().as_secs_f64(),
+        coordinator.resident(),
+    );
     workers.abort_all();
     drop(mute);
     if lost == 0 { Ok(()) } else { Err(format!("{lost} streams were lost")) }

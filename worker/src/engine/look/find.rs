@@ -76,9 +76,8 @@ pub(super) fn run(
     viewer.desk.trail(Stage::Analyse, TrailEvent::Started, by, Some(wanted.len() as u64));
     let video = viewer.description.video.clone();
     let (window, table) = (viewer.window, std::sync::Arc::clone(&viewer.table));
-    let longest = video.width.max(video.height);
     let due: Vec<Due> =
-        detectors.iter().map(|it| Due::of(it.what, (window, longest), &table)).collect();
+        detectors.iter().map(|it| Due::of(it.what, window, (&video, &table))).collect();
     let batches: Vec<usize> = models
         .iter()
         .zip(&due)
@@ -150,9 +149,15 @@ struct Due {
 }
 
 impl Due {
-    /// Those of `window`, of a video whose longer side has `longest` samples.
-    fn of(what: DetectorKind, (window, longest): (FrameRange, u32), table: &FrameTable) -> Self {
-        let usual = tuning::samples(what, window, table).into_iter().collect();
+    /// Those of `window`.
+    fn of(
+        what: DetectorKind,
+        window: FrameRange,
+        (video, table): (&VideoDescription, &FrameTable),
+    ) -> Self {
+        let bytes = tuning::frame_bytes(video);
+        let usual = tuning::samples(what, window, (table, bytes)).into_iter().collect();
+        let longest = video.width.max(video.height);
         let small = tuning::small_samples(what, longest, table).into_iter();
         Self { usual, small: small.filter(|frame| window.contains(*frame)).collect() }
     }

@@ -128,3 +128,29 @@ fn each_last_attempt_that_waits_has_its_own_time() {
     let cells: Vec<_> = rig.grants().iter().map(|(_, _, grant)| segment_of(grant)).collect();
     assert_eq!(cells, [(1, 1)]);
 }
+
+#[test]
+fn a_worker_whose_stream_breaks_is_still_set_aside_and_still_drains() {
+    let session = |rig: &Rig| rig.scheduler.worker_views().next().unwrap().session.unwrap();
+    let comes_back = |rig: &mut Rig| {
+        let session = session(rig);
+        rig.tell(Input::Detach { worker: worker("a"), session });
+        assert_eq!(rig.scheduler.worker_views().count(), 0, "it holds nothing to come back to");
+        rig.now += 1;
+        rig.attach("a", &[EncoderName::Libx264]);
+    };
+    let mut rig = Rig::encoding(SchedulerConfig::default(), cells_of_30(), &["a"]);
+    fail_granted(&mut rig, FailureKind::WorkerLacks);
+    let until = Some(Tick(rig.now + 60_000));
+    comes_back(&mut rig);
+    assert!(rig.grants().is_empty());
+    assert_eq!(rig.scheduler.worker_views().next().unwrap().set_aside_until, until);
+    rig.wait(60_000);
+    assert_eq!(rig.grants().len(), 1, "and no longer than that");
+
+    let mut rig = Rig::new(SchedulerConfig::default());
+    rig.attach("a", &[EncoderName::Libx264]);
+    rig.tell(Input::Drain { worker: worker("a") });
+    comes_back(&mut rig);
+    assert!(rig.effects.iter().any(|effect| matches!(effect, Effect::DrainWorker { .. })));
+}

@@ -89,6 +89,11 @@ impl Shared {
         self.measures.store(true, Ordering::Relaxed);
     }
 
+    /// Whether a lease was granted since measuring began.
+    pub(crate) fn has_granted(&self) -> bool {
+        self.granted.load(Ordering::Relaxed) > 0
+    }
+
     /// Ends measuring: leases granted since, and from ask to grant of each, in microseconds.
     pub(crate) fn end(&self) -> (u64, Vec<u32>) {
         self.measures.store(false, Ordering::Relaxed);

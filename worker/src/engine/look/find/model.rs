@@ -136,9 +136,7 @@ impl Model {
 
     /// Sights that are worth taking at once where every `stride`th frame is seen.
     pub(super) fn batch(&self, stride: u64) -> usize {
-        let video = &self.session.video;
-        let sample = if video.layout.depth > 8 { 2 } else { 1 };
-        let frame = u64::from(video.width) * u64::from(video.height) * 3 / 2 * sample;
+        let frame = tuning::frame_bytes(&self.session.video);
         let waiting = WAITING_BYTES_MAX / (frame * stride).max(1);
         self.batching.size().min(usize::try_from(waiting).unwrap_or(usize::MAX)).max(1)
     }

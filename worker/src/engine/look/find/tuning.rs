@@ -19,12 +19,29 @@ const LINE_PERCENT_MAX: u32 = 31;
 /// No score is so sure: chance sights of writing score high too, and only time tells them apart.
 const NEVER_SURE: u16 = 1001;
 
+/// Bytes of frames that are kept for second looks, at most, but for two frames.
+const KEPT_BYTES_MAX: u64 = 256 << 20;
+
+/// Bytes of a frame of the video.
+pub(super) fn frame_bytes(video: &VideoDescription) -> u64 {
+    let VideoDescription { layout, width, height, .. } = video;
+    let planes = (0..layout.planes).map(|plane| layout.plane_size(plane, *width, *height));
+    let samples: u64 = planes.map(|(width, height)| u64::from(width) * u64::from(height)).sum();
+    samples * if layout.depth > 8 { 2 } else { 1 }
+}
+
 /// The frames of a window that a detector sees, by their times, whatever the rate: no two of them are farther apart than
 /// the kind allows, but where the frames themselves are.
 ///
 /// A caption of half a second must be seen twice; the frames at its ends are looked for. A face moves, and what lies between
-/// two sights is covered whole. Frames that show something else than those before them are seen besides.
-pub(super) fn samples(what: DetectorKind, window: FrameRange, table: &FrameTable) -> Vec<u64> {
+/// two sights is covered whole. Frames that show something else than those before them are seen besides. Large frames
+/// that come fast are seen more often: those since the sample before the last are kept, of `frame_bytes` each.
+pub(super) fn samples(
+    what: DetectorKind,
+    window: FrameRange,
+    (table, frame_bytes): (&FrameTable, u64),
+) -> Vec<u64> {
+    let frames_apart = (KEPT_BYTES_MAX / 2 / frame_bytes.max(1)).max(1);
     let apart_nanos: i128 = match what {
         DetectorKind::Text => 250_000_000,
         DetectorKind::Faces | DetectorKind::Own => 125_000_000,
@@ -37,7 +54,8 @@ pub(super) fn samples(what: DetectorKind, window: FrameRange, table: &FrameTable
         let is_due = last
             .zip(next)
             .is_none_or(|(last, next)| table.timebase.nanos_between(last, next) > apart_nanos);
-        if is_due {
+        let is_far = samples.last().is_some_and(|last| frame - last >= frames_apart);
+        if is_due || is_far {
             samples.push(frame);
         }
     }
@@ -225,6 +243,19 @@ mod tests {
     }
 
     #[test]
+    fn large_frames_that_come_fast_are_seen_before_they_fill_the_memory() {
+        let (table, window) = (even(240, 120), FrameRange::new(0, 240));
+        let kept_at = |bytes: u64| {
+            let seen = samples(DetectorKind::Text, window, (&table, bytes));
+            seen.windows(3).map(|three| three[2] - three[0]).max().unwrap_or(0) * bytes
+        };
+        assert_eq!(kept_at(1), 60, "a quarter of a second each");
+        for bytes in [8 << 20, 24 << 20, 100 << 20] {
+            assert!(kept_at(bytes) <= KEPT_BYTES_MAX.max(2 * bytes), "{bytes}");
+        }
+    }
+
+    #[test]
     fn gaps_of_what_is_private_are_as_long_as_the_densest_second() {
         // A minute of one frame a second, then two seconds of 30.
         let pts = (0..120).map(|at: i64| Pts(if at < 60 { at * 30 } else { 1770 + (at - 59) }));
@@ -246,11 +277,11 @@ mod tests {
             entries: Vec::new(),
             origin: TableOrigin::Packets,
         };
-        let seen = samples(DetectorKind::Faces, FrameRange::new(0, 244), &table);
+        let seen = samples(DetectorKind::Faces, FrameRange::new(0, 244), (&table, 1));
         assert!((240..244).all(|frame| seen.contains(&frame)), "{seen:?}");
         let apart = |pair: &[u64]| pair[1] - pair[0];
         assert!(seen.windows(2).all(|pair| apart(pair) <= 7), "an eighth of a second: {seen:?}");
-        let text = samples(DetectorKind::Text, FrameRange::new(0, 244), &table);
+        let text = samples(DetectorKind::Text, FrameRange::new(0, 244), (&table, 1));
         assert!(text.len() < seen.len() && text.contains(&243), "{text:?}");
     }
 }
