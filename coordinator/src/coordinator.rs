@@ -198,24 +198,8 @@ impl Coordinator {
             program: _,
         } = options;
         scheduler.check()?;
-        let epoch = stand_by(&*journal).await?;
-        tracing::info!(%epoch, "leads");
         let heartbeat_ms = u32::try_from(scheduler.worker_silent_ms / 3).unwrap_or(u32::MAX);
-        // A long journal or a slow store must not look like silence.
-        let taken = tokio::select! {
-            taken = TakenUp::of(&*journal, &store, scheduler) => taken,
-            error = renew_for_good(&*journal) => {
-                Ending::by(error).told().and(Err(CoordinatorError::Panicked))
-            }
-        };
-        let taken = match taken {
-            Ok(taken) => taken,
-            Err(error) => {
-                // Another may know what to do with it, and should not wait for this one's silence.
-                give_up(&*journal).await;
-                return Err(error);
-            }
-        };
+        let taken = TakenUp::by_whoever_leads(&*journal, &store, scheduler).await?;
         let TakenUp { scheduler, book, clock, latest, before, forgotten, found, farm } = taken;
         let greeting = Greeting { store: store.url(), heartbeat_ms: heartbeat_ms.max(1), farm };
 
@@ -325,6 +309,28 @@ struct TakenUp {
 }
 
 impl TakenUp {
+    /// Stands by until the lead is had, and takes up. A long journal or a slow store must not look like silence, so
+    /// the lead is renewed meanwhile.
+    async fn by_whoever_leads(
+        journal: &dyn Journal,
+        store: &Store,
+        config: SchedulerConfig,
+    ) -> Result<Self, CoordinatorError> {
+        let epoch = stand_by(journal).await?;
+        tracing::info!(%epoch, "leads");
+        let taken = tokio::select! {
+            taken = Self::of(journal, store, config) => taken,
+            error = renew_for_good(journal) => {
+                Ending::by(error).told().and(Err(CoordinatorError::Panicked))
+            }
+        };
+        if taken.is_err() {
+            // Another may know what to do with it, and should not wait for this one's silence.
+            give_up(journal).await;
+        }
+        taken
+    }
+
     async fn of(
         journal: &dyn Journal,
         store: &Store,

@@ -223,14 +223,13 @@ impl Dispatch {
     /// Tells the store what must not be forgotten with the journal.
     fn mark(&mut self, record: &Record) {
         let marks = self.performer.marks();
-        match &record.event {
-            Event::Ended(outcome @ (JobOutcome::Done(_) | JobOutcome::Copied { .. })) => {
-                if let Some(view) = self.scheduler.job_view(&record.job) {
-                    marks.published(&record.job, view.request, outcome);
-                }
-            }
-            Event::Forgotten => marks.forgotten(&record.job),
-            _ => {}
+        if let Event::Ended(outcome @ (JobOutcome::Done(_) | JobOutcome::Copied { .. })) =
+            &record.event
+            && let Some(view) = self.scheduler.job_view(&record.job)
+        {
+            marks.published(&record.job, view.request, outcome);
+        } else if let Event::Forgotten = record.event {
+            marks.forgotten(&record.job);
         }
     }
 

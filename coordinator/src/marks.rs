@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use cleanplate_core::outcome::JobOutcome;
 use cleanplate_core::scheduler::Scheduler;
-use cleanplate_store::{Store, StoreError, encode_object, keys, kinds};
+use cleanplate_core::view::JobView;
+use cleanplate_store::{Listed, Store, StoreError, encode_object, keys, kinds};
 use cleanplate_types::digest::Sha;
 use cleanplate_types::ids::{JobId, LeaseId};
 use cleanplate_types::request::JobRequest;
@@ -238,19 +239,30 @@ async fn found(
             continue;
         };
         for listed in store.list(&keys::published_of(&job)).await? {
-            match store.get_listed::<Publication>(&listed, kinds::PUBLISHED).await {
-                Ok(told) if told.request == fingerprint(view.request)? => {
-                    tracing::warn!(%job, "the store tells that its movie was published, which the journal does not");
-                    found.push((job.clone(), noted(told.outcome)));
-                }
-                // Of a job that had the name before.
-                Ok(_other) => {}
-                Err(error @ StoreError::Undecodable { .. }) => {
-                    tracing::warn!(%job, %error, "what the store tells of its movie cannot be read");
-                }
-                Err(error) => return Err(error),
-            }
+            found.extend(told_of(store, &listed, &view).await?);
         }
     }
     Ok(found)
+}
+
+/// How the job of `view` ended, by a mark of a job of its name.
+async fn told_of(
+    store: &Store,
+    listed: &Listed,
+    view: &JobView<'_>,
+) -> Result<Option<(JobId, JobOutcome)>, StoreError> {
+    let job = view.job;
+    match store.get_listed::<Publication>(listed, kinds::PUBLISHED).await {
+        Ok(told) if told.request == fingerprint(view.request)? => {
+            tracing::warn!(%job, "the store tells that its movie was published, which the journal does not");
+            Ok(Some((job.clone(), noted(told.outcome))))
+        }
+        // Of a job that had the name before.
+        Ok(_other) => Ok(None),
+        Err(error @ StoreError::Undecodable { .. }) => {
+            tracing::warn!(%job, %error, "what the store tells of its movie cannot be read");
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
 }

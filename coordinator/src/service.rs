@@ -34,33 +34,21 @@ pub async fn serve_in_turn(
         } else {
             Some(Standby::serve(port.listener()?, journal.standing()).await?)
         };
-        let started = tokio::select! {
-            started = Coordinator::start(options.clone()) => Some(started),
-            () = &mut stop => None,
+        let begun = tokio::select! {
+            started = Coordinator::start(options.clone()) => Begun::of(started),
+            () = &mut stop => Begun::Stopped,
         };
-        let coordinator = match started {
-            Some(Ok(coordinator)) => coordinator,
-            // Another may see the store, or has taken the lead already.
-            Some(Err(
-                error @ (CoordinatorError::Store(_)
-                | CoordinatorError::Deposed { .. }
-                | CoordinatorError::Journal(JournalError::Unreachable { .. })),
-            )) => {
-                tracing::warn!(%error, "stands by again");
+        let coordinator = match begun {
+            Begun::Leads(coordinator) => *coordinator,
+            Begun::Failed(error) => return Err(error),
+            Begun::Again | Begun::Stopped => {
+                let stopped = matches!(begun, Begun::Stopped);
                 retire(standby).await;
-                tokio::select! {
-                    () = tokio::time::sleep(journal.pace().min(AGAIN)) => continue,
-                    () = &mut stop => {
-                        give_up(journal.as_ref()).await;
-                        return Ok(());
-                    }
+                if stopped || waited_in_vain(journal.pace().min(AGAIN), stop.as_mut()).await {
+                    give_up(journal.as_ref()).await;
+                    return Ok(());
                 }
-            }
-            Some(Err(error)) => return Err(error),
-            None => {
-                retire(standby).await;
-                give_up(journal.as_ref()).await;
-                return Ok(());
+                continue;
             }
         };
         let listener = port.listener()?;
@@ -73,6 +61,37 @@ pub async fn serve_in_turn(
 
 /// How long a coordinator that could not begin to lead waits at most before it tries again.
 const AGAIN: Duration = Duration::from_secs(5);
+
+/// How a coordinator fared that stood by.
+enum Begun {
+    Leads(Box<Coordinator>),
+    /// It cannot lead now: another may see the store or the journal, or has taken the lead already.
+    Again,
+    Stopped,
+    Failed(CoordinatorError),
+}
+
+impl Begun {
+    fn of(started: Result<Coordinator, CoordinatorError>) -> Self {
+        match started {
+            Ok(coordinator) => Self::Leads(Box::new(coordinator)),
+            Err(
+                error @ (CoordinatorError::Store(_)
+                | CoordinatorError::Deposed { .. }
+                | CoordinatorError::Journal(JournalError::Unreachable { .. })),
+            ) => {
+                tracing::warn!(%error, "stands by again");
+                Self::Again
+            }
+            Err(error) => Self::Failed(error),
+        }
+    }
+}
+
+/// Waits for so long; says whether it was stopped meanwhile.
+async fn waited_in_vain(wait: Duration, stop: Pin<&mut impl Future<Output = ()>>) -> bool {
+    tokio::time::timeout(wait, stop).await.is_ok()
+}
 
 async fn retire(standby: Option<Standby>) {
     if let Some(standby) = standby {

@@ -292,14 +292,12 @@ impl MovieParts {
 /// What a request failed with that names an upload. One that is gone is begun anew: the bucket's rules may have
 /// removed it, or somebody.
 fn of_upload(what: &str, error: &object_store::Error) -> StoreError {
-    match StoreError::of_object(Side::Output, what, error) {
-        StoreError::NotFound { side, what } => StoreError::Unavailable {
-            side,
-            what,
-            detail: "the bucket does not know the upload any more".to_owned(),
-        },
-        error => error,
+    let error = StoreError::of_object(Side::Output, what, error);
+    if !matches!(error, StoreError::NotFound { .. }) {
+        return error;
     }
+    let detail = "the bucket does not know the upload any more".to_owned();
+    StoreError::Unavailable { side: Side::Output, what: what.to_owned(), detail }
 }
 
 impl Drop for MovieParts {

@@ -383,10 +383,12 @@ fn clear_folder(
     prefix: &str,
     doomed: &dyn Fn(&str) -> bool,
 ) -> Result<u64, StoreError> {
-    let failed = |error: io::Error| match error.kind() {
+    let failed = |error: io::Error| {
         // Somebody else deletes too.
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Ok(0),
-        _ => Err(StoreError::of_io(Side::Store, &folder.display().to_string(), &error)),
+        if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) {
+            return Ok(0);
+        }
+        Err(StoreError::of_io(Side::Store, &folder.display().to_string(), &error))
     };
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,

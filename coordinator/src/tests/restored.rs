@@ -75,9 +75,9 @@ async fn a_journal_that_is_put_back_gives_no_lease_twice_and_publishes_nothing_t
 
         // Nobody was given what others had: neither by the journal's own count, nor by the store's.
         let known = place.journal().await.load().await.unwrap();
-        let given = known.iter().filter_map(|record| match &record.event {
-            Event::Leased { lease, .. } if record.job.as_str() == "later" => Some(*lease),
-            _ => None,
+        let given = known.iter().filter_map(|record| {
+            let Event::Leased { lease, .. } = &record.event else { return None };
+            (record.job.as_str() == "later").then_some(*lease)
         });
         let given: Vec<LeaseId> = given.collect();
         assert!(given.len() > 3 && given.iter().all(|lease| *lease > last), "{given:?} {last}");

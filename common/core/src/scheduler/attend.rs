@@ -73,18 +73,7 @@ impl Scheduler {
         if let Some(until) = aside_until.filter(|until| now < *until) {
             self.arm(until, Timer::SetAside(id.clone()));
         }
-        let holding: BTreeSet<LeaseId> = holding.into_iter().collect();
-        let current =
-            self.fleet.worker(&id).map(|worker| worker.leases.clone()).unwrap_or_default();
-        for lease in current.difference(&holding) {
-            self.lapse(*lease, "the worker came back without it", effects);
-        }
-        if same && current.difference(&holding).next().is_some() {
-            self.worker_failed(&id);
-        }
-        for lease in holding.difference(&current) {
-            self.revoke(&id, *lease, effects);
-        }
+        self.compare_leases(&id, holding, same, effects);
         self.hand_in(&id, effects);
         if draining {
             effects.push(Effect::DrainWorker { worker: id, session });
@@ -93,6 +82,28 @@ impl Scheduler {
         self.work_freed = true;
         if changed {
             self.proofs_changed(effects);
+        }
+    }
+
+    /// A worker came back with the leases that it is still `holding`, or another process of its name with those that
+    /// its predecessor left.
+    fn compare_leases(
+        &mut self,
+        id: &WorkerId,
+        holding: Vec<LeaseId>,
+        same: bool,
+        effects: &mut Vec<Effect>,
+    ) {
+        let holding: BTreeSet<LeaseId> = holding.into_iter().collect();
+        let current = self.fleet.worker(id).map(|worker| worker.leases.clone()).unwrap_or_default();
+        for lease in current.difference(&holding) {
+            self.lapse(*lease, "the worker came back without it", effects);
+        }
+        if same && current.difference(&holding).next().is_some() {
+            self.worker_failed(id);
+        }
+        for lease in holding.difference(&current) {
+            self.revoke(id, *lease, effects);
         }
     }
 
