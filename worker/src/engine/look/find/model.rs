@@ -72,7 +72,7 @@ impl Model {
     /// Opens the model of the detector at `at`.
     ///
     /// # Errors
-    /// [`FailureKind::WorkerLacks`] where there is no runtime, [`FailureKind::BadRequest`] where the model
+    /// `WorkerLacks` where there is no runtime, `BadRequest` where the model
     /// cannot be used so.
     pub(super) fn open(
         desk: &Desk,
