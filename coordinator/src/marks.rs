@@ -1,5 +1,6 @@
 //! What the store is told beside the journal, so that a journal that was put back to an older copy of itself is known
-//! for what it is: which leases were given, and which movies were published.
+//! for what it is: which leases were given, and which movies were published; and the mark by which the store itself is
+//! known.
 //!
 //! Owns these marks and what they tell at a start. They come after the records, by up to some seconds, so what they do
 //! not tell proves nothing. Refuses to delete a job's objects: those of a job that no record tells of may be another

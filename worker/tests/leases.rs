@@ -17,9 +17,10 @@ use std::path::Path;
 
 use cleanplate_plate::find::{Evidence, Params, reduce};
 use cleanplate_proto::v1 as pb;
-use cleanplate_store::{Store, kinds};
+use cleanplate_store::{Store, keys, kinds};
 use cleanplate_types::brief::JobBrief;
 use cleanplate_types::cell::Cell;
+use cleanplate_types::digest::Sha;
 use cleanplate_types::encode::{EncodeSpec, EncoderProof, Quality};
 use cleanplate_types::failure::{Failure, FailureKind};
 use cleanplate_types::frames::{FrameRange, FrameTable};
@@ -369,6 +370,25 @@ async fn a_source_that_changed_since_intake_is_told_as_that() {
     session.grant(4, segment(&object, 0, 1)).await;
     let gone = failure(&mut session, 4).await;
     assert_eq!(gone.kind, FailureKind::ObjectLost, "{gone}");
+}
+
+#[tokio::test]
+async fn what_is_done_in_a_store_that_is_not_the_farms_any_more_is_not_done() {
+    let mut fixture = Fixture::start(1).await;
+    let path = fixture.folder.path().join("clip.mp4");
+    clip(&path, 10);
+    let mut session = fixture.session().await;
+    let store = Store::open(fixture.store().to_str().unwrap()).unwrap();
+    let mark = keys::farm("here");
+    store.put(&mark, bytes::Bytes::new()).await.unwrap();
+    session.welcome_to(&fixture.store(), "here").await;
+    intake(&mut session, 1, &path).await;
+    // As where its folder is not mounted any more: what was there is gone too.
+    store.delete(&mark).await.unwrap();
+    let lost = ObjectRef { key: "jobs/job/brief.1".to_owned(), bytes: 1, sha: Sha::of(b"") };
+    session.grant(2, segment(&lost, 0, 1)).await;
+    let failed = failure(&mut session, 2).await;
+    assert_eq!(failed.kind, FailureKind::WorkerLacks, "{failed}");
 }
 
 #[tokio::test]

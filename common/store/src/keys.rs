@@ -1,9 +1,10 @@
-//! Every key of a job as a pure function. No other code spells a key.
+//! Every key of the store as a pure function: those of a job's objects, and those of the farm's marks. No other code
+//! spells a key.
 //!
 //! What is written under a lease carries the lease, so that a zombie's upload is garbage with its
 //! own name and never a conflict (invariant 6), and so that a sweep of what a job left takes nothing
-//! that the same job wrote since. What the coordinator writes carries the last lease of all. All objects of a job lie below [`job`], and are made
-//! of ids that cannot hold a slash.
+//! that the same job wrote since. What the coordinator writes carries the last lease of all. All objects
+//! of a job lie below [`job`], and are made of ids that cannot hold a slash.
 
 use cleanplate_types::ids::{CellIndex, JobId, LeaseId};
 use cleanplate_types::overlay::Look;

@@ -36,8 +36,13 @@ impl Session {
 
     /// Welcomes the worker to the store at `store`.
     pub(crate) async fn welcome(&self, store: &Path) {
+        self.welcome_to(store, "").await;
+    }
+
+    /// The same, to a store that is known by the mark of `farm`.
+    pub(crate) async fn welcome_to(&self, store: &Path, farm: &str) {
         let welcome = pb::Welcome {
-            farm: String::new(),
+            farm: farm.to_owned(),
             protocol: cleanplate_proto::PROTOCOL_VERSION,
             version: "test".to_owned(),
             store: format!("file://{}", store.display()),
