@@ -137,9 +137,9 @@ pub fn followed(seen: &[Seen], table_frames: u64, settings: &Settings) -> Follow
     let samples = in_order(seen, table_frames, settings);
     let frames: Vec<u64> = samples.iter().map(|sample| sample.frame).collect();
     let chains = join::chains(&samples, settings);
-    let sought = chains.iter().filter(|chain| is_sure(chain, &frames, settings));
+    let chains = join::with_remnants(chains, |chain| is_sure(chain, &frames, settings));
     let parts: Vec<Part<'_, '_>> =
-        sought.flat_map(|chain| parts::parts(chain, &frames, settings)).collect();
+        chains.iter().flat_map(|chain| parts::parts(chain, &frames, settings)).collect();
     let reach = steps::Reach { frames: &frames, table_frames, settings };
     let rolls = rolls::rolls(&parts, settings);
     let mut followed = Followed::default();

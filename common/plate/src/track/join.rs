@@ -13,8 +13,12 @@ const OVERLAP_MIN: u64 = 150;
 const AWAY_PERCENT_MAX: u64 = 120;
 /// Ratio of the areas, in percent, from which on two may be one.
 const AREA_PERCENT_MIN: u64 = 30;
-/// Ratio of widths and of heights, in percent, from which on two places may be of the same words.
+/// Ratio of widths, in percent, from which on two places may be of the same words, and of heights where the widths
+/// say so: a line that is shown to a detector larger is marked closer, above and below it most of all.
 const WORDS_PERCENT_MIN: u64 = 85;
+const HEIGHTS_PERCENT_MIN: u64 = 60;
+/// Share of the smaller place, in percent, that two have in common where one is taken for more of the other.
+const SHARED_PERCENT_MIN: u64 = 50;
 
 /// What was seen in one frame.
 #[derive(Debug, Clone, Copy)]
@@ -25,9 +29,24 @@ pub(super) struct Sight<'a> {
     pub(super) found: &'a Detection,
 }
 
-impl Sight<'_> {
+impl<'a> Sight<'a> {
     pub(super) const fn bounds(&self) -> Rect {
         self.found.bounds
+    }
+
+    /// Whether `next` was seen in the next sample, in a place that shares most of the smaller one.
+    fn is_beside(&self, next: &Self) -> bool {
+        let (a, b) = (self.bounds(), next.bounds());
+        let shared = u64::from(a.right().min(b.right()).saturating_sub(a.x.max(b.x)))
+            * u64::from(a.bottom().min(b.bottom()).saturating_sub(a.y.max(b.y)));
+        self.sample + 1 == next.sample
+            && shared * 100 >= area(a).min(area(b)).max(1) * SHARED_PERCENT_MIN
+    }
+
+    /// `other`, or what this sight is in the other's frame, whichever is larger.
+    fn or_larger(self, other: Self) -> Self {
+        let is_less = area(other.bounds()) < area(self.bounds());
+        Self { found: if is_less { self.found } else { other.found }, ..other }
     }
 }
 
@@ -60,6 +79,30 @@ pub(super) fn chains<'a>(samples: &'a [Seen], settings: &Settings) -> Vec<Chain<
     done
 }
 
+/// The chains that are sure, each with what was seen beside its ends in the same place and is not sure by itself: a
+/// line of which a detector sees a part, or another size, is there. Where that is less than the line, it is all of it.
+pub(super) fn with_remnants<'a>(
+    chains: Vec<Chain<'a>>,
+    is_sure: impl Fn(&Chain<'a>) -> bool,
+) -> Vec<Chain<'a>> {
+    let (mut sure, rest): (Vec<_>, Vec<_>) = chains.into_iter().partition(is_sure);
+    for remnant in rest {
+        let (first, last) = (remnant.first(), remnant.last());
+        let place = |chain: &Chain<'_>| {
+            let follows = chain.last().is_beside(&first);
+            (chain.kind == remnant.kind && (follows || last.is_beside(&chain.first())))
+                .then_some(follows)
+        };
+        let found = sure.iter_mut().find_map(|chain| place(chain).map(|follows| (chain, follows)));
+        let Some((chain, follows)) = found else { continue };
+        let end = if follows { chain.last() } else { chain.first() };
+        let sights = remnant.sights.into_iter().map(|sight| end.or_larger(sight));
+        let at = if follows { chain.sights.len() } else { 0 };
+        chain.sights.splice(at..at, sights);
+    }
+    sure
+}
+
 /// Gives each chain the sight that is most like it: which sights were taken.
 fn link<'a>(open: &mut [Chain<'a>], sights: &[Sight<'a>]) -> Vec<bool> {
     let mut pairs: Vec<(u64, usize, usize)> = Vec::new();
@@ -84,6 +127,11 @@ fn link<'a>(open: &mut [Chain<'a>], sights: &[Sight<'a>]) -> Vec<bool> {
 }
 
 impl<'a> Chain<'a> {
+    /// The first sight.
+    pub(super) fn first(&self) -> Sight<'a> {
+        self.sights[0]
+    }
+
     /// The last sight.
     pub(super) fn last(&self) -> Sight<'a> {
         self.sights[self.sights.len() - 1]
@@ -130,7 +178,6 @@ impl<'a> Chain<'a> {
 
 /// How alike two places are, of 2000; 0 where they cannot be one thing.
 fn likeness(kind: DetectionKind, expected: Rect, bounds: Rect) -> u64 {
-    let area = |rect: Rect| u64::from(rect.width) * u64::from(rect.height);
     let across = expected.right().min(bounds.right()).saturating_sub(expected.x.max(bounds.x));
     let down = expected.bottom().min(bounds.bottom()).saturating_sub(expected.y.max(bounds.y));
     let (a, b, both) = (area(expected), area(bounds), u64::from(across) * u64::from(down));
@@ -164,10 +211,15 @@ fn likeness(kind: DetectionKind, expected: Rect, bounds: Rect) -> u64 {
     }
 }
 
+fn area(rect: Rect) -> u64 {
+    u64::from(rect.width) * u64::from(rect.height)
+}
+
 /// Whether two places are so alike in size that the same words may stand there.
 fn has_same_words(a: Rect, b: Rect) -> bool {
     let is_alike =
-        |a: u32, b: u32| u64::from(a.min(b)) * 100 >= u64::from(a.max(b)) * WORDS_PERCENT_MIN;
+        |a: u32, b: u32, percent: u64| u64::from(a.min(b)) * 100 >= u64::from(a.max(b)) * percent;
     let is_near = |a: u32, b: u32| a.abs_diff(b) <= a.min(b) / 8 + 4;
-    is_alike(a.width, b.width) && (is_alike(a.height, b.height) || is_near(a.height, b.height))
+    is_alike(a.width, b.width, WORDS_PERCENT_MIN)
+        && (is_alike(a.height, b.height, HEIGHTS_PERCENT_MIN) || is_near(a.height, b.height))
 }

@@ -218,6 +218,34 @@ fn second_looks_make_the_ends_exact_to_the_frame() {
 }
 
 #[test]
+fn a_line_that_is_marked_closer_at_its_end_is_there_to_its_end() {
+    // A second look shows the line larger, and its box is as wide but lower.
+    let usual = text(rect(300, 286, 200, 38));
+    let closer = text(rect(304, 292, 194, 26));
+    // Another sees half of it, for less than a caption lasts.
+    let half = text(rect(400, 290, 100, 30));
+    let settings = Settings { frames_min: 6, ..settings() };
+    let join = |samples: &[Seen]| followed(samples, FRAMES, &settings);
+    for other in [closer, half] {
+        let mut samples: Vec<Seen> =
+            (0..5).map(|at| seen(at * 6, std::slice::from_ref(&usual))).collect();
+        samples.extend([25, 26].map(|frame| seen(frame, std::slice::from_ref(&other))));
+        samples.extend([27, 30, 36].map(|frame| seen(frame, &[])));
+        let found = join(&samples);
+        for frame in 0..27 {
+            assert!(is_covered(&found, frame, usual.bounds), "{frame}: {found:?}");
+        }
+        assert!(!is_covered(&found, 27, usual.bounds), "{found:?}");
+        // The same, seen backwards.
+        let turned = samples.iter().map(|one| seen(FRAMES - 1 - one.frame, &one.detections));
+        let found = join(&turned.collect::<Vec<_>>());
+        let all = FRAMES - 27..FRAMES;
+        assert!(all.clone().all(|frame| is_covered(&found, frame, usual.bounds)), "{found:?}");
+        assert!(!is_covered(&found, all.start - 1, usual.bounds), "{found:?}");
+    }
+}
+
+#[test]
 fn a_chance_sight_of_text_is_no_overlay_unless_it_is_sure_or_samples_are_sparse() {
     let found = |score: u16, apart: u64| {
         let sign = Detection { score, ..text(rect(300, 60, 90, 20)) };
