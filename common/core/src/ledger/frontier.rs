@@ -23,7 +23,7 @@ impl Frontier {
     }
 
     /// The runs, lowest first, each as first cell and cell after the last.
-    pub(crate) fn runs(&self) -> impl Iterator<Item = (u32, u32)> {
+    pub(crate) fn runs(&self) -> impl Iterator<Item = (u32, u32)> + Clone {
         self.runs.iter().map(|(start, end)| (*start, *end))
     }
 

@@ -140,6 +140,8 @@ pub(crate) struct Fleet {
     classes: BTreeMap<ModelClass, usize>,
     /// Speed of all slots that take work.
     speed: u64,
+    /// Number of these slots.
+    slots: u64,
     attached: usize,
     /// Workers that are here to stay.
     staying: usize,
@@ -183,6 +185,11 @@ impl Fleet {
     /// Speed of all slots that take work, in thousandths of a frame a second.
     pub(crate) const fn speed(&self) -> u64 {
         self.speed
+    }
+
+    /// Number of all slots that take work.
+    pub(crate) const fn slots(&self) -> u64 {
+        self.slots
     }
 
     /// Workers with a session.
@@ -342,8 +349,10 @@ impl Fleet {
         }
         if worker.takes_work() {
             self.taking = step(self.taking, 1, add);
-            let speed = worker.slot_speed().saturating_mul(u64::from(worker.slots));
+            let slots = u64::from(worker.slots);
+            let speed = worker.slot_speed().saturating_mul(slots);
             self.speed = if add { self.speed + speed } else { self.speed - speed };
+            self.slots = if add { self.slots + slots } else { self.slots - slots };
             for proof in &worker.encoders {
                 let count = self.taking_by_proof.entry(proof.clone()).or_default();
                 *count = step(*count, 1, add);

@@ -112,16 +112,17 @@ impl Scheduler {
             return None;
         }
         let whole = encoding.borders.is_whole();
-        let target = segments::target_frames(Sizing {
+        let mut target = segments::target(Sizing {
             measured: worker.speed,
             speed: worker.slot_speed(),
             fleet: self.fleet.speed(),
+            slots: self.fleet.slots(),
             tier_frames: worker.card.tier().segment_frames,
             frames_max: job.request.segment_frames,
             frames_free: encoding.frames_free,
             segment_ms: self.config.segment_ms,
         });
-        let target = if whole { u64::MAX } else { self.apart(worker, target) };
+        target.frames = if whole { u64::MAX } else { self.apart(worker, target.frames) };
         let stance = |cell| {
             let blamed = Blamed::Cell(cell);
             if !job.tries.contains_key(&blamed) {
