@@ -12,12 +12,13 @@ use ffi::Setting;
 /// Heaps of the process, at most: pictures and pieces are not on them, and the rest is small.
 const HEAPS_MAX: i32 = 2;
 
-/// Blocks from this size on, in bytes, come from the system by themselves and go back when they are freed:
-/// glibc's own first value, which stays when it is set.
-const BLOCK_BYTES: i32 = 128 << 10;
+/// Blocks from this size on, in bytes, come from the system by themselves and go back when they are freed: pictures
+/// and pieces. What is computed for an overlay is less, and is wanted again for the next frame: each time anew from
+/// the system it cost a run a twentieth of its processor time.
+const BLOCK_BYTES: i32 = 1 << 20;
 
 /// Free bytes at a heap's end from which on they go back.
-const FREE_BYTES: i32 = 128 << 10;
+const FREE_BYTES: i32 = 16 << 20;
 
 /// Settles it, best before there is a second thread; false where the C library does not take it.
 pub(crate) fn settle() -> bool {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use cleanplate_child::Link;
 use cleanplate_core::planning::cells::cut_cells;
-use cleanplate_core::segments::{Sizing, Stance, cut, target_frames};
+use cleanplate_core::segments::{Sizing, Stance, cut, target};
 use cleanplate_media::scan::{ScanOrder, scan};
 use cleanplate_types::cell::Cell;
 use cleanplate_types::failure::{Failure, FailureKind, Stage};
@@ -108,10 +108,11 @@ fn tier_cut(tier: &Tier, cells: &[Cell]) -> TierCut {
     while let Some(first) = cells.get(next as usize) {
         let end = cells.last().map_or(0, |last| last.frames.end);
         let speed = u64::from(tier.fps_min) * 1000;
-        let target = target_frames(Sizing {
+        let target = target(Sizing {
             measured: None,
             speed,
             fleet: speed,
+            slots: 1,
             tier_frames: tier.segment_frames,
             frames_max: None,
             frames_free: end - first.frames.start,
