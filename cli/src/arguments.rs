@@ -181,6 +181,10 @@ pub(crate) struct CoordinatorArguments {
     /// The store: a folder, file:// or s3:// [default: cleanplate-store].
     #[arg(long, value_name = "URL")]
     pub(crate) store: Option<String>,
+    /// Begin with another store than the journal's though jobs are open: theirs is lost, and what they miss
+    /// they fail for, to be retried.
+    #[arg(long)]
+    pub(crate) new_store: bool,
 }
 
 /// Options of `worker`.

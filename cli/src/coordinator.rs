@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cleanplate_coordinator::{Candidate, CoordinatorOptions, Journal, StateUrl};
+use cleanplate_coordinator::{Candidate, CoordinatorError, CoordinatorOptions, Journal, StateUrl};
 use cleanplate_store::Store;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -24,7 +24,7 @@ pub(crate) async fn run(
     arguments: CoordinatorArguments,
     settings: &Settings,
 ) -> Result<Status, Refusal> {
-    let CoordinatorArguments { listen, state, store, advertise } = arguments;
+    let CoordinatorArguments { listen, state, store, advertise, new_store } = arguments;
     let signals = Signals::listen()?;
     let advertise = advertise.or_else(|| settings.advertise.clone());
     // What leads nowhere for this product's own workers and clients is of no use to them.
@@ -47,6 +47,7 @@ pub(crate) async fn run(
         program: program::own()?,
         engine_silent: Duration::from_millis(settings.worker.engine_silent_ms),
         movies_max: settings.movies_max,
+        new_store,
     };
     serve(options, listener, signals).await
 }
@@ -70,7 +71,11 @@ async fn serve(
             (signals.unless_repeated(serving).await, ended_by(asked))
         }
     };
-    served.map_err(|error| Refusal::failed(error.to_string()))?;
+    served.map_err(|error| {
+        let lacks = matches!(error, CoordinatorError::OtherStore { .. });
+        let status = if lacks { Status::MachineLacks } else { Status::Failed };
+        Refusal::new(status, error.to_string())
+    })?;
     Ok(status)
 }
 

@@ -45,6 +45,8 @@ pub struct CoordinatorOptions {
     pub engine_silent: Duration,
     /// Movies that are written at a time, each by a child; the others wait. At least 1.
     pub movies_max: u32,
+    /// Whether the store may be another than the journal's while jobs are open: theirs is lost.
+    pub new_store: bool,
 }
 
 /// Why a coordinator does not run.
@@ -74,6 +76,19 @@ pub enum CoordinatorError {
     /// The store does not answer, or refuses: whoever cannot ask it which leases were given must give none.
     #[error("the coordinator cannot lead without its store: {0}")]
     Store(#[source] StoreError),
+    /// The store is another than the one that the journal's jobs have their objects in.
+    #[error(
+        "the store {store} is not the one that this journal's {jobs} open {} in; name that one by --store, or a \
+         journal of its own by --state; where the other store is lost for good, --new-store begins with this one, \
+         and jobs that miss something fail and may be retried",
+        if *.jobs == 1 { "job has its parts" } else { "jobs have their parts" }
+    )]
+    OtherStore {
+        /// The store.
+        store: String,
+        /// Jobs that are open.
+        jobs: usize,
+    },
     /// A bug ended it.
     #[error("the coordinator's loop ended by a bug, which its log tells; start it again")]
     Panicked,
@@ -196,10 +211,11 @@ impl Coordinator {
             engine_silent,
             movies_max,
             program: _,
+            new_store,
         } = options;
         scheduler.check()?;
         let heartbeat_ms = u32::try_from(scheduler.worker_silent_ms / 3).unwrap_or(u32::MAX);
-        let taken = TakenUp::by_whoever_leads(&*journal, &store, scheduler).await?;
+        let taken = TakenUp::by_whoever_leads(&*journal, (&store, new_store), scheduler).await?;
         let TakenUp { scheduler, book, clock, latest, before, forgotten, found, farm } = taken;
         let greeting = Greeting { store: store.url(), heartbeat_ms: heartbeat_ms.max(1), farm };
 
@@ -313,13 +329,13 @@ impl TakenUp {
     /// the lead is renewed meanwhile.
     async fn by_whoever_leads(
         journal: &dyn Journal,
-        store: &Store,
+        (store, new_store): (&Store, bool),
         config: SchedulerConfig,
     ) -> Result<Self, CoordinatorError> {
         let epoch = stand_by(journal).await?;
         tracing::info!(%epoch, "leads");
         let taken = tokio::select! {
-            taken = Self::of(journal, store, config) => taken,
+            taken = Self::of(journal, (store, new_store), config) => taken,
             error = renew_for_good(journal) => {
                 Ending::by(error).told().and(Err(CoordinatorError::Panicked))
             }
@@ -333,7 +349,7 @@ impl TakenUp {
 
     async fn of(
         journal: &dyn Journal,
-        store: &Store,
+        (store, new_store): (&Store, bool),
         config: SchedulerConfig,
     ) -> Result<Self, CoordinatorError> {
         let (records, book) = taken_up(journal).await?;
@@ -344,10 +360,33 @@ impl TakenUp {
         let mut scheduler = Scheduler::restore(config, records, clock.now());
         tracing::info!(records = count, jobs_open = scheduler.jobs_open(), "journal restored");
         let before = scheduler.next_lease();
-        let farm = marks::farm(store).await.map_err(CoordinatorError::Store)?;
+        let open = scheduler.jobs_open();
+        let farm = farm(journal, store, if new_store { 0 } else { open }).await?;
         let found = marks::compare(store, &mut scheduler).await.map_err(CoordinatorError::Store)?;
         Ok(Self { scheduler, book, clock, latest, before, forgotten, found, farm })
     }
+}
+
+/// The name of the store, which is to be the journal's where jobs are `open`.
+async fn farm(
+    journal: &dyn Journal,
+    store: &Store,
+    open: usize,
+) -> Result<String, CoordinatorError> {
+    let known = journal.store_named().await?;
+    let found = marks::named(store).await.map_err(CoordinatorError::Store)?;
+    if let Some(known) = known.filter(|known| found.as_ref() != Some(known)) {
+        if open > 0 {
+            return Err(CoordinatorError::OtherStore { store: store.url(), jobs: open });
+        }
+        tracing::info!(before = known, "the store {} is another than before", store.url());
+    }
+    let farm = match found {
+        Some(found) => found,
+        None => marks::name(store).await.map_err(CoordinatorError::Store)?,
+    };
+    journal.name_store(&farm).await?;
+    Ok(farm)
 }
 
 /// Lets the jobs end whose movies are there.

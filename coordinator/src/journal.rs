@@ -90,6 +90,18 @@ pub trait Journal: Leadership {
     /// As for `load`.
     async fn fallbacks(&self) -> Result<Vec<TrailLine>, JournalError>;
 
+    /// The name of the store that the jobs' objects are in, once it was told.
+    ///
+    /// # Errors
+    /// As for `load`.
+    async fn store_named(&self) -> Result<Option<String>, JournalError>;
+
+    /// Tells that name, in place of an earlier one. May be told twice.
+    ///
+    /// # Errors
+    /// As for an append.
+    async fn name_store(&self, farm: &str) -> Result<(), JournalError>;
+
     /// Ends its use: nothing is read or appended afterwards.
     async fn close(&self);
 }

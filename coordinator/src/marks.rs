@@ -139,24 +139,26 @@ fn fingerprint(request: &JobRequest) -> Result<Sha, StoreError> {
     Ok(Sha::of(&bytes))
 }
 
-/// The name by which the store is known to be this farm's; made where there is none yet.
+/// The name by which the store is known, where it has one.
 ///
 /// # Errors
 /// What kept the store from answering.
-pub(crate) async fn farm(store: &Store) -> Result<String, StoreError> {
-    let named = async || {
-        let listed = store.list(keys::FARM).await?;
-        let name = |key: &str| key.strip_prefix(keys::FARM).map(str::to_owned);
-        Ok(listed.first().and_then(|first| name(&first.key)))
-    };
-    if let Some(name) = named().await? {
-        return Ok(name);
-    }
+pub(crate) async fn named(store: &Store) -> Result<Option<String>, StoreError> {
+    let listed = store.list(keys::FARM).await?;
+    let name = |key: &str| key.strip_prefix(keys::FARM).map(str::to_owned);
+    Ok(listed.first().and_then(|first| name(&first.key)))
+}
+
+/// Gives the store a name, where it has none.
+///
+/// # Errors
+/// As for [`named`].
+pub(crate) async fn name(store: &Store) -> Result<String, StoreError> {
     // Each `RandomState` is seeded anew.
     let own = format!("{:016x}", RandomState::new().build_hasher().finish());
     store.put(&keys::farm(&own), Bytes::new()).await?;
     // Of two that are made at once both go by the first.
-    Ok(named().await?.unwrap_or(own))
+    Ok(named(store).await?.unwrap_or(own))
 }
 
 /// Where the store knows later leases than `scheduler`, lets it give none of them again. Returns the jobs that it takes

@@ -72,6 +72,7 @@ impl Machine {
             program: program.clone(),
             engine_silent,
             movies_max: settings.movies_max,
+            new_store: false,
         })
         .await
         .map_err(|error| Refusal::failed(error.to_string()))?;

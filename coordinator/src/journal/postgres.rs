@@ -23,7 +23,9 @@ use tokio::sync::{Mutex, watch};
 
 use crate::journal::leadership::{Candidate, Epoch, Leader, Leadership, Standing};
 use crate::journal::postgres::session::{Limits, Session};
-use crate::journal::postgres::statements::{Append, Appended, Renew, Resign, Take, WhoLeads};
+use crate::journal::postgres::statements::{
+    Append, Appended, NameStore, Renew, Resign, Take, WhoLeads,
+};
 use crate::journal::rows::{Columns, RecordRow, TrailRow};
 use crate::journal::{Batch, Journal, JournalError, TrailLine};
 
@@ -262,6 +264,21 @@ impl Journal for PostgresJournal {
             .await
             .map_err(|error| self.failed(error))?;
         self.lines(rows)
+    }
+
+    async fn store_named(&self) -> Result<Option<String>, JournalError> {
+        sqlx::query_scalar("SELECT farm FROM store")
+            .fetch_optional(&self.readers)
+            .await
+            .map_err(|error| self.failed(error))
+    }
+
+    async fn name_store(&self, farm: &str) -> Result<(), JournalError> {
+        let epoch = self.leads()?;
+        if self.writer.settle(&NameStore { epoch, farm }).await? {
+            return Ok(());
+        }
+        Err(self.deposed(&self.writer, epoch).await?)
     }
 
     async fn close(&self) {

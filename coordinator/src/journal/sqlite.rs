@@ -194,6 +194,19 @@ impl Journal for SqliteJournal {
         self.lines(rows)
     }
 
+    async fn store_named(&self) -> Result<Option<String>, JournalError> {
+        sqlx::query_scalar("SELECT farm FROM store")
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(|error| self.failed(error))
+    }
+
+    async fn name_store(&self, farm: &str) -> Result<(), JournalError> {
+        let name = "INSERT INTO store (one, farm) VALUES (1, ?) ON CONFLICT DO UPDATE SET farm = excluded.farm";
+        let named = sqlx::query(name).bind(farm).execute(&self.pool).await;
+        named.map(drop).map_err(|error| self.failed(error))
+    }
+
     async fn close(&self) {
         self.pool.close().await;
         self.unlock();

@@ -169,6 +169,7 @@ pub(super) fn options(
         program: std::env::current_exe().unwrap(),
         engine_silent: PATIENCE,
         movies_max: 2,
+        new_store: false,
     }
 }
 
@@ -375,6 +376,14 @@ impl Journal for Refusing {
 
     async fn fallbacks(&self) -> Result<Vec<TrailLine>, JournalError> {
         self.journal.fallbacks().await
+    }
+
+    async fn store_named(&self) -> Result<Option<String>, JournalError> {
+        self.journal.store_named().await
+    }
+
+    async fn name_store(&self, farm: &str) -> Result<(), JournalError> {
+        self.journal.name_store(farm).await
     }
 
     async fn close(&self) {

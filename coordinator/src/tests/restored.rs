@@ -1,15 +1,19 @@
 //! A journal that is put back to an older copy of itself, while the store has gone on.
 
 use std::os::unix::fs::MetadataExt as _;
+use std::sync::Arc;
 
+use cleanplate_core::config::Retention;
 use cleanplate_core::record::Event;
 use cleanplate_proto::v1 as pb;
+use cleanplate_store::Store;
 use cleanplate_types::ids::LeaseId;
 use tonic::Code;
 
+use crate::coordinator::{Coordinator, CoordinatorError, CoordinatorOptions};
 use crate::journal::Journal as _;
 use crate::tests::fleet::FakeWorker;
-use crate::tests::place::Place;
+use crate::tests::place::{Place, options};
 
 /// How much of the job was decided when the copy was taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,4 +86,33 @@ async fn a_journal_that_is_put_back_gives_no_lease_twice_and_publishes_nothing_t
         let given: Vec<LeaseId> = given.collect();
         assert!(given.len() > 3 && given.iter().all(|lease| *lease > last), "{given:?} {last}");
     }
+}
+
+#[tokio::test]
+async fn a_journal_with_open_jobs_is_not_taken_up_with_another_store() {
+    let place = Place::new();
+    let running = place.start().await;
+    let job = place.submit(&mut running.jobs(), Some("j")).await.unwrap();
+    running.stop().await;
+    let folder = tempfile::tempdir().unwrap();
+    let other = Store::open(&folder.path().to_string_lossy()).unwrap();
+    let start = async |store: Store, new_store| {
+        let journal = Arc::new(place.journal().await);
+        let options = options(journal, store, Retention::all(None));
+        Coordinator::start(CoordinatorOptions { new_store, ..options }).await
+    };
+
+    let error = start(other.clone(), false).await.unwrap_err();
+    assert!(matches!(error, CoordinatorError::OtherStore { jobs: 1, .. }), "{error}");
+    assert_eq!(other.list("").await.unwrap(), [], "nothing was left in it");
+    start(other.clone(), true).await.unwrap().stop().await;
+    let error = start(place.store.clone(), false).await.unwrap_err();
+    assert!(matches!(error, CoordinatorError::OtherStore { .. }), "{error}");
+    start(place.store.clone(), true).await.unwrap().stop().await;
+
+    // Without open jobs there is nothing to miss.
+    let running = place.start().await;
+    running.jobs().cancel(pb::CancelRequest { job }).await.unwrap();
+    running.stop().await;
+    start(other, false).await.unwrap().stop().await;
 }

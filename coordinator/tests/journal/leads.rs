@@ -56,6 +56,8 @@ async fn a_leader_that_is_silent_is_deposed_and_writes_nothing_more() {
     let batch =
         Batch { records: Vec::new(), trails: vec![line("a", 1, TrailEvent::Started, "late")] };
     assert!(first.append(&batch).await.is_err());
+    assert!(first.name_store("late").await.is_err());
+    assert_eq!(second.store_named().await.unwrap(), None);
     second.append(&one(3)).await.unwrap();
     assert_eq!(times_of(&second).await, [1, 3]);
     assert_eq!(second.trails_of(&job("a")).await.unwrap(), []);
@@ -96,6 +98,32 @@ async fn a_leader_that_renews_keeps_its_lead_and_one_that_does_not_loses_it() {
     let began = Instant::now();
     assert!(waiting.await.unwrap() > epoch);
     assert!(began.elapsed() < silent * 3, "soon after the silence");
+}
+
+#[tokio::test]
+async fn a_leader_whose_process_is_gone_is_followed_before_its_silence_is_over() {
+    let Some(database) = Database::new() else { return };
+    let first = database.lead("first").await;
+    let second = database.opened("second").await.unwrap();
+    let leads = async || matches!(second.take().await.unwrap(), Standing::Leads(_));
+    let late = "UPDATE leader SET renewed_at = clock_timestamp() - interval '300 s'";
+    database.ask(late);
+    assert!(!leads().await, "it misses renewals, and has its connection");
+    first.renew().await.unwrap();
+    drop(first);
+    let gone = "SELECT count(*) FROM leader, pg_stat_get_activity(backend)";
+    let began = Instant::now();
+    while database.ask(gone) != "0" {
+        assert!(began.elapsed() < Duration::from_secs(30), "the database notices at once");
+    }
+    assert!(!leads().await, "it has renewed just now, and may be connecting anew");
+    database.ask(late);
+    database.ask("UPDATE leader SET backend_start = backend_start - interval '1 year'");
+    assert!(!leads().await, "all connections of before the database's start are gone");
+    database.ask("UPDATE leader SET backend_start = backend_start + interval '1 year', epoch = 7");
+    assert!(!leads().await, "who leads since then told of no connection");
+    database.ask("UPDATE leader SET backend_epoch = 7");
+    assert!(leads().await);
 }
 
 #[tokio::test]

@@ -112,8 +112,32 @@ fn storable(text: &str) -> String {
     text.replace('\0', "\u{2400}")
 }
 
+/// Tells which store the jobs' objects are in; `false` where another leads.
+pub(super) struct NameStore<'a> {
+    pub(super) epoch: Epoch,
+    pub(super) farm: &'a str,
+}
+
+const NAME_STORE: &str = "\
+WITH mine AS MATERIALIZED (
+    SELECT epoch FROM leader WHERE epoch = $1 FOR SHARE
+)
+INSERT INTO store (farm) SELECT $2 FROM mine
+ON CONFLICT (one) DO UPDATE SET farm = excluded.farm";
+
+impl Statement for NameStore<'_> {
+    type Answer = bool;
+
+    async fn perform(&self, connection: &mut PgConnection) -> sqlx::Result<bool> {
+        let Self { epoch, farm } = self;
+        let named = sqlx::query(NAME_STORE).bind(epoch.0.cast_signed()).bind(*farm);
+        Ok(named.execute(connection).await?.rows_affected() > 0)
+    }
+}
+
 /// Takes the lead where it is free or was not renewed for `silent`; a time from beyond that in the future is
-/// one of a clock that was set back, and counts as silence too.
+/// one of a clock that was set back, and counts as silence too. Two renewals that are missing are enough where the
+/// leader's connection is gone as well, and not by a restart of the database: then its process is.
 pub(super) struct Take<'a> {
     pub(super) holder: &'a str,
     pub(super) address: &'a str,
@@ -123,9 +147,19 @@ pub(super) struct Take<'a> {
 const TAKE: &str = "\
 WITH taken AS (
     UPDATE leader
-    SET epoch = epoch + 1, holder = $1, address = $2, renewed_at = clock_timestamp()
+    SET epoch = epoch + 1, holder = $1, address = $2, renewed_at = clock_timestamp(),
+        backend = pg_backend_pid(), backend_epoch = epoch + 1,
+        backend_start = (SELECT backend_start FROM pg_stat_get_activity(pg_backend_pid()))
     WHERE holder = '' OR renewed_at NOT BETWEEN clock_timestamp() - make_interval(secs => $3)
         AND clock_timestamp() + make_interval(secs => $3)
+    OR (
+        backend_epoch = epoch AND backend_start >= pg_postmaster_start_time()
+        AND renewed_at < clock_timestamp() - make_interval(secs => $3 * 2 / 5)
+        AND NOT EXISTS (
+            SELECT FROM pg_stat_get_activity(leader.backend) AS a
+            WHERE a.backend_start IS NULL OR a.backend_start = leader.backend_start
+        )
+    )
     RETURNING epoch
 ), swept AS (
     DELETE FROM batch USING taken WHERE batch.epoch < taken.epoch
@@ -146,6 +180,12 @@ impl Statement for Take<'_> {
     }
 }
 
+const RENEW: &str = "\
+UPDATE leader
+SET renewed_at = clock_timestamp(), backend = pg_backend_pid(), backend_epoch = epoch,
+    backend_start = (SELECT backend_start FROM pg_stat_get_activity(pg_backend_pid()))
+WHERE epoch = $1";
+
 /// Renews the lead; `false` where it is another's.
 pub(super) struct Renew {
     pub(super) epoch: Epoch,
@@ -156,10 +196,7 @@ impl Statement for Renew {
 
     async fn perform(&self, connection: &mut PgConnection) -> sqlx::Result<bool> {
         let renewed =
-            sqlx::query("UPDATE leader SET renewed_at = clock_timestamp() WHERE epoch = $1")
-                .bind(self.epoch.0.cast_signed())
-                .execute(connection)
-                .await?;
+            sqlx::query(RENEW).bind(self.epoch.0.cast_signed()).execute(connection).await?;
         Ok(renewed.rows_affected() > 0)
     }
 }

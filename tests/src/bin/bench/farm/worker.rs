@@ -22,8 +22,10 @@ use tonic::transport::Endpoint;
 
 use super::media;
 
-/// How long a worker waits before it attaches again.
-const AGAIN: Duration = Duration::from_millis(100);
+/// How long a worker waits before it attaches again, doubled each time up to the longest, less up to a quarter: as the
+/// product's do where a coordinator stands by.
+const AGAIN: Duration = Duration::from_millis(200);
+const AGAIN_MAX: Duration = Duration::from_secs(1);
 
 /// What all workers share.
 pub(crate) struct Shared {
@@ -129,22 +131,34 @@ impl Shared {
 
 /// Attaches and works until it is aborted, again and again, as a worker does.
 pub(crate) async fn work(endpoint: Endpoint, name: String, shared: Arc<Shared>) {
+    let mut chance = Chance::new(seed_of(&name));
+    let mut again = AGAIN;
     loop {
-        attend(&endpoint, name.clone(), &shared).await;
-        tokio::time::sleep(AGAIN).await;
+        if attend(&endpoint, name.clone(), &shared).await {
+            again = AGAIN;
+        }
+        let hundredths = u32::try_from(chance.between(75, 100)).expect("a small number");
+        tokio::time::sleep(again * hundredths / 100).await;
+        again = (again * 2).min(AGAIN_MAX);
     }
 }
 
-async fn attend(endpoint: &Endpoint, name: String, shared: &Shared) {
+fn seed_of(name: &str) -> u64 {
+    name.bytes().fold(0, |seed: u64, byte| seed.wrapping_mul(31) + u64::from(byte))
+}
+
+/// Whether it attached, and works until its stream ends.
+async fn attend(endpoint: &Endpoint, name: String, shared: &Shared) -> bool {
     let refused = |why: String| {
         *shared.refused.lock().expect("nobody panics with it in hand") = why;
+        false
     };
     let channel = match endpoint.connect().await {
         Ok(channel) => channel,
         Err(error) => return refused(format!("{error:?}")),
     };
     let (up, waiting) = mpsc::channel(16);
-    let seed = name.bytes().fold(0, |seed: u64, byte| seed.wrapping_mul(31) + u64::from(byte));
+    let seed = seed_of(&name);
     let hello = pb::Hello {
         protocol: cleanplate_proto::PROTOCOL_VERSION,
         version: "9.9.9".to_owned(),
@@ -187,6 +201,7 @@ async fn attend(endpoint: &Endpoint, name: String, shared: &Shared) {
     }
     shared.attached.fetch_sub(1, Ordering::Relaxed);
     shared.lost.fetch_add(1, Ordering::Relaxed);
+    true
 }
 
 async fn say(up: &mpsc::Sender<pb::FromWorker>, message: Up) {
