@@ -146,7 +146,8 @@ fn wrong(error: &FillError) -> Failure {
             | RunError::NotFinite,
         )
         | FillError::NotAFiller { .. }
-        | FillError::IgnoresMask => Failure { stage: Stage::Fill, ..refused(NAME, error) },
+        | FillError::IgnoresMask
+        | FillError::Foreign(_) => Failure { stage: Stage::Fill, ..refused(NAME, error) },
     }
 }
 

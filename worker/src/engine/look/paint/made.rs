@@ -73,9 +73,10 @@ fn wrong(name: &str, error: &FillError) -> Failure {
         FillError::Run(error @ RunError::OutOfMemory { .. }) => {
             Failure { stage: Stage::Fill, ..unrunnable(name, error) }
         }
-        FillError::Run(_) | FillError::NotAFiller { .. } | FillError::IgnoresMask => {
-            refused(name, error)
-        }
+        FillError::Run(_)
+        | FillError::NotAFiller { .. }
+        | FillError::IgnoresMask
+        | FillError::Foreign(_) => refused(name, error),
     }
 }
 
