@@ -29,7 +29,7 @@ const AROUND: usize = 32;
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum FillError {
     /// The model detects.
-    #[error("the model is {contract}: it detects and fills no holes; give it to --detect")]
+    #[error("it is {contract}, which detects and fills no holes; give it to --detect")]
     NotAFiller {
         /// What it is.
         contract: String,
@@ -38,7 +38,7 @@ pub enum FillError {
     #[error(transparent)]
     Run(#[from] RunError),
     /// What comes out of the hole is what was put in.
-    #[error("the model's result ignores the mask: what is put in the hole comes out again")]
+    #[error("its result ignores the mask: what is put in the hole comes out again")]
     IgnoresMask,
     /// A part of the hole is filled with what is nowhere around it.
     #[error(transparent)]

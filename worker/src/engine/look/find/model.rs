@@ -209,7 +209,8 @@ impl Session {
     fn take(&mut self, opened: Opened) -> Result<(), Failure> {
         let Opened { model, card } = opened;
         let detector = Detector::new(model, &self.settings);
-        let mut detector = detector.map_err(|error: DetectorError| refused(&self.name, &error))?;
+        let mut detector =
+            detector.map_err(|error: DetectorError| refused(Stage::Detect, &self.name, &error))?;
         if let Some(card) = &card
             && let Err(error) = detector.with_tensors_of(card)
         {
