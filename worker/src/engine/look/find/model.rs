@@ -108,6 +108,12 @@ impl Model {
         Ok(this)
     }
 
+    /// Its name and its classes, where it is the user's own.
+    pub(super) fn own_classes(&self) -> Option<(&str, &[String])> {
+        let detector = self.session.detector.as_ref().filter(|_| self.what == DetectorKind::Own)?;
+        Some((&self.session.name, &detector.model().identity().names))
+    }
+
     /// Corrects the row's batch by what one frame and two take of the card, which also warms the model up. Where
     /// the card has no room for two, it is shown one; where it has none for one, the processor runs the model.
     fn measure(&mut self, card: &Device) -> Result<(), Failure> {
