@@ -47,8 +47,8 @@ pub(crate) struct JobArguments {
     #[command(flatten)]
     pub(crate) what: WhatArguments,
 
-    /// How to fill: auto (the best that each sample has), invert (solve the blend of what shines
-    /// through), fetch (from other frames), membrane (from the surroundings), pixelate, or an ONNX
+    /// How to fill: auto (the best that each sample has; faces and plates are pixelated), invert (solve
+    /// the blend of what shines through), fetch (from other frames), membrane (from the surroundings), pixelate, or an ONNX
     /// model (a path or URL) that paints what no frame shows.
     #[arg(
         long,
