@@ -146,7 +146,7 @@ fn clip(plan: &OverlayPlan, seen: &Seen, frames: FrameRange) -> Clip {
 /// after it and each of them is known to show it.
 fn range_of(removed: Removed<'_>, start: u64) -> FrameRange {
     let run = removed.when().into_iter().find(|run| run.contains(start));
-    let run = run.unwrap_or(FrameRange::new(start, start + 1));
+    let run = run.unwrap_or_else(|| FrameRange::new(start, start + 1));
     let earlier = run.end.saturating_sub(CLIP_FRAMES).max(run.start);
     let start = if removed.may_be_absent() { start } else { start.min(earlier) };
     FrameRange::new(start, run.end)
