@@ -20,6 +20,11 @@ use crate::exit::{Refusal, Status};
 use crate::settings::Settings;
 use crate::{program, request, say, worker};
 
+/// Characters of what was found that stay on one line, which scripts look for; what is longer is told in lines of
+/// [`LINE_CHARS`].
+const WHOLE_CHARS: usize = 200;
+const LINE_CHARS: usize = 90;
+
 /// Does it. Status 4 where something that was asked for cannot work.
 ///
 /// # Errors
@@ -63,10 +68,15 @@ fn tell(findings: &[Finding], json: bool) -> Result<(), Refusal> {
     }
     let mut rows = vec![["CHECK", "STATE", "WHAT WAS FOUND"].map(str::to_owned).to_vec()];
     for finding in findings {
-        let state = finding.state.for_people().to_owned();
-        rows.push(vec![finding.check.clone(), state, say::one_line(&finding.detail)]);
-        if let Some(remedy) = &finding.remedy {
-            rows.push(vec![String::new(), String::new(), format!("-> {remedy}")]);
+        let mut head = [finding.check.clone(), finding.state.for_people().to_owned()];
+        let remedy = finding.remedy.iter().map(|remedy| format!("-> {remedy}"));
+        let texts = [say::one_line(&finding.detail)].into_iter().chain(remedy);
+        let lines = texts.flat_map(|text| {
+            let is_long = text.chars().count() > WHOLE_CHARS;
+            if is_long { say::wrapped(&text, LINE_CHARS) } else { vec![text] }
+        });
+        for line in lines {
+            rows.push(head.iter_mut().map(std::mem::take).chain([line]).collect());
         }
     }
     say::table(&rows)

@@ -41,9 +41,21 @@ pub(crate) async fn run(
     settings: &Settings,
 ) -> Result<Status, Refusal> {
     check_folder(&arguments.output)?;
+    let absent = absent(&arguments.output);
+    let ended = show(&arguments, settings).await;
+    // What was made for stills that did not come goes again; what holds something stays.
+    for folder in absent {
+        if fs::remove_dir(folder).is_err() {
+            break;
+        }
+    }
+    ended
+}
+
+async fn show(arguments: &PreviewArguments, settings: &Settings) -> Result<Status, Refusal> {
     match (&arguments.input, &arguments.job) {
-        (_, Some(job)) => of_job(job, &arguments, settings).await,
-        (Some(input), None) => of_video(input, &arguments, settings).await,
+        (_, Some(job)) => of_job(job, arguments, settings).await,
+        (Some(input), None) => of_video(input, arguments, settings).await,
         (None, None) => Err(Refusal::usage("name a video, or a job by --job ID")),
     }
 }
@@ -214,6 +226,12 @@ fn check_folder(folder: &Path) -> Result<(), Refusal> {
     }
 }
 
+/// The folders of a path that are not there, the innermost first.
+fn absent(folder: &Path) -> Vec<PathBuf> {
+    let named = folder.ancestors().filter(|folder| !folder.as_os_str().is_empty());
+    named.take_while(|folder| fs::symlink_metadata(folder).is_err()).map(Path::to_owned).collect()
+}
+
 /// Where the state lies: in the folder of the stills, by its full path.
 fn state_folder(folder: &Path) -> Result<PathBuf, Refusal> {
     let folder = std::path::absolute(folder).map_err(|error| {
@@ -238,6 +256,17 @@ mod tests {
     fn a_source_is_looked_at_as_if_for_its_own_container() {
         let of = |name: &str| ending(&Location::File(format!("/a.b/{name}").into()));
         assert_eq!([of("x.MP4"), of("x.ts"), of("x.avi"), of("x")], ["mp4", "ts", "mov", "mov"]);
+    }
+
+    #[test]
+    fn the_folders_that_a_preview_makes_are_known_from_the_innermost_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let there = folder.path().join("there");
+        fs::create_dir(&there).unwrap();
+        let stills = there.join("a/b");
+        assert_eq!(absent(&stills), [stills.clone(), there.join("a")]);
+        fs::create_dir_all(&stills).unwrap();
+        assert_eq!(absent(&stills), Vec::<PathBuf>::new());
     }
 
     #[test]

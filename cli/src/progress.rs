@@ -19,6 +19,9 @@ const LINE_EVERY: Duration = Duration::from_secs(5);
 /// How often that is where nothing changes meanwhile: a log in which nothing moves looks as one that hangs.
 pub(crate) const REMIND_EVERY: Duration = Duration::from_secs(30);
 
+/// The phase in which no frame is done, whatever is known of their number.
+const INTAKE: &str = "intake";
+
 /// What a job is doing, as far as a line of its own is worth it.
 type Stage = (String, Option<Look>);
 
@@ -163,7 +166,7 @@ pub(crate) fn summary(state: &JobState) -> String {
         if state.windows_total > 0 {
             write!(text, ", {}/{} windows", state.windows_done, state.windows_total).ok();
         }
-    } else if state.frames_total > 0 {
+    } else if state.frames_total > 0 && state.phase != INTAKE {
         write!(text, "{}/{} frames", state.frames_done, state.frames_total).ok();
     } else {
         text.push_str("looking at the source");
@@ -251,6 +254,9 @@ mod tests {
         let mut state = JobState::try_from(cleanplate_proto::v1::JobState::default()).unwrap();
         assert_eq!(summary(&state), "looking at the source");
         state.frames_total = 250;
+        state.phase = "intake".to_owned();
+        assert_eq!(summary(&state), "looking at the source");
+        state.phase = "encode".to_owned();
         state.frames_done = 120;
         state.fps_milli = 30_000;
         state.eta_ms = Some(4_334);

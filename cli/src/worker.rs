@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use cleanplate_types::ids::WorkerId;
 use cleanplate_types::tier::Card;
-use cleanplate_worker::{Coordinators, Ended, Stop, WorkerError, WorkerOptions};
+use cleanplate_worker::{Coordinators, Ended, ModelsFor, Stop, WorkerError, WorkerOptions};
 use tokio::sync::watch;
 
 use crate::arguments::WorkerArguments;
@@ -45,7 +45,7 @@ pub(crate) async fn run(
         idle_exit,
         engine_silent: Duration::from_millis(settings.engine_silent_ms),
         models,
-        may_run_models: true,
+        models_for: ModelsFor::AnyJob,
         program: program::own()?,
     };
 
@@ -118,6 +118,7 @@ pub(crate) fn refusal(error: &WorkerError) -> Refusal {
         | WorkerError::Engine(_)
         | WorkerError::NoEncoder(_) => Status::MachineLacks,
         WorkerError::NoCoordinator => Status::Usage,
+        WorkerError::Model(failure) => Status::of(failure.kind),
         WorkerError::Refused(_)
         | WorkerError::Store(_)
         | WorkerError::EngineAnswer(_)

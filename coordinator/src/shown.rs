@@ -135,7 +135,8 @@ fn phase(view: &JobView<'_>) -> &'static str {
             JobOutcome::Failed(_) => "failed",
             JobOutcome::Cancelled => "cancelled",
         },
-        (JobPhase::Intake, None) if view.leases.is_empty() => "queued",
+        // With a table it has begun.
+        (JobPhase::Intake, None) if view.leases.is_empty() && view.frames_total == 0 => "queued",
         (
             phase @ (JobPhase::Intake
             | JobPhase::Analyse

@@ -139,6 +139,112 @@ fn without_a_runtime_the_machine_lacks_something_and_nothing_is_left() {
 }
 
 #[test]
+fn a_damaged_model_is_named_with_its_remedy_before_anything_is_done() {
+    if !has_models() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let models = folder.path().join("models");
+    std::fs::create_dir(&models).unwrap();
+    let whole = binary::models_folder();
+    std::os::unix::fs::symlink(whole.join("onnxruntime"), models.join("onnxruntime")).unwrap();
+    for entry in std::fs::read_dir(whole).unwrap() {
+        let name = entry.unwrap().file_name();
+        if name.to_str().unwrap().ends_with(".onnx") {
+            std::fs::write(models.join(name), b"\x08\x07").unwrap();
+        }
+    }
+    let output = folder.path().join("out.mp4");
+    let clip = binary::shipped_clip();
+    let ran = binary::command(["run", clip.to_str().unwrap(), "-o", output.to_str().unwrap()])
+        .args(["--detect", "text", "--json"])
+        .env("CLEANPLATE_MODELS_FOLDER", &models)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&ran.stderr).into_owned();
+    assert_eq!(ran.status.code(), Some(4), "{said}");
+    assert!(said.contains("is damaged") && said.contains("make setup-models"), "{said}");
+    assert!(said.contains(models.to_str().unwrap()), "the file is named: {said}");
+    assert!(!said.contains("no attached worker"), "{said}");
+    assert!(!String::from_utf8_lossy(&ran.stdout).contains("\"frames_total\":250"), "no intake");
+}
+
+#[test]
+fn what_is_no_filler_is_refused_by_name_and_by_what_fillers_are_before_anything_is_done() {
+    if !has_models() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let clip = binary::shipped_clip();
+    let rows = detectors::USUAL.model(&[]);
+    for (model, word) in [
+        (&detectors::text_map(0.0)[..], "give it to --detect"),
+        (&rows[..rows.len() / 2], "not a model"),
+        (&detectors::text_map(-4.0), "a mask [B, 1, H, W]"),
+    ] {
+        let options = ["--region", "300,100,60,40", "--fill", "MODEL"];
+        let (status, said, state) = with_model(folder.path(), &clip, model, &options);
+        assert_eq!(status, Some(2), "{said}");
+        assert!(said.contains("own.onnx, given to --fill") && said.contains(word), "{said}");
+        assert!(!said.contains("detect: "), "it is no stage of this model: {said}");
+        let seen = state.map_or(0, |state| state["frames_total"].as_u64().unwrap());
+        assert_eq!(seen, 0, "before intake");
+    }
+}
+
+#[test]
+fn a_class_that_counts_is_one_of_some_detector_and_every_detector_has_one() {
+    if !has_models() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let clip = binary::shipped_clip();
+    let other = folder.path().join("animals.onnx");
+    let rows = detectors::Rows { names: Some("{0: 'cat', 1: 'dog'}"), ..detectors::USUAL };
+    std::fs::write(&other, rows.model(&[])).unwrap();
+    let logo = detectors::USUAL.model(&[detectors::row8(&[0.9, 0.0], &[])]);
+    let ran = |classes: &[&str]| {
+        let both = ["--detect", "MODEL", "--detect", other.to_str().unwrap()];
+        let classes = classes.iter().flat_map(|class| ["--detect-class", class]);
+        let options: Vec<&str> = both.into_iter().chain(classes).collect();
+        with_model(folder.path(), &clip, &logo, &options)
+    };
+    let (status, said, state) = ran(&["logo", "dog"]);
+    assert_eq!(status, Some(0), "{said}");
+    assert_eq!(state.unwrap()["overlays"][0]["origin"], "object");
+    let (status, said, _) = ran(&["logo"]);
+    assert_eq!(status, Some(2), "{said}");
+    assert!(said.contains("animals.onnx") && said.contains("cat, dog"), "{said}");
+    let (status, said, _) = ran(&["logo", "dog", "cow"]);
+    assert_eq!(status, Some(2), "{said}");
+    assert!(said.contains("`cow`"), "{said}");
+}
+
+#[test]
+fn a_preview_shows_what_moves_too() {
+    if !has_models() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let model = folder.path().join("plates.onnx");
+    let plate = detectors::USUAL.model(&[detectors::row8(&[0.0, 0.9], &[])]);
+    std::fs::write(&model, plate).unwrap();
+    let (clip, stills) = (binary::shipped_clip(), folder.path().join("stills"));
+    let typed = ["preview", clip.to_str().unwrap(), "-o", stills.to_str().unwrap()];
+    binary::run_ok([&typed[..], &["--detect", model.to_str().unwrap()]].concat());
+    let names = std::fs::read_dir(&stills).unwrap();
+    let names: Vec<String> =
+        names.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    for what in ["-before.png", "-after.png", "-mask.png", "before-after.png"] {
+        assert!(names.iter().any(|name| name.ends_with(what)), "{what} of {names:?}");
+    }
+    let clip = stills.join("before-after.png");
+    let size = reference::probe(&clip, &["-show_entries", "stream=width"]);
+    // Two pictures of the plate and what is around it, side by side.
+    assert!(size.trim().parse::<u32>().unwrap() > 300, "{size}");
+}
+
+#[test]
 fn a_file_that_is_no_model_is_refused_in_one_line() {
     if !has_models() {
         return;

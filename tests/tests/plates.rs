@@ -259,6 +259,18 @@ fn a_preview_shows_each_frame_before_after_its_mask_and_where_samples_come_from(
 }
 
 #[test]
+fn a_preview_that_fails_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (input, stills) = (folder.path().join("in.mp4"), folder.path().join("new/stills"));
+    std::fs::write(&input, b"this is no video").unwrap();
+    let ran = binary::command(["preview", input.to_str().unwrap(), "-o", stills.to_str().unwrap()])
+        .output()
+        .unwrap();
+    assert!(!ran.status.success());
+    assert!(!folder.path().join("new").exists(), "{}", String::from_utf8_lossy(&ran.stderr));
+}
+
+#[test]
 fn a_job_waits_for_a_person_who_approves_or_rejects_what_it_will_remove() {
     let folder = tempfile::tempdir().unwrap();
     let logo = logo(folder.path());

@@ -72,8 +72,8 @@ fn work(link: &Link, request: &[u8]) -> Result<Vec<u8>, Failure> {
     let desk = Desk::new(link.clone(), order);
     let done = match desk.order().work.clone() {
         Work::Intake(intake) => intake::run(&desk, &intake),
-        Work::Analyse { look, window, detect, detectors, paints } => {
-            look::run(&desk, look, window, &look::Wishes { detect, detectors, paints })
+        Work::Analyse { look, window, detect, detectors, painter } => {
+            look::run(&desk, look, window, &look::Wishes { detect, detectors, painter })
         }
         Work::Reduce { look, windows, fill } => look::reduce::run(&desk, look, windows, fill),
         Work::Segment(run) => pipeline::run(&desk, run),

@@ -10,6 +10,7 @@ mod engine;
 mod farm_store;
 mod grant;
 mod idle;
+mod job_models;
 mod lease;
 mod machine;
 mod models;
@@ -23,6 +24,7 @@ mod sessions;
 mod told;
 
 pub use engine::{Whose, engine_main};
+pub use job_models::{JobModels, ModelsFor};
 pub use machine::{Batches, MachineReport, ProvedRuntime, RefusedEncoder, Seat, check_machine};
 pub use notice::{Cloud, Left, NoticeError, NoticeSource, look_for_notice, watch_notices};
 pub use options::{Coordinators, Ended, ModelOptions, Stop, WorkerError, WorkerOptions};

@@ -126,8 +126,8 @@ pub(crate) async fn look(
     let (mut seats, no_card) = seats(pretend);
     let software: Vec<_> =
         EncoderName::ALL.into_iter().filter(|name| !name.is_hardware()).collect();
-    let order = CheckOrder { encoders: software, card: None, models: None, sessions: None };
-    let Checked { library, encoders, models: _, sessions: _ } = ask(engine, order, None).await?;
+    let order = CheckOrder { encoders: software, ..CheckOrder::default() };
+    let Checked { library, encoders, .. } = ask(engine, order, None).await?;
     for seat in &mut seats {
         seat.settle(encoders.clone());
         if seat.card != Card::None {
@@ -150,7 +150,7 @@ pub(crate) async fn prove(
     names: &[EncoderName],
 ) -> Vec<(EncoderName, Result<EncoderProof, String>)> {
     let encoders = names.to_vec();
-    let order = CheckOrder { encoders, card: seat.ordinal(), models: None, sessions: None };
+    let order = CheckOrder { encoders, card: seat.ordinal(), ..CheckOrder::default() };
     match ask(engine, order, seat.uuid.as_deref()).await {
         Ok(checked) => checked.encoders,
         Err(error) => names.iter().map(|name| (*name, Err(error.to_string()))).collect(),
@@ -159,8 +159,7 @@ pub(crate) async fn prove(
 
 /// Proves what runs models, in a child of its own: a library that brings it down brings down nothing else.
 async fn prove_models(engine: &Engine, models: &ModelOptions) -> Result<ProvedRuntime, String> {
-    let models = Some(models.clone());
-    let order = CheckOrder { encoders: Vec::new(), card: None, models, sessions: None };
+    let order = CheckOrder { models: Some(models.clone()), ..CheckOrder::default() };
     match ask(engine, order, None).await {
         Ok(Checked { models: Some(proof), .. }) => proof,
         Ok(Checked { models: None, .. }) => Err("the engine said nothing of it".to_owned()),
@@ -185,8 +184,8 @@ pub(crate) async fn sessions(
     let Some((seat, name)) = found.filter(|_| slots > 1) else {
         return Sessions::new(slots, Source::Slots);
     };
-    let (encoders, card) = (Vec::new(), seat.ordinal());
-    let order = CheckOrder { encoders, card, models: None, sessions: Some((name, slots)) };
+    let (card, sessions) = (seat.ordinal(), Some((name, slots)));
+    let order = CheckOrder { card, sessions, ..CheckOrder::default() };
     match ask(engine, order, seat.uuid.as_deref()).await {
         Ok(Checked { sessions: Some((open, Some(why))), .. }) => {
             Sessions::new(open, Source::Proved(why))
@@ -203,7 +202,11 @@ pub(crate) async fn sessions(
     }
 }
 
-async fn ask(
+/// Asks a child that looks at the machine.
+///
+/// # Errors
+/// [`WorkerError::Engine`] and [`WorkerError::EngineAnswer`].
+pub(crate) async fn ask(
     engine: &Engine,
     order: CheckOrder,
     uuid: Option<&str>,

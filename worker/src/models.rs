@@ -30,6 +30,7 @@ pub(crate) struct Models {
 #[derive(Debug, Clone)]
 pub(crate) struct ModelFile {
     pub(crate) file: Arc<File>,
+    pub(crate) path: PathBuf,
     pub(crate) bytes: u64,
 }
 
@@ -63,17 +64,18 @@ impl Models {
         let kept = self.cache.keep(&bytes).map_err(|error| {
             failed(FailureKind::WorkerLacks, format!("the model `{model}` cannot be kept: {error}"))
         })?;
-        let file = File::open(self.cache.file(kept)).map_err(|error| unreadable(model, &error))?;
-        let file = opened(file, model)?;
-        trim(self.cache.path(), self.cache_bytes, &self.cache.file(kept));
-        Ok(file)
+        let path = self.cache.file(kept);
+        let file = File::open(&path).map_err(|error| unreadable(model, &error))?;
+        trim(self.cache.path(), self.cache_bytes, &path);
+        opened(file, path, model)
     }
 }
 
 /// The model's file of a folder, where it is there and its bytes are those that the job pinned.
 async fn in_folder(folder: &ModelsFolder, model: &ModelRef) -> Result<Option<ModelFile>, Failure> {
-    let Ok(file) = File::open(folder.file(model.sha)) else { return Ok(None) };
-    let file = opened(file, model)?;
+    let path = folder.file(model.sha);
+    let Ok(file) = File::open(&path) else { return Ok(None) };
+    let file = opened(file, path, model)?;
     let (inner, pinned) = (Arc::clone(&file.file), model.sha);
     let checked = tokio::task::spawn_blocking(move || {
         let mut bytes = Vec::new();
@@ -112,11 +114,11 @@ async fn fetch(model: &ModelRef) -> Result<Vec<u8>, Failure> {
 }
 
 /// An open file, marked as used just now.
-fn opened(file: File, model: &ModelRef) -> Result<ModelFile, Failure> {
+fn opened(file: File, path: PathBuf, model: &ModelRef) -> Result<ModelFile, Failure> {
     let bytes = file.metadata().map_err(|error| unreadable(model, &error))?.len();
     // A folder that cannot be written to keeps its times: then the order of use is not known.
     file.set_times(FileTimes::new().set_modified(SystemTime::now())).ok();
-    Ok(ModelFile { file: Arc::new(file), bytes })
+    Ok(ModelFile { file: Arc::new(file), path, bytes })
 }
 
 /// Drops the files that were used longest ago until all have `limit` bytes at most; never `kept`.

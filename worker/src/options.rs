@@ -6,10 +6,13 @@ use std::time::{Duration, Instant};
 
 use cleanplate_child::ChildEnd;
 use cleanplate_store::StoreError;
+use cleanplate_types::failure::Failure;
 use cleanplate_types::ids::WorkerId;
 use cleanplate_types::tier::Card;
 use serde::{Deserialize, Serialize};
 use tonic::transport::{Channel, Endpoint};
+
+use crate::job_models::ModelsFor;
 
 /// How a worker is to work.
 #[derive(Debug, Clone)]
@@ -31,8 +34,8 @@ pub struct WorkerOptions {
     pub engine_silent: Duration,
     /// Where models are.
     pub models: ModelOptions,
-    /// Whether a job here may need models; where none does, what runs them is not tried out.
-    pub may_run_models: bool,
+    /// The models that it may have to run; where there are none, what runs them is not tried out.
+    pub models_for: ModelsFor,
     /// The executable whose children are `PROGRAM engine worker` and `PROGRAM engine check`: this
     /// product's own.
     pub program: PathBuf,
@@ -130,6 +133,9 @@ pub enum WorkerError {
     /// No encoder came through its proof.
     #[error("no encoder works here: {0}")]
     NoEncoder(String),
+    /// The only job here has a model that cannot be run.
+    #[error("{0}")]
+    Model(Box<Failure>),
     /// A bug: a part of the worker ended that should not.
     #[error("{0}")]
     Internal(String),

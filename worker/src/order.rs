@@ -6,6 +6,7 @@
 use std::path::PathBuf;
 
 use cleanplate_types::encode::{EncoderName, EncoderProof};
+use cleanplate_types::failure::Failure;
 use cleanplate_types::frames::FrameRange;
 use cleanplate_types::ids::{CellIndex, JobId, LeaseId};
 use cleanplate_types::model::Detector;
@@ -65,8 +66,8 @@ pub(crate) enum Work {
         detect: Vec<Detect>,
         /// The models that look for more, each [`model`] by its place.
         detectors: Vec<Detector>,
-        /// Whether a model paints what no frame shows: [`PAINTER`].
-        paints: bool,
+        /// The name of the model that paints what no frame shows, where one does: [`PAINTER`].
+        painter: Option<String>,
     },
     /// Reads [`DESCRIPTION`], [`TABLE`], after the first look [`DRAFT`], and [`evidence`] from 0 on; writes
     /// [`FINDING`] and, where something is learned, [`MATTES`].
@@ -180,7 +181,7 @@ pub(crate) enum Outcome {
 }
 
 /// What a child that looks at the machine is to do.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct CheckOrder {
     /// The encoders to prove.
     pub(crate) encoders: Vec<EncoderName>,
@@ -190,6 +191,42 @@ pub(crate) struct CheckOrder {
     pub(crate) models: Option<ModelOptions>,
     /// An encoder of the card, and how many of it to open at once at most; `None` leaves that alone.
     pub(crate) sessions: Option<(EncoderName, u32)>,
+    /// Models of a job to open before it begins; `None` where there are none.
+    pub(crate) own: Option<OwnModels>,
+}
+
+/// Models that a job brings.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct OwnModels {
+    /// The library that runs them.
+    pub(crate) runtime: PathBuf,
+    /// Threads for each.
+    pub(crate) threads: u32,
+    /// They.
+    pub(crate) models: Vec<OwnModel>,
+}
+
+/// One of them.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct OwnModel {
+    /// Where it lies on this machine.
+    pub(crate) path: PathBuf,
+    /// Its name for people.
+    pub(crate) name: String,
+    /// What for.
+    pub(crate) purpose: Purpose,
+}
+
+/// What a job has a model for.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) enum Purpose {
+    /// It looks for something: for these of its classes, or for all.
+    Detect {
+        /// Their names.
+        classes: Vec<String>,
+    },
+    /// It fills holes.
+    Fill,
 }
 
 /// What a look at the machine came to.
@@ -203,6 +240,8 @@ pub(crate) struct Checked {
     pub(crate) models: Option<Result<ProvedRuntime, String>>,
     /// How many encoders were open at once, and why there was not one more.
     pub(crate) sessions: Option<(u32, Option<String>)>,
+    /// Why one of the models that a job brings cannot be used; `None` where all can, as far as this machine tells.
+    pub(crate) own: Option<Failure>,
 }
 
 /// The video.

@@ -40,7 +40,7 @@ pub async fn serve(
         idle_exit,
         engine_silent,
         models,
-        may_run_models,
+        models_for,
         program,
     } = options;
     if let Some(path) = &scratch {
@@ -50,10 +50,18 @@ pub async fn serve(
     let cache = models.cache(scratch.as_deref());
     let engine = Engine { program, scratch, silent: engine_silent };
     let report = tokio::select! {
-        report = look(&engine, pretend, may_run_models.then_some(&models)) => report?,
+        report = look(&engine, pretend, models_for.may_be_any().then_some(&models)) => report?,
         ended = asked_to_go(&mut stop) => return Ok(ended),
     };
     report.log();
+    let models = Models::new(ModelsFolder::new(models.folder), &cache, models.cache_bytes);
+    let models = Arc::new(models);
+    tokio::select! {
+        checked = models_for.check(&engine, &models, &report.models) => {
+            checked.map_err(|failure| WorkerError::Model(Box::new(failure)))?;
+        }
+        ended = asked_to_go(&mut stop) => return Ok(ended),
+    }
     let slots_of = |seat: &Seat| slots.unwrap_or_else(|| usual_slots(&seat.card)).max(1);
     let in_all = report.seats.iter().map(slots_of).fold(0, u32::saturating_add);
     let sessions = tokio::select! {
@@ -66,8 +74,6 @@ pub async fn serve(
         None => own_name()?,
     };
     let idleness = Arc::new(Idleness::new(idle_exit));
-    let models =
-        Arc::new(Models::new(ModelsFolder::new(models.folder), &cache, models.cache_bytes));
     let several = report.seats.len() > 1;
     let mut attendants = Vec::new();
     for (number, seat) in report.seats.iter().cloned().enumerate() {

@@ -30,10 +30,11 @@ pub(crate) struct WhatArguments {
     /// or URL), or none. Repeatable; static where no region, mask, overlay or plan is given.
     #[arg(long, value_name = "WHAT", help_heading = "What to remove")]
     pub(crate) detect: Vec<String>,
-    /// Of your own detector, only what it calls so. Repeatable.
+    /// Of your own detectors, only what they call so. Repeatable; each name is one of some detector, and each
+    /// detector has one of the names.
     #[arg(long, value_name = "NAME", help_heading = "What to remove")]
     pub(crate) detect_class: Vec<String>,
-    /// Of your own detector, only what it is so sure of, from 0 to 1.
+    /// Of your own detectors, only what they are so sure of, from 0 to 1.
     #[arg(long, value_name = "SCORE", value_parser = crate::models::score,
         help_heading = "What to remove")]
     pub(crate) detect_score: Option<u16>,
@@ -46,8 +47,8 @@ pub(crate) struct JobArguments {
     #[command(flatten)]
     pub(crate) what: WhatArguments,
 
-    /// How to fill: auto (the best that each sample has), invert (solve the blend of what shines
-    /// through), fetch (from other frames), membrane (from the surroundings), pixelate, or an ONNX
+    /// How to fill: auto (the best that each sample has; faces and plates are pixelated), invert (solve
+    /// the blend of what shines through), fetch (from other frames), membrane (from the surroundings), pixelate, or an ONNX
     /// model (a path or URL) that paints what no frame shows.
     #[arg(
         long,

@@ -21,7 +21,7 @@ pub(crate) struct PreviewArguments {
     /// The video: a path or a URL (file, s3).
     #[arg(required_unless_present = "job")]
     pub(crate) input: Option<String>,
-    /// The folder for the stills; it is made where it is not there.
+    /// The folder for the stills; it is made where there are any.
     #[arg(short, long, value_name = "DIR")]
     pub(crate) output: PathBuf,
     /// Show what this job of a coordinator waits with, instead of looking at a video here.
@@ -31,7 +31,8 @@ pub(crate) struct PreviewArguments {
     /// What to remove.
     #[command(flatten)]
     pub(crate) what: WhatArguments,
-    /// How to fill: auto, invert, fetch, membrane or pixelate.
+    /// How to fill, as `run` takes it: auto (the best that each sample has; faces and plates are pixelated),
+    /// invert, fetch, membrane, pixelate, or an ONNX model that paints what no frame shows.
     #[arg(long, value_name = "HOW", default_value = "auto", help_heading = "How to fill")]
     pub(crate) fill: String,
     /// What to do where the source is damaged.

@@ -9,10 +9,9 @@ use cleanplate_coordinator::{Coordinator, CoordinatorError, CoordinatorOptions, 
 use cleanplate_core::config::SchedulerConfig;
 use cleanplate_store::Store;
 use cleanplate_types::ids::WorkerId;
-use cleanplate_types::overlay::Look;
 use cleanplate_types::request::JobRequest;
 use cleanplate_types::tier::Card;
-use cleanplate_worker::{Coordinators, Ended, Stop, WorkerError, WorkerOptions};
+use cleanplate_worker::{Coordinators, Ended, ModelsFor, Stop, WorkerError, WorkerOptions};
 use hyper_util::rt::TokioIo;
 use tokio::io::DuplexStream;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -78,7 +77,6 @@ impl Machine {
         .map_err(|error| Refusal::failed(error.to_string()))?;
         let coordinator = Arc::new(coordinator);
 
-        let may_run_models = Look::ALL.iter().any(|look| request.models_of(*look).next().is_some());
         let (channel, connections) = in_memory();
         let (stop_serving, stopped) = oneshot::channel();
         let served = Arc::clone(&coordinator);
@@ -96,7 +94,7 @@ impl Machine {
             idle_exit: None,
             engine_silent,
             models: settings.models.clone(),
-            may_run_models,
+            models_for: ModelsFor::one_job(request),
             program,
         };
         let (stop_working, stops) = watch::channel(Stop::Run);

@@ -42,16 +42,16 @@ pub struct DetectorSettings {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DetectorError {
     /// It fills holes.
-    #[error("the model is {contract}: it fills holes and does not detect; give it to --fill")]
+    #[error("it is {contract}, which fills holes and does not detect; give it to --fill")]
     NotADetector {
         /// What it is.
         contract: String,
     },
-    /// It has no such class.
-    #[error("the model has no class `{name}`; it has {known}")]
-    UnknownClass {
-        /// The name.
-        name: String,
+    /// It has none of the classes that count.
+    #[error("it has no class {named}, so nothing that it sees would count; it has {known}")]
+    NoClass {
+        /// Those that count.
+        named: String,
         /// Its classes.
         known: String,
     },
@@ -85,22 +85,21 @@ impl Detector {
     /// Makes a detector of `model`.
     ///
     /// # Errors
-    /// [`DetectorError`]: it fills holes, or a class that is named is none of its own.
+    /// [`DetectorError`]: it fills holes, or none of the classes that are named is its own.
     pub fn new(model: Model, settings: &DetectorSettings) -> Result<Self, DetectorError> {
         let identity = model.identity();
         let Some(usual) = usual_threshold(&identity.contract) else {
             return Err(DetectorError::NotADetector { contract: identity.contract.to_string() });
         };
         let is_same = |one: &str, other: &str| one.eq_ignore_ascii_case(other);
-        for name in &settings.classes {
-            if !identity.names.iter().any(|known| is_same(known, name)) {
-                let known = identity.names.join(", ");
-                return Err(DetectorError::UnknownClass { name: name.clone(), known });
-            }
-        }
         let counts = |name: &String| {
             settings.classes.is_empty() || settings.classes.iter().any(|one| is_same(one, name))
         };
+        if !settings.classes.is_empty() && !identity.names.iter().any(counts) {
+            let named = settings.classes.iter().map(|name| format!("`{name}`"));
+            let named = named.collect::<Vec<_>>().join(" or ");
+            return Err(DetectorError::NoClass { named, known: identity.names.join(", ") });
+        }
         let kinds = identity.names.iter().map(|name| counts(name).then(|| kind_of(name)));
         let kinds = kinds.collect();
         let batch = match identity.batch {

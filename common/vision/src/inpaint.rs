@@ -1,8 +1,8 @@
 //! Inpainting: holes of a picture filled by a model.
 //!
 //! Owns how a hole is shown (in crops with context, never squashed, one call for each hole) and what of the answer is
-//! taken (what is in the hole, nothing else). Refuses answers that are no numbers or show what is hidden: the model is
-//! never given what the hole hides, but a pattern in its place.
+//! taken (what is in the hole, nothing else). Refuses answers that are no numbers, show what is hidden (the model is
+//! never given what the hole hides, but a pattern in its place) or are plainly no picture of what is around.
 
 use cleanplate_types::overlay::Mask;
 use cleanplate_types::picture::Rect;
@@ -10,9 +10,11 @@ use cleanplate_types::picture::Rect;
 use crate::model::{Contract, FillContract, Model, SizeForm};
 use crate::session::{Feed, Output, RunError};
 
+pub(crate) mod foreign;
 mod pieces;
 mod rgb;
 
+pub use foreign::Foreign;
 use pieces::{Area, Piece, pieces};
 pub use rgb::RgbPicture;
 
@@ -20,11 +22,14 @@ pub use rgb::RgbPicture;
 /// samples of more.
 const ALIGNMENT: usize = 4;
 
+/// Samples of the crop around a hole that what is painted in it must resemble.
+const AROUND: usize = 32;
+
 /// Why a hole is not filled.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum FillError {
     /// The model detects.
-    #[error("the model is {contract}: it detects and fills no holes; give it to --detect")]
+    #[error("it is {contract}, which detects and fills no holes; give it to --detect")]
     NotAFiller {
         /// What it is.
         contract: String,
@@ -33,8 +38,11 @@ pub enum FillError {
     #[error(transparent)]
     Run(#[from] RunError),
     /// What comes out of the hole is what was put in.
-    #[error("the model's result ignores the mask: what is put in the hole comes out again")]
+    #[error("its result ignores the mask: what is put in the hole comes out again")]
     IgnoresMask,
+    /// A part of the hole is filled with what is nowhere around it.
+    #[error(transparent)]
+    Foreign(#[from] Foreign),
 }
 
 /// A model that fills holes, ready.
@@ -78,7 +86,8 @@ impl Inpainter {
     /// `picture`, what of it lies beyond does not count.
     ///
     /// # Errors
-    /// [`FillError`]: the model cannot be run, gives no numbers, or shows what is put in the hole.
+    /// [`FillError`]: the model cannot be run, gives no numbers, shows what is put in the hole, or paints what is
+    /// nowhere around it.
     pub fn fill(&mut self, picture: &RgbPicture, hole: &Mask) -> Result<RgbPicture, FillError> {
         let size = (picture.width(), picture.height());
         let crop = self.crop(size);
@@ -135,6 +144,7 @@ impl Inpainter {
         if !self.contract.joined && shows_pattern(&output, &shown, scale) {
             return Err(FillError::IgnoresMask);
         }
+        shown.judge(&output, scale, piece.fills)?;
         let Area { top, left, bottom, right } = piece.fills;
         for y in top..bottom {
             for x in left..right {
@@ -247,6 +257,32 @@ impl Shown {
             }
         }
         Self { size, area, shrink, values, hole }
+    }
+}
+
+impl Shown {
+    /// Judges what a model painted in the part of the hole that is taken, by what is around that.
+    fn judge(&self, output: &Output, scale: f32, fills: Area) -> Result<(), Foreign> {
+        let (columns, rows) = self.size;
+        let cell = |at: usize, start: usize| at.saturating_sub(start) / self.shrink;
+        let (left, top) = (cell(fills.left, self.area.left), cell(fills.top, self.area.top));
+        let right = cell(fills.right - 1, self.area.left).min(columns - 1);
+        let bottom = cell(fills.bottom - 1, self.area.top).min(rows - 1);
+        let cells = |grown: usize| {
+            let down = top.saturating_sub(grown)..(bottom + grown + 1).min(rows);
+            let across = left.saturating_sub(grown)..(right + grown + 1).min(columns);
+            down.flat_map(move |y| across.clone().map(move |x| y * columns + x))
+        };
+        let is_hole = |index: &usize| self.hole.get(*index).copied().unwrap_or(false);
+        let colour = |values: &[f32], index: usize| {
+            [0, 1, 2]
+                .map(|channel| values.get(channel * columns * rows + index).copied().unwrap_or(0.0))
+        };
+        let around = cells(AROUND).filter(|index| !is_hole(index));
+        let around: Vec<[f32; 3]> = around.map(|index| colour(&self.values, index)).collect();
+        let painted = cells(0).filter(is_hole);
+        let painted = painted.map(|index| colour(&output.values, index).map(|value| value / scale));
+        foreign::judge(painted, &around)
     }
 }
 

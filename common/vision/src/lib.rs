@@ -28,7 +28,7 @@ pub use cards::{Found, FoundCard, find_cards, find_cards_by};
 pub use catalogue::{CatalogueError, KNOWN_MODELS, KnownModel, ModelsFolder, known_model};
 pub use class::{PAINT_DEVICE, processor_class};
 pub use detect::{CardTensorError, Detector, DetectorError, DetectorSettings, TOLERANCE};
-pub use inpaint::{FillError, Inpainter, RgbPicture};
+pub use inpaint::{FillError, Foreign, Inpainter, RgbPicture};
 pub use library::{Library, LibraryState, find_library};
 pub use model::{BatchForm, Contract, FillContract, Identity, Model, ModelError, SizeForm};
 pub use picture::{Picture, PictureError, matrix_of};

@@ -22,7 +22,7 @@ mod ports;
 
 pub use error::ModelError;
 pub(crate) use names::kind_of;
-use ports::Ports;
+use ports::{PictureForm, Ports};
 
 /// What a model's inputs and outputs mean. Rows are boxes; places are in samples of the model's input.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -139,7 +139,35 @@ impl Model {
     /// # Errors
     /// [`ModelError`]: it cannot be opened, cannot be identified, or does wrong.
     pub fn open(runtime: &Runtime, bytes: &[u8], device: Device) -> Result<Self, ModelError> {
-        Self::open_for(runtime, bytes, (device, None))
+        let network = opened(runtime, bytes, (device, None))?;
+        Self::identified(network, bytes, ports::of, detector::identify)
+    }
+
+    /// As [`Self::open`], for a model that is to fill holes: one that takes or gives anything else is refused by what
+    /// fillers take and give. A detector that is known is opened, so that it can be told where it belongs.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_filler(
+        runtime: &Runtime,
+        bytes: &[u8],
+        device: Device,
+    ) -> Result<Self, ModelError> {
+        let network = opened(runtime, bytes, (device, None))?;
+        let ports = |network: &Network| {
+            ports::of(network).map_err(|error| {
+                let helps =
+                    matches!(error, ModelError::ChannelsLast { .. } | ModelError::Element { .. });
+                if helps { error } else { filler::no_filler(network) }
+            })
+        };
+        let detects = |network: &mut Network, form: &PictureForm| {
+            detector::identify(network, form).map_err(|error| {
+                let failed = matches!(error, ModelError::Run(_));
+                if failed { error } else { filler::no_filler(network) }
+            })
+        };
+        Self::identified(network, bytes, ports, detects)
     }
 
     /// As [`Self::open`], on `card`, which is the one at its own place in CUDA's order, and on its stream: tensors that
@@ -153,27 +181,19 @@ impl Model {
         card: &Arc<cuda::Device>,
     ) -> Result<Self, ModelError> {
         let device = Device::Cuda { index: card.card().ordinal };
-        Self::open_for(runtime, bytes, (device, Some(card)))
+        let network = opened(runtime, bytes, (device, Some(card)))?;
+        Self::identified(network, bytes, ports::of, detector::identify)
     }
 
-    fn open_for(
-        runtime: &Runtime,
+    fn identified(
+        mut network: Network,
         bytes: &[u8],
-        device: (Device, Option<&Arc<cuda::Device>>),
+        ports: impl Fn(&Network) -> Result<Ports, ModelError>,
+        detects: impl Fn(&mut Network, &PictureForm) -> Result<Found, ModelError>,
     ) -> Result<Self, ModelError> {
-        let refused = |error| match error {
-            OpenError::Device(why) => ModelError::Device { why },
-            OpenError::File(why) => {
-                ModelError::Unreadable { version: runtime.version().to_owned(), why }
-            }
-        };
-        let mut network = Network::open(runtime, bytes, device).map_err(refused)?;
-        if let Some(bytes) = detector::opened(&network, bytes) {
-            network = Network::open(runtime, &bytes, device).map_err(refused)?;
-        }
-        let ports = ports::of(&network)?;
+        let ports = ports(&network)?;
         let found = match ports {
-            Ports::Picture(ref form) => detector::identify(&mut network, form)?,
+            Ports::Picture(ref form) => detects(&mut network, form)?,
             Ports::Joined(_) | Ports::Masked { .. } => filler::identify(&mut network, &ports)?,
         };
         let form = ports.form();
@@ -193,6 +213,25 @@ impl Model {
     #[must_use]
     pub const fn identity(&self) -> &Identity {
         &self.identity
+    }
+}
+
+/// The network of the file in `bytes`.
+fn opened(
+    runtime: &Runtime,
+    bytes: &[u8],
+    device: (Device, Option<&Arc<cuda::Device>>),
+) -> Result<Network, ModelError> {
+    let refused = |error| match error {
+        OpenError::Device(why) => ModelError::Device { why },
+        OpenError::File(why) => {
+            ModelError::Unreadable { version: runtime.version().to_owned(), why }
+        }
+    };
+    let network = Network::open(runtime, bytes, device).map_err(refused)?;
+    match detector::opened(&network, bytes) {
+        Some(bytes) => Network::open(runtime, &bytes, device).map_err(refused),
+        None => Ok(network),
     }
 }
 

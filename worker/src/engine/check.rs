@@ -1,4 +1,7 @@
-//! A look at the machine: which encoders make a real test picture here, and what runs models.
+//! A look at the machine: which encoders make a real test picture here, what runs models, and whether those of a job
+//! can be used.
+
+mod own;
 
 use cleanplate_media::capability;
 use cleanplate_media::prove::{open_at_once, prove};
@@ -25,7 +28,7 @@ pub(super) fn run(request: &[u8]) -> Result<Vec<u8>, Failure> {
         Failure::new(FailureKind::Internal, Stage::Encode, text)
     };
     let order: CheckOrder = postcard::from_bytes(request).map_err(senseless)?;
-    let CheckOrder { encoders, card, models, sessions } = order;
+    let CheckOrder { encoders, card, models, sessions, own } = order;
     let proved = encoders.into_iter().map(|name| {
         let card = if name.is_hardware() { card } else { None };
         (name, prove(name, card).map_err(|error| error.to_string()))
@@ -36,7 +39,8 @@ pub(super) fn run(request: &[u8]) -> Result<Vec<u8>, Failure> {
         let found = open_at_once(name, card, wanted);
         (found.open, found.refused)
     });
-    let checked = Checked { library: capability::version(), encoders, models, sessions };
+    let own = own.and_then(|own| own::judge(&own));
+    let checked = Checked { library: capability::version(), encoders, models, sessions, own };
     postcard::to_stdvec(&checked).map_err(senseless)
 }
 
@@ -65,7 +69,10 @@ fn prove_models(options: &ModelOptions) -> Result<ProvedRuntime, String> {
         match folder.open(known.name) {
             Ok(bytes) => match prove_model(runtime, &bytes) {
                 Ok(()) => installed.push((name, known.sha)),
-                Err(why) => missing.push((name, why)),
+                Err(why) => {
+                    let file = folder.file(known.sha);
+                    missing.push((name, format!("{} does no work here: {why}", file.display())));
+                }
             },
             Err(error) => missing.push((name, error.to_string())),
         }

@@ -40,8 +40,8 @@ pub(super) struct Wishes {
     pub(super) detect: Vec<Detect>,
     /// The models that look for more.
     pub(super) detectors: Vec<Detector>,
-    /// Whether a model paints what no frame shows.
-    pub(super) paints: bool,
+    /// The name of the model that paints what no frame shows, where one does.
+    pub(super) painter: Option<String>,
 }
 
 /// Takes one look at a window and stores what it came to.
@@ -58,7 +58,7 @@ pub(super) fn run(
     match look {
         Look::Find => find::run(&mut viewer, wanted)?,
         Look::Learn => learn::run(&mut viewer)?,
-        Look::Fetch => paint::run(&mut viewer, wanted.paints)?,
+        Look::Fetch => paint::run(&mut viewer, wanted.painter.as_deref())?,
         Look::Preview => show::run(&mut viewer)?,
     }
     let seen = Some(viewer.seen);

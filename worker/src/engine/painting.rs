@@ -17,16 +17,12 @@ use cleanplate_types::picture::Rect;
 use cleanplate_types::source::VideoDescription;
 use cleanplate_types::trail::TrailEvent;
 use cleanplate_vision::{
-    FillError, Inpainter, Model, ModelError, PAINT_DEVICE, Picture, RgbPicture, RunError,
-    matrix_of, processor_class,
+    Inpainter, Model, ModelError, PAINT_DEVICE, Picture, RgbPicture, matrix_of, processor_class,
 };
 
 use super::Desk;
-use super::look::models::{refused, runtime};
+use super::look::models::{refused, runtime, unfilled};
 use crate::order::PAINTER;
-
-/// Who the model is in messages.
-const NAME: &str = "given to --fill";
 
 /// The model, opened when the first frame needs it.
 pub(crate) struct Brush<'a> {
@@ -68,8 +64,8 @@ impl<'a> Brush<'a> {
     /// Paints what is `unserved` of the restored frame at `index`.
     ///
     /// # Errors
-    /// Those of [`Brush::open`], and [`FailureKind::BadRequest`] where the model gives no numbers or shows what it
-    /// was to hide.
+    /// Those of [`Brush::open`], and [`FailureKind::BadRequest`] where the model gives no numbers, shows what it
+    /// was to hide, or paints what is nowhere around it.
     pub(crate) fn paint(
         &mut self,
         (index, unserved): (u64, &Unserved),
@@ -92,7 +88,8 @@ impl<'a> Brush<'a> {
         let area = area.ok_or_else(misplaced)?;
         let rgb = RgbPicture::of(&picture, area).ok_or_else(misplaced)?;
         let hole = within(&unserved.luma, area);
-        let filled = model.fill(&rgb, &hole).map_err(|error| wrong(&error))?;
+        let name = self.painting.model.to_string();
+        let filled = model.fill(&rgb, &hole).map_err(|error| unfilled(&name, &error))?;
         let painted = filled.planes(layout, matrix);
         let painted = blend::Painting::new(layout, (index, unserved), &planes, (area, &painted));
         self.frames += 1;
@@ -120,34 +117,22 @@ impl<'a> Brush<'a> {
 
 fn opened(desk: &Desk, painting: &Painting) -> Result<Inpainter, Failure> {
     let lacks = |text: String| Failure::new(FailureKind::WorkerLacks, Stage::Fill, text);
-    let runtime = runtime(desk)?;
+    let runtime = runtime(desk, Stage::Fill)?;
     let class = processor_class(runtime.version());
     if class != painting.class {
         let text = format!("this machine paints on {class}, the job on {}", painting.class);
         return Err(lacks(text));
     }
-    let model = Model::open(runtime, &desk.read(PAINTER)?, PAINT_DEVICE);
+    let name = painting.model.to_string();
+    let model = Model::open_filler(runtime, &desk.read(PAINTER)?, PAINT_DEVICE);
     let model = model.map_err(|error| {
-        if let ModelError::Device { why } = error { lacks(why) } else { refused(NAME, &error) }
-    })?;
-    Inpainter::new(model).map_err(|error| wrong(&error))
-}
-
-/// The failure of a model that cannot be run, or paints what it must not.
-fn wrong(error: &FillError) -> Failure {
-    match error {
-        FillError::Run(RunError::OutOfMemory { .. }) => {
-            Failure::new(FailureKind::WorkerLacks, Stage::Fill, error.to_string())
+        if let ModelError::Device { why } = error {
+            lacks(why)
+        } else {
+            refused(Stage::Fill, &name, &error)
         }
-        FillError::Run(
-            RunError::Failed { .. }
-            | RunError::Shape { .. }
-            | RunError::NotCorners
-            | RunError::NotFinite,
-        )
-        | FillError::NotAFiller { .. }
-        | FillError::IgnoresMask => Failure { stage: Stage::Fill, ..refused(NAME, error) },
-    }
+    })?;
+    Inpainter::new(model).map_err(|error| unfilled(&name, &error))
 }
 
 /// The samples of a mask that lie in a part of the picture, by their places in the part.
@@ -177,15 +162,5 @@ mod tests {
         assert_eq!(inside.count(), 2);
         assert!(inside.covers(2, 4) && inside.covers(5, 5));
         assert_eq!(within(&mask, Rect { x: 12, y: 16, width: 8, height: 8 }).count(), 1);
-    }
-
-    #[test]
-    fn a_small_machine_is_not_the_models_fault() {
-        let small = FillError::Run(RunError::OutOfMemory { why: "no room".to_owned() });
-        assert_eq!(wrong(&small).kind, FailureKind::WorkerLacks);
-        for fault in [FillError::IgnoresMask, FillError::Run(RunError::NotFinite)] {
-            let failure = wrong(&fault);
-            assert_eq!((failure.kind, failure.stage), (FailureKind::BadRequest, Stage::Fill));
-        }
     }
 }

@@ -190,7 +190,7 @@ fn of_analyse(
             window: *window,
             detect: detect.clone(),
             detectors: detectors.clone(),
-            paints: painter.is_some(),
+            painter: painter.as_ref().map(ToString::to_string),
         },
         name_hint: located(&source.url)?.name_hint().to_owned(),
         reads,

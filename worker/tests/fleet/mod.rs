@@ -8,7 +8,7 @@ use cleanplate_proto::v1 as pb;
 use cleanplate_proto::v1::fleet_server::{Fleet, FleetServer};
 use cleanplate_types::ids::WorkerId;
 use cleanplate_worker::{
-    Coordinators, Ended, ModelOptions, Stop, WorkerError, WorkerOptions, serve,
+    Coordinators, Ended, ModelOptions, ModelsFor, Stop, WorkerError, WorkerOptions, serve,
 };
 use pb::from_worker::Message;
 use tokio::net::TcpListener;
@@ -150,7 +150,7 @@ impl Fixture {
         let server = tonic::transport::Server::builder().add_service(door);
         tokio::spawn(server.serve_with_incoming(incoming));
         let options = WorkerOptions {
-            may_run_models: true,
+            models_for: ModelsFor::AnyJob,
             name: Some(WorkerId::parse("w").unwrap()),
             scratch: Some(folder.path().join("scratch")),
             pretend: None,

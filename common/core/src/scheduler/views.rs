@@ -155,14 +155,15 @@ fn phase(job: &Job) -> JobPhase {
         return JobPhase::Ended;
     }
     match &job.phase {
-        Phase::Intake => JobPhase::Intake,
+        // The table that intake made is read: what comes next is not settled yet.
+        Phase::Intake | Phase::Survey => JobPhase::Intake,
         Phase::Draft { .. }
         | Phase::Analyse(_)
         | Phase::Reduce { .. }
         | Phase::Finding { .. }
         | Phase::Previewed => JobPhase::Analyse,
         Phase::Review => JobPhase::Review,
-        Phase::Survey | Phase::Encoder | Phase::Brief { .. } => JobPhase::Plan,
+        Phase::Encoder | Phase::Brief { .. } => JobPhase::Plan,
         Phase::Encode(encoding) if encoding.is_complete() => JobPhase::Stitch,
         Phase::Encode(_) => JobPhase::Encode,
         Phase::Copy { .. } => JobPhase::Copy,

@@ -2,6 +2,7 @@
 //!
 //! Owns the words. Refuses to be wide: whoever opens a model shows the line to the operator as it is.
 
+use crate::inpaint::Foreign;
 use crate::session::RunError;
 
 /// Why a model is not taken.
@@ -59,9 +60,19 @@ pub enum ModelError {
         /// Name of the second input.
         name: String,
     },
-    /// It gives something that no contract has.
+    /// It is to fill holes, and takes or gives something that no filler does.
     #[error(
-        "its outputs are {found}; accepted: YOLO boxes [B, M, N] (with masks [B, 32, h, w]), a text map [B, 1, H, W], CenterFace's four maps, or a picture [B, 3, H, W]"
+        "it takes {inputs} and gives {outputs}; a model that fills holes takes a picture [B, 3, H, W] and a mask [B, 1, H, W], or both as [B, 4, H, W], and gives a picture [B, 3, H, W]"
+    )]
+    NoFiller {
+        /// What it takes.
+        inputs: String,
+        /// What it gives.
+        outputs: String,
+    },
+    /// It gives something that no detector does.
+    #[error(
+        "its outputs are {found}; accepted of a model that takes a picture alone: YOLO boxes [B, M, N] (with masks [B, 32, h, w]), a text map [B, 1, H, W], or CenterFace's four maps"
     )]
     Outputs {
         /// What it gives, or what is wrong with it.
@@ -155,6 +166,9 @@ pub enum ModelError {
     /// It copies what the mask hides.
     #[error("its result ignores the mask: what is hidden comes out again")]
     IgnoresMask,
+    /// It fills a part of a hole with what is nowhere around it.
+    #[error("{0}")]
+    Foreign(#[from] Foreign),
     /// Its result is black or constant.
     #[error(
         "it fills a hole in a grey of {surroundings} with {result} (of 0 to 1 or 0 to 255): an f16 export that overflows, or another range; take the f32 export"

@@ -1,11 +1,12 @@
 //! Identification of inpainting models: what the mask means, in which range the result comes, and whether what
 //! is hidden stays hidden. Shapes tell none of it, so the model is run on pictures whose answer is known.
 //!
-//! Owns those pictures and the verdict. Refuses a model that copies what the mask hides, comes out black, or
-//! gives no numbers.
+//! Owns those pictures and the verdict. Refuses a model that copies what the mask hides, comes out black, in a part of
+//! the hole too, or gives no numbers.
 
 use super::ports::{PictureForm, Ports, shown};
 use super::{BatchForm, Contract, FillContract, Found, ModelError, SizeForm};
+use crate::inpaint::foreign;
 use crate::session::{Element, Feed, Network, Output, RunError};
 
 /// Side of the picture for models that take any size: MI-GAN cuts out 512 around the hole, and both of the
@@ -22,15 +23,14 @@ const TOLERANCE: f32 = 0.14;
 
 /// Tells how `network`, which takes `ports`, is fed and read.
 pub(super) fn identify(network: &mut Network, ports: &Ports) -> Result<Found, ModelError> {
-    let refused = |network: &Network| ModelError::Outputs { found: shown(&network.outputs) };
     let channels = network.outputs.first().and_then(|port| port.dims.get(1)).copied().flatten();
     if network.outputs.len() != 1 || !matches!(channels, Some(3) | None) {
-        return Err(refused(network));
+        return Err(no_filler(network));
     }
     let form = ports.form();
     let is_bytes = form.element == Element::U8;
     if matches!(form.batch, BatchForm::Fixed(frames) if frames != 1) {
-        return Err(ModelError::Inputs { found: shown(&network.inputs) });
+        return Err(no_filler(network));
     }
     let size = form.size.unwrap_or((SIDE, SIDE));
     // As most of each kind have it first; the other is tried where that fails.
@@ -66,13 +66,22 @@ fn try_polarity(
     size: (usize, usize),
     high_is_hole: bool,
 ) -> Result<bool, ModelError> {
-    let mut levels = [0.0; 2];
-    for (level, (around, within)) in levels.iter_mut().zip(PICTURES) {
+    let mut holes = [Vec::new(), Vec::new()];
+    for (hole, (around, within)) in holes.iter_mut().zip(PICTURES) {
         let output = run(network, ports, size, &Sight { around, within, high_is_hole })?;
-        *level = level_in_hole(&output, size)
-            .ok_or_else(|| ModelError::Outputs { found: shown(&network.outputs) })?;
+        *hole = in_the_hole(&output, size).ok_or_else(|| no_filler(network))?;
     }
-    judge(levels)
+    let gives_bytes = judge([level(&holes[0]), level(&holes[1])])?;
+    let scale = if gives_bytes { 255.0 } else { 1.0 };
+    for (hole, (around, _)) in holes.iter().zip(PICTURES) {
+        foreign::judge(hole.iter().map(|colour| colour.map(|it| it / scale)), &[[around; 3]])?;
+    }
+    Ok(gives_bytes)
+}
+
+/// The refusal of a model that takes or gives what no filler does.
+pub(super) fn no_filler(network: &Network) -> ModelError {
+    ModelError::NoFiller { inputs: shown(&network.inputs), outputs: shown(&network.outputs) }
 }
 
 /// The verdict on the levels that came out in the hole.
@@ -138,7 +147,7 @@ fn run(
         }
     };
     let output = outputs.into_iter().next();
-    let output = output.ok_or_else(|| ModelError::Outputs { found: "none".to_owned() })?;
+    let output = output.ok_or_else(|| no_filler(network))?;
     if output.values.iter().all(|value| value.is_finite()) {
         Ok(output)
     } else {
@@ -146,18 +155,28 @@ fn run(
     }
 }
 
-/// Mean of all channels in the hole; `None` where the result is no picture of that size.
-fn level_in_hole(output: &Output, (width, height): (usize, usize)) -> Option<f32> {
+/// The colours in the hole; `None` where the result is no picture of that size.
+fn in_the_hole(output: &Output, (width, height): (usize, usize)) -> Option<Vec<[f32; 3]>> {
     if output.dims != [1, 3, height, width] {
         return None;
     }
-    let inside = output.values.iter().enumerate().filter(|(index, _)| {
-        let place = index % (width * height);
-        in_hole((place % width, place / width), (width, height))
-    });
-    let (sum, count) =
-        inside.fold((0.0, 0.0), |(sum, count), (_, value)| (sum + value, count + 1.0));
-    (count > 0.0).then(|| sum / count)
+    let places = (0..width * height)
+        .filter(|place| in_hole((place % width, place / width), (width, height)));
+    let colour = |place: usize| {
+        let of = |channel: usize| output.values.get(channel * width * height + place).copied();
+        Some([of(0)?, of(1)?, of(2)?])
+    };
+    let colours: Vec<[f32; 3]> = places.map(colour).collect::<Option<_>>()?;
+    (!colours.is_empty()).then_some(colours)
+}
+
+/// Mean of all channels.
+fn level(colours: &[[f32; 3]]) -> f32 {
+    let (sum, count) = colours
+        .iter()
+        .flatten()
+        .fold((0.0_f32, 0.0_f32), |(sum, count), value| (sum + value, count + 1.0));
+    sum / count.max(1.0)
 }
 
 #[cfg(test)]

@@ -162,3 +162,15 @@ fn what_turns_out_to_be_no_number_is_refused_though_the_model_was_identified() {
     let dark = RgbPicture::new(100, 80, vec![0.05; 3 * 100 * 80]).unwrap();
     assert_eq!(inpainter.fill(&dark, &mask), Err(FillError::Run(RunError::NotFinite)));
 }
+
+#[test]
+fn bars_that_are_nowhere_around_are_refused_though_the_model_was_identified() {
+    let Some(runtime) = runtime() else { return };
+    let fixture = Filler { does: Does::BarsInTheLight, ..LAMA };
+    let mut inpainter = Inpainter::new(open(runtime, &fixture.model()).unwrap()).unwrap();
+    let mask = hole(100, 80, &[rect(24, 20, 17, 20)]);
+    let even = |level: f32| RgbPicture::new(100, 80, vec![level; 3 * 100 * 80]).unwrap();
+    assert!(inpainter.fill(&even(0.5), &mask).is_ok(), "it is not bright");
+    let refused = inpainter.fill(&even(0.9), &mask).unwrap_err();
+    assert!(matches!(&refused, FillError::Foreign(foreign) if foreign.percent == 17), "{refused}");
+}

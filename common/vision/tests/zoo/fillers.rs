@@ -19,6 +19,10 @@ pub(crate) enum Does {
     NotANumber,
     /// The same, but only where what is around the hole is darker than anything that it is tried with.
     NotANumberInTheDark,
+    /// Fills the hole but for black bars.
+    Bars,
+    /// The same, but only where what is around the hole is brighter than anything that it is tried with.
+    BarsInTheLight,
 }
 
 /// How a fixture is fed and read.
@@ -84,6 +88,11 @@ impl Filler {
                 let nothing = graph.node("Mul", &[&root, &zero]);
                 graph.node("Add", &[&filled, &nothing])
             }
+            Does::Bars | Does::BarsInTheLight => {
+                let inside = self.bars(&mut graph, kind, &colour);
+                let inside = graph.node("Mul", &[&inside, &hole]);
+                graph.node("Add", &[&known, &inside])
+            }
             Does::NotANumber => {
                 let black = graph.node("Mul", &[&filled, &zero]);
                 graph.node("Div", &[&black, &black])
@@ -92,6 +101,21 @@ impl Filler {
         self.output(&mut graph, &result, side);
         graph.meta("license", "Apache-2.0");
         graph.bytes()
+    }
+
+    /// The colour, black in every eighth column: everywhere, or where it is bright.
+    fn bars(&self, graph: &mut Graph, kind: Kind, colour: &str) -> String {
+        let columns: Vec<f32> = (0..SIDE).map(|x| if x % 8 == 0 { 0.0 } else { 1.0 }).collect();
+        let bars = graph.constant(kind, &[1, 1, 1, SIDE], &columns);
+        if self.does == Does::Bars {
+            return graph.node("Mul", &[colour, &bars]);
+        }
+        let (bright, steep) = (graph.scalar(kind, 0.7), graph.scalar(kind, 1000.0));
+        let below = graph.node("Sub", &[&bright, colour]);
+        let below = graph.node("Mul", &[&below, &steep]);
+        let is_dark = graph.node("Sigmoid", &[&below]);
+        let shown = graph.node("Max", &[&bars, &is_dark]);
+        graph.node("Mul", &[colour, &shown])
     }
 
     /// Declares the inputs; picture and mask as floats of 0 to 1.

@@ -100,7 +100,7 @@ fn classes_that_do_not_count_are_not_told() {
     assert_eq!(only(&sure).kind, DetectionKind::Plate);
     let classes = vec!["car".to_owned()];
     let refused = with(&DetectorSettings { classes, ..DetectorSettings::default() });
-    assert!(matches!(refused, Err(DetectorError::UnknownClass { .. })), "{refused:?}");
+    assert!(matches!(refused, Err(DetectorError::NoClass { .. })), "{refused:?}");
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! What cannot be identified, or does wrong, is refused with one line that says why.
 
+use cleanplate_vision::Model;
+
 use super::detectors::{CELLS, Rows, USUAL, bright_map, row8, text_map};
 use super::fillers::{Does, Filler, LAMA};
-use super::machine::{open, runtime};
+use super::machine::{CPU, open, runtime};
 use super::onnx::{Graph, Kind, OPEN};
 
 /// Checks that `bytes` are refused in words that hold `word`.
@@ -129,8 +131,31 @@ fn an_inpainting_model_that_does_wrong_is_refused() {
     check("ignores its mask", &with(Does::Ignore).model(), "ignores the mask");
     check("comes out black", &with(Does::Black).model(), "overflows");
     check("gives no numbers", &with(Does::NotANumber).model(), "NaN");
+    check("leaves black bars", &with(Does::Bars).model(), "nowhere around it");
     let joined = Filler { joined: true, ..with(Does::Ignore) };
     check("copies its black", &joined.model(), "overflows");
     let bytes = Filler { kind: Kind::U8, ..with(Does::Ignore) };
     check("ignores its mask of bytes", &bytes.model(), "ignores the mask");
+}
+
+#[test]
+fn a_model_that_is_to_fill_is_refused_by_what_fillers_are() {
+    let Some(runtime) = runtime() else { return };
+    let refused = |bytes: &[u8]| match Model::open_filler(runtime, bytes, CPU) {
+        Err(error) => error.to_string(),
+        Ok(model) => panic!("it was taken for {}", model.identity()),
+    };
+    let picture: (Kind, &[i64]) = (Kind::F32, &[1, 3, 640, 640]);
+    for bytes in [
+        plain((Kind::F32, &[1, 3]), &[1, 6, CELLS as i64]),
+        plain((Kind::F32, &[1, 5, 64, 64]), &[1, 1, 64, 64]),
+        plain(picture, &[1, 1000]),
+        plain(picture, &[1, 6, 8000]),
+    ] {
+        let told = refused(&bytes);
+        assert!(told.contains("a mask [B, 1, H, W]") && !told.contains("YOLO"), "{told}");
+    }
+    assert!(refused(b"<!DOCTYPE html>").contains("not a model"));
+    let known = Model::open_filler(runtime, &text_map(0.0), CPU).unwrap();
+    assert!(known.identity().contract.detects(), "it is told where it belongs");
 }

@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use self::change::Change;
 use self::model::{Glance, Model};
 use self::watching::{Pace, Watching};
+use super::models::check_classes;
 use super::{Viewer, Wishes, engine_failed};
 use crate::order::EVIDENCE;
 
@@ -62,6 +63,8 @@ pub(super) fn run(
     let opened = opened
         .map(|(at, detector)| Model::open(viewer.desk, &viewer.description.video, at, detector));
     let mut models: Vec<Model> = opened.collect::<Result<_, _>>()?;
+    let own: Vec<_> = models.iter().filter_map(Model::own_classes).collect();
+    detectors.iter().try_for_each(|detector| check_classes(&detector.classes, &own))?;
     let still: BTreeSet<u64> = if detect.contains(&Detect::Static) {
         plan(&viewer.table).samples(viewer.window, &viewer.starts()).into_iter().collect()
     } else {

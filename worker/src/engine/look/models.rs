@@ -1,13 +1,15 @@
 //! Models in the looks: what runs them here, and opening them on the card or the processor.
 //!
-//! Owns the choice of the device, with the fallback to the processor and its reason. Refuses to know what a model is
-//! for.
+//! Owns the choice of the device, with the fallback to the processor and its reason, and the words for a model that
+//! cannot be used. Refuses to know more of what a model is for than whether it detects or fills.
 
 use std::sync::Arc;
 
 use cleanplate_types::failure::{Failure, FailureKind, Stage};
 use cleanplate_types::trail::TrailEvent;
-use cleanplate_vision::{Device, Model, ModelError, RunError, Runtime, RuntimePlaces, cuda};
+use cleanplate_vision::{
+    Device, FillError, Model, ModelError, RunError, Runtime, RuntimePlaces, cuda,
+};
 
 use crate::engine::Desk;
 
@@ -15,8 +17,8 @@ use crate::engine::Desk;
 ///
 /// # Errors
 /// [`FailureKind::WorkerLacks`].
-pub(in crate::engine) fn runtime(desk: &Desk) -> Result<&'static Runtime, Failure> {
-    let lacks = |text: String| Failure::new(FailureKind::WorkerLacks, Stage::Detect, text);
+pub(in crate::engine) fn runtime(desk: &Desk, stage: Stage) -> Result<&'static Runtime, Failure> {
+    let lacks = |text: String| Failure::new(FailureKind::WorkerLacks, stage, text);
     let path = desk.order().means.runtime.clone();
     let path =
         path.ok_or_else(|| lacks("ONNX Runtime did not come through its proof".to_owned()))?;
@@ -30,41 +32,54 @@ pub(super) struct Opened {
     pub(super) card: Option<Arc<cuda::Device>>,
 }
 
-/// Opens the model that the parent hands as `file`, on the card where there is one, else on the processor.
+/// How a model is opened, and the stage that it is for.
+type Way = (fn(&Runtime, &[u8], Device) -> Result<Model, ModelError>, Stage);
+
+const DETECTS: Way = (Model::open, Stage::Detect);
+const FILLS: Way = (Model::open_filler, Stage::Fill);
+
+/// Opens the filler that the parent hands as `file`, on the card where there is one, else on the processor.
 ///
 /// # Errors
 /// [`FailureKind::WorkerLacks`] where there is no runtime, [`FailureKind::BadRequest`] with the reason where the
 /// model is none of those that can be used.
-pub(super) fn open(desk: &Desk, file: &str, name: &str) -> Result<Opened, Failure> {
-    let runtime = runtime(desk)?;
+pub(super) fn open_filler(desk: &Desk, file: &str, name: &str) -> Result<Opened, Failure> {
+    open(desk, file, name, FILLS)
+}
+
+/// As [`open_filler`], on the processor, whatever there is.
+pub(super) fn open_filler_on_processor(
+    desk: &Desk,
+    file: &str,
+    name: &str,
+) -> Result<Opened, Failure> {
+    on_processor(desk, &desk.read(file)?, name, FILLS)
+}
+
+/// As [`open_detector`], on the processor, whatever there is.
+pub(super) fn open_on_processor(desk: &Desk, file: &str, name: &str) -> Result<Opened, Failure> {
+    on_processor(desk, &desk.read(file)?, name, DETECTS)
+}
+
+fn open(desk: &Desk, file: &str, name: &str, way: Way) -> Result<Opened, Failure> {
     let bytes = desk.read(file)?;
-    let means = &desk.order().means;
-    if let Some(index) = means.card {
-        match on_card(runtime, &bytes, index) {
+    if let Some(index) = desk.order().means.card {
+        match on_card(runtime(desk, way.1)?, &bytes, index, way) {
             Ok(opened) => return Ok(opened),
             Err(why) => {
                 let text = format!("{name}: the card -> the processor: {why}");
-                desk.trail(Stage::Detect, TrailEvent::Fallback, text, None);
+                desk.trail(way.1, TrailEvent::Fallback, text, None);
             }
         }
     }
-    on_processor(desk, runtime, &bytes, name)
+    on_processor(desk, &bytes, name, way)
 }
 
-/// As [`open`], on the processor, whatever there is.
-pub(super) fn open_on_processor(desk: &Desk, file: &str, name: &str) -> Result<Opened, Failure> {
-    on_processor(desk, runtime(desk)?, &desk.read(file)?, name)
-}
-
-fn on_processor(
-    desk: &Desk,
-    runtime: &Runtime,
-    bytes: &[u8],
-    name: &str,
-) -> Result<Opened, Failure> {
+fn on_processor(desk: &Desk, bytes: &[u8], name: &str, way: Way) -> Result<Opened, Failure> {
+    let (open, stage) = way;
     let device = Device::Cpu { threads: desk.order().means.threads as usize };
-    let model = Model::open(runtime, bytes, device);
-    let model = model.map_err(|error: ModelError| refused(name, &error))?;
+    let model = open(runtime(desk, stage)?, bytes, device);
+    let model = model.map_err(|error| refused(stage, name, &error))?;
     Ok(Opened { model, card: None })
 }
 
@@ -80,20 +95,38 @@ pub(super) fn unrunnable(name: &str, error: &RunError) -> Failure {
     Failure::new(kind, Stage::Detect, format!("the model {name}: {error}"))
 }
 
-/// As [`open`], for a detector: on the card it runs on the card's own stream, where the runtime takes that, so that
+/// The failure of a model that is to fill and cannot be run, or paints what it must not.
+pub(in crate::engine) fn unfilled(name: &str, error: &FillError) -> Failure {
+    let failure = refused(Stage::Fill, name, error);
+    match error {
+        FillError::Run(RunError::OutOfMemory { .. }) => {
+            Failure { kind: FailureKind::WorkerLacks, ..failure }
+        }
+        FillError::Run(
+            RunError::Failed { .. }
+            | RunError::Shape { .. }
+            | RunError::NotCorners
+            | RunError::NotFinite,
+        )
+        | FillError::NotAFiller { .. }
+        | FillError::IgnoresMask
+        | FillError::Foreign(_) => failure,
+    }
+}
+
+/// As [`open_filler`], for a detector: on the card it runs on the card's own stream, where the runtime takes that, so that
 /// tensors can be made there.
 ///
 /// # Errors
-/// As [`open`].
+/// As [`open_filler`].
 pub(super) fn open_detector(desk: &Desk, file: &str, name: &str) -> Result<Opened, Failure> {
-    let runtime = runtime(desk)?;
     if let Some(index) = desk.order().means.card {
-        match on_stream(runtime, &desk.read(file)?, index) {
+        match on_stream(runtime(desk, Stage::Detect)?, &desk.read(file)?, index) {
             Ok(opened) => return Ok(opened),
             Err(why) => tell_tensors_left(desk, name, &why),
         }
     }
-    open(desk, file, name)
+    open(desk, file, name, DETECTS)
 }
 
 /// Says that a detector is shown tensors of the host, though there is a card.
@@ -108,13 +141,73 @@ fn on_stream(runtime: &Runtime, bytes: &[u8], index: u32) -> Result<Opened, Stri
     Ok(Opened { model: model.map_err(|error| error.to_string())?, card: Some(card) })
 }
 
-fn on_card(runtime: &Runtime, bytes: &[u8], index: u32) -> Result<Opened, String> {
+fn on_card(
+    runtime: &Runtime,
+    bytes: &[u8],
+    index: u32,
+    (open, _stage): Way,
+) -> Result<Opened, String> {
     let card = cuda::Device::open(index).map_err(|error| error.to_string())?;
-    let model = Model::open(runtime, bytes, Device::Cuda { index });
+    let model = open(runtime, bytes, Device::Cuda { index });
     Ok(Opened { model: model.map_err(|error| error.to_string())?, card: Some(card) })
 }
 
 /// The failure that a model is which cannot be used.
-pub(in crate::engine) fn refused(name: &str, error: &dyn std::fmt::Display) -> Failure {
-    Failure::new(FailureKind::BadRequest, Stage::Detect, format!("the model {name}: {error}"))
+pub(in crate::engine) fn refused(
+    stage: Stage,
+    name: &str,
+    error: &dyn std::fmt::Display,
+) -> Failure {
+    let option = if stage == Stage::Fill { "--fill" } else { "--detect" };
+    let text = format!("the model {name}, given to {option}: {error}");
+    Failure::new(FailureKind::BadRequest, stage, text)
+}
+
+/// Refuses classes that count and that no model has: nothing would ever be seen of them.
+///
+/// # Errors
+/// [`FailureKind::BadRequest`] with the classes that there are.
+pub(in crate::engine) fn check_classes(
+    counting: &[String],
+    models: &[(&str, &[String])],
+) -> Result<(), Failure> {
+    let is_known = |class: &String| {
+        let mut known = models.iter().flat_map(|(_, classes)| *classes);
+        known.any(|known| known.eq_ignore_ascii_case(class))
+    };
+    let Some(class) = counting.iter().find(|class| !is_known(class)) else { return Ok(()) };
+    let known = models.iter().map(|(name, classes)| format!("{name} has {}", classes.join(", ")));
+    let known = known.collect::<Vec<_>>().join("; ");
+    let text =
+        format!("no model given to --detect has the class `{class}` of --detect-class: {known}");
+    Err(Failure::new(FailureKind::BadRequest, Stage::Detect, text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_small_machine_is_not_the_models_fault_and_every_other_fault_names_the_model() {
+        let small = FillError::Run(RunError::OutOfMemory { why: "no room".to_owned() });
+        assert_eq!(unfilled("lama.onnx", &small).kind, FailureKind::WorkerLacks);
+        for fault in [FillError::IgnoresMask, FillError::Run(RunError::NotFinite)] {
+            let failure = unfilled("lama.onnx", &fault);
+            assert_eq!((failure.kind, failure.stage), (FailureKind::BadRequest, Stage::Fill));
+            let told = failure.message;
+            assert!(told.contains("lama.onnx") && told.contains("--fill"), "{told}");
+        }
+    }
+
+    #[test]
+    fn a_class_that_counts_is_one_of_some_model() {
+        let (logos, cars) = (["logo".to_owned()], ["car".to_owned(), "plate".to_owned()]);
+        let models = [("a.onnx", &logos[..]), ("b.onnx", &cars[..])];
+        let check = |names: &[&str]| {
+            check_classes(&names.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>(), &models)
+        };
+        assert!(check(&["LOGO", "plate"]).is_ok() && check(&[]).is_ok());
+        let told = check(&["logo", "cat"]).unwrap_err().message;
+        assert!(told.contains("`cat`") && told.contains("b.onnx has car, plate"), "{told}");
+    }
 }

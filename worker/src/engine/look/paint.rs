@@ -12,8 +12,8 @@ use crate::order::{EVIDENCE, MATTES};
 
 mod made;
 
-/// Paints the backgrounds of the window.
-pub(super) fn run(viewer: &mut Viewer<'_>, paints: bool) -> Result<(), Failure> {
+/// Paints the backgrounds of the window; the model of that name paints what no frame shows.
+pub(super) fn run(viewer: &mut Viewer<'_>, model: Option<&str>) -> Result<(), Failure> {
     let plan: OverlayPlan = viewer.draft()?.plan;
     let layout = viewer.description.video.layout.clone();
     let window = viewer.window;
@@ -45,8 +45,8 @@ pub(super) fn run(viewer: &mut Viewer<'_>, paints: bool) -> Result<(), Failure> 
         desk.progress(steps);
     };
     let mut backgrounds = painter.finish(&mut progress);
-    if paints {
-        made::paint(desk, &viewer.description.video, &mut backgrounds, progress)?;
+    if let Some(name) = model {
+        made::paint(desk, (name, &viewer.description.video), &mut backgrounds, progress)?;
     }
     desk.save(EVIDENCE, kinds::BACKGROUNDS, &backgrounds)?;
     Ok(())

@@ -1,12 +1,13 @@
 //! The last look: what will come out, in a few frames, as pictures that a person judges at a glance.
 //!
 //! Owns what is drawn, and for the animation which frames. For each: as it is, as it will be, the mask, and where each
-//! restored sample comes from; and one short animation, before and after side by side, around the largest
-//! overlay. Refuses to be exact in colour: the pictures are 8-bit RGB, which nothing else here ever is.
+//! restored sample comes from; and one short animation, before and after side by side, of the largest thing that is
+//! removed, in frames that show it. Refuses to be exact in colour: the pictures are 8-bit RGB, which nothing else here ever is.
 
 mod choice;
 mod colour;
 mod image;
+mod removed;
 
 use std::collections::BTreeSet;
 
@@ -16,7 +17,7 @@ use cleanplate_plate::restore::{Origin, OriginMap};
 use cleanplate_store::kinds;
 use cleanplate_types::failure::{Failure, FailureKind, Stage};
 use cleanplate_types::frames::FrameRange;
-use cleanplate_types::overlay::{Overlay, OverlayPlan};
+use cleanplate_types::overlay::OverlayPlan;
 use cleanplate_types::picture::Rect;
 use cleanplate_types::preview::{Preview, PreviewFile};
 use cleanplate_types::source::VideoDescription;
@@ -27,14 +28,15 @@ use crate::order::EVIDENCE;
 use choice::Seen;
 use colour::rgb;
 use image::{Image, animation};
+use removed::Removed;
 
 /// Widest still; larger pictures are reduced, so that a preview stays far below what one object may hold.
 const STILL_WIDTH_MAX: u32 = 1920;
-/// Frames of the animation.
+/// Frames of the animation, at most.
 const CLIP_FRAMES: u64 = 36;
-/// The part of the picture that the animation shows, at most; it is reduced where the overlay is larger.
+/// The part of the picture that the animation shows, at most; it is reduced where what is removed is larger.
 const CLIP_SIZE: (u32, u32) = (400, 240);
-/// What is shown around the overlay.
+/// What is shown around that.
 const CLIP_MARGIN: u32 = 48;
 
 /// Draws the preview.
@@ -79,7 +81,7 @@ fn undrawn(error: &png::EncodingError) -> Failure {
     Failure::new(FailureKind::Internal, Stage::Analyse, text)
 }
 
-/// What the candidates show of the plan's overlays.
+/// What the candidates show of what is removed.
 fn look(
     viewer: &mut Viewer<'_>,
     restoring: &mut Restoring<'_>,
@@ -91,26 +93,24 @@ fn look(
     viewer.show(&Wanted::Listed(rising), Seen::new, |seen, index, frame| {
         let mut clean = frame.twin().map_err(|error| error.failure(Stage::Analyse))?;
         if restoring.apply(index, &mut clean)?.restored.frames > 0 {
-            seen.insert(index, overlays_of(plan, index, restoring.origins()));
+            seen.insert(index, shown_in(plan, index, restoring.origins()));
         }
         Ok(())
     })
 }
 
-/// The overlays that a restored frame showed: those whose place a map lies in.
-fn overlays_of(plan: &OverlayPlan, index: u64, maps: &[OriginMap]) -> BTreeSet<usize> {
+/// What a restored frame showed: the overlays and tracks whose place a map lies in.
+fn shown_in(plan: &OverlayPlan, index: u64, maps: &[OriginMap]) -> BTreeSet<usize> {
     let meet = |one: Rect, other: Rect| {
         one.x < other.right()
             && other.x < one.right()
             && one.y < other.bottom()
             && other.y < one.bottom()
     };
-    let shows = |overlay: &Overlay| {
-        overlay.when.iter().any(|range| range.contains(index))
-            && maps.iter().any(|map| meet(map.rect, overlay.mask.bounds))
+    let shows = |it: Removed<'_>| {
+        it.at(index).is_some_and(|place| maps.iter().any(|map| meet(map.rect, place)))
     };
-    let overlays = plan.overlays.iter().enumerate();
-    overlays.filter(|(_, overlay)| shows(overlay)).map(|(at, _)| at).collect()
+    removed::all(plan).enumerate().filter(|(_, it)| shows(*it)).map(|(at, _)| at).collect()
 }
 
 /// What the animation shows.
@@ -121,27 +121,39 @@ struct Clip {
     factor: u32,
 }
 
-/// The animation: the largest overlay of those that were seen, from a little before it shows where there is such
-/// a frame.
+/// The animation: the largest thing of those that were seen, in frames that show it, all of it.
 fn clip(plan: &OverlayPlan, seen: &Seen, frames: FrameRange) -> Clip {
     let is_seen = |at: &usize| seen.is_empty() || seen.values().any(|shown| shown.contains(at));
-    let shown = plan.overlays.iter().enumerate();
-    let shown = shown.filter(|(at, overlay)| !overlay.when.is_empty() && is_seen(at));
-    let largest = shown.max_by_key(|(_, overlay)| overlay.mask.count());
-    let none = Rect { x: 0, y: 0, width: 1, height: 1 };
-    let bounds = largest.map_or(none, |(_, overlay)| overlay.mask.bounds);
-    let start = largest.and_then(|(at, _)| choice::first_shown(plan, at, seen));
-    let start = start.unwrap_or(frames.start);
-    let start = start.saturating_sub(CLIP_FRAMES / 4).max(frames.start);
-    let end = (start + CLIP_FRAMES).min(frames.end);
+    let shown = removed::all(plan).enumerate().filter(|(at, _)| is_seen(at));
+    let largest = shown.max_by_key(|(_, it)| (it.largest_at().is_some(), it.samples()));
+    let range = largest.and_then(|(at, it)| Some(range_of(it, choice::first_shown(it, at, seen)?)));
+    let range = range.unwrap_or(frames).intersect(frames);
+    let range = FrameRange::new(range.start, range.end.min(range.start + CLIP_FRAMES));
+    let places = largest.into_iter().flat_map(|(_, it)| places_of(it, range));
+    let none = Rect { x: 0, y: 0, width: plan.width, height: plan.height };
+    let bounds = places.reduce(Rect::hull).unwrap_or(none);
     let side = |from: u32, length: u32, size: u32| {
-        let from = from.saturating_sub(CLIP_MARGIN);
-        (from, (from + length + 2 * CLIP_MARGIN).min(size).saturating_sub(from))
+        let start = from.saturating_sub(CLIP_MARGIN);
+        (start, (from + length + CLIP_MARGIN).min(size).saturating_sub(start))
     };
     let (x, width) = side(bounds.x, bounds.width, plan.width);
     let (y, height) = side(bounds.y, bounds.height, plan.height);
     let factor = width.div_ceil(CLIP_SIZE.0).max(height.div_ceil(CLIP_SIZE.1)).max(1);
-    Clip { range: FrameRange::new(start, end), rect: Rect { x, y, width, height }, factor }
+    Clip { range, rect: Rect { x, y, width, height }, factor }
+}
+
+/// The frames of `removed` from `start` on that follow on one another; from earlier ones too, where there are too few
+/// after it and each of them is known to show it.
+fn range_of(removed: Removed<'_>, start: u64) -> FrameRange {
+    let run = removed.when().into_iter().find(|run| run.contains(start));
+    let run = run.unwrap_or_else(|| FrameRange::new(start, start + 1));
+    let earlier = run.end.saturating_sub(CLIP_FRAMES).max(run.start);
+    let start = if removed.may_be_absent() { start } else { start.min(earlier) };
+    FrameRange::new(start, run.end)
+}
+
+fn places_of(removed: Removed<'_>, range: FrameRange) -> impl Iterator<Item = Rect> {
+    (range.start..range.end).filter_map(move |index| removed.at(index))
 }
 
 impl Clip {
@@ -218,7 +230,7 @@ const fn paint(origin: Origin) -> Option<[u8; 3]> {
 
 #[cfg(test)]
 mod tests {
-    use cleanplate_types::overlay::{Fill, Mask, OverlayOrigin};
+    use cleanplate_types::overlay::{Fill, Mask, Overlay, OverlayOrigin, Shape, Step, Track};
 
     use super::*;
 
@@ -234,10 +246,28 @@ mod tests {
     }
 
     #[test]
-    fn the_animation_begins_before_the_overlay_does_and_stays_in_the_picture() {
-        let clip = clip(&plan(&[&[(100, 200)]]), &Seen::new(), FrameRange::new(0, 120));
-        assert_eq!(clip.range, FrameRange::new(91, 120));
-        assert!(clip.rect.right() <= 640 && clip.rect.bottom() <= 360);
-        assert!(clip.rect.x <= 500 && clip.rect.right() >= 600);
+    fn the_animation_shows_what_is_removed_from_its_first_picture_on() {
+        let frames = FrameRange::new(0, 120);
+        let clip = clip(&plan(&[&[(100, 110), (112, 200)]]), &Seen::new(), frames);
+        assert_eq!(clip.range, FrameRange::new(100, 110));
+        assert_eq!(clip.rect, Rect { x: 452, y: 0, width: 188, height: 98 });
+    }
+
+    #[test]
+    fn the_animation_shows_all_of_what_moves_where_it_is_largest() {
+        let step = |from: u64, to: u64, x: u32, size: u32| Step {
+            frames: FrameRange::new(from, to),
+            bounds: Rect { x, y: 100, width: size, height: size },
+        };
+        let mut plan = plan(&[&[(0, 10)]]);
+        plan.tracks = vec![Track {
+            origin: OverlayOrigin::Face,
+            fill: Fill::Pixelate,
+            shape: Shape::Rectangle,
+            steps: vec![step(40, 60, 100, 60), step(60, 95, 300, 70), step(95, 100, 330, 90)],
+        }];
+        let clip = clip(&plan, &Seen::new(), FrameRange::new(0, 200));
+        assert_eq!(clip.range, FrameRange::new(64, 100), "it is largest at its end");
+        assert_eq!(clip.rect, Rect { x: 252, y: 52, width: 216, height: 186 });
     }
 }

@@ -108,6 +108,12 @@ impl Model {
         Ok(this)
     }
 
+    /// Its name and its classes, where it is the user's own.
+    pub(super) fn own_classes(&self) -> Option<(&str, &[String])> {
+        let detector = self.session.detector.as_ref().filter(|_| self.what == DetectorKind::Own)?;
+        Some((&self.session.name, &detector.model().identity().names))
+    }
+
     /// Corrects the row's batch by what one frame and two take of the card, which also warms the model up. Where
     /// the card has no room for two, it is shown one; where it has none for one, the processor runs the model.
     fn measure(&mut self, card: &Device) -> Result<(), Failure> {
@@ -209,7 +215,8 @@ impl Session {
     fn take(&mut self, opened: Opened) -> Result<(), Failure> {
         let Opened { model, card } = opened;
         let detector = Detector::new(model, &self.settings);
-        let mut detector = detector.map_err(|error: DetectorError| refused(&self.name, &error))?;
+        let mut detector =
+            detector.map_err(|error: DetectorError| refused(Stage::Detect, &self.name, &error))?;
         if let Some(card) = &card
             && let Err(error) = detector.with_tensors_of(card)
         {

@@ -9,27 +9,26 @@ use cleanplate_types::failure::{Failure, FailureKind, Stage};
 use cleanplate_types::picture::{PlaneRef, PlanesRef};
 use cleanplate_types::source::VideoDescription;
 use cleanplate_types::trail::TrailEvent;
-use cleanplate_vision::{FillError, Inpainter, Picture, RgbPicture, RunError, matrix_of};
+use cleanplate_vision::{FillError, Inpainter, Picture, RgbPicture, matrix_of};
 
 use crate::engine::Desk;
-use crate::engine::look::models::{Opened, open, open_on_processor, refused, unrunnable};
+use crate::engine::look::models::{Opened, open_filler, open_filler_on_processor, unfilled};
 use crate::order::PAINTER;
 
-/// Paints what no frame shows of `backgrounds`.
+/// Has the model called `name` paint what no frame shows of `backgrounds`.
 ///
 /// # Errors
 /// [`FailureKind::BadRequest`] where the model cannot fill holes or does it wrong.
 pub(super) fn paint(
     desk: &Desk,
-    video: &VideoDescription,
+    (name, video): (&str, &VideoDescription),
     backgrounds: &mut [Background],
     mut step: impl FnMut(),
 ) -> Result<(), Failure> {
-    let name = "given to --fill";
-    let Opened { model, card } = open(desk, PAINTER, name)?;
+    let Opened { model, card } = open_filler(desk, PAINTER, name)?;
     let mut is_on_card = card.is_some();
     let about = model.identity().contract.to_string();
-    let mut painter = Inpainter::new(model).map_err(|error| refused(name, &error))?;
+    let mut painter = Inpainter::new(model).map_err(|error| unfilled(name, &error))?;
     let began = Instant::now();
     let (mut pictures, mut samples) = (0_u64, 0_u64);
     for background in backgrounds {
@@ -42,11 +41,11 @@ pub(super) fn paint(
                 let text = format!("{name}: the card -> the processor: {error}");
                 desk.trail(Stage::Fill, TrailEvent::Fallback, text, None);
                 is_on_card = false;
-                let opened = open_on_processor(desk, PAINTER, name)?.model;
-                painter = Inpainter::new(opened).map_err(|error| refused(name, &error))?;
+                let opened = open_filler_on_processor(desk, PAINTER, name)?.model;
+                painter = Inpainter::new(opened).map_err(|error| unfilled(name, &error))?;
                 filled = painter.fill(&rgb, &unseen.mask);
             }
-            let filled = filled.map_err(|error: FillError| wrong(name, &error))?;
+            let filled = filled.map_err(|error| unfilled(name, &error))?;
             samples += unseen.mask.count();
             let planes = filled.planes(&video.layout, matrix(video));
             background.paint(picture, &video.layout, &planes);
@@ -65,18 +64,6 @@ pub(super) fn paint(
 /// That of the whole picture, of which a background is a part.
 const fn matrix(video: &VideoDescription) -> u8 {
     matrix_of(video.colour.matrix, video.width, video.height)
-}
-
-/// The failure of a model that cannot be run, or does it wrong.
-fn wrong(name: &str, error: &FillError) -> Failure {
-    match error {
-        FillError::Run(error @ RunError::OutOfMemory { .. }) => {
-            Failure { stage: Stage::Fill, ..unrunnable(name, error) }
-        }
-        FillError::Run(_) | FillError::NotAFiller { .. } | FillError::IgnoresMask => {
-            refused(name, error)
-        }
-    }
 }
 
 /// The planes of a background as a picture.

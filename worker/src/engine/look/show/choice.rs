@@ -1,53 +1,47 @@
 //! Which frames a preview shows.
 //!
-//! Owns the choice: frames that are known to show what is removed, each overlay at least once where one of
+//! Owns the choice: frames that are known to show what is removed, each overlay and track at least once where one of
 //! the frames that were looked at shows it. Where the plan says of an overlay that any frame may show it, only
 //! frames themselves tell, so some are looked at first; a person must not judge by a frame without it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use cleanplate_types::frames::FrameRange;
-use cleanplate_types::overlay::{Overlay, OverlayOrigin, OverlayPlan};
+use cleanplate_types::overlay::OverlayPlan;
+
+use super::removed::{self, Removed};
 
 /// Frames that are shown whole: the four pictures of one have about 12 MB at 1080p with grain.
 pub(super) const STILLS_MAX: usize = 4;
-/// Frames of each overlay that are looked at, at most, and of all together.
+/// Frames of each overlay or track that are looked at, at most, and of all together.
 const LOOKED_EACH: u64 = 8;
 const LOOKED_MAX: usize = 24;
 
-/// What frames were seen to show: the overlays of each, by their place in the plan.
+/// What frames were seen to show: the overlays and tracks of each, by their number in the plan.
 pub(super) type Seen = BTreeMap<u64, BTreeSet<usize>>;
 
-/// Whether frames tell for themselves what they show of the plan. What a person drew is removed whatever it shows.
+/// Whether frames tell for themselves what they show of the plan.
 pub(super) fn is_for_frames_to_tell(plan: &OverlayPlan) -> bool {
-    plan.overlays.iter().any(|overlay| match overlay.origin {
-        OverlayOrigin::Static
-        | OverlayOrigin::Logo
-        | OverlayOrigin::Plan
-        | OverlayOrigin::Text
-        | OverlayOrigin::Object => true,
-        OverlayOrigin::Region
-        | OverlayOrigin::Mask
-        | OverlayOrigin::Face
-        | OverlayOrigin::Plate => false,
-    })
+    removed::all(plan).any(Removed::may_be_absent)
 }
 
-/// Frames to look at, the most promising first: the middle of each overlay's longest run, its first frame, and
-/// others all over its frames, where decoding can start if that is near.
+/// Frames to look at, the most promising first: the middle of the longest run of each overlay and track, its first
+/// frame, and others all over its frames, where decoding can start if that is near.
 pub(super) fn candidates(plan: &OverlayPlan, starts: &[u64]) -> Vec<u64> {
+    let (stays, moves): (Vec<_>, Vec<_>) =
+        removed::all(plan).partition(|it| matches!(it, Removed::Stays(_)));
+    // In turn, so that none takes another's place; a film's captions are too many to wait for.
+    let pairs = (0..stays.len().max(moves.len())).flat_map(|at| [stays.get(at), moves.get(at)]);
     let of_each: Vec<Vec<u64>> =
-        plan.overlays.iter().map(|overlay| of_overlay(overlay, starts)).collect();
+        pairs.flatten().take(LOOKED_MAX).map(|it| of_one(&it.when(), starts)).collect();
     let longest = of_each.iter().map(Vec::len).max().unwrap_or(0);
-    // In turn, so that none takes another's place.
     let all =
         (0..longest).flat_map(|at| of_each.iter().filter_map(move |one| one.get(at).copied()));
     let mut known = BTreeSet::new();
     all.filter(|frame| known.insert(*frame)).take(LOOKED_MAX).collect()
 }
 
-fn of_overlay(overlay: &Overlay, starts: &[u64]) -> Vec<u64> {
-    let when = &overlay.when;
+fn of_one(when: &[FrameRange], starts: &[u64]) -> Vec<u64> {
     let longest = when.iter().max_by_key(|range| (range.count(), u64::MAX - range.start));
     let Some(longest) = longest else { return Vec::new() };
     let total: u64 = when.iter().map(|range| range.count()).sum();
@@ -79,8 +73,8 @@ fn start_near(frame: u64, reach: u64, when: &[FrameRange], starts: &[u64]) -> u6
     near.min_by_key(|start| (start.abs_diff(frame), *start)).unwrap_or(frame)
 }
 
-/// The stills, rising: those of `candidates` that show an overlay that no still before them shows, then others
-/// that show any. Where none shows any, the first, so that a person sees that.
+/// The stills, rising: those of `candidates` that show what no still before them shows, then others that show
+/// anything. Where none shows anything, the first, so that a person sees that.
 pub(super) fn stills(candidates: &[u64], seen: &Seen) -> Vec<u64> {
     let mut shown: BTreeSet<usize> = BTreeSet::new();
     let mut kept: Vec<u64> = Vec::new();
@@ -102,11 +96,12 @@ pub(super) fn stills(candidates: &[u64], seen: &Seen) -> Vec<u64> {
     kept
 }
 
-/// The first frame that shows the overlay at `at`: the plan's, unless another is the first that was seen to.
-pub(super) fn first_shown(plan: &OverlayPlan, at: usize, seen: &Seen) -> Option<u64> {
-    let planned = plan.overlays.get(at)?.when.first()?.start;
-    let shows = |frame: u64| seen.get(&frame).is_some_and(|overlays| overlays.contains(&at));
-    if seen.is_empty() || shows(planned) {
+/// The frame at which to begin to show what has the number `at`: where the plan has it largest, unless another is the
+/// first that was seen to show it.
+pub(super) fn first_shown(removed: Removed<'_>, at: usize, seen: &Seen) -> Option<u64> {
+    let planned = removed.largest_at()?;
+    let shows = |frame: u64| seen.get(&frame).is_some_and(|shown| shown.contains(&at));
+    if seen.is_empty() || shows(planned) || !removed.may_be_absent() {
         return Some(planned);
     }
     let found = seen.keys().copied().find(|frame| shows(*frame));
@@ -115,7 +110,7 @@ pub(super) fn first_shown(plan: &OverlayPlan, at: usize, seen: &Seen) -> Option<
 
 #[cfg(test)]
 mod tests {
-    use cleanplate_types::overlay::{Fill, Mask};
+    use cleanplate_types::overlay::{Fill, Mask, Overlay, OverlayOrigin, Shape, Step, Track};
     use cleanplate_types::picture::Rect;
 
     use super::*;
@@ -155,11 +150,35 @@ mod tests {
     }
 
     #[test]
+    fn what_moves_is_shown_beside_any_number_of_captions() {
+        let captions: Vec<(u64, u64)> = (0..100).map(|at| (at * 10, at * 10 + 8)).collect();
+        let mut plan = plan(&captions.chunks(1).collect::<Vec<_>>());
+        let step = |from: u64, size: u32| Step {
+            frames: FrameRange::new(from, from + 5),
+            bounds: Rect { x: 10, y: 10, width: size, height: size },
+        };
+        plan.tracks = vec![Track {
+            origin: OverlayOrigin::Face,
+            fill: Fill::Pixelate,
+            shape: Shape::Rectangle,
+            steps: vec![step(5000, 20), step(5005, 40), step(5010, 30)],
+        }];
+        let found = candidates(&plan, &[]);
+        assert!(found[..2].contains(&5007), "{found:?}");
+        let face = removed::all(&plan).last().unwrap();
+        assert_eq!(first_shown(face, 100, &seen(&[(3, &[0])])), Some(5005), "where it is largest");
+        plan.overlays.clear();
+        assert!(!is_for_frames_to_tell(&plan), "a face is covered whatever the frame shows");
+        assert_eq!(stills(&candidates(&plan, &[]), &Seen::new()).len(), STILLS_MAX);
+    }
+
+    #[test]
     fn an_overlay_begins_where_it_was_seen_and_not_where_it_might_have() {
         let plan = plan(&[&[(100, 9000)]]);
-        assert_eq!(first_shown(&plan, 0, &Seen::new()), Some(100), "nobody looked");
-        assert_eq!(first_shown(&plan, 0, &seen(&[(100, &[0]), (700, &[0])])), Some(100));
-        assert_eq!(first_shown(&plan, 0, &seen(&[(300, &[1]), (700, &[0])])), Some(700));
-        assert_eq!(first_shown(&plan, 0, &seen(&[(300, &[1])])), Some(100));
+        let first = |seen: &Seen| first_shown(Removed::Stays(&plan.overlays[0]), 0, seen);
+        assert_eq!(first(&Seen::new()), Some(100), "nobody looked");
+        assert_eq!(first(&seen(&[(100, &[0]), (700, &[0])])), Some(100));
+        assert_eq!(first(&seen(&[(300, &[1]), (700, &[0])])), Some(700));
+        assert_eq!(first(&seen(&[(300, &[1])])), Some(100));
     }
 }
