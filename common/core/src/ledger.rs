@@ -7,6 +7,7 @@ pub(crate) mod blame;
 pub(crate) mod border;
 pub(crate) mod frontier;
 pub(crate) mod job;
+pub(crate) mod pieces;
 pub(crate) mod tries;
 
 use std::collections::BTreeMap;
