@@ -15,7 +15,7 @@ use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{Sqlite, Transaction};
+use sqlx::{QueryBuilder, Sqlite, Transaction};
 use tokio::sync::watch;
 
 use crate::journal::leadership::{Epoch, Leadership, Standing};
@@ -131,35 +131,18 @@ impl Journal for SqliteJournal {
         }
         let written = async {
             let mut transaction = self.pool.begin().await?;
-            for (record, body) in rows {
-                sqlx::query(
-                    "INSERT INTO record (job, at_ms, kind, format, body) VALUES (?, ?, ?, ?, ?)",
-                )
-                .bind(record.job.as_str())
-                .bind(record.at.0.cast_signed())
-                .bind(format::kind(&record.event))
-                .bind(RECORD_FORMAT)
-                .bind(body)
-                .execute(&mut *transaction)
-                .await?;
-                if record.event == Event::Forgotten {
+            // What is forgotten takes what was written before along, so it ends a run.
+            for run in rows.chunk_by(|(record, _), _| record.event != Event::Forgotten) {
+                for rows in run.chunks(ROWS_MAX) {
+                    insert_records(&mut transaction, rows).await?;
+                }
+                if let Some((record, _)) = run.last().filter(|(it, _)| it.event == Event::Forgotten)
+                {
                     purge(&mut transaction, &record.job).await?;
                 }
             }
-            for TrailLine { job, lease, entry } in &batch.trails {
-                sqlx::query(
-                    "INSERT INTO trail (job, lease, at_ms, stage, event, detail, count) \
-                     VALUES (?, ?, ?, ?, ?, ?, ?)",
-                )
-                .bind(job.as_str())
-                .bind(lease.0.cast_signed())
-                .bind(entry.at_ms.cast_signed())
-                .bind(entry.stage.as_str())
-                .bind(entry.event.as_str())
-                .bind(&entry.detail)
-                .bind(entry.count.map(u64::cast_signed))
-                .execute(&mut *transaction)
-                .await?;
+            for lines in batch.trails.chunks(ROWS_MAX) {
+                insert_trails(&mut transaction, lines).await?;
             }
             transaction.commit().await
         };
@@ -217,6 +200,44 @@ impl Drop for SqliteJournal {
     fn drop(&mut self) {
         self.unlock();
     }
+}
+
+/// Rows that one statement inserts, at most: each statement costs a way to the database's own thread and back.
+const ROWS_MAX: usize = 64;
+
+async fn insert_records(
+    transaction: &mut Transaction<'_, Sqlite>,
+    rows: &[(&Record, Vec<u8>)],
+) -> sqlx::Result<()> {
+    let mut insert =
+        QueryBuilder::<Sqlite>::new("INSERT INTO record (job, at_ms, kind, format, body) ");
+    insert.push_values(rows, |mut row, (record, body)| {
+        row.push_bind(record.job.as_str())
+            .push_bind(record.at.0.cast_signed())
+            .push_bind(format::kind(&record.event))
+            .push_bind(RECORD_FORMAT)
+            .push_bind(body.as_slice());
+    });
+    insert.build().execute(&mut **transaction).await.map(drop)
+}
+
+async fn insert_trails(
+    transaction: &mut Transaction<'_, Sqlite>,
+    lines: &[TrailLine],
+) -> sqlx::Result<()> {
+    let mut insert = QueryBuilder::<Sqlite>::new(
+        "INSERT INTO trail (job, lease, at_ms, stage, event, detail, count) ",
+    );
+    insert.push_values(lines, |mut row, TrailLine { job, lease, entry }| {
+        row.push_bind(job.as_str())
+            .push_bind(lease.0.cast_signed())
+            .push_bind(entry.at_ms.cast_signed())
+            .push_bind(entry.stage.as_str())
+            .push_bind(entry.event.as_str())
+            .push_bind(entry.detail.as_str())
+            .push_bind(entry.count.map(u64::cast_signed));
+    });
+    insert.build().execute(&mut **transaction).await.map(drop)
 }
 
 /// Deletes what is known of a forgotten job, but for two records: that it was forgotten, and its last
