@@ -18,6 +18,10 @@ const OVERLAP: u32 = 8;
 /// for it, larger ones only cost more.
 const SMALL: usize = 640;
 
+/// By which share of a side a frame is shown smaller where that spares a step of an open input: 640 by 360 is shown as
+/// 626 by 352, which costs a seventh less than 640 by 384.
+const SPARED: usize = 32;
+
 /// How far a frame that is smaller than the model's input is enlarged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Enlarge {
@@ -79,6 +83,10 @@ pub(super) fn placement(part: Rect, size: SizeForm, enlarge: Enlarge) -> Placeme
     } else {
         (scaled(columns, height, rows), height)
     };
+    let fitted = match (size, enlarge) {
+        (SizeForm::Open { multiple, .. }, Enlarge::Little) => spared(fitted, multiple),
+        (SizeForm::Open { .. }, Enlarge::Fully) | (SizeForm::Fixed { .. }, _) => fitted,
+    };
     let tensor = match size {
         SizeForm::Fixed { .. } => (width, height),
         SizeForm::Open { multiple, .. } => {
@@ -87,6 +95,19 @@ pub(super) fn placement(part: Rect, size: SizeForm, enlarge: Enlarge) -> Placeme
     };
     let at = ((tensor.0 - fitted.0) / 2, (tensor.1 - fitted.1) / 2);
     Placement { from: part, tensor, at, size: fitted }
+}
+
+/// A little smaller, where a side is little longer than a `multiple`.
+fn spared((width, height): (usize, usize), multiple: usize) -> (usize, usize) {
+    let spares = |side: usize| {
+        let less = side / multiple * multiple;
+        (side > less && less > 0 && (side - less) * SPARED <= side).then_some(less)
+    };
+    match (spares(width), spares(height)) {
+        (_, Some(less)) => (scaled(width, less, height), less),
+        (Some(less), None) => (less, scaled(height, less, width)),
+        (None, None) => (width, height),
+    }
 }
 
 /// `side * numerator / denominator`, rounded, at least 1.
@@ -120,10 +141,17 @@ mod tests {
     fn an_open_input_is_as_large_as_needed() {
         let placed = placement(frame(1920, 1080), OPEN, Enlarge::Little);
         assert_eq!((placed.tensor, placed.size, placed.at), ((960, 544), (960, 540), (0, 2)));
+        let usual = SizeForm::Open { width: 640, height: 640, multiple: 32 };
+        let placed = placement(frame(1920, 1080), usual, Enlarge::Little);
+        assert_eq!((placed.tensor, placed.size, placed.at), ((640, 352), (626, 352), (7, 0)));
+        let placed = placement(frame(1080, 1920), usual, Enlarge::Little);
+        assert_eq!((placed.tensor, placed.size), ((352, 640), (352, 626)));
+        let placed = placement(frame(1920, 1080), usual, Enlarge::Fully);
+        assert_eq!((placed.tensor, placed.size), ((640, 384), (640, 360)));
         let placed = placement(frame(320, 240), OPEN, Enlarge::Little);
         assert_eq!((placed.tensor, placed.size), ((640, 480), (640, 480)));
         let placed = placement(frame(720, 576), OPEN, Enlarge::Little);
-        assert_eq!((placed.tensor, placed.size), ((736, 576), (720, 576)));
+        assert_eq!((placed.tensor, placed.size), ((704, 576), (704, 563)));
         let placed = placement(frame(1, 3000), OPEN, Enlarge::Little);
         assert_eq!((placed.tensor, placed.size), ((32, 960), (1, 960)));
     }
