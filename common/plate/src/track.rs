@@ -26,6 +26,7 @@
 
 use cleanplate_types::detection::{DetectionKind, Seen};
 use cleanplate_types::overlay::{Fill, Overlay, Track};
+use cleanplate_types::picture::Rect;
 use serde::{Deserialize, Serialize};
 
 use self::join::Chain;
@@ -74,7 +75,8 @@ pub struct Settings {
     pub blink_frames_max: u64,
     /// Frames that a track of what is private reaches beyond its first and last sight at least.
     pub lead_frames: u64,
-    /// Frames that anything else reaches beyond the samples that saw it last, where others did not see it.
+    /// Frames that anything else reaches beyond the samples that saw it last, where others did not see it, unless it
+    /// begins or ends at a [`Cut`].
     pub fade_frames: u64,
     /// How far text and objects are grown on each side, in percent of their shorter side; two samples more.
     pub grow_percent: u32,
@@ -117,6 +119,16 @@ impl Settings {
     }
 }
 
+/// A place in which the picture changes at once from one frame to the next, as where a caption is put up or taken
+/// away, and not where it fades.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cut {
+    /// The first frame after the change.
+    pub frame: u64,
+    /// The place.
+    pub bounds: Rect,
+}
+
 /// What a plan holds of what detectors saw.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Followed {
@@ -128,19 +140,20 @@ pub struct Followed {
     pub left_alone: usize,
 }
 
-/// Joins what was seen in all samples of a video of `table_frames` frames.
+/// Joins what was seen in all samples of a video of `table_frames` frames. What begins or ends at one of the `cuts`
+/// does not fade.
 ///
 /// Of two samples of one frame the sights are taken together. Frames beyond the table and places outside the
 /// picture are left out.
 #[must_use]
-pub fn followed(seen: &[Seen], table_frames: u64, settings: &Settings) -> Followed {
+pub fn followed(seen: &[Seen], cuts: &[Cut], table_frames: u64, settings: &Settings) -> Followed {
     let samples = in_order(seen, table_frames, settings);
     let frames: Vec<u64> = samples.iter().map(|sample| sample.frame).collect();
     let chains = join::chains(&samples, settings);
     let chains = join::with_remnants(chains, |chain| is_sure(chain, &frames, settings));
     let parts: Vec<Part<'_, '_>> =
         chains.iter().flat_map(|chain| parts::parts(chain, &frames, settings)).collect();
-    let reach = steps::Reach { frames: &frames, table_frames, settings };
+    let reach = steps::Reach { frames: &frames, cuts, table_frames, settings };
     let rolls = rolls::rolls(&parts, settings);
     let mut followed = Followed::default();
     for (part, rolls) in parts.iter().zip(rolls) {

@@ -4,7 +4,7 @@ use cleanplate_types::detection::{Detection, DetectionKind, Seen};
 use cleanplate_types::picture::Rect;
 
 use super::Settings;
-use super::places::middle;
+use super::places::{middle, overlap};
 
 /// Overlap over union, of 1000, from which on two places may be one, where the movement is known.
 const OVERLAP_MIN: u64 = 150;
@@ -37,10 +37,8 @@ impl<'a> Sight<'a> {
     /// Whether `next` was seen in the next sample, in a place that shares most of the smaller one.
     fn is_beside(&self, next: &Self) -> bool {
         let (a, b) = (self.bounds(), next.bounds());
-        let shared = u64::from(a.right().min(b.right()).saturating_sub(a.x.max(b.x)))
-            * u64::from(a.bottom().min(b.bottom()).saturating_sub(a.y.max(b.y)));
         self.sample + 1 == next.sample
-            && shared * 100 >= area(a).min(area(b)).max(1) * SHARED_PERCENT_MIN
+            && overlap(a, b) * 100 >= area(a).min(area(b)).max(1) * SHARED_PERCENT_MIN
     }
 
     /// `other`, or what this sight is in the other's frame, whichever is larger.
@@ -178,9 +176,7 @@ impl<'a> Chain<'a> {
 
 /// How alike two places are, of 2000; 0 where they cannot be one thing.
 fn likeness(kind: DetectionKind, expected: Rect, bounds: Rect) -> u64 {
-    let across = expected.right().min(bounds.right()).saturating_sub(expected.x.max(bounds.x));
-    let down = expected.bottom().min(bounds.bottom()).saturating_sub(expected.y.max(bounds.y));
-    let (a, b, both) = (area(expected), area(bounds), u64::from(across) * u64::from(down));
+    let (a, b, both) = (area(expected), area(bounds), overlap(expected, bounds));
     if a.min(b) * 100 < a.max(b) * AREA_PERCENT_MIN {
         return 0;
     }

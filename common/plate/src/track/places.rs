@@ -19,6 +19,13 @@ pub(super) fn hull(a: Rect, b: Rect) -> Rect {
     Rect { x, y, width: right - x, height: bottom - y }
 }
 
+/// Samples that both have.
+pub(super) fn overlap(a: Rect, b: Rect) -> u64 {
+    let across = a.right().min(b.right()).saturating_sub(a.x.max(b.x));
+    let down = a.bottom().min(b.bottom()).saturating_sub(a.y.max(b.y));
+    u64::from(across) * u64::from(down)
+}
+
 /// The part that lies in the picture.
 pub(super) fn clipped(bounds: Rect, settings: &Settings) -> Option<Rect> {
     let width = bounds.right().min(settings.width).checked_sub(bounds.x)?;

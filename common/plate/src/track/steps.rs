@@ -5,10 +5,10 @@ use cleanplate_types::frames::FrameRange;
 use cleanplate_types::overlay::{Shape, Step, Track};
 use cleanplate_types::picture::Rect;
 
-use super::Settings;
 use super::join::Sight;
 use super::parts::Part;
-use super::places::{between, clipped, covering, hull};
+use super::places::{between, clipped, covering, hull, overlap};
+use super::{Cut, Settings};
 
 /// Movement between two sights, in percent of the smaller side, that one step covers.
 const STEP_PERCENT: u64 = 25;
@@ -24,19 +24,28 @@ const ONE: u32 = 4;
 pub(super) struct Reach<'a> {
     /// The frames that were looked at, rising.
     pub(super) frames: &'a [u64],
+    pub(super) cuts: &'a [Cut],
     pub(super) table_frames: u64,
     pub(super) settings: &'a Settings,
 }
 
 impl Reach<'_> {
+    /// Whether what was seen there comes or goes at once with `frame`; what is private is not taken at its word.
+    fn is_cut(&self, frame: u64, sight: &Sight<'_>) -> bool {
+        let is_here = |cut: &Cut| cut.frame == frame && overlap(cut.bounds, sight.bounds()) > 0;
+        !sight.found.kind.is_private() && self.cuts.iter().any(is_here)
+    }
+
     /// The first frame of what was seen first there: back to the sample that did not see it, or `least` frames.
     pub(super) fn back(&self, sight: &Sight<'_>, least: u64) -> u64 {
+        let least = if self.is_cut(sight.frame, sight) { 0 } else { least };
         let before = sight.sample.checked_sub(1).and_then(|at| self.frames.get(at));
         before.map_or(0, |before| before + 1).min(sight.frame.saturating_sub(least))
     }
 
     /// The frame after the last one of what was seen last there.
     pub(super) fn on(&self, sight: &Sight<'_>, least: u64) -> u64 {
+        let least = if self.is_cut(sight.frame + 1, sight) { 0 } else { least };
         let after = self.frames.get(sight.sample + 1).copied().unwrap_or(self.table_frames);
         after.max(sight.frame.saturating_add(1).saturating_add(least)).min(self.table_frames)
     }

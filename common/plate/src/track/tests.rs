@@ -4,7 +4,7 @@ use cleanplate_types::overlay::{Mask, OverlayOrigin, Track};
 use cleanplate_types::picture::Rect;
 use proptest::prelude::*;
 
-use super::{Followed, Settings, followed, second_looks};
+use super::{Cut, Followed, Settings, followed, second_looks};
 
 const FRAMES: u64 = 500;
 
@@ -13,7 +13,7 @@ fn settings() -> Settings {
 }
 
 fn join(samples: &[Seen]) -> Followed {
-    followed(samples, FRAMES, &settings())
+    followed(samples, &[], FRAMES, &settings())
 }
 
 fn rect(x: u32, y: u32, width: u32, height: u32) -> Rect {
@@ -225,7 +225,7 @@ fn a_line_that_is_marked_closer_at_its_end_is_there_to_its_end() {
     // Another sees half of it, for less than a caption lasts.
     let half = text(rect(400, 290, 100, 30));
     let settings = Settings { frames_min: 6, ..settings() };
-    let join = |samples: &[Seen]| followed(samples, FRAMES, &settings);
+    let join = |samples: &[Seen]| followed(samples, &[], FRAMES, &settings);
     for other in [closer, half] {
         let mut samples: Vec<Seen> =
             (0..5).map(|at| seen(at * 6, std::slice::from_ref(&usual))).collect();
@@ -243,6 +243,32 @@ fn a_line_that_is_marked_closer_at_its_end_is_there_to_its_end() {
         assert!(all.clone().all(|frame| is_covered(&found, frame, usual.bounds)), "{found:?}");
         assert!(!is_covered(&found, all.start - 1, usual.bounds), "{found:?}");
     }
+}
+
+#[test]
+fn what_fades_is_covered_a_little_longer_and_what_comes_and_goes_at_once_is_not() {
+    let line = text(rect(300, 286, 200, 38));
+    let there = (10..31).map(|frame| seen(frame, std::slice::from_ref(&line)));
+    let samples: Vec<Seen> =
+        [9, 31].map(|frame| seen(frame, &[])).into_iter().chain(there).collect();
+    let settings = Settings { fade_frames: 3, ..settings() };
+    let when = |cuts: &[Cut]| {
+        let found = followed(&samples, cuts, FRAMES, &settings).overlays;
+        (found[0].when[0].start, found[0].when[0].end)
+    };
+    let cut = |frame: u64, x: u32| Cut { frame, bounds: rect(x, 280, 200, 40) };
+    assert_eq!(when(&[]), (7, 34));
+    assert_eq!(when(&[cut(10, 310)]), (10, 34));
+    assert_eq!(when(&[cut(31, 310)]), (7, 31));
+    assert_eq!(
+        when(&[cut(30, 310), cut(31, 500), cut(9, 310)]),
+        (7, 34),
+        "others' frames and places"
+    );
+    // What is private reaches on whatever the picture does.
+    let faces = [seen(30, &[]), seen(31, &[face(300, 280, 900)]), seen(32, &[])];
+    let track = |cuts: &[Cut]| frames_of(&followed(&faces, cuts, FRAMES, &settings).tracks[0]);
+    assert_eq!(track(&[cut(31, 300), cut(32, 300)]), track(&[]));
 }
 
 #[test]
@@ -397,7 +423,7 @@ fn a_chance_sight_that_second_looks_confirm_in_frames_beside_it_is_none() {
                 Seen { frame: at, detections }
             })
             .collect();
-        followed(&samples, FRAMES, &settings).overlays.len()
+        followed(&samples, &[], FRAMES, &settings).overlays.len()
     };
     assert_eq!((lasting(20..26), lasting(20..27)), (0, 1));
 }

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use cleanplate_media::frame::VideoFrame;
 use cleanplate_media::sample::Wanted;
 use cleanplate_plate::find::{Evidence, SamplePlan, Window};
+use cleanplate_plate::track::Cut;
 use cleanplate_store::kinds;
 use cleanplate_types::detection::Seen;
 use cleanplate_types::failure::{Failure, Stage};
@@ -50,6 +51,8 @@ pub(super) struct Watched {
     pub(super) note: Option<String>,
     /// What it saw, frame by frame.
     pub(super) seen: Vec<Seen>,
+    /// Where something of that came or went at once.
+    pub(super) cuts: Vec<Cut>,
     /// What it saw in the few frames in which small writing is looked for.
     pub(super) small: Vec<Seen>,
 }
@@ -121,10 +124,10 @@ pub(super) fn run(
     let mut watched = Vec::new();
     let watching = looking.watching.drain(..).zip(looking.small.drain(..));
     for (((watching, small), model), detector) in watching.zip(&mut models).zip(detectors) {
-        let seen = watching.finish(&mut |frames, band| model.see(frames, of(band)))?;
+        let (seen, cuts) = watching.finish(&mut |frames, band| model.see(frames, of(band)))?;
         model.tell();
         let (what, score_min) = (detector.what, detector.score_min);
-        watched.push(Watched { what, score_min, note: model.note(), seen, small });
+        watched.push(Watched { what, score_min, note: model.note(), seen, cuts, small });
     }
     let found = Found { still: looking.still.map(Window::finish), watched };
     viewer.desk.save(EVIDENCE, kinds::EVIDENCE, &found)?;

@@ -62,19 +62,21 @@ fn found(desk: &Desk, windows: u32, table: &FrameTable, fill: Fill) -> Result<Fi
     let mut notes = Vec::new();
     for detector in 0..detectors {
         let of_windows = watched.iter_mut().filter_map(|window| window.get_mut(detector));
-        let (mut seen, mut small) = (Vec::new(), Vec::new());
+        let (mut seen, mut cuts, mut small) = (Vec::new(), Vec::new(), Vec::new());
         let mut settings = None;
-        for Watched { what, score_min, note, seen: of_window, small: of_few } in of_windows {
+        for window in of_windows {
+            let Watched { what, score_min, note, .. } = window;
             notes.extend(note.take().filter(|note| !notes.contains(note)));
             settings.get_or_insert_with(|| tuning::settings(*what, *score_min, video, table));
-            seen.append(of_window);
-            small.append(of_few);
+            seen.append(&mut window.seen);
+            cuts.append(&mut window.cuts);
+            small.append(&mut window.small);
         }
         let Some(settings) = settings else { continue };
-        let followed = join(&seen, frames, &settings);
+        let followed = join(&seen, &cuts, frames, &settings);
         plan.overlays.extend(followed.overlays);
         if !small.is_empty() {
-            let stays = join(&small, frames, &tuning::small_settings(video, table));
+            let stays = join(&small, &[], frames, &tuning::small_settings(video, table));
             let known = plan.overlays.len();
             for overlay in stays.overlays {
                 let when = unknown(plan.overlays.get(..known).unwrap_or_default(), &overlay);

@@ -1,9 +1,12 @@
-//! Whether a frame shows something else than the one before it: a cut, or a flash.
+//! Whether a frame shows something else than the one before it: a cut, or a flash; and by how much two differ in a place.
 //!
-//! Owns a small picture of the last frame. Errs on the side of a change: it only decides that a frame is seen by a
+//! Owns a small picture of the last frame. Where it judges by itself, it errs on the side of a change: it only decides that a frame is seen by a
 //! detector that must not miss what shows for a moment.
 
-use cleanplate_types::picture::{PlaneRef, PlanesRef};
+use cleanplate_media::frame::VideoFrame;
+use cleanplate_types::picture::{PlaneRef, PlanesRef, Rect};
+
+use super::watching::Compare;
 
 /// Columns and rows of the small picture.
 const COLUMNS: u32 = 32;
@@ -46,6 +49,46 @@ fn small<S: Copy>(luma: Option<&PlaneRef<'_, S>>, code: impl Fn(S) -> u8) -> Vec
         luma.samples.get(place).map_or(0, |sample| code(*sample))
     });
     samples.collect()
+}
+
+impl Compare for VideoFrame {
+    fn difference(&self, other: &Self, within: Rect) -> u32 {
+        let (one, other) = (self.planes(), other.planes());
+        match (&one, &other) {
+            (PlanesRef::Eight(one), PlanesRef::Eight(other)) => {
+                difference((one.first(), other.first()), within, u32::from)
+            }
+            (PlanesRef::Sixteen(one), PlanesRef::Sixteen(other)) => {
+                let codes = 1 << self.layout().depth.saturating_sub(8);
+                difference((one.first(), other.first()), within, u32::from) / codes
+            }
+            // No video changes its depth.
+            (PlanesRef::Eight(_) | PlanesRef::Sixteen(_), _) => 0,
+        }
+    }
+}
+
+/// The mean difference of samples, in sixteenths of their own codes.
+fn difference<S: Copy>(
+    (one, other): (Option<&PlaneRef<'_, S>>, Option<&PlaneRef<'_, S>>),
+    within: Rect,
+    code: impl Fn(S) -> u32,
+) -> u32 {
+    let Some((one, other)) = one.zip(other) else { return 0 };
+    let width = within.right().min(one.width).saturating_sub(within.x) as usize;
+    let (mut sum, mut count) = (0_u64, 0_u64);
+    for y in within.y..within.bottom().min(one.height) {
+        let at = |stride: usize| {
+            let start = y as usize * stride + within.x as usize;
+            start..start + width
+        };
+        let rows = one.samples.get(at(one.stride)).zip(other.samples.get(at(other.stride)));
+        let Some((one, other)) = rows else { continue };
+        let apart = one.iter().zip(other).map(|(a, b)| u64::from(code(*a).abs_diff(code(*b))));
+        sum += apart.sum::<u64>();
+        count += width as u64;
+    }
+    u32::try_from((sum * 16).checked_div(count).unwrap_or(0)).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]

@@ -3,10 +3,16 @@
 //! Owns the frames that it may yet see, which are kept until what came or went between two samples is settled. Refuses to know what a
 //! detector is, and to judge what it sees.
 
-use cleanplate_plate::track::{Settings, second_looks};
+use cleanplate_plate::track::{Cut, Settings, second_looks};
 use cleanplate_types::detection::{Detection, Seen};
 use cleanplate_types::failure::Failure;
 use cleanplate_types::picture::Rect;
+
+/// A frame that can be compared with another of the same video.
+pub(super) trait Compare {
+    /// By how much luma differs on the mean in a place, in sixteenths of an 8-bit code.
+    fn difference(&self, other: &Self, within: Rect) -> u32;
+}
 
 /// One detector's way through the frames of a window, in order. `F` is a frame.
 #[derive(Debug)]
@@ -14,7 +20,7 @@ pub(super) struct Watching<F> {
     settings: Settings,
     pace: Pace,
     table_frames: u64,
-    /// The frames since the sample before the last.
+    /// The frames since the sample before the last, with that one.
     kept: Vec<(u64, F)>,
     /// Those of them that are to be seen.
     due: Vec<u64>,
@@ -22,6 +28,8 @@ pub(super) struct Watching<F> {
     samples: Vec<Seen>,
     /// What second looks saw between them.
     between: Vec<Seen>,
+    /// Where something came or went at once.
+    cuts: Vec<Cut>,
 }
 
 /// How a detector goes through the frames.
@@ -33,18 +41,23 @@ pub(super) struct Pace {
     pub(super) bands: bool,
 }
 
+/// How much more the picture changes where something comes or goes at once than in the frames beside: so many times, and
+/// sixteenths of a code. A fade changes it as much from frame to frame.
+const CUT_TIMES: u32 = 2;
+const CUT_LEAST: u32 = 24;
+
 /// Rows of luma beside a band, at least: a network sees little at the edge of what it is shown.
 const MARGIN_MIN: u32 = 24;
 
 /// What a detector sees in each of some frames.
 pub(super) type Sights = Result<Vec<Vec<Detection>>, Failure>;
 
-impl<F> Watching<F> {
+impl<F: Compare> Watching<F> {
     /// A detector that goes through a video of `table_frames` frames at that pace.
     pub(super) fn new(settings: Settings, pace: Pace, table_frames: u64) -> Self {
         let (kept, due) = (Vec::new(), Vec::new());
         let (samples, between) = (Vec::new(), Vec::new());
-        Self { settings, pace, table_frames, kept, due, samples, between }
+        Self { settings, pace, table_frames, kept, due, samples, between, cuts: Vec::new() }
     }
 
     /// Takes the next frame, which is to be seen where it `is_due`, now or later; `see` may be asked about others too.
@@ -64,21 +77,21 @@ impl<F> Watching<F> {
         if self.due.len() >= self.pace.batch { self.look(see) } else { Ok(()) }
     }
 
-    /// What it saw, in order, once the window's last frame was seen too.
+    /// What it saw, in order, once the window's last frame was seen too, and where something came or went at once.
     ///
     /// # Errors
     /// Those of `see`.
     pub(super) fn finish(
         mut self,
         see: &mut impl FnMut(&[&F], Option<Rect>) -> Sights,
-    ) -> Result<Vec<Seen>, Failure> {
+    ) -> Result<(Vec<Seen>, Vec<Cut>), Failure> {
         let last = self.kept.last().map(|(index, _)| *index);
         self.due.extend(last.filter(|last| self.due.last() != Some(last)));
         self.look(see)?;
         self.settle(self.samples.len(), see)?;
         self.samples.append(&mut self.between);
         self.samples.sort_by_key(|seen| seen.frame);
-        Ok(self.samples)
+        Ok((self.samples, self.cuts))
     }
 
     /// Sees the frames that are due. Each settles the gap before the sample before it: what was seen once alone is most
@@ -91,7 +104,7 @@ impl<F> Watching<F> {
         }
         let before = self.samples.len().checked_sub(2).and_then(|at| self.samples.get(at));
         let before = before.map(|seen| seen.frame);
-        self.kept.retain(|(index, _)| before.is_none_or(|before| *index > before));
+        self.kept.retain(|(index, _)| before.is_none_or(|before| *index >= before));
         Ok(())
     }
 
@@ -114,12 +127,45 @@ impl<F> Watching<F> {
             });
             let found = self.see(&wanted, self.band(&around), see)?;
             if found.is_empty() {
+                self.note_cuts(&around);
                 return Ok(());
             }
             self.between.extend(found.iter().cloned());
             around.extend(found);
             around.sort_by_key(|seen| seen.frame);
         }
+    }
+
+    /// Notes what came or went at once between two of the frames `around` that follow each other.
+    fn note_cuts(&mut self, around: &[Seen]) {
+        for pair in around.windows(2) {
+            let [before, after] = pair else { continue };
+            if before.frame + 1 != after.frame {
+                continue;
+            }
+            let lacks =
+                |seen: &Seen, one: &Detection| !seen.detections.iter().any(|it| is_one(it, one));
+            let went = before.detections.iter().filter(|one| lacks(after, one));
+            let came = after.detections.iter().filter(|one| lacks(before, one));
+            for one in went.chain(came).filter(|one| !one.kind.is_private()) {
+                let cut = Cut { frame: after.frame, bounds: one.bounds };
+                if self.is_cut(cut) && !self.cuts.contains(&cut) {
+                    self.cuts.push(cut);
+                }
+            }
+        }
+    }
+
+    /// Whether the picture changes there at once, and not in the frames beside: of these one must be at hand.
+    fn is_cut(&self, Cut { frame, bounds }: Cut) -> bool {
+        let kept = |frame: u64| self.kept.iter().find(|(index, _)| *index == frame);
+        let change = |to: u64| {
+            let pair = kept(to.checked_sub(1)?).zip(kept(to))?;
+            Some(pair.0.1.difference(&pair.1.1, bounds))
+        };
+        let beside = [frame.checked_sub(1), frame.checked_add(1)].into_iter().flatten();
+        let most = beside.filter_map(change).max();
+        change(frame).zip(most).is_some_and(|(here, most)| here > most * CUT_TIMES + CUT_LEAST)
     }
 
     /// The rows of everything that was seen `around`, and as much beside them: second looks ask where that begins and
@@ -153,10 +199,45 @@ impl<F> Watching<F> {
     }
 }
 
+/// Whether two sights are of one thing: they share more than half of what they cover together.
+fn is_one(a: &Detection, b: &Detection) -> bool {
+    let (one, other) = (a.bounds, b.bounds);
+    let area = |rect: Rect| u64::from(rect.width) * u64::from(rect.height);
+    let across = one.right().min(other.right()).saturating_sub(one.x.max(other.x));
+    let down = one.bottom().min(other.bottom()).saturating_sub(one.y.max(other.y));
+    let shared = u64::from(across) * u64::from(down);
+    a.kind == b.kind && shared * 3 > area(one) + area(other)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use cleanplate_types::detection::DetectionKind;
+
+    /// A frame is its index, and changes by 16 at the ends of what is shown, or fades by 8 a frame about them.
+    impl Compare for u64 {
+        fn difference(&self, other: &Self, within: Rect) -> u32 {
+            assert!(self < other && within.y == 300, "of two frames in order, in its place");
+            let [from, to] =
+                [*self, *other].map(|frame| if FADES.get() { fading(frame) } else { shown(frame) });
+            from.abs_diff(to)
+        }
+    }
+
+    thread_local! {
+        static FADES: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+    }
+
+    fn shown(frame: u64) -> u32 {
+        if SHOWN.contains(&frame) { 160 } else { 0 }
+    }
+
+    /// It is seen from a fourth of its strength on.
+    fn fading(frame: u64) -> u32 {
+        let inside =
+            (frame + 4).saturating_sub(SHOWN.start).min((SHOWN.end + 3).saturating_sub(frame));
+        u32::try_from(inside.min(16) * 10).unwrap()
+    }
 
     const SHOWN: std::ops::Range<u64> = 13..37;
 
@@ -181,7 +262,7 @@ mod tests {
         for frame in frames {
             watching.add((frame, frame % 8 == 0), frame, &mut see).unwrap();
         }
-        let seen = watching.finish(&mut see).unwrap();
+        let (seen, _) = watching.finish(&mut see).unwrap();
         (looked, seen)
     }
 
@@ -194,6 +275,27 @@ mod tests {
         assert!(looked.len() <= 14 + 2 * 3, "{looked:?}");
         assert!(seen.is_sorted_by(|a, b| a.frame < b.frame), "each frame once, in order");
         assert_eq!(seen.len(), looked.len());
+    }
+
+    #[test]
+    fn what_comes_and_goes_at_once_is_told_from_what_fades() {
+        for fades in [false, true] {
+            FADES.set(fades);
+            for stride in [1, 2, 8] {
+                let settings = Settings::usual(640, 360, 25);
+                let mut watching = Watching::new(settings, Pace { batch: 1, bands: true }, 100);
+                let mut see = |frames: &[&u64], _part: Option<Rect>| {
+                    Ok(frames.iter().map(|frame| seen_at(**frame)).collect())
+                };
+                for frame in 0..100_u64 {
+                    watching.add((frame, frame % stride == 0), frame, &mut see).unwrap();
+                }
+                let (_, cuts) = watching.finish(&mut see).unwrap();
+                let frames: Vec<u64> = cuts.iter().map(|cut| cut.frame).collect();
+                let expected = if fades { vec![] } else { vec![SHOWN.start, SHOWN.end] };
+                assert_eq!(frames, expected, "fades: {fades}, every {stride}");
+            }
+        }
     }
 
     #[test]
