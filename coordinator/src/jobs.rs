@@ -101,7 +101,7 @@ impl JobsService {
     async fn submit_as(&self, job: &JobId, request: JobRequest) -> Result<(), Status> {
         let input = Input::Submit { job: job.clone(), request: Box::new(request.clone()) };
         let void = self.orders.input(input).await?;
-        refuse_full_queue(void.as_ref())?;
+        refuse_unopened(void.as_ref())?;
         if void.is_none() || self.known(job).await?.request == request {
             return Ok(());
         }
@@ -116,7 +116,7 @@ impl JobsService {
             let job = names::fresh()?;
             let input = Input::Submit { job: job.clone(), request: Box::new(request.clone()) };
             let void = self.orders.input(input).await?;
-            refuse_full_queue(void.as_ref())?;
+            refuse_unopened(void.as_ref())?;
             if void.is_none() {
                 return Ok(job);
             }
@@ -233,7 +233,7 @@ impl Jobs for JobsService {
         let known = self.known(&job).await?;
         door::prove(&known.request).await?;
         let void = self.orders.input(Input::Retry { job: job.clone() }).await?;
-        refuse_full_queue(void.as_ref())?;
+        refuse_unopened(void.as_ref())?;
         if void.is_some() {
             return Err(match self.known(&job).await?.outcome {
                 Some(outcome) => has_ended(&job, &outcome, "to try again"),
@@ -372,9 +372,10 @@ impl Jobs for JobsService {
     }
 }
 
-/// Refuses a job whose owner has as many open ones as one may have.
-fn refuse_full_queue(void: Option<&Ignored>) -> Result<(), Status> {
+/// Refuses a job that may not be open: its owner has as many as one may have, or another one writes its output.
+fn refuse_unopened(void: Option<&Ignored>) -> Result<(), Status> {
     match void {
+        Some(taken @ Ignored::OutputTaken { .. }) => Err(Status::already_exists(taken.to_string())),
         Some(full @ Ignored::OwnerQueueFull { .. }) => {
             Err(Status::resource_exhausted(full.to_string()))
         }

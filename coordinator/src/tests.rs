@@ -209,12 +209,37 @@ async fn the_same_id_is_the_same_job_and_another_request_under_it_is_refused() {
 }
 
 #[tokio::test]
+async fn the_output_of_an_open_job_is_refused_to_another_however_it_is_spelled() {
+    let place = Place::new();
+    let running = place.start().await;
+    let mut jobs = running.jobs();
+    place.submit(&mut jobs, Some("first")).await.unwrap();
+    let spelled = [
+        format!("file://{}/./out.mp4", place.folder().display()),
+        place.folder().join("../videos/out.mp4").display().to_string(),
+    ];
+    for output in spelled {
+        let request = Some(pb::JobRequest { output, ..place.request() });
+        let status = jobs.submit(pb::SubmitRequest { request, job: None }).await.unwrap_err();
+        assert_eq!(status.code(), Code::AlreadyExists, "{status}");
+        assert!(status.message().contains("job first writes"), "{status}");
+        assert!(status.message().contains("cleanplate cancel first"), "{status}");
+    }
+    jobs.cancel(pb::CancelRequest { job: "first".to_owned() }).await.unwrap();
+    place.submit(&mut jobs, Some("second")).await.unwrap();
+    let retried = jobs.retry(pb::RetryRequest { job: "first".to_owned() }).await;
+    let status = retried.unwrap_err();
+    assert_eq!(status.code(), Code::AlreadyExists, "{status}");
+    assert!(status.message().contains("job second writes"), "{status}");
+}
+
+#[tokio::test]
 async fn a_job_is_found_by_the_beginning_of_its_id_where_that_is_its_alone() {
     let place = Place::new();
     let running = place.start().await;
     let mut jobs = running.jobs();
     for id in ["job-abc", "job-abd", "job-ab", "mine"] {
-        place.submit(&mut jobs, Some(id)).await.unwrap();
+        place.submit_apart(&mut jobs, id).await;
     }
     let cases = [("job-abc", "job-abc"), ("abd", "job-abd"), ("job-ab", "job-ab"), ("m", "mine")];
     for (typed, meant) in cases {
@@ -235,7 +260,8 @@ async fn a_preview_that_is_not_made_yet_says_when_to_ask_again() {
     let running = place.start().await;
     let mut jobs = running.jobs();
     let submit = |job: &str, review| {
-        let request = Some(pb::JobRequest { review, ..place.request() });
+        let output = place.folder().join(format!("{job}.mp4")).display().to_string();
+        let request = Some(pb::JobRequest { review, output, ..place.request() });
         pb::SubmitRequest { request, job: Some(job.to_owned()) }
     };
     jobs.submit(submit("waits", "wait".to_owned())).await.unwrap();

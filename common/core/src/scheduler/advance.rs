@@ -287,6 +287,7 @@ impl Scheduler {
         self.refresh(id);
         if was_open && let Some(job) = self.ledger.jobs.get(id) {
             self.grantable.closed(&job.request.owner);
+            self.outputs.closed(id, &job.request);
         }
         self.arm_retention(id);
         effects.push(Effect::JobEnded { job: id.clone(), outcome });
