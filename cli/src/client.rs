@@ -10,8 +10,10 @@ use tokio::time::Instant;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status as Reply};
 
+use crate::arguments::ClientArguments;
 use crate::exit::{Refusal, Status};
 use crate::say;
+use crate::settings::Settings;
 
 /// How long a connection may take: a host that drops packets says nothing by itself.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
@@ -53,6 +55,21 @@ struct Missed {
 }
 
 impl Client {
+    /// Connects to the coordinator that a command is to speak to.
+    ///
+    /// # Errors
+    /// As [`Client::connect`], with the place where a wrong address was written.
+    pub(crate) async fn of(
+        settings: &Settings,
+        arguments: &ClientArguments,
+    ) -> Result<Self, Refusal> {
+        let flag = ("--coordinator", arguments.coordinator.is_some());
+        let place = settings.place(flag, "client.coordinator");
+        let addresses = listed(settings.coordinator_of(arguments));
+        let addresses = addresses.map_err(|refusal| place.refuse(&refusal))?;
+        Self::connect_by_turns(&addresses, TURN_PATIENCE).await
+    }
+
     /// Connects to the one that leads of the coordinators at `addresses`, divided by commas. While one takes over
     /// from another it waits for that, and says so once.
     ///

@@ -26,20 +26,24 @@ pub(crate) async fn run(
 ) -> Result<Status, Refusal> {
     let WorkerArguments { coordinator, scratch, card, slots, idle_exit, name } = arguments;
     let mut signals = Signals::listen()?;
+    let place = settings.place(("--coordinator", coordinator.is_some()), "client.coordinator");
     let addresses = coordinator.as_deref().unwrap_or_else(|| settings.coordinator_url());
-    let addresses =
-        client::split(addresses).map(client::endpoint).collect::<Result<Vec<_>, _>>()?;
+    let addresses = client::split(addresses).map(client::endpoint).collect::<Result<Vec<_>, _>>();
+    let addresses = addresses.map_err(|refusal| place.refuse(&refusal))?;
+    let place = settings.place(("--name", name.is_some()), "worker.name");
     let name = name.or_else(|| settings.worker.name.clone());
     let name = name.map(|name| WorkerId::parse(&name)).transpose();
+    let name = name.map_err(|error| Refusal::usage(place.tell(&error.to_string())))?;
+    let pretend = pretended(card.as_deref(), settings)?;
     let models = settings.models.clone();
     let settings = &settings.worker;
     let idle_exit = idle_exit
         .map(Duration::from_secs)
         .or_else(|| settings.idle_exit_ms.map(Duration::from_millis));
     let options = WorkerOptions {
-        name: name.map_err(|error| Refusal::usage(error.to_string()))?,
+        name,
         scratch: scratch.or_else(|| settings.scratch.clone()),
-        pretend: pretended(card.as_deref().or(settings.card.as_deref()))?,
+        pretend,
         slots: slots.or(settings.slots),
         sessions: settings.sessions,
         idle_exit,
@@ -101,13 +105,15 @@ fn status_of(ended: Ended, asked: Option<Status>) -> Status {
     }
 }
 
-/// Takes a card to pretend, as it was typed.
+/// Takes a card to pretend, as it was typed for `--card`, else as the settings have it.
 ///
 /// # Errors
 /// A refusal with status 2 shows the form.
-pub(crate) fn pretended(card: Option<&str>) -> Result<Option<Card>, Refusal> {
+pub(crate) fn pretended(flag: Option<&str>, settings: &Settings) -> Result<Option<Card>, Refusal> {
+    let place = settings.place(("--card", flag.is_some()), "worker.card");
+    let card = flag.or(settings.worker.card.as_deref());
     let card = card.map(cleanplate_vision::parse_pretended).transpose();
-    card.map_err(|error| Refusal::usage(error.to_string()))
+    card.map_err(|error| Refusal::usage(place.tell(&error.to_string())))
 }
 
 /// What to tell of a worker that cannot work.
