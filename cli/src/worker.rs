@@ -83,16 +83,23 @@ pub(crate) async fn run(
     watching.abort();
     match worked {
         Ok(Ok(ended)) => {
-            let why = match ended {
-                Ended::Stopped => "it was stopped",
-                Ended::Drained => "it was drained",
-                Ended::Idle => "it had nothing to do",
-            };
-            tracing::info!(why, "worker ends");
+            tracing::info!(why = why(ended, asked), "worker ends");
             Ok(status_of(ended, asked))
         }
         Ok(Err(error)) => Err(refusal(&error)),
         Err(error) => Err(Refusal::failed(format!("the worker died: {error}"))),
+    }
+}
+
+/// Why a worker ended, for people; `asked` is by which signal it was asked first.
+const fn why(ended: Ended, asked: Option<Status>) -> &'static str {
+    match (ended, asked) {
+        (Ended::Stopped, _) => "it was stopped",
+        (Ended::Drained, _) => "it was drained",
+        (Ended::Asked, _) => "it was asked to end",
+        (Ended::Taken, Some(_)) => "it was asked to end by SIGTERM",
+        (Ended::Taken, None) => "there is a notice that its machine is taken away",
+        (Ended::Idle, _) => "it had nothing to do",
     }
 }
 
@@ -101,7 +108,8 @@ fn status_of(ended: Ended, asked: Option<Status>) -> Status {
     match (ended, asked) {
         (_, Some(Status::Interrupted)) => Status::Interrupted,
         (Ended::Stopped, Some(status)) => status,
-        (Ended::Stopped, None) | (Ended::Drained | Ended::Idle, _) => Status::Done,
+        (Ended::Stopped, None)
+        | (Ended::Drained | Ended::Asked | Ended::Taken | Ended::Idle, _) => Status::Done,
     }
 }
 
@@ -139,9 +147,17 @@ mod tests {
 
     #[test]
     fn a_worker_that_was_drained_ends_well_unless_by_ctrl_c() {
-        assert_eq!(status_of(Ended::Drained, Some(Status::Terminated)), Status::Done);
+        assert_eq!(status_of(Ended::Taken, Some(Status::Terminated)), Status::Done);
         assert_eq!(status_of(Ended::Stopped, Some(Status::Terminated)), Status::Terminated);
-        assert_eq!(status_of(Ended::Drained, Some(Status::Interrupted)), Status::Interrupted);
+        assert_eq!(status_of(Ended::Asked, Some(Status::Interrupted)), Status::Interrupted);
         assert_eq!(status_of(Ended::Idle, None), Status::Done);
+    }
+
+    #[test]
+    fn only_a_worker_that_the_coordinator_drained_says_that_it_was_drained() {
+        assert_eq!(why(Ended::Drained, None), "it was drained");
+        assert_eq!(why(Ended::Taken, Some(Status::Terminated)), "it was asked to end by SIGTERM");
+        let notice = why(Ended::Taken, None);
+        assert!(notice.contains("notice"), "{notice}");
     }
 }
