@@ -267,6 +267,7 @@ impl Scheduler {
     fn record(&mut self, job: &JobId, event: Event, effects: &mut Vec<Effect>) {
         let record = Record { at: self.now, job: job.clone(), event };
         self.ledger.apply(&record);
+        self.note_loss(&record);
         effects.push(Effect::Record(record));
     }
 
