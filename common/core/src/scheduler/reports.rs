@@ -12,7 +12,7 @@ use crate::input::Report;
 use crate::ledger::Lease;
 use crate::ledger::blame::{is_against_the_part, is_outage};
 use crate::ledger::job::{Encoding, Job, Phase, place};
-use crate::ledger::tries::Blamed;
+use crate::ledger::tries::{Blamed, Tries};
 use crate::record::{Event, LeaseEnd, Piece, Window};
 use crate::scheduler::Scheduler;
 use crate::scheduler::meter::rate;
@@ -358,7 +358,7 @@ impl Scheduler {
 fn attempt_blamed(job: &Job, lease: &Lease, failure: &Failure) -> u32 {
     let blamed: Option<Blamed> = job.to_blame(lease.piece, failure);
     let tries = blamed.and_then(|blamed| job.tries.get(&blamed));
-    tries.map_or(0, crate::ledger::tries::Tries::total) + 1
+    tries.map_or(1, Tries::next_attempt)
 }
 
 fn frames_of(job: &Job, piece: Piece) -> Option<FrameRange> {
