@@ -135,7 +135,7 @@ impl Client {
         let channel = endpoint.connect().await;
         let channel = channel.map_err(|error| missed(unreachable(address, &error)))?;
         let client = Self { addresses: addresses.to_vec(), told, ..Self::over(channel, address) };
-        match client.jobs.clone().list(ListRequest { limit: 1 }).await {
+        match client.jobs.clone().list(ListRequest { limit: 1, ..ListRequest::default() }).await {
             Err(reply) if is_lost(&reply) => {
                 let stands_by = StandsBy::of(&reply);
                 Err(Missed { refusal: client.refusal(&reply), stands_by })

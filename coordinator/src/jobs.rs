@@ -2,6 +2,7 @@
 
 mod door;
 mod names;
+mod wanted;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -27,11 +28,7 @@ use crate::dispatch::{Known, Orders, Question};
 use crate::journal::{Journal, JournalError};
 use crate::shown::attempts_shown;
 
-/// Jobs that are listed where the client does not say how many.
-const LISTED: usize = 100;
-
-/// Jobs that are listed at most: below a KiB each, and so below the largest message.
-const LISTED_MAX: usize = 5_000;
+pub(crate) use crate::jobs::wanted::Wanted;
 
 /// Bytes of a preview in one message.
 const PIECE_BYTES: usize = 1 << 20;
@@ -172,11 +169,8 @@ impl Jobs for JobsService {
         &self,
         request: Request<pb::ListRequest>,
     ) -> Result<Response<pb::ListResponse>, Status> {
-        let limit = match request.into_inner().limit {
-            0 => LISTED,
-            limit => (limit as usize).min(LISTED_MAX),
-        };
-        let jobs = self.orders.ask(|reply| Question::Jobs { limit, reply }).await?;
+        let wanted = Wanted::parse(request.into_inner())?;
+        let jobs = self.orders.ask(|reply| Question::Jobs { wanted, reply }).await?;
         Ok(Response::new(pb::ListResponse { jobs }))
     }
 

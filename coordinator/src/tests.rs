@@ -184,7 +184,7 @@ async fn an_output_that_is_the_input_or_cannot_be_written_is_refused_at_the_door
         assert_eq!(status.code(), code, "{status}");
         assert!(status.message().contains(words), "{status}");
     }
-    let listed = jobs.list(pb::ListRequest { limit: 0 }).await.unwrap().into_inner().jobs;
+    let listed = jobs.list(pb::ListRequest::default()).await.unwrap().into_inner().jobs;
     assert_eq!(listed, []);
     assert_eq!(place.videos(), ["in.mp4", "link.mp4"]);
 }
@@ -202,7 +202,7 @@ async fn the_same_id_is_the_same_job_and_another_request_under_it_is_refused() {
     assert_eq!(jobs.submit(submit).await.unwrap_err().code(), Code::AlreadyExists);
     let status = place.submit(&mut jobs, Some("Not an id")).await.unwrap_err();
     assert_eq!(status.code(), Code::InvalidArgument);
-    let listed = jobs.list(pb::ListRequest { limit: 0 }).await.unwrap().into_inner().jobs;
+    let listed = jobs.list(pb::ListRequest::default()).await.unwrap().into_inner().jobs;
     let told: Vec<_> =
         listed.iter().map(|one| (one.phase.as_str(), one.waits_for.as_str())).collect();
     assert_eq!(told, [("queued", "no worker is attached")]);
@@ -252,6 +252,44 @@ async fn a_job_is_found_by_the_beginning_of_its_id_where_that_is_its_alone() {
     assert_eq!(jobs.show(show("abx")).await.unwrap_err().code(), Code::NotFound);
     jobs.cancel(pb::CancelRequest { job: "abd".to_owned() }).await.unwrap();
     assert_eq!(running.outcome("job-abd").await.kind, "cancelled");
+}
+
+#[tokio::test]
+async fn a_list_has_the_jobs_of_an_owner_or_a_state_and_its_limit_counts_those() {
+    let place = Place::new();
+    let running = place.start().await;
+    let mut jobs = running.jobs();
+    for (number, owner) in ["a", "b", "a", "b", "b"].into_iter().enumerate() {
+        let output = place.folder().join(format!("{number}.mp4")).display().to_string();
+        let (owner, priority) = (owner.to_owned(), i32::try_from(number).unwrap());
+        let request = pb::JobRequest { output, owner, priority, ..place.request() };
+        let job = Some(format!("j{number}"));
+        jobs.submit(pb::SubmitRequest { request: Some(request), job }).await.unwrap();
+    }
+    jobs.cancel(pb::CancelRequest { job: "j4".to_owned() }).await.unwrap();
+    let list = |limit: u32, owner: &str, state: &str| pb::ListRequest {
+        limit,
+        owner: owner.to_owned(),
+        state: state.to_owned(),
+    };
+    let cases = [
+        (list(0, "", ""), &["j4", "j3", "j2", "j1", "j0"][..]),
+        (list(2, "a", ""), &["j2", "j0"]),
+        (list(1, "b", "queued"), &["j3"]),
+        (list(0, "", "cancelled"), &["j4"]),
+        (list(0, "", "running"), &[]),
+        (list(0, "nobody", ""), &[]),
+    ];
+    for (request, wanted) in cases {
+        let told = format!("{request:?}");
+        let listed = jobs.list(request).await.unwrap().into_inner().jobs;
+        assert_eq!(listed.iter().map(|one| one.job.as_str()).collect::<Vec<_>>(), wanted, "{told}");
+    }
+    assert_eq!(running.state("j3").await.owner, "b");
+    assert_eq!(running.state("j3").await.priority, 3);
+    let status = jobs.list(list(0, "", "done for")).await.unwrap_err();
+    assert_eq!(status.code(), Code::InvalidArgument, "{status}");
+    assert!(status.message().contains("queued, running"), "{status}");
 }
 
 #[tokio::test]
