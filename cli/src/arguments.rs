@@ -123,6 +123,9 @@ pub(crate) enum Command {
     /// List workers: card, tier, slots, encoders, speed.
     Workers(ClientArguments),
     /// Give a worker no more work; it ends when it has finished what it holds.
+    #[command(
+        after_help = "Examples:\n  cleanplate drain gpu-7\n  cleanplate drain gpu-7 --within 60"
+    )]
     Drain(DrainArguments),
     /// Say what a source is, and how each tier would cut it.
     #[command(after_help = "Examples:\n  \
@@ -299,6 +302,9 @@ pub(crate) struct PriorityArguments {
 pub(crate) struct DrainArguments {
     /// The worker's name, as `workers` lists it.
     pub(crate) worker: String,
+    /// Let it finish what it can in so many seconds; the rest it gives back, and others get it.
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub(crate) within: Option<u64>,
     /// Which coordinator.
     #[command(flatten)]
     pub(crate) client: ClientArguments,

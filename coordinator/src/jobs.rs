@@ -357,9 +357,10 @@ impl Jobs for JobsService {
         &self,
         request: Request<pb::DrainWorkerRequest>,
     ) -> Result<Response<pb::DrainWorkerResponse>, Status> {
-        let worker = WorkerId::parse(&request.into_inner().worker)
-            .map_err(|bad| Status::invalid_argument(bad.to_string()))?;
-        if self.orders.input(Input::Drain { worker: worker.clone() }).await?.is_some() {
+        let pb::DrainWorkerRequest { worker, within_ms } = request.into_inner();
+        let worker =
+            WorkerId::parse(&worker).map_err(|bad| Status::invalid_argument(bad.to_string()))?;
+        if self.orders.input(Input::Drain { worker: worker.clone(), within_ms }).await?.is_some() {
             return Err(Status::not_found(format!("no worker {worker} is attached")));
         }
         Ok(Response::new(pb::DrainWorkerResponse {}))

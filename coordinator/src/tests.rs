@@ -87,7 +87,9 @@ async fn what_is_told_under_a_lease_that_is_not_current_changes_nothing() {
     let mut worker = FakeWorker::attach(&running, "w1").await;
     let intake = worker.granted().await;
     let mut zombie = FakeWorker::attach(&running, "w2").await;
-    jobs.drain_worker(pb::DrainWorkerRequest { worker: "w2".to_owned() }).await.unwrap();
+    jobs.drain_worker(pb::DrainWorkerRequest { worker: "w2".to_owned(), within_ms: None })
+        .await
+        .unwrap();
     zombie.drained().await;
     let nobodys = LeaseId(intake.lease.0 + 1000);
     zombie.fail(intake.lease, FailureKind::BadInput, "another's").await;
@@ -356,11 +358,15 @@ async fn a_drained_worker_is_told_and_gets_no_more() {
     let running = place.start().await;
     let mut jobs = running.jobs();
     let mut worker = FakeWorker::attach(&running, "w1").await;
-    let drain = |worker: &str| pb::DrainWorkerRequest { worker: worker.to_owned() };
+    let drain =
+        |worker: &str| pb::DrainWorkerRequest { worker: worker.to_owned(), within_ms: None };
     jobs.drain_worker(drain("w1")).await.unwrap();
     worker.drained().await;
     place.submit(&mut jobs, Some("j")).await.unwrap();
     assert_eq!(running.workers().await[0].state, "draining");
+    let within = pb::DrainWorkerRequest { within_ms: Some(60_000), ..drain("w1") };
+    jobs.drain_worker(within).await.unwrap();
+    assert_eq!(running.workers().await[0].state, "leaving");
     assert_eq!(running.state("j").await.leases, 0);
     assert_eq!(jobs.drain_worker(drain("w9")).await.unwrap_err().code(), Code::NotFound);
 }

@@ -232,7 +232,7 @@ impl Scheduler {
             Input::Attach(attachment) => self.attach(*attachment, effects),
             Input::Detach { worker, session } => self.detach(&worker, session, effects),
             Input::Heartbeat { worker, session } => self.heartbeat(&worker, session, effects),
-            Input::Drain { worker } => self.drain(&worker, effects),
+            Input::Drain { worker, within_ms } => self.drain(&worker, within_ms, effects),
             Input::Notice { worker, session, remaining_ms } => {
                 self.notice(&worker, (session, remaining_ms), effects);
             }

@@ -236,7 +236,9 @@ impl World {
             _ => {
                 let index = self.random.below(self.workers.len() as u64);
                 let index = usize::try_from(index).expect("an index fits");
-                Input::Drain { worker: self.workers[index].id.clone() }
+                let span = self.random.between(0, 60_000);
+                let within_ms = self.random.chance(500).then_some(span);
+                Input::Drain { worker: self.workers[index].id.clone(), within_ms }
             }
         };
         self.tell(input);

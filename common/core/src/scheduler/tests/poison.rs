@@ -168,7 +168,7 @@ fn a_worker_whose_stream_breaks_is_still_set_aside_and_still_drains() {
 
     let mut rig = Rig::new(SchedulerConfig::default());
     rig.attach("a", &[EncoderName::Libx264]);
-    rig.tell(Input::Drain { worker: worker("a") });
+    rig.tell(Input::Drain { worker: worker("a"), within_ms: None });
     comes_back(&mut rig);
     assert!(rig.effects.iter().any(|effect| matches!(effect, Effect::DrainWorker { .. })));
 }

@@ -61,7 +61,7 @@ fn the_time_left_is_a_range_and_there_is_none_while_nobody_works() {
     assert!(low < middle && middle < high, "{low} {middle} {high}");
     // 250 frames are left, at 8 and at 2 frames a second.
     assert_eq!((low, high), (31_250, 125_000));
-    rig.tell(Input::Drain { worker: worker("a") });
+    rig.tell(Input::Drain { worker: worker("a"), within_ms: None });
     rig.report("a", lease, Report::GaveBack);
     assert_eq!((rig.view().eta_ms, rig.view().eta_range_ms), (None, None));
 }
