@@ -20,7 +20,7 @@ pub(crate) async fn run(
     let ApproveArguments { job: JobArgument { job, client }, drop: mut dropped } = arguments;
     dropped.sort_unstable();
     dropped.dedup();
-    let connected = Client::connect(settings.coordinator_of(&client)).await?;
+    let connected = Client::of(settings, &client).await?;
     let request = ApproveRequest { job: job.clone(), drop: dropped.clone() };
     let reply = connected.jobs.clone().approve(request).await;
     reply.map_err(|reply| connected.refusal(&reply))?;

@@ -89,6 +89,7 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:\n  \
         cleanplate jobs\n  \
         cleanplate jobs --show 4f2a\n  \
+        cleanplate jobs --owner archive --state failed --limit 20\n  \
         cleanplate jobs --json | jq 'select(.outcome == null)'")]
     Jobs(JobsArguments),
     /// Follow a job to its end; ends with the job's exit status.
@@ -122,6 +123,9 @@ pub(crate) enum Command {
     /// List workers: card, tier, slots, encoders, speed.
     Workers(ClientArguments),
     /// Give a worker no more work; it ends when it has finished what it holds.
+    #[command(
+        after_help = "Examples:\n  cleanplate drain gpu-7\n  cleanplate drain gpu-7 --within 60"
+    )]
     Drain(DrainArguments),
     /// Say what a source is, and how each tier would cut it.
     #[command(after_help = "Examples:\n  \
@@ -253,10 +257,20 @@ pub(crate) struct JobsArguments {
     /// List so many jobs, newest first.
     #[arg(long, value_name = "N", default_value_t = 100)]
     pub(crate) limit: u32,
+    /// List only the jobs of this owner.
+    #[arg(long, value_name = "NAME", conflicts_with = "show")]
+    pub(crate) owner: Option<String>,
+    /// List only the jobs in this state. A job that waits for a review is running too.
+    #[arg(long, value_name = "STATE", conflicts_with = "show", value_parser = JOB_STATES)]
+    pub(crate) state: Option<String>,
     /// Which coordinator.
     #[command(flatten)]
     pub(crate) client: ClientArguments,
 }
+
+/// The states by which `jobs` chooses.
+const JOB_STATES: [&str; 8] =
+    ["queued", "running", "review", "done", "previewed", "abstained", "failed", "cancelled"];
 
 /// A job, for the subcommands that take one.
 #[derive(Debug, Args)]
@@ -288,6 +302,9 @@ pub(crate) struct PriorityArguments {
 pub(crate) struct DrainArguments {
     /// The worker's name, as `workers` lists it.
     pub(crate) worker: String,
+    /// Let it finish what it can in so many seconds; the rest it gives back, and others get it.
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub(crate) within: Option<u64>,
     /// Which coordinator.
     #[command(flatten)]
     pub(crate) client: ClientArguments,

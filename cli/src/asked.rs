@@ -36,7 +36,13 @@ pub(crate) fn in_words(request: &JobRequest) -> Vec<(&'static str, String)> {
         ("asked: encoder", encoder),
         ("asked: preset", request.preset.clone().unwrap_or_default()),
         ("owner", request.owner.clone()),
-        ("priority", request.priority.to_string()),
+        (
+            "priority",
+            match request.priority {
+                0 => String::new(),
+                priority => priority.to_string(),
+            },
+        ),
     ];
     told.into_iter().filter(|(_, value)| !value.is_empty()).collect()
 }

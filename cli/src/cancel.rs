@@ -15,7 +15,7 @@ use crate::settings::Settings;
 /// A refusal where there is no such job, or nobody answers.
 pub(crate) async fn run(arguments: JobArgument, settings: &Settings) -> Result<Status, Refusal> {
     let JobArgument { job, client } = arguments;
-    let connected = Client::connect(settings.coordinator_of(&client)).await?;
+    let connected = Client::of(settings, &client).await?;
     let request = CancelRequest { job: job.clone() };
     let reply = connected.jobs.clone().cancel(request).await;
     reply.map_err(|reply| connected.refusal(&reply))?;

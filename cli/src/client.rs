@@ -10,8 +10,10 @@ use tokio::time::Instant;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status as Reply};
 
+use crate::arguments::ClientArguments;
 use crate::exit::{Refusal, Status};
 use crate::say;
+use crate::settings::Settings;
 
 /// How long a connection may take: a host that drops packets says nothing by itself.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
@@ -19,6 +21,14 @@ const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
 /// A connection on which an answer is waited for is asked so often whether it lives, and given as long to answer: a
 /// coordinator that was paused says nothing by itself either.
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
+
+/// How long one of several coordinators may take to answer before the next one is asked: one that is paused has its
+/// connections taken by the system, and never says a word. Doubled in each round, so that a slow one that is the only
+/// one alive is heard in the end.
+const TURN_PATIENCE: Duration = Duration::from_secs(3);
+
+/// Times that it is doubled, at most.
+const DOUBLINGS_MAX: u32 = 10;
 
 /// How long to wait for a coordinator that leads, where one stands by or several are named: a failover takes 6 s.
 const FAILOVER_PATIENCE: Duration = Duration::from_secs(30);
@@ -45,20 +55,41 @@ struct Missed {
 }
 
 impl Client {
+    /// Connects to the coordinator that a command is to speak to.
+    ///
+    /// # Errors
+    /// As [`Client::connect`], with the place where a wrong address was written.
+    pub(crate) async fn of(
+        settings: &Settings,
+        arguments: &ClientArguments,
+    ) -> Result<Self, Refusal> {
+        let flag = ("--coordinator", arguments.coordinator.is_some());
+        let place = settings.place(flag, "client.coordinator");
+        let addresses = listed(settings.coordinator_of(arguments));
+        let addresses = addresses.map_err(|refusal| place.refuse(&refusal))?;
+        Self::connect_by_turns(&addresses, TURN_PATIENCE).await
+    }
+
     /// Connects to the one that leads of the coordinators at `addresses`, divided by commas. While one takes over
     /// from another it waits for that, and says so once.
     ///
     /// # Errors
     /// A refusal with status 2 where an address is none, 1 where nobody answers, or nobody leads in time.
     pub(crate) async fn connect(addresses: &str) -> Result<Self, Refusal> {
-        let addresses = listed(addresses)?;
+        Self::connect_by_turns(&listed(addresses)?, TURN_PATIENCE).await
+    }
+
+    /// Goes through the list until somebody leads; `turn` is the first patience with one of several.
+    async fn connect_by_turns(addresses: &[String], turn: Duration) -> Result<Self, Refusal> {
         let deadline = Instant::now() + FAILOVER_PATIENCE;
         let mut noted = false;
+        let mut round = 0;
         loop {
             let mut waits = addresses.len() > 1;
             let mut refused = None;
-            for address in &addresses {
-                match Self::reach(address, &addresses).await {
+            let patience = patience(addresses, turn, round);
+            for address in addresses {
+                match Self::reach(address, addresses, patience).await {
                     Ok(client) => return Ok(client),
                     Err(Missed { refusal, stands_by }) => {
                         waits |= stands_by.is_some();
@@ -75,20 +106,25 @@ impl Client {
                 noted = true;
             }
             tokio::time::sleep(ASK_AGAIN).await;
+            round += 1;
         }
     }
 
     /// Connects to `address`, or to the one that is said there to lead. What that one says of others waits for the
     /// next round: two may mean each other.
-    async fn reach(address: &str, addresses: &[String]) -> Result<Self, Missed> {
-        let missed = match Self::ask(address, addresses, false).await {
+    async fn reach(
+        address: &str,
+        addresses: &[String],
+        patience: Option<Duration>,
+    ) -> Result<Self, Missed> {
+        let missed = match within(patience, address, Self::ask(address, addresses, false)).await {
             Ok(client) => return Ok(client),
             Err(missed) => missed,
         };
         let Some(leader) = missed.stands_by.as_ref().and_then(|it| it.leader.clone()) else {
             return Err(missed);
         };
-        let asked = Self::ask(&leader, addresses, true).await;
+        let asked = within(patience, &leader, Self::ask(&leader, addresses, true)).await;
         asked.map_err(|failed| Missed { refusal: failed.refusal, stands_by: missed.stands_by })
     }
 
@@ -99,7 +135,7 @@ impl Client {
         let channel = endpoint.connect().await;
         let channel = channel.map_err(|error| missed(unreachable(address, &error)))?;
         let client = Self { addresses: addresses.to_vec(), told, ..Self::over(channel, address) };
-        match client.jobs.clone().list(ListRequest { limit: 1 }).await {
+        match client.jobs.clone().list(ListRequest { limit: 1, ..ListRequest::default() }).await {
             Err(reply) if is_lost(&reply) => {
                 let stands_by = StandsBy::of(&reply);
                 Err(Missed { refusal: client.refusal(&reply), stands_by })
@@ -138,6 +174,13 @@ impl Client {
         (client, told && !self.told)
     }
 
+    /// How long the first answer to a call may take before another coordinator is asked, when that was done `asks`
+    /// times; `None` where there is no other.
+    pub(crate) fn patience(&self, asks: u32) -> Option<Duration> {
+        let round = asks / u32::try_from(self.addresses.len().max(1)).unwrap_or(1);
+        patience(&self.addresses, TURN_PATIENCE, round)
+    }
+
     /// What to tell of a call that failed.
     pub(crate) fn refusal(&self, reply: &Reply) -> Refusal {
         let said = reply.message();
@@ -154,6 +197,25 @@ impl Client {
             if reply.code() == Code::InvalidArgument { Status::Usage } else { Status::Failed };
         Refusal::new(status, said)
     }
+}
+
+/// How long one of `addresses` may take to answer in this round; `None` where there is only one.
+fn patience(addresses: &[String], turn: Duration, round: u32) -> Option<Duration> {
+    (addresses.len() > 1).then(|| turn.saturating_mul(1 << round.min(DOUBLINGS_MAX)))
+}
+
+/// Waits so long for what is asked at `address`.
+async fn within(
+    patience: Option<Duration>,
+    address: &str,
+    asked: impl Future<Output = Result<Client, Missed>>,
+) -> Result<Client, Missed> {
+    let Some(patience) = patience else { return asked.await };
+    tokio::time::timeout(patience, asked).await.unwrap_or_else(|_late| {
+        let seconds = patience.as_secs_f32();
+        let why = format!("the coordinator at {address} did not answer within {seconds:.0} s");
+        Err(Missed { refusal: Refusal::failed(why), stands_by: None })
+    })
 }
 
 /// Takes an address as an endpoint.
@@ -249,6 +311,34 @@ mod tests {
         let asked = tokio::time::timeout(CONNECT_PATIENCE, Client::connect(&address));
         let refusal = asked.await.unwrap().unwrap_err();
         assert!(refusal.message.contains("no coordinator answers"), "{}", refusal.message);
+    }
+
+    #[tokio::test]
+    async fn one_of_several_that_takes_connections_and_says_nothing_is_left_for_the_next() {
+        // The system takes connections to it; nobody ever reads them.
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let lives = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = |at: std::net::SocketAddr| format!("http://{at}");
+        let addresses =
+            [address(silent.local_addr().unwrap()), address(lives.local_addr().unwrap())];
+        let incoming = tokio_stream::wrappers::TcpListenerStream::new(lives);
+        // It knows no call, and says so: somebody answers.
+        let routes = tonic::service::Routes::default();
+        let served = tonic::transport::Server::builder().add_routes(routes);
+        let serving = tokio::spawn(served.serve_with_incoming(incoming));
+        // So little that the one that lives may be too slow in the first rounds.
+        let turn = Duration::from_millis(1);
+        let client = Client::connect_by_turns(&addresses, turn).await.unwrap();
+        assert_eq!(client.address, addresses[1]);
+        serving.abort();
+    }
+
+    #[test]
+    fn only_one_of_several_is_given_up_and_later_in_each_round() {
+        let both = ["http://a:1".to_owned(), "http://b:1".to_owned()];
+        assert_eq!(patience(&both[..1], TURN_PATIENCE, 0), None);
+        let spans = [0, 1, 2].map(|round| patience(&both, TURN_PATIENCE, round).unwrap().as_secs());
+        assert_eq!(spans, [3, 6, 12]);
     }
 
     #[test]

@@ -26,18 +26,25 @@ pub(crate) async fn run(
 ) -> Result<Status, Refusal> {
     let CoordinatorArguments { listen, state, store, advertise, new_store } = arguments;
     let signals = Signals::listen()?;
+    let place = settings.place(("--advertise", advertise.is_some()), "coordinator.advertise");
     let advertise = advertise.or_else(|| settings.advertise.clone());
     // What leads nowhere for this product's own workers and clients is of no use to them.
-    advertise.as_deref().map_or(Ok(()), |url| client::endpoint(url).map(drop))?;
+    let usable = advertise.as_deref().map_or(Ok(()), |url| client::endpoint(url).map(drop));
+    usable.map_err(|refusal| place.refuse(&refusal))?;
     // The address first: a second coordinator by mistake should be told of the first.
     let address = listen.as_deref().unwrap_or(&settings.listen);
     let listener = cleanplate_coordinator::listen(address).await;
-    let listener = listener.map_err(|error| Refusal::failed(error.to_string()))?;
-    let store = open_store(store.as_deref().unwrap_or_else(|| settings.store())).await?;
+    let place = settings.place(("--listen", listen.is_some()), "coordinator.listen");
+    let listener = listener.map_err(|error| Refusal::failed(place.tell(&error.to_string())))?;
+    let place = settings.place(("--store", store.is_some()), "coordinator.store");
+    let store = open_store(store.as_deref().unwrap_or_else(|| settings.store())).await;
+    let store = store.map_err(|refusal| place.refuse(&refusal))?;
+    let place = settings.place(("--state", state.is_some()), "coordinator.state");
     let state = state.as_ref().unwrap_or(&settings.state);
     let candidate = candidate(listener.local_addr().ok(), address, advertise);
     tracing::info!(address, advertised = candidate.address, "coordinator starts");
-    let journal = open_journal(state, candidate).await?;
+    let journal = open_journal(state, candidate).await;
+    let journal = journal.map_err(|refusal| place.refuse(&refusal))?;
     tracing::info!(store = store.url(), %state, "store and journal are open");
     let options = CoordinatorOptions {
         journal,
@@ -100,8 +107,7 @@ async fn open_store(url: &str) -> Result<Store, Refusal> {
 async fn open_journal(state: &StateUrl, candidate: Candidate) -> Result<Arc<dyn Journal>, Refusal> {
     state.open(candidate).await.map_err(|error| {
         let status = if error.is_usage() { Status::Usage } else { Status::Failed };
-        let hint = if error.is_usage() { "--state: " } else { "" };
-        Refusal::new(status, format!("{hint}{error}"))
+        Refusal::new(status, error.to_string())
     })
 }
 
@@ -134,7 +140,6 @@ mod tests {
         {
             let refusal = open_journal(&StateUrl::of(state), nobody()).await.unwrap_err();
             assert_eq!(refusal.status, Status::Usage, "{state}");
-            assert!(refusal.message.contains("--state"), "{}", refusal.message);
             assert!(!refusal.message.contains("hush"), "{}", refusal.message);
         }
     }

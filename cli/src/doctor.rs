@@ -36,7 +36,7 @@ pub(crate) async fn run(
     let DoctorArguments { store, coordinator, encoder, card, json } = arguments;
     let program = program::own()?;
     let card_asked = card.is_some();
-    let pretend = worker::pretended(card.as_deref().or(settings.worker.card.as_deref()))?;
+    let pretend = worker::pretended(card.as_deref(), settings)?;
     let encoder = encoder.map(|name| request::encoder(&name)).transpose()?;
     let silent = Duration::from_millis(settings.worker.engine_silent_ms);
 

@@ -29,7 +29,7 @@ pub(crate) async fn to_the_end(
     let mut asks = 0;
     let mut seen = false;
     loop {
-        let lost = match watch(&client, job).await {
+        let lost = match watch(&client, job, asks).await {
             Ok(mut states) => match until_lost(&mut states, progress, &mut asks).await? {
                 Followed::Ended(state) => return Ok(*state),
                 Followed::Lost(reply) => {
@@ -61,9 +61,17 @@ enum Followed {
     Lost(Reply),
 }
 
-async fn watch(client: &Client, job: &str) -> Result<Streaming<pb::JobState>, Reply> {
+async fn watch(client: &Client, job: &str, asks: u32) -> Result<Streaming<pb::JobState>, Reply> {
     let request = pb::WatchRequest { job: job.to_owned() };
-    Ok(client.jobs.clone().watch(request).await?.into_inner())
+    let mut jobs = client.jobs.clone();
+    let asked = jobs.watch(request);
+    let reply = match client.patience(asks) {
+        Some(patience) => tokio::time::timeout(patience, asked)
+            .await
+            .unwrap_or_else(|_late| Err(Reply::unavailable("it does not answer")))?,
+        None => asked.await?,
+    };
+    Ok(reply.into_inner())
 }
 
 async fn until_lost(

@@ -19,6 +19,10 @@ pub(crate) struct JobState {
     pub(crate) input: String,
     /// URL of the output.
     pub(crate) output: String,
+    /// Whom it belongs to; empty where nobody was named.
+    pub(crate) owner: String,
+    /// Higher goes first.
+    pub(crate) priority: i32,
     /// What it is doing.
     pub(crate) phase: String,
     /// Displayed frames; 0 until they are counted.
@@ -194,12 +198,16 @@ impl TryFrom<pb::JobState> for JobState {
             overlays_more,
             eta_soonest_ms,
             eta_latest_ms,
+            owner,
+            priority,
         } = state;
         let look = Some(look).filter(|look| !look.is_empty());
         Ok(Self {
             job,
             input,
             output,
+            owner,
+            priority,
             phase,
             frames_total,
             frames_done,

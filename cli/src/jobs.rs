@@ -22,42 +22,62 @@ const WHY_CHARS_MAX: usize = 60;
 /// # Errors
 /// A refusal where there is no such job, or nobody answers.
 pub(crate) async fn run(arguments: JobsArguments, settings: &Settings) -> Result<Status, Refusal> {
-    let JobsArguments { show, limit, client } = arguments;
-    let connected = Client::connect(settings.coordinator_of(&client)).await?;
+    let JobsArguments { show, limit, owner, state, client } = arguments;
+    let connected = Client::of(settings, &client).await?;
     if let Some(job) = show {
         let reply = connected.jobs.clone().show(ShowRequest { job }).await;
         let shown = reply.map_err(|reply| connected.refusal(&reply))?.into_inner();
         return show_one(shown, client.json);
     }
-    let reply = connected.jobs.clone().list(ListRequest { limit }).await;
+    let is_chosen = owner.is_some() || state.is_some();
+    let (owner, state) = (owner.unwrap_or_default(), state.unwrap_or_default());
+    let reply = connected.jobs.clone().list(ListRequest { limit, owner, state }).await;
     let jobs = reply.map_err(|reply| connected.refusal(&reply))?.into_inner().jobs;
     let jobs = jobs.into_iter().map(parsed).collect::<Result<Vec<_>, _>>()?;
     if client.json {
         jobs.iter().try_for_each(say::json)?;
         return Ok(Status::Done);
     }
+    if jobs.is_empty() && is_chosen {
+        say::note("there are no such jobs; `cleanplate jobs` lists all");
+        return Ok(Status::Done);
+    }
     if jobs.is_empty() {
         say::note("there are no jobs; queue one with `cleanplate submit INPUT OUTPUT`");
         return Ok(Status::Done);
     }
-    let head = ["JOB", "PHASE", "FRAMES", "FPS", "LEFT", "ENCODER", "OUTPUT", "WHY"];
-    let mut rows = vec![head.map(str::to_owned).to_vec()];
-    rows.extend(jobs.iter().map(row));
-    say::table(&rows)?;
+    say::table(&rows(&jobs))?;
     for job in jobs.iter().filter(|job| job.is_in_review()) {
         say::note(&format!("job {} waits for a review: {}", job.job, job.review_in_words()));
     }
     Ok(Status::Done)
 }
 
-fn row(state: &JobState) -> Vec<String> {
-    vec![
+/// The table of the jobs, with its head. Owners and priorities have a column where a job has one.
+fn rows(jobs: &[JobState]) -> Vec<Vec<String>> {
+    let owned = jobs.iter().any(|state| !state.owner.is_empty());
+    let preferred = jobs.iter().any(|state| state.priority != 0);
+    let chosen = |row: [String; 10]| {
+        let shown = [true, true, owned, preferred, true, true, true, true, true, true];
+        row.into_iter().zip(shown).filter_map(|(cell, shown)| shown.then_some(cell)).collect()
+    };
+    let head =
+        ["JOB", "PHASE", "OWNER", "PRIORITY", "FRAMES", "FPS", "LEFT", "ENCODER", "OUTPUT", "WHY"];
+    let rows = jobs.iter().map(row);
+    std::iter::once(head.map(str::to_owned)).chain(rows).map(chosen).collect()
+}
+
+fn row(state: &JobState) -> [String; 10] {
+    let or_dash = |text: &str| if text.is_empty() { "-".to_owned() } else { text.to_owned() };
+    [
         state.job.clone(),
         state.phase.clone(),
+        or_dash(&state.owner),
+        if state.priority == 0 { "-".to_owned() } else { state.priority.to_string() },
         format!("{}/{}", state.frames_done, state.frames_total),
         thousandths(state.fps_milli),
         state.eta_ms.map_or_else(|| "-".to_owned(), clock),
-        if state.encoder.is_empty() { "-".to_owned() } else { state.encoder.clone() },
+        or_dash(&state.encoder),
         state.output.clone(),
         shortened(&say::one_line(state.why())),
     ]
@@ -222,13 +242,25 @@ mod tests {
 
     #[test]
     fn a_row_ends_with_why_the_job_waits_or_failed_in_few_words() {
-        let why = |state: &JobState| row(state).pop().unwrap();
+        let why = |state: &JobState| row(state).last().unwrap().clone();
         assert_eq!(why(&state(Told::default())), "");
         let waits = "no worker is attached".to_owned();
         assert_eq!(why(&state(Told { waits_for: waits.clone(), ..Told::default() })), waits);
         assert_eq!(why(&failed("it is cut off")), "it is cut off");
         let long = why(&failed(&"a long story ".repeat(20)));
         assert!(long.chars().count() <= WHY_CHARS_MAX && long.ends_with("long…"), "{long}");
+    }
+
+    #[test]
+    fn owners_and_priorities_have_a_column_where_a_job_has_one() {
+        let plain = || state(Told { job: "a".to_owned(), ..Told::default() });
+        assert!(!rows(&[plain()])[0].iter().any(|head| head == "OWNER" || head == "PRIORITY"));
+        let owner = "archive".to_owned();
+        let preferred = state(Told { owner, priority: -5, ..Told::default() });
+        let table = rows(&[plain(), preferred]);
+        assert_eq!(table[0][2..4], ["OWNER", "PRIORITY"]);
+        assert_eq!(table[1][2..4], ["-", "-"]);
+        assert_eq!(table[2][2..4], ["archive", "-5"]);
     }
 
     #[test]

@@ -52,7 +52,7 @@ use clap::Parser as _;
 
 use crate::arguments::{Arguments, Command};
 use crate::exit::{Refusal, Status};
-use crate::settings::Settings;
+use crate::settings::{Place, Settings};
 
 /// How long a blocking call that is still out may take when the command has ended.
 const LAST_CALLS: Duration = Duration::from_millis(200);
@@ -74,7 +74,8 @@ fn main() -> ExitCode {
     let lookup = |name: &str| std::env::var(name).ok();
     let ended = if let Command::Engine(engine) = &command {
         // A child needs no settings: its parent tells it what to do.
-        match log(1, lookup("CLEANPLATE_LOG").as_deref(), false) {
+        let place = Place::Variable("CLEANPLATE_LOG".to_owned());
+        match log(1, lookup("CLEANPLATE_LOG").as_deref(), (false, &place)) {
             Ok(()) => return engine::run(engine),
             Err(refusal) => Err(refusal),
         }
@@ -94,9 +95,10 @@ fn main() -> ExitCode {
     }
 }
 
-fn log(verbosity: u8, filter: Option<&str>, json: bool) -> Result<(), Refusal> {
+/// Begins to log; `place` is where the filter was written.
+fn log(verbosity: u8, filter: Option<&str>, (json, place): (bool, &Place)) -> Result<(), Refusal> {
     cleanplate_telemetry::init(verbosity, filter, json)
-        .map_err(|error| Refusal::usage(error.to_string()))
+        .map_err(|error| Refusal::usage(place.tell(&error.to_string())))
 }
 
 fn begin(command: Command, verbose: u8, settings: &Settings) -> Result<Status, Refusal> {
@@ -123,7 +125,9 @@ fn begin(command: Command, verbose: u8, settings: &Settings) -> Result<Status, R
         | Command::Doctor(_)
         | Command::Engine(_) => 1,
     };
-    log(verbose.saturating_add(usual), settings.log.filter.as_deref(), settings.log.json)?;
+    let place = settings.place_of("log.filter");
+    let verbosity = verbose.saturating_add(usual);
+    log(verbosity, settings.log.filter.as_deref(), (settings.log.json, &place))?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

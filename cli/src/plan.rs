@@ -21,7 +21,7 @@ use crate::{plan_file, say};
 pub(crate) async fn run(arguments: PlanArguments, settings: &Settings) -> Result<Status, Refusal> {
     let PlanArguments { job: JobArgument { job, client }, output } = arguments;
     plan_file::check_target(&output).map_err(|error| Refusal::usage(error.to_string()))?;
-    let connected = Client::connect(settings.coordinator_of(&client)).await?;
+    let connected = Client::of(settings, &client).await?;
     let Some(plan) = fetch(&connected, &job).await? else {
         return Err(Refusal::failed(format!(
             "job {job} removes nothing: there is no plan to write to {}",

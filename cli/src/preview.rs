@@ -66,7 +66,7 @@ async fn of_job(
     arguments: &PreviewArguments,
     settings: &Settings,
 ) -> Result<Status, Refusal> {
-    let client = Client::connect(settings.coordinator_of(&arguments.client)).await?;
+    let client = Client::of(settings, &arguments.client).await?;
     let reply = client.jobs.clone().show(ShowRequest { job: job.to_owned() }).await;
     let state = reply.map_err(|reply| client.refusal(&reply))?.into_inner().state;
     let state =
@@ -125,7 +125,7 @@ async fn of_video(
         source: &source,
         folder,
         slots: workers.or(settings.worker.slots),
-        pretend: worker::pretended(settings.worker.card.as_deref())?,
+        pretend: worker::pretended(None, settings)?,
     };
     let fetched = async |client: &Client, ended: &JobState| made(client, ended, save_plan).await;
     let conclude = |ended: Followed<Option<Made>>| conclude(&ended.state, ended.fetched, arguments);

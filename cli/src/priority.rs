@@ -18,7 +18,7 @@ pub(crate) async fn run(
     settings: &Settings,
 ) -> Result<Status, Refusal> {
     let PriorityArguments { job, priority, client } = arguments;
-    let connected = Client::connect(settings.coordinator_of(&client)).await?;
+    let connected = Client::of(settings, &client).await?;
     let request = PrioritiseRequest { job: job.clone(), priority };
     let reply = connected.jobs.clone().prioritise(request).await;
     reply.map_err(|reply| connected.refusal(&reply))?;

@@ -44,7 +44,7 @@ pub(crate) async fn run(arguments: RunArguments, settings: &Settings) -> Result<
     let save_plan = request::plan_target(&job.what)?;
     let terms = Terms { restart_default: true, review: Review::Go, keep_plan: save_plan.is_some() };
     let request = request::build(source.url(), target.url(), &job, terms).await?;
-    let pretend = worker::pretended(card.as_deref().or(settings.worker.card.as_deref()))?;
+    let pretend = worker::pretended(card.as_deref(), settings)?;
     let mut progress = Progress::new(json);
     if let Some(card) = &pretend {
         progress.note(&format!(

@@ -4,6 +4,8 @@
 //! durations in milliseconds and checked relations, and are trusted from there on. Flags are laid
 //! over them by the subcommands.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use cleanplate_coordinator::StateUrl;
@@ -15,9 +17,12 @@ use cleanplate_worker::{ModelOptions, NoticeSource};
 
 use crate::arguments::ClientArguments;
 
+mod origins;
 mod raw;
 mod resolved;
 
+use origins::Origins;
+pub(crate) use origins::Place;
 pub(crate) use raw::Lookup;
 use raw::RawSettings;
 
@@ -54,18 +59,52 @@ pub(crate) enum SettingsError {
         message: String,
     },
     /// A value that means nothing.
-    #[error("the setting `{key}` is `{value}`; it must be {wanted}")]
+    #[error("{place} is `{value}`; it must be {wanted}")]
     Value {
-        /// The key, or the environment variable.
-        key: &'static str,
+        /// Where it was written.
+        place: Place,
         /// Its value.
         value: String,
         /// What it must be.
         wanted: &'static str,
     },
     /// Two values that contradict each other.
-    #[error("the settings contradict each other: {0}")]
-    Relation(#[from] cleanplate_core::config::ConfigError),
+    #[error("{shorter} is {shorter_ms} ms; it must be more than {longer}, {longer_ms} ms")]
+    Relation {
+        /// Where the one was written that is too short.
+        shorter: Place,
+        /// Its milliseconds.
+        shorter_ms: u64,
+        /// Where the other one was written.
+        longer: Place,
+        /// Its milliseconds.
+        longer_ms: u64,
+    },
+}
+
+impl SettingsError {
+    /// A value of `key` that means nothing, before it is known where that was written.
+    fn of(key: &'static str, value: impl Into<String>, wanted: &'static str) -> Self {
+        Self::Value { place: Place::Default(key), value: value.into(), wanted }
+    }
+
+    /// The same, told of the places where the values were written.
+    fn placed(self, origins: &Origins) -> Self {
+        let placed = |place| match place {
+            Place::Default(key) => origins.place(key),
+            Place::Flag(_) | Place::Variable(_) | Place::File { .. } => place,
+        };
+        match self {
+            Self::Value { place, value, wanted } => {
+                Self::Value { place: placed(place), value, wanted }
+            }
+            Self::Relation { shorter, shorter_ms, longer, longer_ms } => {
+                let (shorter, longer) = (placed(shorter), placed(longer));
+                Self::Relation { shorter, shorter_ms, longer, longer_ms }
+            }
+            Self::Unreadable { .. } | Self::Wrong { .. } => self,
+        }
+    }
 }
 
 /// All settings, resolved.
@@ -93,6 +132,8 @@ pub(crate) struct Settings {
     pub(crate) models: ModelOptions,
     /// What is logged.
     pub(crate) log: LogSettings,
+    /// Where all this was written.
+    origins: Origins,
 }
 
 /// What is logged.
@@ -136,15 +177,21 @@ impl Settings {
         explicit: Option<&Path>,
         lookup: &Lookup<'_>,
     ) -> Result<Self, SettingsError> {
-        let mut raw = match find(explicit, lookup) {
+        let (mut raw, origins) = match find(explicit, lookup) {
             Some(path) => read(&path)?,
-            None => RawSettings::default(),
+            None => (RawSettings::default(), Origins::default()),
         };
-        raw.overlay(lookup)?;
-        Self::resolve(raw)
+        let seen = RefCell::new(BTreeSet::new());
+        raw.overlay(&|name| {
+            let value = lookup(name)?;
+            seen.borrow_mut().insert(name.to_owned());
+            Some(value)
+        })?;
+        let origins = origins.overlaid(seen.into_inner());
+        Self::resolve(raw, &origins).map_err(|error| error.placed(&origins))
     }
 
-    fn resolve(raw: RawSettings) -> Result<Self, SettingsError> {
+    fn resolve(raw: RawSettings, origins: &Origins) -> Result<Self, SettingsError> {
         let RawSettings {
             client,
             coordinator,
@@ -199,7 +246,18 @@ impl Settings {
                     .map_or(Ok(MODELS_CACHE_BYTES), |text| size("models.cache", &text))?,
             },
             log: LogSettings { filter: log.filter, json: log.format.map_or(Ok(false), is_json)? },
+            origins: origins.clone(),
         })
+    }
+
+    /// Where a value was written for which there is a key and a flag; `flagged` says whether it is the flag's.
+    pub(crate) fn place(&self, (flag, flagged): (&'static str, bool), key: &'static str) -> Place {
+        if flagged { Place::Flag(flag) } else { self.place_of(key) }
+    }
+
+    /// Where the value of `key` was written.
+    pub(crate) fn place_of(&self, key: &'static str) -> Place {
+        self.origins.place(key)
     }
 
     /// The coordinator that a client speaks to.
@@ -239,16 +297,24 @@ fn find(explicit: Option<&Path>, lookup: &Lookup<'_>) -> Option<PathBuf> {
     [Some(PathBuf::from(FILE_NAME)), user].into_iter().flatten().find(|path| path.is_file())
 }
 
-fn read(path: &Path) -> Result<RawSettings, SettingsError> {
+fn read(path: &Path) -> Result<(RawSettings, Origins), SettingsError> {
     let text = std::fs::read_to_string(path)
         .map_err(|source| SettingsError::Unreadable { path: path.to_owned(), source })?;
-    toml::from_str(&text).map_err(|error| {
+    let wrong = |error: toml::de::Error| {
         // The line and what is wrong there, but not what is written there: it may be a password.
         let start = error.span().map_or(0, |span| span.start);
-        let line = text.bytes().take(start).filter(|byte| *byte == b'\n').count() + 1;
+        let line = text.bytes().take(start).filter(|byte| *byte == b'\n').count();
+        let key = text.lines().nth(line).and_then(|line| line.split_once('='));
+        let is_of_key = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+        let key = key.map(|(key, _)| key.trim()).filter(|key| key.chars().all(is_of_key));
+        let key = key.map_or_else(String::new, |key| format!(", `{key}`"));
         let message = error.message().lines().map(str::trim).collect::<Vec<_>>().join(" ");
-        SettingsError::Wrong { path: path.to_owned(), message: format!("line {line}: {message}") }
-    })
+        let message = format!("line {}{key}: {message}", line + 1);
+        SettingsError::Wrong { path: path.to_owned(), message }
+    };
+    let raw = toml::from_str(&text).map_err(wrong)?;
+    let tables = toml::from_str(&text).map_err(wrong)?;
+    Ok((raw, Origins::of_file(path, &tables)))
 }
 
 /// Milliseconds of a span as people write it, where it was written; else the default.
@@ -258,11 +324,8 @@ fn span(key: &'static str, text: Option<&str>, default: u64) -> Result<u64, Sett
 
 /// Milliseconds of a duration as people write it: `500ms`, `15s`, `2min`, `1h`, `7d`.
 fn millis(key: &'static str, text: &str) -> Result<u64, SettingsError> {
-    let bad = || SettingsError::Value {
-        key,
-        value: text.to_owned(),
-        wanted: "a whole number with its unit: 500ms, 15s, 2min, 1h or 7d",
-    };
+    let wanted = "a whole number with its unit: 500ms, 15s, 2min, 1h or 7d";
+    let bad = || SettingsError::of(key, text, wanted);
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
     let number: u64 = number.parse().map_err(|_none| bad())?;
@@ -277,14 +340,15 @@ fn millis(key: &'static str, text: &str) -> Result<u64, SettingsError> {
     number.checked_mul(unit).ok_or_else(bad)
 }
 
+const WANTED_OF_NOTICES: &str = "aws, gcp or azure, each with =http://HOST:PORT where its metadata service is elsewhere, \
+                                 file:///PATH or http://HOST/PATH, without a password";
+
 /// Places of notices. A wrong one that may hold a secret is not shown.
 fn notices(places: Vec<String>) -> Result<Vec<NoticeSource>, SettingsError> {
     let places = places.into_iter().map(|text| {
-        NoticeSource::parse(&text).ok_or_else(|| SettingsError::Value {
-            key: "worker.notice",
-            value: if text.contains(['?', '@']) { "(not shown)".to_owned() } else { text.clone() },
-            wanted: "aws, gcp or azure, each with =http://HOST:PORT where its metadata service is \
-                     elsewhere, file:///PATH or http://HOST/PATH, without a password",
+        NoticeSource::parse(&text).ok_or_else(|| {
+            let shown = if text.contains(['?', '@']) { "(not shown)" } else { &text };
+            SettingsError::of("worker.notice", shown, WANTED_OF_NOTICES)
         })
     });
     places.collect()
@@ -292,11 +356,8 @@ fn notices(places: Vec<String>) -> Result<Vec<NoticeSource>, SettingsError> {
 
 /// Bytes of a size as people write it: `500MiB`, `4GiB`.
 fn size(key: &'static str, text: &str) -> Result<u64, SettingsError> {
-    let bad = || SettingsError::Value {
-        key,
-        value: text.to_owned(),
-        wanted: "a whole number with its unit: 500MiB or 4GiB",
-    };
+    let wanted = "a whole number with its unit: 500MiB or 4GiB";
+    let bad = || SettingsError::of(key, text, wanted);
     let (number, unit) = if let Some(number) = text.strip_suffix("MiB") {
         (number, 1 << 20)
     } else {
@@ -317,13 +378,13 @@ fn is_json(format: String) -> Result<bool, SettingsError> {
     match format.as_str() {
         "text" => Ok(false),
         "json" => Ok(true),
-        _ => Err(SettingsError::Value { key: "log.format", value: format, wanted: "text or json" }),
+        _ => Err(SettingsError::of("log.format", format, "text or json")),
     }
 }
 
 fn positive(key: &'static str, value: u32) -> Result<u32, SettingsError> {
     if value == 0 {
-        return Err(SettingsError::Value { key, value: "0".to_owned(), wanted: "at least 1" });
+        return Err(SettingsError::of(key, "0", "at least 1"));
     }
     Ok(value)
 }
@@ -332,11 +393,9 @@ fn parse_encoder(key: &'static str, text: &str) -> Result<EncoderChoice, Setting
     match text {
         "auto" => Ok(EncoderChoice::Auto),
         name => {
-            EncoderName::parse(name).map(EncoderChoice::Named).ok_or_else(|| SettingsError::Value {
-                key,
-                value: name.to_owned(),
-                wanted: "auto, libx264, libx265, libvpx-vp9, libaom-av1, h264_nvenc or hevc_nvenc",
-            })
+            let wanted = "auto, libx264, libx265, libvpx-vp9, libaom-av1, h264_nvenc or hevc_nvenc";
+            let named = EncoderName::parse(name).map(EncoderChoice::Named);
+            named.ok_or_else(|| SettingsError::of(key, name, wanted))
         }
     }
 }
@@ -457,7 +516,51 @@ mod tests {
     #[test]
     fn settings_that_contradict_each_other_are_refused() {
         let file = "[scheduler]\nlease_stuck = \"1s\"\nworker_silent = \"5s\"\n";
-        assert!(matches!(load(file, &[]), Err(SettingsError::Relation(_))));
+        let said = load(file, &[]).unwrap_err().to_string();
+        assert!(said.starts_with("`scheduler.lease_stuck` in "), "{said}");
+        assert!(
+            said.contains("`scheduler.worker_silent` in ") && said.ends_with("5000 ms"),
+            "{said}"
+        );
+        let said = load(file, &[("CLEANPLATE_SCHEDULER_LEASE_STUCK", "2s")]).unwrap_err();
+        let said = said.to_string();
+        assert!(said.starts_with("CLEANPLATE_SCHEDULER_LEASE_STUCK is 2000 ms"), "{said}");
+        let alone = "[scheduler]\nlease_stuck = \"1s\"\n";
+        let said = load(alone, &[]).unwrap_err().to_string();
+        assert!(said.contains("`scheduler.worker_silent`, which has its default"), "{said}");
+    }
+
+    #[test]
+    fn a_wrong_value_is_told_of_the_place_where_it_was_written() {
+        let file = "[worker]\ngrace = \"soon\"\n[audit]\n";
+        let said = load(file, &[]).unwrap_err().to_string();
+        assert!(said.starts_with("`worker.grace` in ") && said.contains(FILE_NAME), "{said}");
+        let variables = [
+            ("CLEANPLATE_WORKER_GRACE", "later", "a whole number with its unit"),
+            ("CLEANPLATE_LOG_FORMAT", "xml", "text or json"),
+            ("CLEANPLATE_RETENTION_DONE", "ever", "a whole number with its unit"),
+            ("CLEANPLATE_WORKER_SLOTS", "0", "at least 1"),
+            ("CLEANPLATE_SCHEDULER_ATTEMPTS_MAX", "0", "at least 1"),
+            ("CLEANPLATE_CAPS_OWNER_QUEUED", "0", "at least 1"),
+            ("CLEANPLATE_WORKER_SLOTS", "two", "a whole number"),
+        ];
+        for (variable, value, wanted) in variables {
+            let good = "[worker]\ngrace = \"9s\"\nslots = 1\n";
+            let said = load(good, &[(variable, value)]).unwrap_err().to_string();
+            assert!(
+                said.starts_with(&format!("{variable} is `{value}`; it must be {wanted}")),
+                "{said}"
+            );
+        }
+        let said = load("[worker]\nslots = \"two\"\n", &[]).unwrap_err().to_string();
+        assert!(said.contains("line 2, `slots`"), "{said}");
+        let environment = [("CLEANPLATE_COORDINATOR", "http://x:1")];
+        let settings = load("[worker]\nname = \"w\"\n", &environment).unwrap();
+        let told = |key| settings.place_of(key).to_string();
+        assert_eq!(told("client.coordinator"), "CLEANPLATE_COORDINATOR");
+        assert!(told("worker.name").starts_with("`worker.name` in "));
+        assert_eq!(settings.place_of("worker.card"), Place::Default("worker.card"));
+        assert_eq!(settings.place(("--name", true), "worker.name").to_string(), "--name");
     }
 
     #[test]
@@ -490,6 +593,8 @@ mod tests {
         // These two remember whether they were given.
         assert_eq!(settings.coordinator_url.take().as_deref(), Some(COORDINATOR_URL));
         assert_eq!(settings.store.take().as_deref(), Some(STORE));
-        assert_eq!(settings, load("", &[]).unwrap());
+        settings.origins = Origins::default();
+        let usual = Settings { origins: Origins::default(), ..load("", &[]).unwrap() };
+        assert_eq!(settings, usual);
     }
 }

@@ -31,7 +31,7 @@ pub(crate) async fn run(
     let review = if review { Review::Wait } else { Review::Go };
     let terms = Terms { restart_default: false, review, keep_plan };
     let request = request::build(input.url(), output.url(), &job, terms).await?;
-    let connected = Client::connect(settings.coordinator_of(&client)).await?;
+    let connected = Client::of(settings, &client).await?;
     let request = SubmitRequest { request: Some(request.into()), job: None };
     let reply = connected.jobs.clone().submit(request).await;
     let job = reply.map_err(|reply| connected.refusal(&reply))?.into_inner().job;

@@ -16,7 +16,7 @@ use crate::signals::Signals;
 pub(crate) async fn run(arguments: JobArgument, settings: &Settings) -> Result<Status, Refusal> {
     let JobArgument { job, client } = arguments;
     let mut signals = Signals::listen()?;
-    let connected = Client::connect(settings.coordinator_of(&client)).await?;
+    let connected = Client::of(settings, &client).await?;
     let mut progress = Progress::new(client.json);
     let outcome = tokio::select! {
         outcome = follow::to_the_end(&connected, &job, &mut progress) => outcome,

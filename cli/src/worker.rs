@@ -26,20 +26,24 @@ pub(crate) async fn run(
 ) -> Result<Status, Refusal> {
     let WorkerArguments { coordinator, scratch, card, slots, idle_exit, name } = arguments;
     let mut signals = Signals::listen()?;
+    let place = settings.place(("--coordinator", coordinator.is_some()), "client.coordinator");
     let addresses = coordinator.as_deref().unwrap_or_else(|| settings.coordinator_url());
-    let addresses =
-        client::split(addresses).map(client::endpoint).collect::<Result<Vec<_>, _>>()?;
+    let addresses = client::split(addresses).map(client::endpoint).collect::<Result<Vec<_>, _>>();
+    let addresses = addresses.map_err(|refusal| place.refuse(&refusal))?;
+    let place = settings.place(("--name", name.is_some()), "worker.name");
     let name = name.or_else(|| settings.worker.name.clone());
     let name = name.map(|name| WorkerId::parse(&name)).transpose();
+    let name = name.map_err(|error| Refusal::usage(place.tell(&error.to_string())))?;
+    let pretend = pretended(card.as_deref(), settings)?;
     let models = settings.models.clone();
     let settings = &settings.worker;
     let idle_exit = idle_exit
         .map(Duration::from_secs)
         .or_else(|| settings.idle_exit_ms.map(Duration::from_millis));
     let options = WorkerOptions {
-        name: name.map_err(|error| Refusal::usage(error.to_string()))?,
+        name,
         scratch: scratch.or_else(|| settings.scratch.clone()),
-        pretend: pretended(card.as_deref().or(settings.card.as_deref()))?,
+        pretend,
         slots: slots.or(settings.slots),
         sessions: settings.sessions,
         idle_exit,
@@ -79,16 +83,23 @@ pub(crate) async fn run(
     watching.abort();
     match worked {
         Ok(Ok(ended)) => {
-            let why = match ended {
-                Ended::Stopped => "it was stopped",
-                Ended::Drained => "it was drained",
-                Ended::Idle => "it had nothing to do",
-            };
-            tracing::info!(why, "worker ends");
+            tracing::info!(why = why(ended, asked), "worker ends");
             Ok(status_of(ended, asked))
         }
         Ok(Err(error)) => Err(refusal(&error)),
         Err(error) => Err(Refusal::failed(format!("the worker died: {error}"))),
+    }
+}
+
+/// Why a worker ended, for people; `asked` is by which signal it was asked first.
+const fn why(ended: Ended, asked: Option<Status>) -> &'static str {
+    match (ended, asked) {
+        (Ended::Stopped, _) => "it was stopped",
+        (Ended::Drained, _) => "it was drained",
+        (Ended::Asked, _) => "it was asked to end",
+        (Ended::Taken, Some(_)) => "it was asked to end by SIGTERM",
+        (Ended::Taken, None) => "there is a notice that its machine is taken away",
+        (Ended::Idle, _) => "it had nothing to do",
     }
 }
 
@@ -97,17 +108,20 @@ fn status_of(ended: Ended, asked: Option<Status>) -> Status {
     match (ended, asked) {
         (_, Some(Status::Interrupted)) => Status::Interrupted,
         (Ended::Stopped, Some(status)) => status,
-        (Ended::Stopped, None) | (Ended::Drained | Ended::Idle, _) => Status::Done,
+        (Ended::Stopped, None)
+        | (Ended::Drained | Ended::Asked | Ended::Taken | Ended::Idle, _) => Status::Done,
     }
 }
 
-/// Takes a card to pretend, as it was typed.
+/// Takes a card to pretend, as it was typed for `--card`, else as the settings have it.
 ///
 /// # Errors
 /// A refusal with status 2 shows the form.
-pub(crate) fn pretended(card: Option<&str>) -> Result<Option<Card>, Refusal> {
+pub(crate) fn pretended(flag: Option<&str>, settings: &Settings) -> Result<Option<Card>, Refusal> {
+    let place = settings.place(("--card", flag.is_some()), "worker.card");
+    let card = flag.or(settings.worker.card.as_deref());
     let card = card.map(cleanplate_vision::parse_pretended).transpose();
-    card.map_err(|error| Refusal::usage(error.to_string()))
+    card.map_err(|error| Refusal::usage(place.tell(&error.to_string())))
 }
 
 /// What to tell of a worker that cannot work.
@@ -133,9 +147,17 @@ mod tests {
 
     #[test]
     fn a_worker_that_was_drained_ends_well_unless_by_ctrl_c() {
-        assert_eq!(status_of(Ended::Drained, Some(Status::Terminated)), Status::Done);
+        assert_eq!(status_of(Ended::Taken, Some(Status::Terminated)), Status::Done);
         assert_eq!(status_of(Ended::Stopped, Some(Status::Terminated)), Status::Terminated);
-        assert_eq!(status_of(Ended::Drained, Some(Status::Interrupted)), Status::Interrupted);
+        assert_eq!(status_of(Ended::Asked, Some(Status::Interrupted)), Status::Interrupted);
         assert_eq!(status_of(Ended::Idle, None), Status::Done);
+    }
+
+    #[test]
+    fn only_a_worker_that_the_coordinator_drained_says_that_it_was_drained() {
+        assert_eq!(why(Ended::Drained, None), "it was drained");
+        assert_eq!(why(Ended::Taken, Some(Status::Terminated)), "it was asked to end by SIGTERM");
+        let notice = why(Ended::Taken, None);
+        assert!(notice.contains("notice"), "{notice}");
     }
 }

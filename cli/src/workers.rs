@@ -18,7 +18,7 @@ use crate::settings::Settings;
 /// # Errors
 /// A refusal where nobody answers.
 pub(crate) async fn run(client: ClientArguments, settings: &Settings) -> Result<Status, Refusal> {
-    let connected = Client::connect(settings.coordinator_of(&client)).await?;
+    let connected = Client::of(settings, &client).await?;
     let reply = connected.jobs.clone().workers(WorkersRequest {}).await;
     let workers = reply.map_err(|reply| connected.refusal(&reply))?.into_inner().workers;
     if client.json {

@@ -252,9 +252,9 @@ impl Dispatch {
             Answer::To(Question::Named { begins, reply }) => {
                 reply.send(named(&self.scheduler, &begins)).ok();
             }
-            Answer::To(Question::Jobs { limit, reply }) => {
-                let views: Vec<_> = self.scheduler.jobs().collect();
-                let newest = views.iter().rev().take(limit);
+            Answer::To(Question::Jobs { wanted, reply }) => {
+                let views: Vec<_> = self.scheduler.jobs().filter(|view| wanted.has(view)).collect();
+                let newest = views.iter().rev().take(wanted.limit);
                 let state = |view| {
                     // A list is of many jobs; what each removes is told by itself.
                     let overlays = Vec::new();

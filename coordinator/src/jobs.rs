@@ -2,6 +2,7 @@
 
 mod door;
 mod names;
+mod wanted;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -27,11 +28,7 @@ use crate::dispatch::{Known, Orders, Question};
 use crate::journal::{Journal, JournalError};
 use crate::shown::attempts_shown;
 
-/// Jobs that are listed where the client does not say how many.
-const LISTED: usize = 100;
-
-/// Jobs that are listed at most: below a KiB each, and so below the largest message.
-const LISTED_MAX: usize = 5_000;
+pub(crate) use crate::jobs::wanted::Wanted;
 
 /// Bytes of a preview in one message.
 const PIECE_BYTES: usize = 1 << 20;
@@ -101,7 +98,7 @@ impl JobsService {
     async fn submit_as(&self, job: &JobId, request: JobRequest) -> Result<(), Status> {
         let input = Input::Submit { job: job.clone(), request: Box::new(request.clone()) };
         let void = self.orders.input(input).await?;
-        refuse_full_queue(void.as_ref())?;
+        refuse_unopened(void.as_ref())?;
         if void.is_none() || self.known(job).await?.request == request {
             return Ok(());
         }
@@ -116,7 +113,7 @@ impl JobsService {
             let job = names::fresh()?;
             let input = Input::Submit { job: job.clone(), request: Box::new(request.clone()) };
             let void = self.orders.input(input).await?;
-            refuse_full_queue(void.as_ref())?;
+            refuse_unopened(void.as_ref())?;
             if void.is_none() {
                 return Ok(job);
             }
@@ -172,11 +169,8 @@ impl Jobs for JobsService {
         &self,
         request: Request<pb::ListRequest>,
     ) -> Result<Response<pb::ListResponse>, Status> {
-        let limit = match request.into_inner().limit {
-            0 => LISTED,
-            limit => (limit as usize).min(LISTED_MAX),
-        };
-        let jobs = self.orders.ask(|reply| Question::Jobs { limit, reply }).await?;
+        let wanted = Wanted::parse(request.into_inner())?;
+        let jobs = self.orders.ask(|reply| Question::Jobs { wanted, reply }).await?;
         Ok(Response::new(pb::ListResponse { jobs }))
     }
 
@@ -233,7 +227,7 @@ impl Jobs for JobsService {
         let known = self.known(&job).await?;
         door::prove(&known.request).await?;
         let void = self.orders.input(Input::Retry { job: job.clone() }).await?;
-        refuse_full_queue(void.as_ref())?;
+        refuse_unopened(void.as_ref())?;
         if void.is_some() {
             return Err(match self.known(&job).await?.outcome {
                 Some(outcome) => has_ended(&job, &outcome, "to try again"),
@@ -363,18 +357,20 @@ impl Jobs for JobsService {
         &self,
         request: Request<pb::DrainWorkerRequest>,
     ) -> Result<Response<pb::DrainWorkerResponse>, Status> {
-        let worker = WorkerId::parse(&request.into_inner().worker)
-            .map_err(|bad| Status::invalid_argument(bad.to_string()))?;
-        if self.orders.input(Input::Drain { worker: worker.clone() }).await?.is_some() {
+        let pb::DrainWorkerRequest { worker, within_ms } = request.into_inner();
+        let worker =
+            WorkerId::parse(&worker).map_err(|bad| Status::invalid_argument(bad.to_string()))?;
+        if self.orders.input(Input::Drain { worker: worker.clone(), within_ms }).await?.is_some() {
             return Err(Status::not_found(format!("no worker {worker} is attached")));
         }
         Ok(Response::new(pb::DrainWorkerResponse {}))
     }
 }
 
-/// Refuses a job whose owner has as many open ones as one may have.
-fn refuse_full_queue(void: Option<&Ignored>) -> Result<(), Status> {
+/// Refuses a job that may not be open: its owner has as many as one may have, or another one writes its output.
+fn refuse_unopened(void: Option<&Ignored>) -> Result<(), Status> {
     match void {
+        Some(taken @ Ignored::OutputTaken { .. }) => Err(Status::already_exists(taken.to_string())),
         Some(full @ Ignored::OwnerQueueFull { .. }) => {
             Err(Status::resource_exhausted(full.to_string()))
         }

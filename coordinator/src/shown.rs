@@ -68,6 +68,8 @@ pub(crate) fn job_state(view: &JobView<'_>, book: &mut Book) -> pb::JobState {
         overlays_more: view.plan.map_or(0, |plan| clipped(beyond(plan))),
         restored: Some(view.restored.into()),
         has_preview: view.preview.is_some(),
+        owner: view.request.owner.clone(),
+        priority: view.request.priority,
     }
 }
 
@@ -126,7 +128,8 @@ fn ranges(frames: impl Iterator<Item = FrameRange>) -> Vec<pb::FrameRange> {
     ranges
 }
 
-fn phase(view: &JobView<'_>) -> &'static str {
+/// What a job is at, by its name on the wire.
+pub(crate) fn phase(view: &JobView<'_>) -> &'static str {
     match (view.phase, view.outcome) {
         (_, Some(outcome)) => match outcome {
             JobOutcome::Done(_) | JobOutcome::Copied { .. } => "done",

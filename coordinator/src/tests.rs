@@ -87,7 +87,9 @@ async fn what_is_told_under_a_lease_that_is_not_current_changes_nothing() {
     let mut worker = FakeWorker::attach(&running, "w1").await;
     let intake = worker.granted().await;
     let mut zombie = FakeWorker::attach(&running, "w2").await;
-    jobs.drain_worker(pb::DrainWorkerRequest { worker: "w2".to_owned() }).await.unwrap();
+    jobs.drain_worker(pb::DrainWorkerRequest { worker: "w2".to_owned(), within_ms: None })
+        .await
+        .unwrap();
     zombie.drained().await;
     let nobodys = LeaseId(intake.lease.0 + 1000);
     zombie.fail(intake.lease, FailureKind::BadInput, "another's").await;
@@ -184,7 +186,7 @@ async fn an_output_that_is_the_input_or_cannot_be_written_is_refused_at_the_door
         assert_eq!(status.code(), code, "{status}");
         assert!(status.message().contains(words), "{status}");
     }
-    let listed = jobs.list(pb::ListRequest { limit: 0 }).await.unwrap().into_inner().jobs;
+    let listed = jobs.list(pb::ListRequest::default()).await.unwrap().into_inner().jobs;
     assert_eq!(listed, []);
     assert_eq!(place.videos(), ["in.mp4", "link.mp4"]);
 }
@@ -202,10 +204,35 @@ async fn the_same_id_is_the_same_job_and_another_request_under_it_is_refused() {
     assert_eq!(jobs.submit(submit).await.unwrap_err().code(), Code::AlreadyExists);
     let status = place.submit(&mut jobs, Some("Not an id")).await.unwrap_err();
     assert_eq!(status.code(), Code::InvalidArgument);
-    let listed = jobs.list(pb::ListRequest { limit: 0 }).await.unwrap().into_inner().jobs;
+    let listed = jobs.list(pb::ListRequest::default()).await.unwrap().into_inner().jobs;
     let told: Vec<_> =
         listed.iter().map(|one| (one.phase.as_str(), one.waits_for.as_str())).collect();
     assert_eq!(told, [("queued", "no worker is attached")]);
+}
+
+#[tokio::test]
+async fn the_output_of_an_open_job_is_refused_to_another_however_it_is_spelled() {
+    let place = Place::new();
+    let running = place.start().await;
+    let mut jobs = running.jobs();
+    place.submit(&mut jobs, Some("first")).await.unwrap();
+    let spelled = [
+        format!("file://{}/./out.mp4", place.folder().display()),
+        place.folder().join("../videos/out.mp4").display().to_string(),
+    ];
+    for output in spelled {
+        let request = Some(pb::JobRequest { output, ..place.request() });
+        let status = jobs.submit(pb::SubmitRequest { request, job: None }).await.unwrap_err();
+        assert_eq!(status.code(), Code::AlreadyExists, "{status}");
+        assert!(status.message().contains("job first writes"), "{status}");
+        assert!(status.message().contains("cleanplate cancel first"), "{status}");
+    }
+    jobs.cancel(pb::CancelRequest { job: "first".to_owned() }).await.unwrap();
+    place.submit(&mut jobs, Some("second")).await.unwrap();
+    let retried = jobs.retry(pb::RetryRequest { job: "first".to_owned() }).await;
+    let status = retried.unwrap_err();
+    assert_eq!(status.code(), Code::AlreadyExists, "{status}");
+    assert!(status.message().contains("job second writes"), "{status}");
 }
 
 #[tokio::test]
@@ -214,7 +241,7 @@ async fn a_job_is_found_by_the_beginning_of_its_id_where_that_is_its_alone() {
     let running = place.start().await;
     let mut jobs = running.jobs();
     for id in ["job-abc", "job-abd", "job-ab", "mine"] {
-        place.submit(&mut jobs, Some(id)).await.unwrap();
+        place.submit_apart(&mut jobs, id).await;
     }
     let cases = [("job-abc", "job-abc"), ("abd", "job-abd"), ("job-ab", "job-ab"), ("m", "mine")];
     for (typed, meant) in cases {
@@ -230,12 +257,51 @@ async fn a_job_is_found_by_the_beginning_of_its_id_where_that_is_its_alone() {
 }
 
 #[tokio::test]
+async fn a_list_has_the_jobs_of_an_owner_or_a_state_and_its_limit_counts_those() {
+    let place = Place::new();
+    let running = place.start().await;
+    let mut jobs = running.jobs();
+    for (number, owner) in ["a", "b", "a", "b", "b"].into_iter().enumerate() {
+        let output = place.folder().join(format!("{number}.mp4")).display().to_string();
+        let (owner, priority) = (owner.to_owned(), i32::try_from(number).unwrap());
+        let request = pb::JobRequest { output, owner, priority, ..place.request() };
+        let job = Some(format!("j{number}"));
+        jobs.submit(pb::SubmitRequest { request: Some(request), job }).await.unwrap();
+    }
+    jobs.cancel(pb::CancelRequest { job: "j4".to_owned() }).await.unwrap();
+    let list = |limit: u32, owner: &str, state: &str| pb::ListRequest {
+        limit,
+        owner: owner.to_owned(),
+        state: state.to_owned(),
+    };
+    let cases = [
+        (list(0, "", ""), &["j4", "j3", "j2", "j1", "j0"][..]),
+        (list(2, "a", ""), &["j2", "j0"]),
+        (list(1, "b", "queued"), &["j3"]),
+        (list(0, "", "cancelled"), &["j4"]),
+        (list(0, "", "running"), &[]),
+        (list(0, "nobody", ""), &[]),
+    ];
+    for (request, wanted) in cases {
+        let told = format!("{request:?}");
+        let listed = jobs.list(request).await.unwrap().into_inner().jobs;
+        assert_eq!(listed.iter().map(|one| one.job.as_str()).collect::<Vec<_>>(), wanted, "{told}");
+    }
+    assert_eq!(running.state("j3").await.owner, "b");
+    assert_eq!(running.state("j3").await.priority, 3);
+    let status = jobs.list(list(0, "", "done for")).await.unwrap_err();
+    assert_eq!(status.code(), Code::InvalidArgument, "{status}");
+    assert!(status.message().contains("queued, running"), "{status}");
+}
+
+#[tokio::test]
 async fn a_preview_that_is_not_made_yet_says_when_to_ask_again() {
     let place = Place::new();
     let running = place.start().await;
     let mut jobs = running.jobs();
     let submit = |job: &str, review| {
-        let request = Some(pb::JobRequest { review, ..place.request() });
+        let output = place.folder().join(format!("{job}.mp4")).display().to_string();
+        let request = Some(pb::JobRequest { review, output, ..place.request() });
         pb::SubmitRequest { request, job: Some(job.to_owned()) }
     };
     jobs.submit(submit("waits", "wait".to_owned())).await.unwrap();
@@ -292,11 +358,15 @@ async fn a_drained_worker_is_told_and_gets_no_more() {
     let running = place.start().await;
     let mut jobs = running.jobs();
     let mut worker = FakeWorker::attach(&running, "w1").await;
-    let drain = |worker: &str| pb::DrainWorkerRequest { worker: worker.to_owned() };
+    let drain =
+        |worker: &str| pb::DrainWorkerRequest { worker: worker.to_owned(), within_ms: None };
     jobs.drain_worker(drain("w1")).await.unwrap();
     worker.drained().await;
     place.submit(&mut jobs, Some("j")).await.unwrap();
     assert_eq!(running.workers().await[0].state, "draining");
+    let within = pb::DrainWorkerRequest { within_ms: Some(60_000), ..drain("w1") };
+    jobs.drain_worker(within).await.unwrap();
+    assert_eq!(running.workers().await[0].state, "leaving");
     assert_eq!(running.state("j").await.leases, 0);
     assert_eq!(jobs.drain_worker(drain("w9")).await.unwrap_err().code(), Code::NotFound);
 }

@@ -181,7 +181,7 @@ fn a_client_that_knows_only_the_one_that_stands_by_is_sent_to_the_leader() {
     let runtime = runtime();
     let status = runtime.block_on(async {
         let mut client = JobsClient::connect(standby.clone()).await.unwrap();
-        client.list(ListRequest { limit: 1 }).await.unwrap_err()
+        client.list(ListRequest { limit: 1, ..ListRequest::default() }).await.unwrap_err()
     });
     assert_eq!(status.code(), tonic::Code::Unavailable);
     assert_eq!(status.metadata().get(LEADER).unwrap(), leader.as_str());

@@ -50,7 +50,8 @@ pub(crate) struct Attendant {
     leases: Leases,
     store: Option<FarmStore>,
     outbox: VecDeque<pb::FromWorker>,
-    draining: bool,
+    /// It takes nothing new, for this reason; the first counts.
+    going: Option<Ended>,
     idleness: Arc<Idleness>,
 }
 
@@ -65,7 +66,7 @@ impl Attendant {
             leases,
             store: None,
             outbox: VecDeque::new(),
-            draining: false,
+            going: None,
             idleness,
         }
     }
@@ -102,9 +103,9 @@ impl Attendant {
         loop {
             match *stop.borrow_and_update() {
                 Stop::Now => return Ended::Stopped,
-                Stop::Drain => self.draining = true,
+                Stop::Drain => self.go(Ended::Asked),
                 Stop::By(Reverse(moment)) => {
-                    self.draining = true;
+                    self.go(Ended::Taken);
                     // Nobody hears of what is done then.
                     if moment <= Instant::now() {
                         return Ended::Stopped;
@@ -112,8 +113,8 @@ impl Attendant {
                 }
                 Stop::Run => {}
             }
-            if self.draining && self.leases.is_empty() {
-                return Ended::Drained;
+            if let Some(ended) = self.going.filter(|_| self.leases.is_empty()) {
+                return ended;
             }
             tokio::select! {
                 asked = stop.changed() => if asked.is_err() {
@@ -170,10 +171,15 @@ impl Attendant {
     }
 
     fn drain(&mut self) {
-        if !self.draining {
+        if self.going.is_none() {
             tracing::info!(held = self.leases.count(), "draining");
         }
-        self.draining = true;
+        self.go(Ended::Drained);
+    }
+
+    /// Takes nothing new from now on.
+    fn go(&mut self, why: Ended) {
+        self.going.get_or_insert(why);
     }
 
     fn take_grant(&mut self, grant: pb::Grant) {

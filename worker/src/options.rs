@@ -87,8 +87,12 @@ pub enum Stop {
 pub enum Ended {
     /// It was asked to stop.
     Stopped,
-    /// It was drained, and has finished what it held.
+    /// The coordinator drained it, and it has finished what it held.
     Drained,
+    /// It was asked to go ([`Stop::Drain`]), and has finished what it held.
+    Asked,
+    /// Its machine is taken away ([`Stop::By`]): it has handed in and given back what it held.
+    Taken,
     /// It had nothing to do for as long as it was told to wait.
     Idle,
 }

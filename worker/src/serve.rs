@@ -135,7 +135,8 @@ async fn asked_to_go(stop: &mut watch::Receiver<Stop>) -> Ended {
     loop {
         match *stop.borrow_and_update() {
             Stop::Now => return Ended::Stopped,
-            Stop::Drain | Stop::By(_) => return Ended::Drained,
+            Stop::Drain => return Ended::Asked,
+            Stop::By(_) => return Ended::Taken,
             Stop::Run => {}
         }
         if stop.changed().await.is_err() {

@@ -517,7 +517,7 @@ async fn a_drained_worker_finishes_what_it_holds_and_leaves() {
     results.sort_unstable();
     assert_eq!(results, ["cell", "cell", "lease", "leaving", "leaving when done"]);
     drop(session);
-    assert_eq!(fixture.ended().await.unwrap(), Ended::Drained);
+    assert_eq!(fixture.ended().await.unwrap(), Ended::Asked);
 }
 
 #[tokio::test]
@@ -547,7 +547,7 @@ async fn a_drain_that_comes_while_the_stream_is_down_is_not_forgotten() {
     assert_eq!(said, [true], "it finishes first");
     while session.hear().await.is_some() {}
     drop(session);
-    assert_eq!(fixture.ended().await.unwrap(), Ended::Drained);
+    assert_eq!(fixture.ended().await.unwrap(), Ended::Asked);
 }
 
 #[tokio::test]

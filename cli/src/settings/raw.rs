@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use cleanplate_coordinator::StateUrl;
 use serde::Deserialize;
 
-use super::SettingsError;
+use super::{Place, SettingsError};
 
 /// Looks up an environment variable.
 pub(crate) type Lookup<'a> = dyn Fn(&str) -> Option<String> + 'a;
@@ -175,11 +175,11 @@ impl RawSettings {
         path(&mut self.worker.scratch, "CLEANPLATE_WORKER_SCRATCH");
         path(&mut self.models.folder, "CLEANPLATE_MODELS_FOLDER");
         path(&mut self.models.runtime, "CLEANPLATE_MODELS_RUNTIME");
-        let number = |slot: &mut Option<u32>, key: &'static str| {
-            let Some(value) = lookup(key) else { return Ok(()) };
+        let number = |slot: &mut Option<u32>, name: &str| {
+            let Some(value) = lookup(name) else { return Ok(()) };
             let parsed = value.parse();
             *slot = Some(parsed.map_err(|_none| SettingsError::Value {
-                key,
+                place: Place::Variable(name.to_owned()),
                 value,
                 wanted: "a whole number",
             })?);

@@ -1,11 +1,11 @@
 //! What the scheduler goes by, of what is written.
 //!
-//! Owns which key becomes which span. Refuses relations that make no sense, in the scheduler's own words.
+//! Owns which key becomes which span. Refuses relations that make no sense, told by the keys.
 
-use cleanplate_core::config::{Caps, Retention, SchedulerConfig};
+use cleanplate_core::config::{Caps, ConfigError, Retention, SchedulerConfig};
 
 use super::raw::{RawAudit, RawCaps, RawEncoder, RawRetention, RawScheduler};
-use super::{SettingsError, millis, span};
+use super::{Place, SettingsError, millis, span};
 
 /// A retention that does not end.
 const NEVER: &str = "never";
@@ -58,8 +58,32 @@ pub(super) fn scheduler(
         },
         ..usual
     };
-    config.check()?;
+    config.check().map_err(refused)?;
     Ok(config)
+}
+
+/// What the scheduler refuses, by the keys of the file.
+fn refused(error: ConfigError) -> SettingsError {
+    match error {
+        ConfigError::Zero { setting } => {
+            let key = match setting {
+                "worker_silent_ms" => "scheduler.worker_silent",
+                "attempts_max" => "scheduler.attempts_max",
+                "cancel_unheard_ms" => "scheduler.cancel_unheard",
+                "segment_ms" => "scheduler.segment",
+                other => other,
+            };
+            SettingsError::of(key, "0", "at least 1")
+        }
+        ConfigError::LeaseTooShort { lease_stuck_ms, worker_silent_ms } => {
+            SettingsError::Relation {
+                shorter: Place::Default("scheduler.lease_stuck"),
+                shorter_ms: lease_stuck_ms,
+                longer: Place::Default("scheduler.worker_silent"),
+                longer_ms: worker_silent_ms,
+            }
+        }
+    }
 }
 
 fn kept(

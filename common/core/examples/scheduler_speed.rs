@@ -120,6 +120,7 @@ impl Farm {
             let request = Box::new(JobRequest {
                 encoder: EncoderChoice::Named(EncoderName::Libx264),
                 cell_frames: u32::try_from(CELL_FRAMES).ok(),
+                output: format!("file:///{job}.mp4"),
                 ..samples::request()
             });
             this.later(number, Event::Tell(Input::Submit { job, request }));

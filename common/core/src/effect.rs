@@ -349,6 +349,15 @@ pub enum Ignored {
         /// `caps.owner_queued`.
         most: u32,
     },
+    /// A job was submitted or tried again whose output an open job writes.
+    OutputTaken {
+        /// The job.
+        job: JobId,
+        /// URL of the output.
+        output: String,
+        /// The open job.
+        writer: JobId,
+    },
     /// A worker came under the name of another that is attached and lives.
     NameInUse {
         /// The name.
@@ -390,6 +399,11 @@ impl fmt::Display for Ignored {
                      submit it when one of them has ended"
                 )
             }
+            Self::OutputTaken { output, writer, .. } => write!(
+                formatter,
+                "the job is refused: job {writer} writes {output} and has not ended; name another output, wait \
+                 for its end (`cleanplate watch {writer}`), or end it (`cleanplate cancel {writer}`)"
+            ),
             Self::NameInUse { worker, heard_ms, free_after_ms } => write!(
                 formatter,
                 "another worker named {worker} is attached and was heard {heard_ms} ms ago; give this one \

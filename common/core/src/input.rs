@@ -62,10 +62,13 @@ pub enum Input {
         /// The session that it came by; another than the current one is ignored.
         session: u64,
     },
-    /// A worker takes no new leases from now on and finishes those that it has.
+    /// A worker takes no new leases from now on and finishes those that it has, or those that fit: the others it
+    /// is told to hand in, as after a notice. May come again, with less time left.
     Drain {
         /// Which worker.
         worker: WorkerId,
+        /// Milliseconds that it is left; `None` leaves it as long as it takes.
+        within_ms: Option<u64>,
     },
     /// A worker learned that its machine will be taken away (a preemption notice, or SIGTERM with a
     /// grace). It gets no more leases, keeps those that it can finish in time, and is told to hand in the

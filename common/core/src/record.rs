@@ -44,7 +44,7 @@ pub enum Event {
         worker: WorkerId,
         /// What.
         piece: Piece,
-        /// Which attempt at the piece, from 1.
+        /// Which attempt at the piece, from 1; a lapse is none.
         attempt: u32,
     },
     /// A lease ended without a result of its own; cells that are not committed are free again.

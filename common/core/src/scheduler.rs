@@ -14,6 +14,7 @@ mod leaving;
 mod meter;
 mod need;
 mod objects;
+mod outputs;
 mod people;
 mod progress;
 mod queue;
@@ -40,6 +41,7 @@ use crate::outcome::JobOutcome;
 use crate::record::{Event, Record};
 use crate::scheduler::aside::Life;
 use crate::scheduler::fleet::{Fleet, Worker};
+use crate::scheduler::outputs::Outputs;
 use crate::scheduler::queue::{Cost, Ended, Place, Queue};
 use crate::scheduler::tending::{Tending, Watch};
 use crate::scheduler::timers::Timer;
@@ -56,6 +58,8 @@ pub struct Scheduler {
     tended: BTreeMap<JobId, Tending>,
     /// Jobs that have a free piece of work, do not rest, and are below their cap.
     grantable: Queue,
+    /// Where jobs that have not ended write.
+    outputs: Outputs,
     /// Jobs to which it matters what attached workers have proved.
     proof_bound: BTreeSet<JobId>,
     /// What is known of each name whose processes came and went lately.
@@ -91,6 +95,7 @@ impl Scheduler {
             watches: BTreeMap::new(),
             tended: BTreeMap::new(),
             grantable,
+            outputs: Outputs::default(),
             proof_bound: BTreeSet::new(),
             lives: BTreeMap::new(),
             tails: BTreeSet::new(),
@@ -124,8 +129,9 @@ impl Scheduler {
         }
         this.tended =
             this.ledger.open_jobs().map(|job| (job.clone(), Tending::default())).collect();
-        for job in this.tended.keys().filter_map(|id| this.ledger.jobs.get(id)) {
+        for (id, job) in this.tended.keys().filter_map(|id| this.ledger.jobs.get_key_value(id)) {
             this.grantable.opened(&job.request.owner);
+            this.outputs.opened(id, &job.request);
         }
         let grace = this.config.restore_grace_ms;
         let stuck = this.config.lease_stuck_ms;
@@ -226,7 +232,7 @@ impl Scheduler {
             Input::Attach(attachment) => self.attach(*attachment, effects),
             Input::Detach { worker, session } => self.detach(&worker, session, effects),
             Input::Heartbeat { worker, session } => self.heartbeat(&worker, session, effects),
-            Input::Drain { worker } => self.drain(&worker, effects),
+            Input::Drain { worker, within_ms } => self.drain(&worker, within_ms, effects),
             Input::Notice { worker, session, remaining_ms } => {
                 self.notice(&worker, (session, remaining_ms), effects);
             }
@@ -261,6 +267,7 @@ impl Scheduler {
     fn record(&mut self, job: &JobId, event: Event, effects: &mut Vec<Effect>) {
         let record = Record { at: self.now, job: job.clone(), event };
         self.ledger.apply(&record);
+        self.note_loss(&record);
         effects.push(Effect::Record(record));
     }
 

@@ -87,15 +87,26 @@ pub struct JobView<'a> {
 pub struct MadeAgain<'a> {
     /// How many.
     pub frames: u64,
-    /// The job's last failure; nothing where a worker gave work back.
-    pub why: Option<&'a Failure>,
+    /// How they were lost last.
+    pub why: LostBy<'a>,
+}
+
+/// How frames that people saw were lost.
+#[derive(Debug, Clone, Copy)]
+pub enum LostBy<'a> {
+    /// A worker gave its work back.
+    GivenBack,
+    /// The job's last failure.
+    Failed(&'a Failure),
 }
 
 impl fmt::Display for MadeAgain<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.why {
-            Some(failure) => write!(formatter, "{} frames are made again: {failure}", self.frames),
-            None => {
+            LostBy::Failed(failure) => {
+                write!(formatter, "{} frames are made again: {failure}", self.frames)
+            }
+            LostBy::GivenBack => {
                 write!(formatter, "{} frames are made again: a worker gave them back", self.frames)
             }
         }

@@ -14,7 +14,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 pub enum TelemetryError {
     /// The filter is none.
     #[error(
-        "CLEANPLATE_LOG is `{filter}`, which is no filter ({why}); write a level such as `debug`, or cleanplate_worker=debug"
+        "`{filter}` is no filter of logs ({why}); write a level such as `debug`, or cleanplate_worker=debug"
     )]
     Filter {
         /// As it was written.
@@ -68,6 +68,6 @@ mod tests {
     #[test]
     fn a_filter_that_is_none_is_refused_in_words() {
         let error = init(0, Some("cleanplate=loud"), false).unwrap_err();
-        assert!(error.to_string().contains("CLEANPLATE_LOG is `cleanplate=loud`"), "{error}");
+        assert!(error.to_string().contains("`cleanplate=loud` is no filter"), "{error}");
     }
 }

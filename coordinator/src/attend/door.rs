@@ -128,7 +128,7 @@ pub(super) fn message(
         Message::GaveBack(pb::GaveBack { lease }) => report(worker, lease, Report::GaveBack),
         Message::Released(pb::Released { lease }) => report(worker, lease, Report::Released),
         Message::Leaving(pb::Leaving { when_done: true }) => {
-            Ok(Order::Tell { input: Input::Drain { worker }, reply: None })
+            Ok(Order::Tell { input: Input::Drain { worker, within_ms: None }, reply: None })
         }
         Message::Leaving(pb::Leaving { when_done: false }) => Ok(Order::Leave { worker, session }),
     }

@@ -13,6 +13,8 @@ use cleanplate_types::trail::TrailEntry;
 use tokio::sync::{mpsc, oneshot, watch};
 use tonic::Status;
 
+use crate::jobs::Wanted;
+
 /// One thing for the loop.
 #[derive(Debug)]
 pub(crate) enum Order {
@@ -60,10 +62,10 @@ pub(crate) enum Question {
         /// Where to.
         reply: oneshot::Sender<Vec<JobId>>,
     },
-    /// The newest jobs, newest first.
+    /// The newest jobs of those that are wanted, newest first.
     Jobs {
-        /// How many at most.
-        limit: usize,
+        /// Which, and how many at most.
+        wanted: Wanted,
         /// Where to.
         reply: oneshot::Sender<Vec<pb::JobState>>,
     },

@@ -24,7 +24,8 @@ pub(super) fn admit(
         )));
     }
     request.input = input.url();
-    request.output = output.url();
+    // One spelling for one place: a path may have `..` in it, its URL read again has none.
+    request.output = Location::parse(&output.url()).map_err(refusal)?.url();
     if request.encoder == EncoderChoice::Auto {
         request.encoder = encoder_default;
     }

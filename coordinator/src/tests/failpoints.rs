@@ -188,7 +188,7 @@ async fn act(
             None if story == Story::Again && state.leases > 1 && state.phase == "encode" => {
                 let prefer = pb::PrioritiseRequest { job: job(), priority: 1 };
                 heard(jobs.prioritise(prefer).await);
-                let drain = pb::DrainWorkerRequest { worker: "w2".to_owned() };
+                let drain = pb::DrainWorkerRequest { worker: "w2".to_owned(), within_ms: None };
                 heard(jobs.drain_worker(drain).await);
                 heard(jobs.cancel(pb::CancelRequest { job: job() }).await);
             }

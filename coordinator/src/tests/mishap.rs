@@ -82,7 +82,7 @@ async fn a_sweep_that_a_kill_cut_short_is_done_again_but_a_failed_job_keeps_its_
     let first = place.start().await;
     let mut jobs = first.jobs();
     for id in ["failed", "cancelled"] {
-        place.submit(&mut jobs, Some(id)).await.unwrap();
+        place.submit_apart(&mut jobs, id).await;
     }
     jobs.cancel(pb::CancelRequest { job: "cancelled".to_owned() }).await.unwrap();
     let mut worker = FakeWorker::attach(&first, "w1").await;

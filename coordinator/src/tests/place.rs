@@ -131,6 +131,13 @@ impl Place {
         Ok(jobs.submit(submit).await?.into_inner().job)
     }
 
+    /// Submits a job with an output of its own.
+    pub(super) async fn submit_apart(&self, jobs: &mut JobsClient<Channel>, job: &str) {
+        let output = self.folder().join(format!("{job}.mp4")).display().to_string();
+        let request = Some(pb::JobRequest { output, ..self.request() });
+        jobs.submit(pb::SubmitRequest { request, job: Some(job.to_owned()) }).await.unwrap();
+    }
+
     /// Three cells of ten frames, a segment each.
     pub(super) fn request(&self) -> pb::JobRequest {
         pb::JobRequest {

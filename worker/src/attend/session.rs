@@ -60,7 +60,7 @@ impl Attendant {
         self.tell_again();
         if let Stop::By(Reverse(moment)) = *stop.borrow() {
             self.say(notice(moment));
-        } else if self.draining {
+        } else if self.going.is_some() {
             self.say(leaving(true));
         }
         loop {
@@ -92,11 +92,11 @@ impl Attendant {
                 }
                 Happening::Asked(Stop::Run) => {}
                 Happening::Asked(Stop::Drain) => {
-                    self.draining = true;
+                    self.go(Ended::Asked);
                     self.say(leaving(true));
                 }
                 Happening::Asked(Stop::By(Reverse(moment))) => {
-                    self.draining = true;
+                    self.go(Ended::Taken);
                     self.say(notice(moment));
                 }
                 Happening::Asked(Stop::Now) => {
@@ -152,10 +152,7 @@ impl Attendant {
         if !self.outbox.is_empty() || !self.leases.is_empty() {
             return None;
         }
-        if self.draining {
-            return Some(Ended::Drained);
-        }
-        self.idleness.is_over().then_some(Ended::Idle)
+        self.going.or_else(|| self.idleness.is_over().then_some(Ended::Idle))
     }
 
     /// Opens the store and sees that it is the coordinator's, known by `farm`.

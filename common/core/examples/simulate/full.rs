@@ -148,6 +148,7 @@ impl Full {
             encoder: EncoderChoice::Named(EncoderName::Libx264),
             cell_frames: u32::try_from(CELL_FRAMES).ok(),
             priority,
+            output: format!("file:///{job}.mp4"),
             ..samples::request()
         });
         self.later(at, Next::Tell(Input::Submit { job, request }));

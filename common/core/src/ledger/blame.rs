@@ -101,7 +101,14 @@ impl Job {
             Verdict::Retry | Verdict::Retable | Verdict::FailJob => tries.failures += 1,
         }
         if tries.is_hopeless(limits) {
-            self.doomed = Some(Box::new(failure.clone()));
+            let mut failure = failure.clone();
+            if tries.lapses >= limits.lapses_max {
+                let lapses = tries.lapses;
+                failure.message.push_str(&format!(
+                    "; this is lapse {lapses} of the same piece of work, and `lapses_max` allows no more"
+                ));
+            }
+            self.doomed = Some(Box::new(failure));
         }
     }
 }

@@ -135,7 +135,7 @@ impl Job {
         let blamed = Blamed::Cell(part.summary.cell);
         if let Some(tries) = self.tries.get_mut(&blamed) {
             tries.done();
-            if tries.total() == 0 {
+            if tries.is_clean() {
                 self.tries.remove(&blamed);
             }
         }

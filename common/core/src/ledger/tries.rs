@@ -37,8 +37,15 @@ pub(crate) struct Tries {
 }
 
 impl Tries {
-    pub(crate) const fn total(&self) -> u32 {
-        self.failures + self.lapses + self.discards + self.mismatches + self.breaks
+    /// Whether nothing went wrong with it that still counts.
+    pub(crate) const fn is_clean(&self) -> bool {
+        self.next_attempt() == 1 && self.lapses == 0
+    }
+
+    /// Which attempt the next one is. What was lost with its worker, or for want of the source or the store, was
+    /// none.
+    pub(crate) const fn next_attempt(&self) -> u32 {
+        self.failures + self.discards + self.mismatches + self.breaks + 1
     }
 
     /// It was done after all. What stays is that its result was unusable before: a worker that hands

@@ -262,8 +262,8 @@ impl Scheduler {
     fn start_over(&mut self, id: &JobId, event: Event, effects: &mut Vec<Effect>) {
         self.abort_stitch(id, effects);
         if let Some(tending) = self.tended.get_mut(id) {
-            let Tending { rest_until, frames_best, .. } = *tending;
-            *tending = Tending { rest_until, frames_best, ..Default::default() };
+            let Tending { rest_until, frames_best, lost, .. } = *tending;
+            *tending = Tending { rest_until, frames_best, lost, ..Default::default() };
         }
         self.record_and_revoke(id, event, effects);
     }
@@ -287,6 +287,7 @@ impl Scheduler {
         self.refresh(id);
         if was_open && let Some(job) = self.ledger.jobs.get(id) {
             self.grantable.closed(&job.request.owner);
+            self.outputs.closed(id, &job.request);
         }
         self.arm_retention(id);
         effects.push(Effect::JobEnded { job: id.clone(), outcome });

@@ -138,7 +138,12 @@ impl Scheduler {
         }
     }
 
-    pub(super) fn drain(&mut self, id: &WorkerId, effects: &mut Vec<Effect>) {
+    pub(super) fn drain(
+        &mut self,
+        id: &WorkerId,
+        within_ms: Option<u64>,
+        effects: &mut Vec<Effect>,
+    ) {
         if self.fleet.worker(id).is_none() {
             effects.push(Effect::Ignored(Ignored::UnknownWorker { worker: id.clone() }));
             return;
@@ -151,6 +156,9 @@ impl Scheduler {
         self.work_freed = true;
         if let Some(session) = session {
             effects.push(Effect::DrainWorker { worker: id.clone(), session });
+        }
+        if let Some(within_ms) = within_ms {
+            self.leaves_within(id, within_ms, effects);
         }
         if changed {
             self.proofs_changed(effects);

@@ -256,7 +256,7 @@ fn attempt_at(job: &Job, piece: Piece) -> u32 {
         Piece::Segment(segment) => Blamed::Cell(segment.first),
         Piece::Audit(cell) => Blamed::Audit(cell),
     };
-    job.tries.get(&blamed).map_or(0, Tries::total) + 1
+    job.tries.get(&blamed).map_or(1, Tries::next_attempt)
 }
 
 fn work_of(job: &Job, piece: Piece) -> Option<Work> {

@@ -17,6 +17,9 @@ use crate::view::SetAsideFor;
 /// A lease's own speed counts once it was measured for so long: less says nothing.
 const MEASURED_MS: u64 = 1_000;
 
+/// How long before its end a worker's time is looked at once more, in milliseconds: enough to hand in what is done.
+const LAST_LOOK_MS: u64 = 3_000;
+
 impl Scheduler {
     pub(super) fn notice(
         &mut self,
@@ -28,17 +31,44 @@ impl Scheduler {
             return;
         }
         self.hear(id, effects);
-        let by = self.now.after(remaining_ms);
-        let ((), changed) = self.edit_worker(id, |worker| {
-            worker.draining = true;
-            worker.leaves_by = Some(worker.leaves_by.map_or(by, |before| before.min(by)));
-        });
+        let ((), changed) = self.edit_worker(id, |worker| worker.draining = true);
         self.note_leaving(id);
         self.work_freed = true;
-        self.hand_in(id, effects);
+        self.leaves_within(id, remaining_ms, effects);
         if changed {
             self.proofs_changed(effects);
         }
+    }
+
+    /// A worker has so long, of several spans the one that ends first: it is told what to hand in, and what was
+    /// expected to fit is looked at again before the end.
+    pub(super) fn leaves_within(
+        &mut self,
+        id: &WorkerId,
+        remaining_ms: u64,
+        effects: &mut Vec<Effect>,
+    ) {
+        let by = self.now.after(remaining_ms);
+        self.edit_worker(id, |worker| {
+            worker.leaves_by = Some(worker.leaves_by.map_or(by, |before| before.min(by)));
+        });
+        self.hand_in(id, effects);
+        let again_ms = match remaining_ms {
+            0..=LAST_LOOK_MS => remaining_ms,
+            _ => remaining_ms - LAST_LOOK_MS,
+        };
+        if again_ms > 0 {
+            self.arm(self.now.after(again_ms), Timer::Leaves(id.clone()));
+        }
+    }
+
+    /// Whether what a worker still holds is going to be done in time after all.
+    pub(super) fn leaves_due(&mut self, id: &WorkerId, effects: &mut Vec<Effect>) {
+        let Some(by) = self.fleet.worker(id).and_then(|worker| worker.leaves_by) else { return };
+        if self.now < by {
+            self.arm(by, Timer::Leaves(id.clone()));
+        }
+        self.hand_in(id, effects);
     }
 
     /// Tells a worker that will be taken away which of its leases it is not expected to finish.

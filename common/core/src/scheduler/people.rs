@@ -4,7 +4,7 @@ use cleanplate_types::ids::JobId;
 use cleanplate_types::request::JobRequest;
 
 use crate::effect::{Effect, Ignored};
-use crate::ledger::job::Phase;
+use crate::ledger::job::{Job, Phase};
 use crate::outcome::JobOutcome;
 use crate::record::Event;
 use crate::scheduler::queue::Place;
@@ -22,12 +22,12 @@ impl Scheduler {
             effects.push(Effect::Ignored(Ignored::NotNow { job, what: "a second submission" }));
             return;
         }
-        if self.is_queue_full(&job, &request.owner, effects) {
+        if let Err(refused) = self.may_open(&job, &request) {
+            effects.push(Effect::Ignored(refused));
             return;
         }
-        let owner = request.owner.clone();
         self.record(&job, Event::Submitted { request }, effects);
-        self.open(job, &owner, effects);
+        self.open(job, effects);
     }
 
     pub(super) fn cancel(&mut self, job: &JobId, effects: &mut Vec<Effect>) {
@@ -65,20 +65,16 @@ impl Scheduler {
     }
 
     pub(super) fn retry(&mut self, job: JobId, effects: &mut Vec<Effect>) {
-        let known = self.ledger.jobs.get(&job);
-        let owner = known.map(|known| known.request.owner.clone()).unwrap_or_default();
-        match known.and_then(|known| known.outcome.as_ref()) {
-            Some(JobOutcome::Failed(_) | JobOutcome::Abstained { .. } | JobOutcome::Cancelled) => {
-                if !self.is_queue_full(&job, &owner, effects) {
-                    self.record(&job, Event::Retried, effects);
-                    self.open(job, &owner, effects);
-                }
-            }
-            Some(JobOutcome::Done(_) | JobOutcome::Copied { .. } | JobOutcome::Previewed(_))
-            | None => {
-                not_now(&job, "a retry", effects);
-            }
+        let Some(known) = self.ledger.jobs.get(&job).filter(|known| is_retryable(known)) else {
+            not_now(&job, "a retry", effects);
+            return;
+        };
+        if let Err(refused) = self.may_open(&job, &known.request) {
+            effects.push(Effect::Ignored(refused));
+            return;
         }
+        self.record(&job, Event::Retried, effects);
+        self.open(job, effects);
     }
 
     pub(super) fn forget(&mut self, job: &JobId, effects: &mut Vec<Effect>) {
@@ -119,20 +115,35 @@ impl Scheduler {
     }
 
     /// A job is open from now on.
-    fn open(&mut self, id: JobId, owner: &str, effects: &mut Vec<Effect>) {
-        self.grantable.opened(owner);
+    fn open(&mut self, id: JobId, effects: &mut Vec<Effect>) {
+        if let Some(job) = self.ledger.jobs.get(&id) {
+            self.grantable.opened(&job.request.owner);
+            self.outputs.opened(&id, &job.request);
+        }
         self.tended.insert(id.clone(), Tending::default());
         self.advance(&id, effects);
     }
 
-    /// Whether `owner` has as many open jobs as one may have; `job` is refused then.
-    fn is_queue_full(&self, job: &JobId, owner: &str, effects: &mut Vec<Effect>) -> bool {
-        let open = self.grantable.open(owner);
-        let most = self.config.caps.owner_queued.filter(|most| open >= *most);
-        if let Some(most) = most {
-            let (job, owner) = (job.clone(), owner.to_owned());
-            effects.push(Effect::Ignored(Ignored::OwnerQueueFull { job, owner, most }));
+    /// Refuses `job` where its owner has as many open ones as one may have, or another one writes to its output.
+    fn may_open(&self, job: &JobId, request: &JobRequest) -> Result<(), Ignored> {
+        let (job, owner) = (job.clone(), request.owner.clone());
+        let open = self.grantable.open(&owner);
+        if let Some(most) = self.config.caps.owner_queued.filter(|most| open >= *most) {
+            return Err(Ignored::OwnerQueueFull { job, owner, most });
         }
-        most.is_some()
+        self.outputs.writer(request).map_or(Ok(()), |writer| {
+            let (output, writer) = (request.output.clone(), writer.clone());
+            Err(Ignored::OutputTaken { job, output, writer })
+        })
+    }
+}
+
+/// Whether a job has ended in a way that may be better the next time.
+const fn is_retryable(job: &Job) -> bool {
+    match job.outcome {
+        Some(JobOutcome::Failed(_) | JobOutcome::Abstained { .. } | JobOutcome::Cancelled) => true,
+        Some(JobOutcome::Done(_) | JobOutcome::Copied { .. } | JobOutcome::Previewed(_)) | None => {
+            false
+        }
     }
 }

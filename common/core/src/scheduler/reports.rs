@@ -12,7 +12,7 @@ use crate::input::Report;
 use crate::ledger::Lease;
 use crate::ledger::blame::{is_against_the_part, is_outage};
 use crate::ledger::job::{Encoding, Job, Phase, place};
-use crate::ledger::tries::Blamed;
+use crate::ledger::tries::{Blamed, Tries};
 use crate::record::{Event, LeaseEnd, Piece, Window};
 use crate::scheduler::Scheduler;
 use crate::scheduler::meter::rate;
@@ -146,7 +146,7 @@ impl Scheduler {
             && let Some(tending) = self.tended.get_mut(job)
         {
             tending.meter.add(now, more);
-            self.recount(job, lease);
+            self.recount(job, &[lease]);
         }
     }
 
@@ -209,7 +209,7 @@ impl Scheduler {
         }
         let frames = summary.frames;
         self.record(id, Event::CellCommitted { lease, summary }, effects);
-        self.note_commit(id, lease, frames);
+        self.note_commit(id, (lease, cell), frames);
         self.rested(id);
         self.judge(id, effects);
         self.end_outrun(id, lease, cell, effects);
@@ -217,7 +217,7 @@ impl Scheduler {
     }
 
     /// A commit is progress, and tells how fast the worker is.
-    fn note_commit(&mut self, job: &JobId, lease: LeaseId, frames: u64) {
+    fn note_commit(&mut self, job: &JobId, (lease, cell): (LeaseId, CellIndex), frames: u64) {
         let now = self.now;
         let Some(watch) = self.watches.get_mut(&lease) else {
             return;
@@ -231,7 +231,9 @@ impl Scheduler {
         if let Some(tending) = self.tended.get_mut(job) {
             tending.meter.add(now, more);
         }
-        self.recount(job, lease);
+        // Whoever else holds the cell has nothing of it in flight any more.
+        let holders: Vec<LeaseId> = self.ledger.leases_of(job, cell).collect();
+        self.recount(job, &holders);
         let Some(worker) = self.ledger.leases.get(&lease).map(|lease| lease.worker.clone()) else {
             return;
         };
@@ -356,7 +358,7 @@ impl Scheduler {
 fn attempt_blamed(job: &Job, lease: &Lease, failure: &Failure) -> u32 {
     let blamed: Option<Blamed> = job.to_blame(lease.piece, failure);
     let tries = blamed.and_then(|blamed| job.tries.get(&blamed));
-    tries.map_or(0, crate::ledger::tries::Tries::total) + 1
+    tries.map_or(1, Tries::next_attempt)
 }
 
 fn frames_of(job: &Job, piece: Piece) -> Option<FrameRange> {

@@ -33,6 +33,17 @@ pub(crate) struct Tending {
     pub(crate) in_flight: u64,
     /// The most frames that were ever committed and in flight together in this life of the coordinator.
     pub(crate) frames_best: u64,
+    /// How work was lost last.
+    pub(crate) lost: Option<Loss>,
+}
+
+/// How work was lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Loss {
+    /// A worker gave it back.
+    GivenBack,
+    /// The job's last failure tells.
+    Failed,
 }
 
 /// A stitch or a copy that runs.

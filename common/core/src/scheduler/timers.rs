@@ -24,6 +24,8 @@ pub(crate) enum Timer {
     SecondWorker(JobId),
     /// Whether a worker has let go of a revoked lease.
     Revoked(WorkerId, LeaseId),
+    /// Whether a worker that has so long yet is going to do what it holds.
+    Leaves(WorkerId),
     /// Whether the crashes of a worker that is gone are still of interest.
     Life(WorkerId),
     /// Whether an idle worker should have a copy of what another is slow at.
@@ -67,6 +69,7 @@ impl Scheduler {
                     self.arm_second_worker(&job);
                 }
                 Timer::Revoked(worker, lease) => self.revoked_due(&worker, lease, effects),
+                Timer::Leaves(worker) => self.leaves_due(&worker, effects),
                 Timer::Life(worker) => self.life_due(&worker),
                 Timer::Tail => self.mind_tails(effects),
             }

@@ -8,9 +8,9 @@ use cleanplate_types::overlay::Look;
 use crate::ledger::job::{Encoding, Job, Phase};
 use crate::outcome::JobOutcome;
 use crate::scheduler::fleet::Worker;
-use crate::scheduler::tending::Tending;
+use crate::scheduler::tending::{Loss, Tending};
 use crate::scheduler::{Scheduler, place_of};
-use crate::view::{JobPhase, JobView, LeaseView, MadeAgain, WorkerView};
+use crate::view::{JobPhase, JobView, LeaseView, LostBy, MadeAgain, WorkerView};
 
 impl Scheduler {
     /// Every job that is listed, in the order of submission.
@@ -100,8 +100,10 @@ impl Scheduler {
             eta_ms: fps_milli.and_then(eta),
             eta_range_ms: spread.and_then(|(slow, fast)| Some((eta(fast)?, eta(slow)?))),
             frames_best,
-            made_again: (frames_best > frames_now)
-                .then(|| MadeAgain { frames: frames_best - frames_now, why: job.failures.back() }),
+            made_again: tending
+                .filter(|_| frames_best > frames_now)
+                .and_then(|tending| lost_by(job, tending))
+                .map(|why| MadeAgain { frames: frames_best - frames_now, why }),
             leases: job.leases.iter().filter_map(|lease| self.lease_view(*lease)).collect(),
             failures: VecDeque::iter(&job.failures).collect(),
             notes: job.survey.as_ref().map_or(&[], |survey| &survey.notes),
@@ -147,6 +149,14 @@ impl Scheduler {
 
     pub(super) fn frames_reported(&self, id: LeaseId) -> u64 {
         self.watches.get(&id).and_then(|watch| watch.frames).unwrap_or(0)
+    }
+}
+
+/// How the last frames were lost; nothing where none were in this life of the coordinator.
+fn lost_by<'a>(job: &'a Job, tending: &Tending) -> Option<LostBy<'a>> {
+    match tending.lost? {
+        Loss::GivenBack => Some(LostBy::GivenBack),
+        Loss::Failed => job.failures.back().map(LostBy::Failed),
     }
 }
 

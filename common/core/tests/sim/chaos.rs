@@ -78,7 +78,10 @@ impl World {
         }
         for number in 0..self.random.between(1, size.jobs_max) {
             let job = JobId::parse(&format!("j{number}")).expect("a good name");
-            let truth = Truth::random(&mut self.random, size.frames_max);
+            let mut truth = Truth::random(&mut self.random, size.frames_max);
+            // Now and then two jobs want the same.
+            let place = if self.random.chance(100) { 0 } else { number };
+            truth.request.output = format!("file:///out{place}.mp4");
             let request = Box::new(truth.request.clone());
             self.truths.jobs.insert(job.clone(), truth);
             let wait = self.random.between(1, 60_000);
@@ -233,7 +236,9 @@ impl World {
             _ => {
                 let index = self.random.below(self.workers.len() as u64);
                 let index = usize::try_from(index).expect("an index fits");
-                Input::Drain { worker: self.workers[index].id.clone() }
+                let span = self.random.between(0, 60_000);
+                let within_ms = self.random.chance(500).then_some(span);
+                Input::Drain { worker: self.workers[index].id.clone(), within_ms }
             }
         };
         self.tell(input);

@@ -11,6 +11,7 @@ use cleanplate_core::record::Record;
 use cleanplate_core::scheduler::Scheduler;
 use cleanplate_core::view::JobView;
 use cleanplate_types::ids::{JobId, LeaseId, WorkerId};
+use cleanplate_types::request::Review;
 
 use crate::chaos::Chaos;
 use crate::checkers::Checkers;
@@ -276,6 +277,11 @@ impl World {
             assert!(view.cells_committed <= view.cells_total);
             assert!(view.cells_stitched <= view.cells_committed);
             assert!(view.outcome.is_some() || view.frames_committed <= view.frames_total);
+        }
+        let open = scheduler.jobs().filter(|view| view.outcome.is_none());
+        let mut outputs = BTreeSet::new();
+        for view in open.filter(|view| view.request.review != Review::PreviewOnly) {
+            assert!(outputs.insert(&view.request.output), "one open job writes one output");
         }
         let unexplained: Vec<_> = scheduler.unexplained().collect();
         assert!(unexplained.is_empty(), "every job gets on or says why not: {unexplained:?}");

@@ -234,7 +234,7 @@ async fn submit(
 
 /// Cells that are committed by now, of all jobs.
 async fn committed(jobs: &mut JobsClient<Channel>) -> Result<u64, String> {
-    let list = pb::ListRequest { limit: 1000 };
+    let list = pb::ListRequest { limit: 1000, ..pb::ListRequest::default() };
     let listed = jobs.list(list).await.map_err(|status| status.to_string())?.into_inner();
     Ok(listed.jobs.iter().map(|job| u64::from(job.cells_done)).sum())
 }

@@ -60,6 +60,30 @@ fn a_worker_that_will_be_taken_away_keeps_what_fits_and_is_told_to_hand_in_what_
 }
 
 #[test]
+fn a_worker_that_is_drained_within_a_span_hands_in_what_does_not_fit_then_or_later() {
+    let mut rig = Rig::encoding(SchedulerConfig::default(), cells_of_30(), &["a"]);
+    let (lease, _, _) = rig.grants().remove(0);
+    let drain = |within_ms| Input::Drain { worker: worker("a"), within_ms };
+    rig.now += 2000;
+    rig.report("a", lease, Report::Progress { frames: 30 });
+    rig.tell(drain(None));
+    assert_eq!(told_to_hand_in(&rig), [], "it has as long as it takes");
+    // 60 frames at 15 a second take four seconds.
+    rig.tell(drain(Some(10_000)));
+    assert_eq!(told_to_hand_in(&rig), []);
+    let drained = |effect: &Effect| matches!(effect, Effect::DrainWorker { .. });
+    assert!(rig.effects.iter().any(drained));
+    rig.effects.clear();
+    rig.wait(7_000);
+    assert_eq!(told_to_hand_in(&rig), [(lease, 3_000)], "it got no further");
+    rig.effects.clear();
+    rig.wait(3_000);
+    assert_eq!(told_to_hand_in(&rig), [(lease, 0)]);
+    rig.report("a", lease, Report::GaveBack);
+    assert_eq!(rig.view().failures.len(), 0, "nobody is to blame");
+}
+
+#[test]
 fn what_is_given_back_is_free_at_once_and_nobody_is_to_blame() {
     let mut rig = Rig::encoding(SchedulerConfig::default(), cells_of_30(), &["a"]);
     let (lease, _, _) = rig.grants().remove(0);

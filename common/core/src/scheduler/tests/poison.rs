@@ -67,6 +67,24 @@ fn what_a_worker_lacks_sets_it_aside_at_once_and_longer_each_time_and_is_no_atte
 }
 
 #[test]
+fn a_lapse_is_no_attempt_and_a_job_that_too_many_end_says_how_many() {
+    let config = SchedulerConfig { lapses_max: 3, ..SchedulerConfig::default() };
+    let mut rig = Rig::encoding(config, cells_of_30(), &["a"]);
+    for _ in 0..2 {
+        assert_eq!(rig.grants()[0].2.attempt, 1);
+        fail_granted(&mut rig, FailureKind::WorkerLacks);
+        rig.wait(120_000);
+    }
+    fail_granted(&mut rig, FailureKind::EngineCrashed);
+    assert_eq!(rig.view().failures.last().unwrap().attempt, 1);
+    assert_eq!(rig.grants()[0].2.attempt, 2);
+    fail_granted(&mut rig, FailureKind::WorkerLacks);
+    let failure = rig.failure();
+    assert_eq!(failure.attempt, 2);
+    assert!(failure.message.contains("lapse 3 of the same piece"), "{failure}");
+}
+
+#[test]
 fn something_good_ends_the_doubling() {
     let mut rig = Rig::encoding(SchedulerConfig::default(), cells_of_30(), &["a"]);
     fail_granted(&mut rig, FailureKind::WorkerLacks);
@@ -150,7 +168,7 @@ fn a_worker_whose_stream_breaks_is_still_set_aside_and_still_drains() {
 
     let mut rig = Rig::new(SchedulerConfig::default());
     rig.attach("a", &[EncoderName::Libx264]);
-    rig.tell(Input::Drain { worker: worker("a") });
+    rig.tell(Input::Drain { worker: worker("a"), within_ms: None });
     comes_back(&mut rig);
     assert!(rig.effects.iter().any(|effect| matches!(effect, Effect::DrainWorker { .. })));
 }

@@ -36,6 +36,18 @@ fn a_discarded_part_is_told_and_a_late_report_does_not_lower_what_is_in_flight()
 }
 
 #[test]
+fn what_is_given_back_is_told_so_whatever_failed_before() {
+    let mut rig = Rig::encoding(SchedulerConfig::default(), cells_of_30(), &["a", "b"]);
+    let [(failed, holder, _), (held, other, _)] = &rig.grants()[..] else { panic!("two grants") };
+    let (failed, held) = (*failed, *held);
+    rig.fail(holder.as_str(), failed, FailureKind::EngineCrashed);
+    rig.report(other.as_str(), held, Report::Progress { frames: 20 });
+    rig.report(other.as_str(), held, Report::GaveBack);
+    let told = rig.view().made_again.unwrap().to_string();
+    assert_eq!(told, "20 frames are made again: a worker gave them back");
+}
+
+#[test]
 fn the_time_left_is_a_range_and_there_is_none_while_nobody_works() {
     let mut rig = Rig::encoding(SchedulerConfig::default(), cells_of_30(), &["a"]);
     let (lease, _, _) = rig.grants().remove(0);
@@ -49,7 +61,7 @@ fn the_time_left_is_a_range_and_there_is_none_while_nobody_works() {
     assert!(low < middle && middle < high, "{low} {middle} {high}");
     // 250 frames are left, at 8 and at 2 frames a second.
     assert_eq!((low, high), (31_250, 125_000));
-    rig.tell(Input::Drain { worker: worker("a") });
+    rig.tell(Input::Drain { worker: worker("a"), within_ms: None });
     rig.report("a", lease, Report::GaveBack);
     assert_eq!((rig.view().eta_ms, rig.view().eta_range_ms), (None, None));
 }

@@ -8,7 +8,12 @@ fn id(name: &str) -> JobId {
 }
 
 fn submit(rig: &mut Rig, name: &str, owner: &str) {
-    let request = Box::new(JobRequest { owner: owner.to_owned(), ..cells_of_30() });
+    submit_to(rig, name, owner, name);
+}
+
+fn submit_to(rig: &mut Rig, name: &str, owner: &str, output: &str) {
+    let (owner, output) = (owner.to_owned(), format!("file:///{output}.mp4"));
+    let request = Box::new(JobRequest { owner, output, ..cells_of_30() });
     rig.tell(Input::Submit { job: id(name), request });
 }
 
@@ -134,6 +139,56 @@ fn a_job_beyond_its_owners_queue_is_refused_and_one_after_an_end_is_not() {
     assert!(rig.scheduler.job_view(&id("second")).is_some());
     rig.tell(Input::Retry { job: id("first") });
     assert!(matches!(rig.effects[..], [Effect::Ignored(Ignored::OwnerQueueFull { .. })]));
+}
+
+/// The writer of the output for which the last submission or retry was refused.
+fn taken_by(rig: &Rig) -> Option<&str> {
+    match &rig.effects[..] {
+        [Effect::Ignored(Ignored::OutputTaken { writer, .. })] => Some(writer.as_str()),
+        _ => None,
+    }
+}
+
+#[test]
+fn an_output_that_an_open_job_writes_is_refused_to_another_until_that_one_has_ended() {
+    let mut rig = Rig::new(SchedulerConfig::default());
+    submit_to(&mut rig, "first", "a", "out");
+    submit_to(&mut rig, "second", "b", "out");
+    assert_eq!(taken_by(&rig), Some("first"));
+    assert!(rig.scheduler.job_view(&id("second")).is_none());
+    submit_to(&mut rig, "first", "a", "out");
+    let again = |effects: &[Effect]| matches!(effects, [Effect::Ignored(Ignored::NotNow { job, .. })] if *job == id("first"));
+    assert!(again(&rig.effects), "the same id is the same job: {:?}", rig.effects);
+    rig.tell(Input::Cancel { job: id("first") });
+    submit_to(&mut rig, "second", "b", "out");
+    assert!(rig.scheduler.job_view(&id("second")).is_some());
+    rig.tell(Input::Retry { job: id("first") });
+    assert_eq!(taken_by(&rig), Some("second"), "what was taken meanwhile is not taken back");
+    rig.tell(Input::Cancel { job: id("second") });
+    rig.tell(Input::Retry { job: id("first") });
+    assert_eq!(taken_by(&rig), None);
+    assert!(rig.scheduler.job_view(&id("first")).unwrap().outcome.is_none());
+}
+
+#[test]
+fn a_journal_with_two_open_jobs_of_one_output_is_taken_and_a_third_is_refused_until_both_have_ended()
+ {
+    let mut rig = Rig::new(SchedulerConfig::default());
+    let submitted = |name: &str| Record {
+        at: Tick(1),
+        job: id(name),
+        event: Event::Submitted { request: Box::new(cells_of_30()) },
+    };
+    let records = ["one", "two"].map(submitted);
+    rig.scheduler = Scheduler::restore(SchedulerConfig::default(), records, Tick(1000));
+    rig.tell(Input::Clock);
+    assert_eq!(rig.scheduler.jobs_open(), 2);
+    let request = || Box::new(cells_of_30());
+    for (ended, left) in [("one", Some("two")), ("two", None)] {
+        rig.tell(Input::Cancel { job: id(ended) });
+        rig.tell(Input::Submit { job: id("three"), request: request() });
+        assert_eq!(taken_by(&rig), left);
+    }
 }
 
 #[test]

@@ -161,6 +161,26 @@ fn a_copy_keeps_to_the_caps_and_adds_nothing_to_the_progress() {
 }
 
 #[test]
+fn what_a_copy_hands_in_first_counts_once_and_nothing_is_made_again() {
+    let (mut rig, slow) = at_the_tail();
+    rig.report("slow", slow, Report::Progress { frames: 60 });
+    let (lease, first) = copy(&mut rig);
+    let reached = u64::from(first) * 30 + 10;
+    rig.report("slow", slow, Report::Progress { frames: reached });
+    for (cell, done) in (first..6).zip(1..) {
+        rig.hand_in("fast", lease, cell);
+        // What the slow one has of the first of them is not in flight any more.
+        assert_eq!(rig.view().frames_best, 120 + reached - 10 + done * 30);
+        assert!(rig.view().made_again.is_none(), "nothing was lost");
+    }
+    for cell in 0..first {
+        rig.hand_in("slow", slow, cell);
+    }
+    assert_eq!(outrun(&rig), [slow]);
+    assert_eq!(rig.view().frames_best, 300);
+}
+
+#[test]
 fn a_job_that_rests_gets_no_copies() {
     let (mut rig, _) = at_the_tail();
     let (lease, _) = copy(&mut rig);

@@ -1,0 +1,114 @@
+//! Which jobs a list has: the filter of a client, parsed once, so that the limit counts what is shown.
+
+use cleanplate_core::outcome::JobOutcome;
+use cleanplate_core::view::JobView;
+use cleanplate_proto::v1 as pb;
+use tonic::Status;
+
+use crate::shown::phase;
+
+/// Jobs that are listed where the client does not say how many.
+const LISTED: usize = 100;
+
+/// Jobs that are listed at most: below a KiB each, and so below the largest message.
+const LISTED_MAX: usize = 5_000;
+
+/// See the top of the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    /// How many at most.
+    pub(crate) limit: usize,
+    /// Only those of this owner.
+    owner: Option<String>,
+    /// Only those in this state.
+    state: Option<State>,
+}
+
+/// A state by which jobs are chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Nobody has begun with it.
+    Queued,
+    /// Somebody has, and it has not ended; one that waits for a review too.
+    Running,
+    /// It waits for a review.
+    Review,
+    /// Its output is there, be it a copy.
+    Done,
+    /// Its preview is there, and no more was asked for.
+    Previewed,
+    /// The detector abstained.
+    Abstained,
+    /// It failed.
+    Failed,
+    /// Somebody cancelled it.
+    Cancelled,
+}
+
+impl State {
+    const ALL: [(&str, Self); 8] = [
+        ("queued", Self::Queued),
+        ("running", Self::Running),
+        ("review", Self::Review),
+        ("done", Self::Done),
+        ("previewed", Self::Previewed),
+        ("abstained", Self::Abstained),
+        ("failed", Self::Failed),
+        ("cancelled", Self::Cancelled),
+    ];
+
+    fn parse(word: &str) -> Result<Self, Status> {
+        let known = Self::ALL.into_iter().find(|(name, _)| *name == word);
+        known.map(|(_, state)| state).ok_or_else(|| {
+            let names = Self::ALL.map(|(name, _)| name).join(", ");
+            Status::invalid_argument(format!("no job is ever `{word}`; the states are {names}"))
+        })
+    }
+
+    fn is_of(self, view: &JobView<'_>) -> bool {
+        match (self, view.outcome) {
+            (Self::Queued, None) => phase(view) == "queued",
+            (Self::Running, None) => phase(view) != "queued",
+            (Self::Review, None) => phase(view) == "review",
+            (Self::Done, Some(JobOutcome::Done(_) | JobOutcome::Copied { .. }))
+            | (Self::Previewed, Some(JobOutcome::Previewed(_)))
+            | (Self::Abstained, Some(JobOutcome::Abstained { .. }))
+            | (Self::Failed, Some(JobOutcome::Failed(_)))
+            | (Self::Cancelled, Some(JobOutcome::Cancelled)) => true,
+            (
+                Self::Queued
+                | Self::Running
+                | Self::Review
+                | Self::Done
+                | Self::Previewed
+                | Self::Abstained
+                | Self::Failed
+                | Self::Cancelled,
+                _,
+            ) => false,
+        }
+    }
+}
+
+impl Wanted {
+    /// Takes what a client asked for.
+    ///
+    /// # Errors
+    /// A status where no job can be in such a state.
+    pub(super) fn parse(request: pb::ListRequest) -> Result<Self, Status> {
+        let pb::ListRequest { limit, owner, state } = request;
+        let limit = match limit {
+            0 => LISTED,
+            limit => (limit as usize).min(LISTED_MAX),
+        };
+        let state = Some(state).filter(|state| !state.is_empty());
+        let state = state.map(|state| State::parse(&state)).transpose()?;
+        Ok(Self { limit, owner: Some(owner).filter(|owner| !owner.is_empty()), state })
+    }
+
+    /// Whether the list is to have this job.
+    pub(crate) fn has(&self, view: &JobView<'_>) -> bool {
+        self.owner.as_ref().is_none_or(|owner| *owner == view.request.owner)
+            && self.state.is_none_or(|state| state.is_of(view))
+    }
+}
