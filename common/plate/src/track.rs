@@ -29,7 +29,7 @@ use cleanplate_types::overlay::{Fill, Overlay, Track};
 use cleanplate_types::picture::Rect;
 use serde::{Deserialize, Serialize};
 
-use self::join::Chain;
+use self::join::{Chain, Weight};
 use self::parts::Part;
 use self::samples::in_order;
 
@@ -150,7 +150,7 @@ pub fn followed(seen: &[Seen], cuts: &[Cut], table_frames: u64, settings: &Setti
     let samples = in_order(seen, table_frames, settings);
     let frames: Vec<u64> = samples.iter().map(|sample| sample.frame).collect();
     let chains = join::chains(&samples, settings);
-    let chains = join::with_remnants(chains, |chain| is_sure(chain, &frames, settings));
+    let chains = join::with_remnants(chains, cuts, |chain| weight(chain, &frames, settings));
     let parts: Vec<Part<'_, '_>> =
         chains.iter().flat_map(|chain| parts::parts(chain, &frames, settings)).collect();
     let reach = steps::Reach { frames: &frames, cuts, table_frames, settings };
@@ -179,6 +179,18 @@ pub fn followed(seen: &[Seen], cuts: &[Cut], table_frames: u64, settings: &Setti
         (first, track.origin.as_str(), track.steps.len())
     });
     followed
+}
+
+/// What a chain counts by itself.
+fn weight(chain: &Chain<'_>, frames: &[u64], settings: &Settings) -> Weight {
+    let lasts = chain.last().frame - chain.first().frame;
+    if !is_sure(chain, frames, settings) {
+        Weight::Unsure
+    } else if chain.kind == DetectionKind::Text && lasts <= settings.gap_frames_max {
+        Weight::Short
+    } else {
+        Weight::Sure
+    }
 }
 
 /// Whether what was seen was there, by its scores and how often it was seen.

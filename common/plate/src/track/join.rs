@@ -3,8 +3,8 @@
 use cleanplate_types::detection::{Detection, DetectionKind, Seen};
 use cleanplate_types::picture::Rect;
 
-use super::Settings;
 use super::places::{middle, overlap};
+use super::{Cut, Settings};
 
 /// Overlap over union, of 1000, from which on two places may be one, where the movement is known.
 const OVERLAP_MIN: u64 = 150;
@@ -77,27 +77,55 @@ pub(super) fn chains<'a>(samples: &'a [Seen], settings: &Settings) -> Vec<Chain<
     done
 }
 
-/// The chains that are sure, each with what was seen beside its ends in the same place and is not sure by itself: a
-/// line of which a detector sees a part, or another size, is there. Where that is less than the line, it is all of it.
+/// How a chain counts by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Weight {
+    /// It is something.
+    Sure,
+    /// It is something, and so short that it may be a part of another that fades.
+    Short,
+    /// It is nothing.
+    Unsure,
+}
+
+/// The chains that are sure, each with what was seen beside its ends in the same place and is not sure by itself, or is
+/// less and short where no `cut` parts the two: a line of which a detector sees a part, or another size, is there, and
+/// of a line that fades it sees a part first. Where that is less than the line, it is all of it.
 pub(super) fn with_remnants<'a>(
     chains: Vec<Chain<'a>>,
-    is_sure: impl Fn(&Chain<'a>) -> bool,
+    cuts: &[Cut],
+    weight: impl Fn(&Chain<'a>) -> Weight,
 ) -> Vec<Chain<'a>> {
-    let (mut sure, rest): (Vec<_>, Vec<_>) = chains.into_iter().partition(is_sure);
-    for remnant in rest {
+    let weighed = chains.into_iter().map(|chain| (weight(&chain), chain));
+    let (sure, rest): (Vec<_>, Vec<_>) = weighed.partition(|(weight, _)| *weight == Weight::Sure);
+    let mut sure: Vec<Chain<'a>> = sure.into_iter().map(|(_, chain)| chain).collect();
+    let mut alone = Vec::new();
+    for (weight, remnant) in rest {
         let (first, last) = (remnant.first(), remnant.last());
+        // Of two that are something by themselves one fades only if it is less than the other.
+        let belongs = |inner: &Sight<'_>, outer: &Sight<'_>, frame: u64| {
+            let is_cut = cuts
+                .iter()
+                .any(|cut| cut.frame == frame && overlap(cut.bounds, inner.bounds()) > 0);
+            weight == Weight::Unsure || (!is_cut && area(inner.bounds()) < area(outer.bounds()))
+        };
         let place = |chain: &Chain<'_>| {
-            let follows = chain.last().is_beside(&first);
-            (chain.kind == remnant.kind && (follows || last.is_beside(&chain.first())))
-                .then_some(follows)
+            let (start, end) = (chain.first(), chain.last());
+            let follows = end.is_beside(&first) && belongs(&first, &end, first.frame);
+            let leads = last.is_beside(&start) && belongs(&last, &start, start.frame);
+            (chain.kind == remnant.kind && (follows || leads)).then_some(follows)
         };
         let found = sure.iter_mut().find_map(|chain| place(chain).map(|follows| (chain, follows)));
-        let Some((chain, follows)) = found else { continue };
+        let Some((chain, follows)) = found else {
+            alone.extend((weight == Weight::Short).then_some(remnant));
+            continue;
+        };
         let end = if follows { chain.last() } else { chain.first() };
         let sights = remnant.sights.into_iter().map(|sight| end.or_larger(sight));
         let at = if follows { chain.sights.len() } else { 0 };
         chain.sights.splice(at..at, sights);
     }
+    sure.append(&mut alone);
     sure
 }
 

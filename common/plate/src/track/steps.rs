@@ -31,7 +31,7 @@ pub(super) struct Reach<'a> {
 
 impl Reach<'_> {
     /// Whether what was seen there comes or goes at once with `frame`; what is private is not taken at its word.
-    fn is_cut(&self, frame: u64, sight: &Sight<'_>) -> bool {
+    pub(super) fn is_cut(&self, frame: u64, sight: &Sight<'_>) -> bool {
         let is_here = |cut: &Cut| cut.frame == frame && overlap(cut.bounds, sight.bounds()) > 0;
         !sight.found.kind.is_private() && self.cuts.iter().any(is_here)
     }

@@ -4,6 +4,7 @@ use cleanplate_types::frames::FrameRange;
 use cleanplate_types::overlay::{Mask, Overlay};
 use cleanplate_types::picture::Rect;
 
+use super::join::Sight;
 use super::parts::Part;
 use super::places::{covering, hull, is_sparse, margins};
 use super::steps::Reach;
@@ -18,20 +19,39 @@ pub(super) fn overlay(part: &Part<'_, '_>, reach: Reach<'_>) -> Option<Overlay> 
     let start = before.map_or_else(|| reach.back(first, reach.settings.fade_frames), |at| at + 1);
     let end = after.unwrap_or_else(|| reach.on(last, reach.settings.fade_frames));
     let frames = FrameRange::new(start, end.min(reach.table_frames));
-    (!frames.is_empty()).then(|| Overlay {
+    let when = without_gaps(frames, sights, reach);
+    (!when.is_empty()).then(|| Overlay {
         origin: part.kind().origin(),
         mask: mask(part, reach),
-        when: vec![frames],
+        when,
         fill: reach.settings.fill_of(part.kind()),
         hides: true,
     })
+}
+
+/// The frames without those between a sight with which it goes at once and one with which it comes at once, where it was
+/// looked for in between and not seen.
+fn without_gaps(frames: FrameRange, sights: &[Sight<'_>], reach: Reach<'_>) -> Vec<FrameRange> {
+    let mut when = Vec::new();
+    let mut start = frames.start;
+    for pair in sights.windows(2) {
+        let (last, next) = (&pair[0], &pair[1]);
+        let is_missed = next.sample > last.sample + 1;
+        if is_missed && reach.is_cut(last.frame + 1, last) && reach.is_cut(next.frame, next) {
+            when.push(FrameRange::new(start, last.frame + 1));
+            start = next.frame;
+        }
+    }
+    when.push(FrameRange::new(start, frames.end.max(start)));
+    when.retain(|frames| !frames.is_empty());
+    when
 }
 
 /// All that was seen, grown: the rectangle around it, or its own samples where they are much less.
 fn mask(part: &Part<'_, '_>, reach: Reach<'_>) -> Mask {
     let settings = reach.settings;
     let sights = part.sights();
-    let bounds = sights.iter().map(super::join::Sight::bounds).reduce(hull);
+    let bounds = sights.iter().map(Sight::bounds).reduce(hull);
     let bounds = bounds.unwrap_or_else(|| sights[0].bounds());
     let covered = covering(part.kind(), bounds, settings);
     if !sights.iter().all(|sight| is_sparse(sight.found)) {

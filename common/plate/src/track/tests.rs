@@ -272,6 +272,38 @@ fn what_fades_is_covered_a_little_longer_and_what_comes_and_goes_at_once_is_not(
 }
 
 #[test]
+fn between_two_that_come_and_go_at_once_nothing_is_covered() {
+    let line = text(rect(300, 286, 200, 38));
+    let shown = [10, 16, 20, 27, 28, 34].map(|frame| seen(frame, std::slice::from_ref(&line)));
+    let gone = [9, 21, 24, 26, 35].map(|frame| seen(frame, &[]));
+    let samples: Vec<Seen> = shown.into_iter().chain(gone).collect();
+    let cut = |frame: u64| Cut { frame, bounds: line.bounds };
+    let when = |cuts: &[Cut]| {
+        let found = followed(&samples, cuts, FRAMES, &settings()).overlays;
+        found.iter().flat_map(|one| &one.when).map(|it| (it.start, it.end)).collect::<Vec<_>>()
+    };
+    assert_eq!(when(&[]), [(10, 35)], "it may have been missed");
+    assert_eq!(when(&[cut(21)]), [(10, 35)]);
+    assert_eq!(when(&[cut(21), cut(27)]), [(10, 21), (27, 35)]);
+}
+
+#[test]
+fn a_line_of_which_a_part_is_seen_first_as_it_fades_in_is_covered_whole() {
+    let line = text(rect(300, 286, 200, 38));
+    let part = text(rect(300, 286, 120, 38));
+    let early = (10..18).map(|frame| seen(frame, std::slice::from_ref(&part)));
+    let full = (18..80).map(|frame| seen(frame, std::slice::from_ref(&line)));
+    let samples: Vec<Seen> = early.chain(full).chain([seen(9, &[]), seen(80, &[])]).collect();
+    let covered = |cuts: &[Cut]| {
+        let found = followed(&samples, cuts, FRAMES, &settings());
+        (0..FRAMES).filter(|frame| is_covered(&found, *frame, line.bounds)).collect::<Vec<_>>()
+    };
+    assert_eq!(covered(&[]), (10..80).collect::<Vec<_>>());
+    let another = Cut { frame: 18, bounds: line.bounds };
+    assert_eq!(covered(&[another]), (18..80).collect::<Vec<_>>(), "that is another caption");
+}
+
+#[test]
 fn a_chance_sight_of_text_is_no_overlay_unless_it_is_sure_or_samples_are_sparse() {
     let found = |score: u16, apart: u64| {
         let sign = Detection { score, ..text(rect(300, 60, 90, 20)) };

@@ -176,7 +176,8 @@ pub(in crate::engine::look) fn settings(
             stay_score: 600,
             sure_score: NEVER_SURE,
             frames_min: u64::from(rate.div_ceil(4)),
-            // Captions that fade are seen from a quarter of their strength on: 0.4 s of a fade leave 0.1 s.
+            // Captions that fade are seen from a quarter of their strength on, small ones from two fifths: of a fade
+            // of 0.4 s up to 0.15 s are not seen.
             fade_frames: u64::from(rate.div_ceil(10)),
             ..usual
         },

@@ -42,8 +42,8 @@ pub(super) struct Pace {
 }
 
 /// How much more the picture changes where something comes or goes at once than in the frames beside: so many times, and
-/// sixteenths of a code. A fade changes it as much from frame to frame.
-const CUT_TIMES: u32 = 2;
+/// sixteenths of a code. A fade changes it about as much from frame to frame; one of two frames up to twice as much.
+const CUT_TIMES: u32 = 4;
 const CUT_LEAST: u32 = 24;
 
 /// Rows of luma beside a band, at least: a network sees little at the edge of what it is shown.
