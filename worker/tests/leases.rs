@@ -487,7 +487,7 @@ async fn a_lease_that_is_to_be_handed_in_ends_with_its_cell_in_hand_and_is_given
 }
 
 #[tokio::test]
-async fn a_drained_worker_finishes_what_it_holds_and_leaves() {
+async fn who_is_drained_finishes_what_it_holds_and_leaves() {
     let mut fixture = Fixture::start(1).await;
     let path = fixture.folder.path().join("clip.mp4");
     clip(&path, 60);

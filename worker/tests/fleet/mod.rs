@@ -141,6 +141,11 @@ impl Fixture {
     }
 
     async fn start_by(slots: u32, program: PathBuf, runtime: Option<PathBuf>) -> Self {
+        let is_child = std::env::args().nth(1).is_some_and(|word| word == "engine");
+        assert!(
+            !is_child,
+            "this test has a word of the children's in its name, and each of them runs it"
+        );
         let folder = tempfile::tempdir().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
