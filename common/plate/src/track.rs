@@ -186,7 +186,7 @@ fn weight(chain: &Chain<'_>, frames: &[u64], settings: &Settings) -> Weight {
     let lasts = chain.last().frame - chain.first().frame;
     if !is_sure(chain, frames, settings) {
         Weight::Unsure
-    } else if chain.kind == DetectionKind::Text && lasts <= settings.gap_frames_max {
+    } else if chain.kind == DetectionKind::Text && lasts <= settings.dense_frames {
         Weight::Short
     } else {
         Weight::Sure

@@ -78,7 +78,7 @@ pub(super) fn chains<'a>(samples: &'a [Seen], settings: &Settings) -> Vec<Chain<
 }
 
 /// How a chain counts by itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Weight {
     /// It is something.
     Sure,
@@ -97,17 +97,21 @@ pub(super) fn with_remnants<'a>(
     weight: impl Fn(&Chain<'a>) -> Weight,
 ) -> Vec<Chain<'a>> {
     let weighed = chains.into_iter().map(|chain| (weight(&chain), chain));
-    let (sure, rest): (Vec<_>, Vec<_>) = weighed.partition(|(weight, _)| *weight == Weight::Sure);
-    let mut sure: Vec<Chain<'a>> = sure.into_iter().map(|(_, chain)| chain).collect();
-    let mut alone = Vec::new();
-    for (weight, remnant) in rest {
+    let mut weighed: Vec<(Weight, Chain<'a>)> = weighed.collect();
+    // Sure ones first, then short ones, which may belong to them, and what may belong to either last.
+    weighed.sort_by_key(|(weight, _)| *weight);
+    let mut sure: Vec<Chain<'a>> = Vec::new();
+    for (weight, remnant) in weighed {
         let (first, last) = (remnant.first(), remnant.last());
         // Of two that are something by themselves one fades only if it is less than the other.
         let belongs = |inner: &Sight<'_>, outer: &Sight<'_>, frame: u64| {
             let is_cut = cuts
                 .iter()
                 .any(|cut| cut.frame == frame && overlap(cut.bounds, inner.bounds()) > 0);
-            weight == Weight::Unsure || (!is_cut && area(inner.bounds()) < area(outer.bounds()))
+            weight == Weight::Unsure
+                || (weight == Weight::Short
+                    && !is_cut
+                    && area(inner.bounds()) < area(outer.bounds()))
         };
         let place = |chain: &Chain<'_>| {
             let (start, end) = (chain.first(), chain.last());
@@ -117,7 +121,7 @@ pub(super) fn with_remnants<'a>(
         };
         let found = sure.iter_mut().find_map(|chain| place(chain).map(|follows| (chain, follows)));
         let Some((chain, follows)) = found else {
-            alone.extend((weight == Weight::Short).then_some(remnant));
+            sure.extend((weight != Weight::Unsure).then_some(remnant));
             continue;
         };
         let end = if follows { chain.last() } else { chain.first() };
@@ -125,7 +129,6 @@ pub(super) fn with_remnants<'a>(
         let at = if follows { chain.sights.len() } else { 0 };
         chain.sights.splice(at..at, sights);
     }
-    sure.append(&mut alone);
     sure
 }
 
