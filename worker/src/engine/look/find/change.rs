@@ -1,7 +1,8 @@
-//! Whether a frame shows something else than the one before it: a cut, or a flash; and by how much two differ in a place.
+//! Whether a frame shows something else than the one before it: a cut, or a flash; and by how much two differ in a
+//! place.
 //!
-//! Owns a small picture of the last frame. Where it judges by itself, it errs on the side of a change: it only decides that a frame is seen by a
-//! detector that must not miss what shows for a moment.
+//! Owns a small picture of the last frame. Where it judges by itself, it errs on the side of a change: it only decides
+//! that a frame is seen by a detector that must not miss what shows for a moment.
 
 use cleanplate_media::frame::VideoFrame;
 use cleanplate_types::picture::{PlaneRef, PlanesRef, Rect};
