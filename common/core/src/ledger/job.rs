@@ -229,6 +229,17 @@ impl Analysis {
         let (free, doubled) = ((0..count).collect(), BTreeSet::new());
         Self { look, draft, windows, free, doubled, evidence: BTreeMap::new() }
     }
+
+    /// The windows that nobody holds, in order.
+    pub(crate) fn free(&self) -> impl Iterator<Item = (u32, FrameRange)> {
+        let of = |index: &u32| Some((*index, *self.windows.get(*index as usize)?));
+        self.free.iter().filter_map(of)
+    }
+
+    /// The frames of these.
+    pub(crate) fn frames_free(&self) -> u64 {
+        self.free().map(|(_, frames)| frames.count()).sum()
+    }
 }
 
 impl Encoding {

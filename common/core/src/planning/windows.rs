@@ -12,8 +12,8 @@ pub const FIRST_WINDOWS: u64 = 8;
 pub const WINDOWS_MAX: u64 = 64;
 
 /// The windows of `table`: they tile it, in equal lengths, one for each 600 frames (at most 64), or for each
-/// 300 where those are up to 8. Where there would be more than the most, the first are longest, three times
-/// the last: what every worker of a fleet ends with is short.
+/// 300 where those are up to 8. Where there would be more than the most, the first are longest, seven times
+/// the last: there are long ones for the fast and short ones for the slow, and to end with.
 ///
 /// A window is where one lease looks; which frames of it are sampled is the detector's business.
 #[must_use]
@@ -40,10 +40,10 @@ pub fn analyse_windows(table: &FrameTable) -> Vec<FrameRange> {
     windows
 }
 
-/// Where window `index` of `count` begins, whose lengths fall evenly from 3/2 to 1/2 of their mean.
+/// Where window `index` of `count` begins, whose lengths fall evenly from 7/4 to 1/4 of their mean.
 fn tapered(frames: u64, count: u64, index: u64) -> u64 {
-    let part = u128::from(index) * u128::from(3 * count - index);
-    let whole = 2 * u128::from(count) * u128::from(count);
+    let part = u128::from(index) * u128::from(7 * count - 3 * index);
+    let whole = 4 * u128::from(count) * u128::from(count);
     u64::try_from(u128::from(frames) * part / whole).unwrap_or(frames)
 }
 
@@ -83,7 +83,7 @@ mod tests {
         let windows = analyse_windows(&table(216_000));
         assert!(windows.windows(2).all(|pair| pair[0].count() + 1 >= pair[1].count()));
         let (first, last) = (windows[0].count(), windows[63].count());
-        assert!((29..=31).contains(&(first * 10 / last)), "{first} and {last} frames");
+        assert!((64..=70).contains(&(first * 10 / last)), "{first} and {last} frames");
         let even = analyse_windows(&table(38_400));
         assert!(even.iter().all(|window| window.count() == 600), "one for each 600 frames");
     }

@@ -1,5 +1,6 @@
 //! Matching idle workers with free pieces of work.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use cleanplate_types::encode::EncoderProof;
@@ -10,7 +11,7 @@ use cleanplate_types::request::JobRequest;
 use cleanplate_types::time::Tick;
 
 use crate::effect::{Analyse, Effect, Grant, Work};
-use crate::ledger::job::{Encoding, Job, Phase};
+use crate::ledger::job::{Analysis, Encoding, Job, Phase};
 use crate::ledger::tries::{Blamed, Tries};
 use crate::record::{Event, Piece, Window};
 use crate::scheduler::fleet::Worker;
@@ -20,6 +21,13 @@ use crate::scheduler::tending::Watch;
 use crate::scheduler::timers::Timer;
 use crate::scheduler::{Scheduler, place_of};
 use crate::segments::{self, Sizing, Stance};
+
+/// How much work a window should be, in milliseconds: beside that, the 3 s that a lease costs are small, and whoever
+/// is slow takes one of the short. Found by the simulation (`--example makespan`), as the next.
+const WINDOW_MS: u64 = 20_000;
+
+/// The part of its slot's share of what is free that a worker gets whose speed is not known: one of so many.
+pub(super) const FIRST_OF_SHARE: u64 = 12;
 
 impl Scheduler {
     /// Gives idle workers work until no more fits. Those for whom there is nothing are not asked again
@@ -80,10 +88,8 @@ impl Scheduler {
                 if !need.is_met_by(worker) {
                     return None;
                 }
-                let may = |index: &&u32| self.may_take(id, job, Blamed::Window(**index), need);
-                let index = *analysis.free.iter().find(may)?;
-                let frames = *analysis.windows.get(index as usize)?;
-                Some(Piece::Window(Window { look: analysis.look, index, frames }))
+                let may = |index: u32| self.may_take(id, job, Blamed::Window(index), need);
+                self.window_for(worker, analysis, may).map(Piece::Window)
             }
             Phase::Reduce { .. } => may(Blamed::Reduce).then_some(Piece::Reduce),
             Phase::Encode(encoding) => self
@@ -98,6 +104,29 @@ impl Scheduler {
             | Phase::Brief { .. }
             | Phase::Copy { .. } => None,
         }
+    }
+
+    /// The longest free window that the worker should take, or the shortest there is: some
+    /// [`WINDOW_MS`] of work at the speed at which it looked before, and a small part of its share
+    /// where that is not known, since nobody knows then whom the others would wait for.
+    fn window_for(
+        &self,
+        worker: &Worker,
+        analysis: &Analysis,
+        may: impl Fn(u32) -> bool,
+    ) -> Option<Window> {
+        let look = analysis.look;
+        let most = worker.look_speed.map_or_else(
+            || analysis.frames_free() / self.fleet.slots().max(1) / FIRST_OF_SHARE,
+            |speed| speed.saturating_mul(WINDOW_MS) / 1_000_000 / look.passes().max(1),
+        );
+        let free = analysis.free().filter(|(index, _)| may(*index));
+        let (index, frames) = free.min_by_key(|(_, frames)| {
+            let count = frames.count();
+            let beyond = count.saturating_sub(most);
+            (beyond, Reverse(count))
+        })?;
+        Some(Window { look, index, frames })
     }
 
     fn segment_for(

@@ -6,6 +6,7 @@ mod failing;
 mod judging;
 mod keeping;
 mod leaving;
+mod looking;
 mod models;
 mod poison;
 mod progress;
@@ -90,8 +91,14 @@ impl Rig {
         self.take_in(frames);
     }
 
-    /// Ends the intake that was granted just now, and loads its table.
+    /// Ends the intake that was granted just now, and loads a table of [`FRAMES`].
     fn take_in(&mut self, frames: u64) {
+        self.end_intake(frames);
+        self.load_table(FRAMES);
+    }
+
+    /// Ends the intake that was granted just now; it tells of `frames` frames.
+    fn end_intake(&mut self, frames: u64) {
         let (lease, holder, _) = self.grants().remove(0);
         let result = IntakeResult {
             source: SourceRef { url: "file:///in.mp4".to_owned(), bytes: 1, version: None },
@@ -102,10 +109,13 @@ impl Rig {
             frames,
         };
         self.report(holder.as_str(), lease, Report::IntakeDone(Box::new(result)));
+    }
+
+    fn load_table(&mut self, frames: u64) {
         self.tell(Input::TableLoaded {
             job: job(),
             description: Box::new(description()),
-            table: Box::new(table(FRAMES, 50)),
+            table: Box::new(table(frames, 50)),
         });
     }
 
