@@ -149,8 +149,12 @@ impl Progress {
     }
 }
 
-/// A note without how often it came: that it came again is no news.
+/// A note without how often it came, and without how much of it is left: that is no news.
 fn without_times(note: &str) -> &str {
+    let of_frames = note.trim_start_matches(|it: char| it.is_ascii_digit());
+    if of_frames.starts_with(" frames are made again") {
+        return of_frames;
+    }
     let counted = note.strip_suffix(" times)").and_then(|rest| rest.rsplit_once(" ("));
     match counted {
         Some((text, count)) if count.bytes().all(|byte| byte.is_ascii_digit()) => text,

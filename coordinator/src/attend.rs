@@ -29,9 +29,8 @@ use crate::dispatch::{Order, Orders};
 /// How long a worker may take to say hello.
 const HELLO_WAIT: Duration = Duration::from_secs(10);
 
-/// Messages that may wait for a worker: every slot of the largest machines granted and revoked
-/// twice over. Each is below a KiB but for a reduce grant (64 windows, 10 KiB).
-const TO_WORKER_MAX: usize = 256;
+/// Messages that may wait for a worker: every slot of the largest machines ([`door::SLOTS_MAX`]) granted and revoked. Each is below a KiB but for a reduce grant (64 windows, 10 KiB).
+const TO_WORKER_MAX: usize = 2 * door::SLOTS_MAX as usize;
 
 /// What a worker is told when it attaches.
 #[derive(Debug, Clone)]

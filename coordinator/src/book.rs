@@ -1,7 +1,8 @@
 //! What is shown of jobs and workers beyond the scheduler's own view: whose each lease is, fallbacks,
 //! frames handed in by each worker, and progress that never runs backwards.
 //!
-//! Follows from records and trails, and so is the same after a restart. Decides nothing.
+//! Follows from records and trails, and so is the same after a restart, but for the frames by worker: those of jobs
+//! that are forgotten are in it only until then. Decides nothing.
 
 use std::collections::BTreeMap;
 

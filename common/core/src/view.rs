@@ -269,7 +269,10 @@ impl fmt::Display for Waiting {
             Self::Resting { .. } => formatter.write_str("the source or the store was unavailable"),
             Self::Approval => formatter.write_str("a person is to approve or reject the plan"),
             Self::AnotherWorker { until: None } => {
-                formatter.write_str("the work failed on the free workers, another one must take it")
+                formatter.write_str(
+                    "another worker than the free ones must take it: the work failed on them, or it is an audit of \
+                     what they made",
+                )
             }
             Self::AnotherWorker { until: Some(_) } => formatter.write_str(
                 "the work failed on the only worker; another one that attaches soon gets the last attempt",

@@ -13,7 +13,7 @@ use cleanplate_types::tier::Card;
 use crate::dispatch::Order;
 
 /// The most leases that a worker may offer to hold at a time.
-const SLOTS_MAX: u32 = 1024;
+pub(super) const SLOTS_MAX: u32 = 1024;
 
 /// A worker's handshake, checked.
 #[derive(Debug)]

@@ -17,15 +17,17 @@ pub(super) fn admit(
 ) -> Result<JobRequest, Status> {
     let mut request = JobRequest::try_from(request)?;
     let input = Location::parse(&request.input).map_err(refusal)?;
-    let output = Location::parse(&request.output).map_err(refusal)?;
+    // One spelling for one place: a path may have `..` in it, its URL read again has none.
+    let again = |place: Location| Location::parse(&place.url()).map_err(refusal);
+    let input = again(input)?;
+    let output = again(Location::parse(&request.output).map_err(refusal)?)?;
     if input.is_same(&output) {
         return Err(Status::invalid_argument(format!(
             "the output is the input, {input}, which is never written to; name another output"
         )));
     }
     request.input = input.url();
-    // One spelling for one place: a path may have `..` in it, its URL read again has none.
-    request.output = Location::parse(&output.url()).map_err(refusal)?.url();
+    request.output = output.url();
     if request.encoder == EncoderChoice::Auto {
         request.encoder = encoder_default;
     }

@@ -48,7 +48,8 @@ impl SqliteJournal {
     /// # Errors
     /// [`JournalError`] says whether the place, another coordinator or the content is the reason.
     pub async fn open(path: &Path) -> Result<Self, JournalError> {
-        let lock = lock(path)?;
+        let (lock, path) = lock(path)?;
+        let path = path.as_path();
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
@@ -262,23 +263,25 @@ fn name_of(path: &Path) -> String {
     path.display().to_string()
 }
 
-/// Takes the lock beside the journal: the system frees it when this process ends.
-fn lock(path: &Path) -> Result<File, JournalError> {
+/// Takes the lock beside the journal: the system frees it when this process ends. Returns it with the file's own
+/// path, links followed: two ways to one file have one lock.
+fn lock(path: &Path) -> Result<(File, PathBuf), JournalError> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or_else(|| Path::new("."));
     let unwritable = |source| JournalError::Folder { path: folder.to_owned(), source };
     std::fs::create_dir_all(folder).map_err(unwritable)?;
-    let mut name = path.as_os_str().to_owned();
+    let opened = |path: &Path| {
+        File::options().create(true).truncate(false).write(true).open(path).map_err(unwritable)
+    };
+    // An empty file is an empty journal; what is not there has no path of its own.
+    drop(opened(path)?);
+    let path = path.canonicalize().map_err(unwritable)?;
+    let mut name = path.clone().into_os_string();
     name.push(".lock");
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(PathBuf::from(name))
-        .map_err(unwritable)?;
+    let file = opened(Path::new(&name))?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(JournalError::InUse { journal: name_of(path) }),
+        Ok(()) => Ok((file, path)),
+        Err(TryLockError::WouldBlock) => Err(JournalError::InUse { journal: name_of(&path) }),
         Err(TryLockError::Error(source)) => Err(unwritable(source)),
     }
 }

@@ -24,6 +24,12 @@ use crate::outcome::{CopyReason, JobOutcome};
 /// Failures that a job remembers: enough to see a pattern, 32 x about 300 bytes.
 pub(crate) const FAILURES_KEPT: usize = 32;
 
+/// Luma samples of a frame of 1080p: workers' speeds are kept in such frames, since they get work of all sizes.
+const SAMPLES_1080P: u64 = 1920 * 1080;
+
+/// A smaller frame is taken for one of so many: what it costs lies no longer in its samples.
+const SAMPLES_MIN: u64 = 640 * 360;
+
 /// A job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Job {
@@ -160,6 +166,23 @@ impl Job {
         }
     }
 
+    /// `speed` in frames of this job's size, as a speed in frames of 1080p.
+    pub(crate) fn at_1080p(&self, speed: u64) -> u64 {
+        scaled(speed, self.samples(), SAMPLES_1080P)
+    }
+
+    /// `speed` in frames of 1080p, as a speed in frames of this job's size.
+    pub(crate) fn at_its_size(&self, speed: u64) -> u64 {
+        scaled(speed, SAMPLES_1080P, self.samples())
+    }
+
+    /// Luma samples that a frame is taken for.
+    fn samples(&self) -> u64 {
+        let video = self.survey.as_ref().map(|survey| &survey.description.video);
+        let samples = video.map(|video| u64::from(video.width) * u64::from(video.height));
+        samples.map_or(SAMPLES_1080P, |samples| samples.max(SAMPLES_MIN))
+    }
+
     pub(crate) fn cells(&self) -> &[Cell] {
         self.survey.as_ref().map_or(&[], |survey| &survey.cells)
     }
@@ -288,7 +311,31 @@ impl Encoding {
     }
 }
 
+fn scaled(speed: u64, by: u64, of: u64) -> u64 {
+    let scaled = u128::from(speed) * u128::from(by) / u128::from(of);
+    u64::try_from(scaled).unwrap_or(u64::MAX).max(1)
+}
+
 /// A cell's place in vectors.
 pub(crate) const fn place(cell: CellIndex) -> usize {
     cell.0 as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Frames of 1080p a second for 90 of `width` by `height`.
+    fn told(width: u64, height: u64) -> u64 {
+        scaled(90_000, (width * height).max(SAMPLES_MIN), SAMPLES_1080P)
+    }
+
+    #[test]
+    fn a_speed_at_small_pictures_is_none_at_large_ones() {
+        assert_eq!(told(1920, 1080), 90_000);
+        assert_eq!(told(1280, 720), 40_000);
+        assert_eq!(told(3840, 2160), 360_000);
+        assert_eq!(told(640, 360), 10_000);
+        assert_eq!(told(176, 144), 10_000, "what it costs lies not in its samples");
+    }
 }

@@ -41,9 +41,9 @@ pub(crate) struct Worker {
     pub(crate) last_seen: Tick,
     /// The silence after which it is given up.
     pub(crate) silence_ms: u64,
-    /// Measured speed of one slot, in thousandths of a frame a second.
+    /// Measured speed of one slot, in thousandths of a frame of 1080p a second.
     pub(crate) speed: Option<u64>,
-    /// The same for the last window that it looked at, in frames of the window.
+    /// The same for the last window that it looked at.
     pub(crate) look_speed: Option<u64>,
     idle: Option<Idle>,
 }
@@ -103,7 +103,7 @@ impl Worker {
         self.stays() && self.set_aside.is_none()
     }
 
-    /// Speed of one slot in thousandths of a frame a second: measured, or its tier's row at 1080p.
+    /// Speed of one slot in thousandths of a frame of 1080p a second: measured, or its tier's row.
     pub(crate) fn slot_speed(&self) -> u64 {
         self.speed.unwrap_or_else(|| self.tier_speed())
     }
@@ -182,7 +182,7 @@ impl Fleet {
         self.proofs.contains_key(encoder)
     }
 
-    /// Speed of all slots that take work, in thousandths of a frame a second.
+    /// Speed of all slots that take work, in thousandths of a frame of 1080p a second.
     pub(crate) const fn speed(&self) -> u64 {
         self.speed
     }

@@ -89,7 +89,7 @@ impl Scheduler {
                     return None;
                 }
                 let may = |index: u32| self.may_take(id, job, Blamed::Window(index), need);
-                self.window_for(worker, analysis, may).map(Piece::Window)
+                self.window_for(worker, job, analysis, may).map(Piece::Window)
             }
             Phase::Reduce { .. } => may(Blamed::Reduce).then_some(Piece::Reduce),
             Phase::Encode(encoding) => self
@@ -112,13 +112,14 @@ impl Scheduler {
     fn window_for(
         &self,
         worker: &Worker,
+        job: &Job,
         analysis: &Analysis,
         may: impl Fn(u32) -> bool,
     ) -> Option<Window> {
         let look = analysis.look;
         let most = worker.look_speed.map_or_else(
             || analysis.frames_free() / self.fleet.slots().max(1) / FIRST_OF_SHARE,
-            |speed| speed.saturating_mul(WINDOW_MS) / 1_000_000 / look.passes().max(1),
+            |speed| job.at_its_size(speed).saturating_mul(WINDOW_MS) / 1_000_000 / look.passes().max(1),
         );
         let free = analysis.free().filter(|(index, _)| may(*index));
         let (index, frames) = free.min_by_key(|(_, frames)| {
@@ -142,9 +143,9 @@ impl Scheduler {
         }
         let whole = encoding.borders.is_whole();
         let mut target = segments::target(Sizing {
-            measured: worker.speed,
-            speed: worker.slot_speed(),
-            fleet: self.fleet.speed(),
+            measured: worker.speed.map(|speed| job.at_its_size(speed)),
+            speed: job.at_its_size(worker.slot_speed()),
+            fleet: job.at_its_size(self.fleet.speed()),
             slots: self.fleet.slots(),
             tier_frames: worker.card.tier().segment_frames,
             frames_max: job.request.segment_frames,

@@ -96,7 +96,8 @@ impl Scheduler {
         let left = (frames.count() * passes).saturating_sub(done);
         let elapsed = watch.since.map_or(0, |since| self.now.since(since));
         let measured = rate(done, elapsed).filter(|speed| elapsed >= MEASURED_MS && *speed > 0);
-        let usual = self.fleet.worker(&lease.worker)?.slot_speed();
+        let job = self.ledger.jobs.get(&lease.job)?;
+        let usual = job.at_its_size(self.fleet.worker(&lease.worker)?.slot_speed());
         left.saturating_mul(1_000_000).checked_div(measured.unwrap_or(usual))
     }
 

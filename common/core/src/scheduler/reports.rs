@@ -228,6 +228,7 @@ impl Scheduler {
         let more = watch.committed.saturating_sub(before);
         watch.frames = Some(before.max(watch.committed));
         let measured = watch.speed(now);
+        let measured = measured.zip(self.ledger.jobs.get(job)).map(|(speed, job)| job.at_1080p(speed));
         if let Some(tending) = self.tended.get_mut(job) {
             tending.meter.add(now, more);
         }
@@ -288,7 +289,7 @@ impl Scheduler {
     /// A segment lease ends: what was committed under it tells how fast its worker is.
     pub(super) fn note_speed(&mut self, worker: &WorkerId, lease: LeaseId) {
         let measured = self.watches.get(&lease).and_then(|watch| watch.speed(self.now));
-        if let Some(measured) = measured
+        if let Some(measured) = measured.and_then(|speed| self.at_1080p(lease, speed))
             && self.fleet.worker(worker).is_some()
         {
             // One segment corrects a wrong first guess for the most part; two settle it.
@@ -305,10 +306,17 @@ impl Scheduler {
         let since = self.watches.get(&lease).and_then(|watch| watch.since);
         let (Some(Piece::Window(window)), Some(since)) = (piece, since) else { return };
         let frames = window.frames.count() * window.look.passes();
-        let measured = rate(frames, self.now.since(since));
+        let measured = rate(frames, self.now.since(since)).filter(|speed| *speed > 0);
+        let measured = measured.and_then(|speed| self.at_1080p(lease, speed));
         if let Some(worker) = self.fleet.touch(worker) {
-            worker.look_speed = measured.filter(|speed| *speed > 0).or(worker.look_speed);
+            worker.look_speed = measured.or(worker.look_speed);
         }
+    }
+
+    /// A speed that was measured under a lease, in frames of 1080p.
+    fn at_1080p(&self, lease: LeaseId, speed: u64) -> Option<u64> {
+        let lease = self.ledger.leases.get(&lease)?;
+        Some(self.ledger.jobs.get(&lease.job)?.at_1080p(speed))
     }
 
     /// A lease is over without a result; what was committed under it stays.

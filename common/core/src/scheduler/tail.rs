@@ -151,11 +151,12 @@ impl Scheduler {
                 let once = !analysis.doubled.contains(&window.index);
                 let frames = window.frames.count() * window.look.passes();
                 let speed = known.and_then(|worker| worker.look_speed);
+                let speed = speed.map(|speed| job.at_its_size(speed));
                 once.then_some((Left::Window(*window), frames, speed))
             }
             (Piece::Segment(segment), Phase::Encode(_)) => {
                 let work = cells_left(job, *segment, watch.frames.unwrap_or(0))?;
-                Some((work, segment.frames.count(), known.map(Worker::slot_speed)))
+                Some((work, segment.frames.count(), known.map(|worker| job.at_its_size(worker.slot_speed()))))
             }
             (
                 Piece::Intake
@@ -167,9 +168,14 @@ impl Scheduler {
             ) => None,
         }?;
         let done = watch.frames.unwrap_or(0).min(frames);
-        let elapsed_ms = self.now.since(watch.since.unwrap_or(watch.alive));
+        // What a lease of an earlier life did before its first report took nobody knows how long.
+        let (since, before) = match watch.since {
+            Some(since) => (since, 0),
+            None => watch.began.unwrap_or((watch.alive, done)),
+        };
+        let elapsed_ms = self.now.since(since);
         let (prior, prior_ms) = speed.map_or((0, 0), |speed| (speed, PRIOR_MS));
-        let shown = done.saturating_mul(1_000_000).saturating_add(prior.saturating_mul(prior_ms));
+        let shown = done.saturating_sub(before).saturating_mul(1_000_000).saturating_add(prior.saturating_mul(prior_ms));
         let slowed = 1 + self.now.since(watch.alive) / STALL_MS;
         let rate = shown.checked_div(elapsed_ms + prior_ms).map(|rate| rate / slowed);
         let rate = rate.filter(|rate| *rate > 0);
@@ -197,13 +203,13 @@ impl Scheduler {
         match straggler.work {
             Left::Window(window) => {
                 let frames = window.frames.count() * window.look.passes();
-                let ends_in_ms = LEASE_COST_MS + millis(frames, worker.look_speed?);
+                let ends_in_ms = LEASE_COST_MS + millis(frames, job.at_its_size(worker.look_speed?));
                 let worth = ends_in_ms + GAIN_MS <= straggler.ends_in_ms;
                 let may = self.may_take(id, job, Blamed::Window(window.index), need);
                 (worth && may).then_some(Piece::Window(window))
             }
             Left::Cells { first, end, made } => {
-                let speed = worker.slot_speed();
+                let speed = job.at_its_size(worker.slot_speed());
                 let ends_in_ms = |at: u32| {
                     let before = span(job, first, CellIndex(at)).count().saturating_sub(made);
                     let holder = match straggler.rate {

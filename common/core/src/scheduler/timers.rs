@@ -35,6 +35,10 @@ pub(crate) enum Timer {
 /// A step that is late by more than this part of a worker's silence is not merely a little behind.
 const LATE_TELLS: u64 = 10;
 
+/// Jobs that one step forgets, at most; what else is due waits for the next step, which is due at once. All that a job
+/// left in the journal is deleted with it: where the time of thousands is over at one moment, that takes minutes.
+pub(super) const FORGOTTEN_MAX: usize = 32;
+
 impl Scheduler {
     /// Sets the clock. Where this step comes later than it was due, the coordinator itself was held up (a
     /// suspended machine, a slow disk): what the workers sent is still unread, so that much of their silence is not
@@ -53,6 +57,7 @@ impl Scheduler {
 
     /// Fires every timer that is due.
     pub(super) fn fire_timers(&mut self, effects: &mut Vec<Effect>) {
+        let mut kept_no_longer = 0;
         while let Some((at, _)) = self.timers.first()
             && *at <= self.now
             && let Some((_, timer)) = self.timers.pop_first()
@@ -62,7 +67,13 @@ impl Scheduler {
                 Timer::Lease(lease) => self.lease_due(lease, effects),
                 Timer::SetAside(worker) => self.set_aside_due(&worker, effects),
                 Timer::Job(job) => self.advance(&job, effects),
-                Timer::Retention(job) => self.retention_due(&job, effects),
+                Timer::Retention(job) => {
+                    self.retention_due(&job, effects);
+                    kept_no_longer += 1;
+                    if kept_no_longer == FORGOTTEN_MAX {
+                        return;
+                    }
+                }
                 Timer::SecondWorker(job) => {
                     // Somebody may take now what nobody could; another piece may be due later.
                     self.work_freed = true;

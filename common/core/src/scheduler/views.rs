@@ -57,7 +57,9 @@ impl Scheduler {
         let fps_milli = tending.and_then(|tending| tending.meter.fps_milli());
         let frames_now = frames_committed + frames_in_flight;
         let left = frames_total.saturating_sub(frames_now);
-        let stands = left > 0 && job.leases.is_empty();
+        let waiting = self.waiting(id, job, before);
+        // At the end of the cells an audit may be waited for.
+        let stands = job.leases.is_empty() && (left > 0 || waiting.is_some());
         let eta = |fps: u64| left.saturating_mul(1_000_000).checked_div(fps).filter(|_| !stands);
         let spread = tending.and_then(|tending| tending.meter.spread_milli());
         let frames_best = tending.map_or(0, |tending| tending.frames_best).max(frames_now);
@@ -68,7 +70,7 @@ impl Scheduler {
             submitted: job.submitted,
             ended: job.ended,
             phase: phase(job),
-            waiting: self.waiting(id, job, before),
+            waiting,
             description: job.survey.as_ref().map(|survey| &survey.description),
             plan: job.plan.as_deref(),
             spec: match &job.phase {

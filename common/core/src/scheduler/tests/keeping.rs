@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::config::Retention;
+use crate::scheduler::timers::FORGOTTEN_MAX;
 
 /// A worker named `a`, of the process `instance`; `false` where it is refused.
 fn attach(rig: &mut Rig, session: u64, instance: u64) -> bool {
@@ -134,4 +135,32 @@ fn each_kind_of_end_is_kept_for_its_own_time() {
     rig.tell(Input::Clock);
     assert!(rig.scheduler.job_view(&job()).is_none());
     assert!(rig.effects.iter().any(swept), "with all that it had made");
+}
+
+#[test]
+fn thousands_whose_time_is_over_are_forgotten_some_at_a_time() {
+    let config =
+        SchedulerConfig { retention: Retention::all(Some(1000)), ..SchedulerConfig::default() };
+    let mut rig = Rig::new(config);
+    let name = |number: usize| JobId::parse(&format!("j{number}")).unwrap();
+    let jobs = 3 * FORGOTTEN_MAX + 1;
+    for number in 0..jobs {
+        let output = format!("file:///{number}.mp4");
+        let request = Box::new(JobRequest { output, ..cells_of_30() });
+        rig.tell(Input::Submit { job: name(number), request });
+        rig.tell(Input::Cancel { job: name(number) });
+    }
+    rig.now += 1000;
+    let mut forgotten = 0;
+    for _ in 0..4 {
+        assert!(rig.scheduler.next_deadline().is_some_and(|due| due.0 <= rig.now), "more is due");
+        rig.tell(Input::Clock);
+        let is_forgotten = |effect: &&Effect| {
+            matches!(effect, Effect::Record(Record { event: Event::Forgotten, .. }))
+        };
+        let now = rig.effects.iter().filter(is_forgotten).count();
+        assert!((1..=FORGOTTEN_MAX).contains(&now), "{now} at once");
+        forgotten += now;
+    }
+    assert_eq!(forgotten, jobs);
 }

@@ -13,6 +13,8 @@ fn at_the_tail() -> (Rig, LeaseId) {
     let mut rig = Rig::encoding(SchedulerConfig::default(), request, &["slow"]);
     let (slow, _, grant) = rig.grants().remove(0);
     assert_eq!(segment_of(&grant), (0, 6));
+    // Seven frames a second of this job's size, as far as is known.
+    rig.scheduler.edit_worker(&worker("slow"), |worker| worker.speed = Some(800));
     rig.attach("fast", &[EncoderName::Libx264]);
     while let Some((lease, _, grant)) = rig.grants().pop() {
         let (first, cells) = segment_of(&grant);
@@ -134,6 +136,26 @@ fn a_restart_remembers_which_cells_two_hold() {
     restored.step(Tick(rig.now), Input::Clock, &mut effects);
     let granted = effects.iter().any(|effect| matches!(effect, Effect::Grant { .. }));
     assert!(!granted, "no cell is free");
+}
+
+#[test]
+fn after_a_restart_what_a_lease_did_before_is_not_taken_for_its_speed() {
+    let (mut rig, slow) = at_the_tail();
+    let journal = rig.journal.clone();
+    rig.scheduler = Scheduler::restore(SchedulerConfig::default(), journal, Tick(rig.now));
+    rig.tell(Input::Clock);
+    rig.attach_holding("slow", &[EncoderName::Libx264], vec![slow]);
+    rig.attach("fast", &[EncoderName::Libx264]);
+    // 60 were made before, in nobody knows what time; one a second is.
+    let mut copied = Vec::new();
+    for frames in 60..80 {
+        rig.report("slow", slow, Report::Progress { frames });
+        wait_anew(&mut rig, 1000);
+        copied.extend(rig.grants());
+    }
+    let [(_, holder, grant)] = &copied[..] else { panic!("one copy") };
+    let (first, cells) = segment_of(grant);
+    assert_eq!((holder.as_str(), first + cells), ("fast", 6));
 }
 
 #[test]
