@@ -217,12 +217,13 @@ impl Coordinator {
         let heartbeat_ms = u32::try_from(scheduler.worker_silent_ms / 3).unwrap_or(u32::MAX);
         let taken = TakenUp::by_whoever_leads(&*journal, (&store, new_store), scheduler).await?;
         let TakenUp { scheduler, book, clock, latest, before, forgotten, found, farm } = taken;
-        let greeting = Greeting { store: store.url(), heartbeat_ms: heartbeat_ms.max(1), farm };
+        let heartbeat_ms = heartbeat_ms.max(1);
+        let greeting = Greeting { store: store.url(), heartbeat_ms, farm: farm.clone() };
 
         let (sender, waiting) = mpsc::channel(ORDERS_WAITING_MAX);
         let orders = Orders::new(sender);
         let sessions = Arc::new(Sessions::default());
-        let mut objects = Objects::new(store.clone(), orders.clone());
+        let mut objects = Objects::new((store.clone(), farm.clone()), orders.clone());
         for (job, keep) in unswept(&scheduler, latest) {
             objects.sweep(job, before, keep);
         }

@@ -38,6 +38,10 @@ pub(crate) const ORDERS_WAITING_MAX: usize = 256;
 /// the disk, few enough that an answer waits for milliseconds.
 const ORDERS_A_TURN_MAX: usize = 64;
 
+/// Bytes of pictures in submissions, after which a turn takes no further order: a database writes them in a fraction
+/// of the time that it may take for a transaction.
+const BYTES_A_TURN_MAX: usize = 4 << 20;
+
 /// See the top of the file.
 #[derive(Debug)]
 pub(crate) struct Dispatch {
@@ -58,6 +62,8 @@ struct Turn {
     answers: Vec<Answer>,
     /// Sessions whose worker has left.
     left: Vec<u64>,
+    /// Bytes of pictures in submissions.
+    bytes: usize,
 }
 
 /// What is said once the batch is durable.
@@ -112,6 +118,9 @@ impl Dispatch {
                 () = self.clock.until(self.board.due()) => {}
             }
             for _ in 1..ORDERS_A_TURN_MAX {
+                if turn.bytes >= BYTES_A_TURN_MAX {
+                    break;
+                }
                 match orders.try_recv() {
                     Ok(order) => self.take(order, &mut turn),
                     Err(_none) => break,
@@ -124,6 +133,9 @@ impl Dispatch {
     fn take(&mut self, order: Order, turn: &mut Turn) {
         match order {
             Order::Tell { input, reply } => {
+                if let Input::Submit { request, .. } = &input {
+                    turn.bytes += request.picture_bytes();
+                }
                 let ignored = self.step(input, turn);
                 if let Some(reply) = reply {
                     turn.answers.push(Answer::Told(reply, ignored));
@@ -182,7 +194,7 @@ impl Dispatch {
 
     /// Makes the turn durable, then performs and answers.
     async fn end(&mut self, turn: Turn) -> Result<(), JournalError> {
-        let Turn { batch, effects, answers, left } = turn;
+        let Turn { batch, effects, answers, left, bytes: _ } = turn;
         let events = || batch.records.iter().map(|record| &record.event);
         failpoint::pass_events(Moment::Before, events());
         if !batch.is_empty() {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cleanplate_core::input::Input;
-use cleanplate_store::{Store, StoreError, keys, kinds};
+use cleanplate_store::{Side, Store, StoreError, keys, kinds};
 use cleanplate_types::brief::JobBrief;
 use cleanplate_types::failure::{Failure, Stage};
 use cleanplate_types::ids::{JobId, LeaseId};
@@ -34,6 +34,8 @@ const SWEEP_AGAIN_LAST: Duration = Duration::from_secs(3600);
 #[derive(Debug)]
 pub(crate) struct Objects {
     store: Store,
+    /// The mark by which the store is known.
+    farm: String,
     orders: Orders,
     room: Arc<Semaphore>,
     /// Of sweeps, which may be many and have time.
@@ -42,10 +44,10 @@ pub(crate) struct Objects {
 }
 
 impl Objects {
-    pub(crate) fn new(store: Store, orders: Orders) -> Self {
+    pub(crate) fn new((store, farm): (Store, String), orders: Orders) -> Self {
         let room = Arc::new(Semaphore::new(ERRANDS_MAX));
         let broom = Arc::new(Semaphore::new(SWEEPS_MAX));
-        Self { store, orders, room, broom, errands: JoinSet::new() }
+        Self { store, farm, orders, room, broom, errands: JoinSet::new() }
     }
 
     pub(crate) fn load_table(&mut self, job: JobId, description: ObjectRef, table: ObjectRef) {
@@ -128,9 +130,14 @@ impl Objects {
         errand: impl Future<Output = Result<Input, StoreError>> + Send + 'static,
     ) {
         let (orders, room) = (self.orders.clone(), Arc::clone(&self.room));
+        let (store, farm) = (self.store.clone(), self.farm.clone());
         self.spawn(async move {
             let permit = room.acquire().await;
-            let input = errand.await.unwrap_or_else(|error| {
+            let done = match is_ours(&store, &farm).await {
+                Ok(()) => errand.await,
+                Err(error) => Err(error),
+            };
+            let input = done.unwrap_or_else(|error| {
                 tracing::warn!(%job, %error, "what the job needs from the store is not had");
                 let failure = Failure::new(error.kind(), Stage::Plan, error.to_string());
                 Input::ObjectFailed { job, failure }
@@ -144,5 +151,47 @@ impl Objects {
     fn spawn(&mut self, errand: impl Future<Output = ()> + Send + 'static) {
         while self.errands.try_join_next().is_some() {}
         self.errands.spawn(errand);
+    }
+}
+
+/// Whether the store is the farm's: where a folder is not mounted any more there is an empty one in its place, and what
+/// is written there is lost when it comes back.
+async fn is_ours(store: &Store, farm: &str) -> Result<(), StoreError> {
+    if store.exists(&keys::farm(farm)).await? {
+        return Ok(());
+    }
+    Err(StoreError::Unavailable {
+        side: Side::Store,
+        what: store.url(),
+        detail: "the farm's mark is not in it any more; is its folder mounted?".to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use cleanplate_types::digest::Sha;
+    use cleanplate_types::failure::FailureKind;
+    use tokio::sync::mpsc;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_store_that_is_not_the_farms_any_more_is_out_and_has_lost_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().display().to_string()).unwrap();
+        let (sender, mut orders) = mpsc::channel(1);
+        let mut objects = Objects::new((store.clone(), "mark".to_owned()), Orders::new(sender));
+        let gone = ObjectRef { key: "jobs/j/finding.1".to_owned(), bytes: 1, sha: Sha::of(b"x") };
+        for expected in [FailureKind::StoreUnavailable, FailureKind::ObjectLost] {
+            objects.load_finding(JobId::parse("j").unwrap(), gone.clone());
+            let Some(Order::Tell { input: Input::ObjectFailed { failure, .. }, .. }) =
+                orders.recv().await
+            else {
+                panic!("it is not there");
+            };
+            assert_eq!(failure.kind, expected, "{failure}");
+            store.put(&keys::farm("mark"), Bytes::new()).await.unwrap();
+        }
     }
 }

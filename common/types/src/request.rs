@@ -171,6 +171,15 @@ impl JobRequest {
             && !self.searches()
     }
 
+    /// Bytes of the pictures that travel with it: masks, logos, and what a told plan is made of.
+    #[must_use]
+    pub fn picture_bytes(&self) -> usize {
+        let masks = self.masks.iter().map(|mask| mask.mask.bits.len());
+        let logos = self.logos.iter().map(|logo| logo.rgba.len());
+        let told = self.told.iter().map(|told| told.mattes.len());
+        masks.chain(logos).chain(told).sum()
+    }
+
     /// Whether overlays are looked for.
     #[must_use]
     pub fn searches(&self) -> bool {

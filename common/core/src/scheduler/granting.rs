@@ -119,7 +119,9 @@ impl Scheduler {
         let look = analysis.look;
         let most = worker.look_speed.map_or_else(
             || analysis.frames_free() / self.fleet.slots().max(1) / FIRST_OF_SHARE,
-            |speed| job.at_its_size(speed).saturating_mul(WINDOW_MS) / 1_000_000 / look.passes().max(1),
+            |speed| {
+                job.at_its_size(speed).saturating_mul(WINDOW_MS) / 1_000_000 / look.passes().max(1)
+            },
         );
         let free = analysis.free().filter(|(index, _)| may(*index));
         let (index, frames) = free.min_by_key(|(_, frames)| {

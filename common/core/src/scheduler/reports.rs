@@ -228,7 +228,8 @@ impl Scheduler {
         let more = watch.committed.saturating_sub(before);
         watch.frames = Some(before.max(watch.committed));
         let measured = watch.speed(now);
-        let measured = measured.zip(self.ledger.jobs.get(job)).map(|(speed, job)| job.at_1080p(speed));
+        let measured =
+            measured.zip(self.ledger.jobs.get(job)).map(|(speed, job)| job.at_1080p(speed));
         if let Some(tending) = self.tended.get_mut(job) {
             tending.meter.add(now, more);
         }

@@ -156,7 +156,11 @@ impl Scheduler {
             }
             (Piece::Segment(segment), Phase::Encode(_)) => {
                 let work = cells_left(job, *segment, watch.frames.unwrap_or(0))?;
-                Some((work, segment.frames.count(), known.map(|worker| job.at_its_size(worker.slot_speed()))))
+                Some((
+                    work,
+                    segment.frames.count(),
+                    known.map(|worker| job.at_its_size(worker.slot_speed())),
+                ))
             }
             (
                 Piece::Intake
@@ -175,7 +179,10 @@ impl Scheduler {
         };
         let elapsed_ms = self.now.since(since);
         let (prior, prior_ms) = speed.map_or((0, 0), |speed| (speed, PRIOR_MS));
-        let shown = done.saturating_sub(before).saturating_mul(1_000_000).saturating_add(prior.saturating_mul(prior_ms));
+        let shown = done
+            .saturating_sub(before)
+            .saturating_mul(1_000_000)
+            .saturating_add(prior.saturating_mul(prior_ms));
         let slowed = 1 + self.now.since(watch.alive) / STALL_MS;
         let rate = shown.checked_div(elapsed_ms + prior_ms).map(|rate| rate / slowed);
         let rate = rate.filter(|rate| *rate > 0);
@@ -203,7 +210,8 @@ impl Scheduler {
         match straggler.work {
             Left::Window(window) => {
                 let frames = window.frames.count() * window.look.passes();
-                let ends_in_ms = LEASE_COST_MS + millis(frames, job.at_its_size(worker.look_speed?));
+                let ends_in_ms =
+                    LEASE_COST_MS + millis(frames, job.at_its_size(worker.look_speed?));
                 let worth = ends_in_ms + GAIN_MS <= straggler.ends_in_ms;
                 let may = self.may_take(id, job, Blamed::Window(window.index), need);
                 (worth && may).then_some(Piece::Window(window))
