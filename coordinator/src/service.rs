@@ -12,19 +12,23 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 
 use crate::coordinator::{Coordinator, CoordinatorError, CoordinatorOptions};
+use crate::door::Probes;
 use crate::journal::{Journal, JournalError, Standing};
 use crate::standby::Standby;
 
 /// Serves on `listener` until `stop` resolves: what workers and clients ask, while this coordinator leads, and where
-/// they find the one that does, while it does not. Then it ends in order, and another may lead at once.
+/// they find the one that does, while it does not. Then it ends in order, and another may lead at once. With an
+/// address for `probes`, health is answered there without a token.
 ///
 /// # Errors
 /// As for [`Coordinator::start`] and [`Coordinator::serve`], but for [`CoordinatorError::Deposed`].
 pub async fn serve_in_turn(
     options: CoordinatorOptions,
-    listener: TcpListener,
+    (listener, probes): (TcpListener, Option<TcpListener>),
     stop: impl Future<Output = ()>,
 ) -> Result<(), CoordinatorError> {
+    let door = Arc::clone(&options.door);
+    let _probes = probes.map(|listener| Probes::serve(listener, &door.health()));
     let journal = Arc::clone(&options.journal);
     let mut stop = pin!(stop);
     let port = Port::of(listener)?;
@@ -32,7 +36,7 @@ pub async fn serve_in_turn(
         let standby = if leads_at_once(&options).await {
             None
         } else {
-            Some(Standby::serve(port.listener()?, journal.standing()).await?)
+            Some(Standby::serve(port.listener()?, journal.standing(), &door).await?)
         };
         let begun = tokio::select! {
             started = Coordinator::start(options.clone()) => Begun::of(started),

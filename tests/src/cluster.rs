@@ -104,6 +104,17 @@ impl Cluster {
         addresses.clone_into(&mut self.addresses);
     }
 
+    /// The port that its coordinator listens on.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// From now on what is started has these variables too.
+    pub fn with_variables(&mut self, more: &[(String, String)]) {
+        self.environment.extend_from_slice(more);
+    }
+
     /// The coordinator's address for clients.
     #[must_use]
     pub fn url(&self) -> String {
