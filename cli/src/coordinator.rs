@@ -30,11 +30,7 @@ pub(crate) async fn run(
     let signals = Signals::listen()?;
     let place = settings.place(("--advertise", advertise.is_some()), "coordinator.advertise");
     let advertise = advertise.or_else(|| settings.advertise.clone());
-    // What leads nowhere for this product's own workers and clients is of no use to them.
-    let dialer = Dialer::default();
-    let usable = advertise.as_deref().map_or(Ok(()), |url| dialer.endpoint(url).map(drop));
-    let usable = usable.map_err(|error| client::refused(&error));
-    usable.map_err(|refusal| place.refuse(&refusal))?;
+    usable(advertise.as_deref()).map_err(|refusal| place.refuse(&refusal))?;
     // The address first: a second coordinator by mistake should be told of the first.
     let address = listen.as_deref().unwrap_or(&settings.listen);
     let listener = cleanplate_coordinator::listen(address).await;
@@ -43,15 +39,7 @@ pub(crate) async fn run(
     let bound = listener.local_addr();
     let bound = bound.map_err(|error| Refusal::failed(format!("{address}: {error}")))?;
     door::is_closed(&settings.access, bound, insecure || settings.insecure)?;
-    let probes = match probe_listen.as_deref().or(settings.probe_listen.as_deref()) {
-        None => None,
-        Some(address) => {
-            let place = settings
-                .place(("--probe-listen", probe_listen.is_some()), "coordinator.probe_listen");
-            let listener = cleanplate_coordinator::listen(address).await;
-            Some(listener.map_err(|error| Refusal::failed(place.tell(&error.to_string())))?)
-        }
-    };
+    let probes = probes(probe_listen.as_deref(), settings).await?;
     let place = settings.place(("--store", store.is_some()), "coordinator.store");
     let store = open_store(store.as_deref().unwrap_or_else(|| settings.store())).await;
     let store = store.map_err(|refusal| place.refuse(&refusal))?;
@@ -76,6 +64,20 @@ pub(crate) async fn run(
         door,
     };
     serve(options, (listener, probes), signals).await
+}
+
+/// The address for probes, where there is one.
+async fn probes(flag: Option<&str>, settings: &Settings) -> Result<Option<TcpListener>, Refusal> {
+    let Some(address) = flag.or(settings.probe_listen.as_deref()) else { return Ok(None) };
+    let place = settings.place(("--probe-listen", flag.is_some()), "coordinator.probe_listen");
+    let listener = cleanplate_coordinator::listen(address).await;
+    listener.map(Some).map_err(|error| Refusal::failed(place.tell(&error.to_string())))
+}
+
+/// What leads nowhere for this product's own workers and clients is of no use to them.
+fn usable(advertise: Option<&str>) -> Result<(), Refusal> {
+    let dialled = advertise.map(|url| Dialer::default().endpoint(url).map(drop));
+    dialled.unwrap_or(Ok(())).map_err(|error| client::refused(&error))
 }
 
 /// Serves until a signal comes.

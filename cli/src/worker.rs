@@ -3,6 +3,7 @@
 //! (`worker.notice`); the second signal stops it at once.
 
 use std::cmp::Reverse;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use cleanplate_access::JoinToken;
@@ -32,14 +33,8 @@ pub(crate) async fn run(
     let mut signals = Signals::listen()?;
     let place = settings.place(("--coordinator", coordinator.is_some()), "client.coordinator");
     let addresses = coordinator.as_deref().unwrap_or_else(|| settings.coordinator_url());
-    let urls: Vec<String> = client::split(addresses).map(str::to_owned).collect();
-    let dialer = settings.access.worker_dialer();
-    for url in &urls {
-        let dialled = dialer.endpoint(url).map(drop);
-        dialled.map_err(|error| place.refuse(&client::refused(&error)))?;
-    }
-    let join = join_token_file.map(JoinToken::File).or_else(|| settings.access.join.clone());
-    let coordinators = Coordinators::Addresses(Addresses { urls, dialer, join });
+    let coordinators = coordinators(addresses, join_token_file, settings);
+    let coordinators = coordinators.map_err(|refusal| place.refuse(&refusal))?;
     let place = settings.place(("--name", name.is_some()), "worker.name");
     let name = name.or_else(|| settings.worker.name.clone());
     let name = name.map(|name| WorkerId::parse(&name)).transpose();
@@ -98,6 +93,21 @@ pub(crate) async fn run(
         Ok(Err(error)) => Err(refusal(&error)),
         Err(error) => Err(Refusal::failed(format!("the worker died: {error}"))),
     }
+}
+
+/// Where coordinators are, and how they are spoken to.
+fn coordinators(
+    addresses: &str,
+    join_token_file: Option<PathBuf>,
+    settings: &Settings,
+) -> Result<Coordinators, Refusal> {
+    let urls: Vec<String> = client::split(addresses).map(str::to_owned).collect();
+    let dialer = settings.access.worker_dialer();
+    for url in &urls {
+        dialer.endpoint(url).map_err(|error| client::refused(&error))?;
+    }
+    let join = join_token_file.map(JoinToken::File).or_else(|| settings.access.join.clone());
+    Ok(Coordinators::Addresses(Addresses { urls, dialer, join }))
 }
 
 /// Why a worker ended, for people; `asked` is by which signal it was asked first.

@@ -110,11 +110,6 @@ impl Cluster {
         self.port
     }
 
-    /// From now on what is started has these variables too.
-    pub fn with_variables(&mut self, more: &[(String, String)]) {
-        self.environment.extend_from_slice(more);
-    }
-
     /// The coordinator's address for clients.
     #[must_use]
     pub fn url(&self) -> String {

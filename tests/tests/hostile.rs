@@ -16,7 +16,7 @@ use tokio_stream::StreamExt as _;
 use tonic::codegen::http::uri::PathAndQuery;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Channel;
-use tonic::{Code, Request, Status};
+use tonic::{Code, Request, Status, Streaming};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 
@@ -72,7 +72,8 @@ impl Catalogue {
         for (place, (kind, what, wanted, said, is_right)) in (1..).zip(&self.met) {
             let verdict = if *is_right { "refused" } else { "WRONG" };
             let said: String = said.chars().take(110).collect();
-            println!("{place:3} {verdict:7} {kind:12} {what:58} {wanted:18} {said}");
+            let wanted = wanted.to_string();
+            println!("{place:3} {verdict:7} {kind:13} {what:50} {wanted:18} {said}");
         }
         let wrong: Vec<_> = self.met.iter().filter(|met| !met.4).collect();
         assert!(wrong.is_empty(), "{wrong:#?}");
@@ -126,6 +127,7 @@ impl Scene {
         let request = pb::JobRequest {
             input: farm.sources.join("bob.mp4").display().to_string(),
             output: farm.movies.join("bob.mp4").display().to_string(),
+            encoder: "libx264".to_owned(),
             ..pb::JobRequest::default()
         };
         let request = pb::SubmitRequest { request: Some(request), job: None };
@@ -159,6 +161,7 @@ impl Scene {
         let mut request = pb::JobRequest {
             input: self.farm.sources.join("a.mp4").display().to_string(),
             output: self.farm.movies.join("a.mp4").display().to_string(),
+            encoder: "libx264".to_owned(),
             ..pb::JobRequest::default()
         };
         change(&mut request);
@@ -187,21 +190,27 @@ fn jobs(channel: &Channel, token: &Token) -> Jobs {
     JobsClient::with_interceptor(channel.clone(), bearer(token.reveal()))
 }
 
-async fn attend(
+/// Attends and says this; returns what comes after the welcome, and the stream, which lives on.
+async fn attend_on(
     mut fleet: Fleet,
     messages: Vec<from_worker::Message>,
-) -> Result<Option<to_worker::Message>, Status> {
+) -> Result<(Option<to_worker::Message>, Streaming<pb::ToWorker>), Status> {
     let messages = messages.into_iter().map(|message| pb::FromWorker { message: Some(message) });
     let messages = tokio_stream::iter(messages.collect::<Vec<_>>())
         .chain(tokio_stream::pending::<pb::FromWorker>());
     let mut incoming = fleet.attend(messages).await?.into_inner();
-    let welcome = incoming.message().await?;
-    assert!(matches!(
-        welcome.and_then(|it| it.message),
-        Some(to_worker::Message::Welcome(_)) | None
-    ));
+    let welcome = incoming.message().await?.and_then(|it| it.message);
+    assert!(matches!(welcome, Some(to_worker::Message::Welcome(_)) | None), "{welcome:?}");
     let next = tokio::time::timeout(PATIENCE, incoming.message()).await;
-    Ok(next.map_err(|_late| Status::cancelled("nothing was answered"))??.and_then(|it| it.message))
+    let next = next.map_err(|_late| Status::cancelled("nothing was answered"))??;
+    Ok((next.and_then(|it| it.message), incoming))
+}
+
+async fn attend(
+    fleet: Fleet,
+    messages: Vec<from_worker::Message>,
+) -> Result<Option<to_worker::Message>, Status> {
+    attend_on(fleet, messages).await.map(|(next, _incoming)| next)
 }
 
 fn hello(worker: &str, instance: u64) -> from_worker::Message {
@@ -401,6 +410,7 @@ async fn other_owners(scene: &Scene, catalogue: &mut Catalogue) {
     let request = pb::JobRequest {
         input: scene.farm.sources.join("a.mp4").display().to_string(),
         output: scene.farm.movies.join("a.mp4").display().to_string(),
+        encoder: "libx264".to_owned(),
         ..pb::JobRequest::default()
     };
     let again = pb::SubmitRequest { request: Some(request), job: Some(id()) };
@@ -554,8 +564,8 @@ async fn workers(scene: &Scene, catalogue: &mut Catalogue) {
     }
 
     // One worker holds a lease; another one reports under it.
-    let held = scene.attend(&one, vec![hello("w1", 11)]);
-    let granted = held.await.unwrap();
+    let held = attend_on(scene.fleet(&one), vec![hello("w1", 11)]).await;
+    let (granted, _held) = held.unwrap();
     let Some(to_worker::Message::Grant(grant)) = granted else { panic!("a grant: {granted:?}") };
     let lease = grant.lease;
     let progress = from_worker::Message::Progress(pb::Progress { lease, frames: 1 });
