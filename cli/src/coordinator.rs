@@ -28,17 +28,9 @@ pub(crate) async fn run(
     let CoordinatorArguments { listen, probe_listen, insecure, state, store, advertise, new_store } =
         arguments;
     let signals = Signals::listen()?;
-    let place = settings.place(("--advertise", advertise.is_some()), "coordinator.advertise");
-    let advertise = advertise.or_else(|| settings.advertise.clone());
-    usable(advertise.as_deref()).map_err(|refusal| place.refuse(&refusal))?;
+    let advertise = advertised(advertise, settings)?;
     // The address first: a second coordinator by mistake should be told of the first.
-    let address = listen.as_deref().unwrap_or(&settings.listen);
-    let listener = cleanplate_coordinator::listen(address).await;
-    let place = settings.place(("--listen", listen.is_some()), "coordinator.listen");
-    let listener = listener.map_err(|error| Refusal::failed(place.tell(&error.to_string())))?;
-    let bound = listener.local_addr();
-    let bound = bound.map_err(|error| Refusal::failed(format!("{address}: {error}")))?;
-    door::is_closed(&settings.access, bound, insecure || settings.insecure)?;
+    let (listener, bound) = listening(listen.as_deref(), insecure, settings).await?;
     let probes = probes(probe_listen.as_deref(), settings).await?;
     let place = settings.place(("--store", store.is_some()), "coordinator.store");
     let store = open_store(store.as_deref().unwrap_or_else(|| settings.store())).await;
@@ -48,7 +40,7 @@ pub(crate) async fn run(
     let door = door::open(settings, &store.url(), probes.is_some())?;
     let scheme = if settings.access.identity.is_some() { "https" } else { "http" };
     let candidate = candidate(bound, scheme, advertise);
-    tracing::info!(address, advertised = candidate.address, "coordinator starts");
+    tracing::info!(address = %bound, advertised = candidate.address, "coordinator starts");
     let journal = open_journal(state, candidate).await;
     let journal = journal.map_err(|refusal| place.refuse(&refusal))?;
     tracing::info!(store = store.url(), %state, "store and journal are open");
@@ -66,6 +58,22 @@ pub(crate) async fn run(
     serve(options, (listener, probes), signals).await
 }
 
+/// The socket to listen on, which only this machine reaches, or whoever comes through a closed door.
+async fn listening(
+    flag: Option<&str>,
+    insecure: bool,
+    settings: &Settings,
+) -> Result<(TcpListener, SocketAddr), Refusal> {
+    let address = flag.unwrap_or(&settings.listen);
+    let place = settings.place(("--listen", flag.is_some()), "coordinator.listen");
+    let listener = cleanplate_coordinator::listen(address).await;
+    let listener = listener.map_err(|error| Refusal::failed(place.tell(&error.to_string())))?;
+    let bound = listener.local_addr();
+    let bound = bound.map_err(|error| Refusal::failed(format!("{address}: {error}")))?;
+    door::is_closed(&settings.access, bound, insecure || settings.insecure)?;
+    Ok((listener, bound))
+}
+
 /// The address for probes, where there is one.
 async fn probes(flag: Option<&str>, settings: &Settings) -> Result<Option<TcpListener>, Refusal> {
     let Some(address) = flag.or(settings.probe_listen.as_deref()) else { return Ok(None) };
@@ -74,10 +82,13 @@ async fn probes(flag: Option<&str>, settings: &Settings) -> Result<Option<TcpLis
     listener.map(Some).map_err(|error| Refusal::failed(place.tell(&error.to_string())))
 }
 
-/// What leads nowhere for this product's own workers and clients is of no use to them.
-fn usable(advertise: Option<&str>) -> Result<(), Refusal> {
-    let dialled = advertise.map(|url| Dialer::default().endpoint(url).map(drop));
-    dialled.unwrap_or(Ok(())).map_err(|error| client::refused(&error))
+/// Where others are told to find it. What leads nowhere for this product's own workers and clients is of no use to them.
+fn advertised(flag: Option<String>, settings: &Settings) -> Result<Option<String>, Refusal> {
+    let place = settings.place(("--advertise", flag.is_some()), "coordinator.advertise");
+    let Some(url) = flag.or_else(|| settings.advertise.clone()) else { return Ok(None) };
+    let dialled = Dialer::default().endpoint(&url).map_err(|error| client::refused(&error));
+    dialled.map_err(|refusal| place.refuse(&refusal))?;
+    Ok(Some(url))
 }
 
 /// Serves until a signal comes.

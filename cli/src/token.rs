@@ -33,7 +33,8 @@ pub(crate) fn run(command: TokenCommand) -> Result<Status, Refusal> {
 /// A token and its entry for the file.
 fn made(arguments: &NewTokenArguments, now: SystemTime) -> Result<(Token, String), Refusal> {
     let NewTokenArguments { role, owner, join, workers, days, id, to: _ } = arguments;
-    let named = owner.as_deref().or(join.then_some("join")).or(role.first().map(String::as_str));
+    let named = owner.as_deref().or_else(|| join.then_some("join"));
+    let named = named.or_else(|| role.first().map(String::as_str));
     let refused = |error: cleanplate_access::TokenError| Refusal::usage(error.to_string());
     let id = match id {
         Some(id) => id.clone(),

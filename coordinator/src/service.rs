@@ -27,17 +27,12 @@ pub async fn serve_in_turn(
     (listener, probes): (TcpListener, Option<TcpListener>),
     stop: impl Future<Output = ()>,
 ) -> Result<(), CoordinatorError> {
-    let door = Arc::clone(&options.door);
-    let _probes = probes.map(|listener| Probes::serve(listener, &door.health()));
+    let _probes = Probes::begin(probes, &options.door.health()).await;
     let journal = Arc::clone(&options.journal);
     let mut stop = pin!(stop);
     let port = Port::of(listener)?;
     loop {
-        let standby = if leads_at_once(&options).await {
-            None
-        } else {
-            Some(Standby::serve(port.listener()?, journal.standing(), &door).await?)
-        };
+        let standby = standing_by(&options, &port).await?;
         let begun = tokio::select! {
             started = Coordinator::start(options.clone()) => Begun::of(started),
             () = &mut stop => Begun::Stopped,
@@ -61,6 +56,18 @@ pub async fn serve_in_turn(
             Led::Ended(ended) => return ended,
         }
     }
+}
+
+/// What is served until this one leads; nothing where it does at once.
+async fn standing_by(
+    options: &CoordinatorOptions,
+    port: &Port,
+) -> Result<Option<Standby>, CoordinatorError> {
+    if leads_at_once(options).await {
+        return Ok(None);
+    }
+    let standing = options.journal.standing();
+    Standby::serve(port.listener()?, standing, &options.door).await.map(Some)
 }
 
 /// How long a coordinator that could not begin to lead waits at most before it tries again.

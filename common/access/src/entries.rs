@@ -220,7 +220,7 @@ fn of_client(
 /// Takes a hash as it is written.
 fn sha(text: &str) -> Option<Sha> {
     let is_digit = |byte: &u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(byte);
-    if text.len() != 64 || !text.as_bytes().iter().all(|byte| is_digit(byte)) {
+    if text.len() != 64 || !text.as_bytes().iter().all(is_digit) {
         return None;
     }
     let byte = |at: usize| u8::from_str_radix(text.get(2 * at..2 * at + 2)?, 16).ok();

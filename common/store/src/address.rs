@@ -87,7 +87,7 @@ fn named(url: &Url, name: &str) -> Result<String, AddressError> {
     let is_below = |inner: &&str| {
         bare == **inner || bare.strip_suffix(*inner).is_some_and(|rest| rest.ends_with('.'))
     };
-    if bare.is_empty() || INNER.iter().any(|inner| is_below(&inner)) {
+    if bare.is_empty() || INNER.iter().any(is_below) {
         return Err(AddressError::Url {
             shown: shown(url),
             why: "its host is a name of an inner network",

@@ -206,21 +206,39 @@ impl Places {
     }
 }
 
-/// The real path of a file, links followed: of one that is not there, of the nearest folder that is.
+/// The real path of a file, links followed: of one that is not there, of the nearest folder that is. Where links have no
+/// end it is the root, which no list holds but one that holds all.
 fn real(path: &Path) -> PathBuf {
-    for above in path.ancestors() {
-        if let Ok(real) = std::fs::canonicalize(above) {
-            let rest = path.strip_prefix(above).unwrap_or(Path::new(""));
-            return if rest.as_os_str().is_empty() { real } else { real.join(rest) };
-        }
-        // A link that leads nowhere might lead somewhere when it is written to.
-        if let Ok(target) = std::fs::read_link(above) {
-            let folder = above.parent().unwrap_or(Path::new("/"));
-            let rest = path.strip_prefix(above).unwrap_or(Path::new(""));
-            return folder.join(target).join(rest);
+    let mut path = path.to_owned();
+    for _ in 0..LINKS_MAX {
+        match followed(&path) {
+            Ok(real) => return real,
+            Err(next) => path = next,
         }
     }
-    path.to_owned()
+    PathBuf::from("/")
+}
+
+/// Links that are followed one after the other; the system follows as many.
+const LINKS_MAX: usize = 40;
+
+/// The real path, or as an error that with one link more followed: one that leads to nothing might lead somewhere when
+/// it is written to.
+fn followed(path: &Path) -> Result<PathBuf, PathBuf> {
+    for above in path.ancestors() {
+        let rest = path.strip_prefix(above).unwrap_or_else(|_outside| Path::new(""));
+        let with_rest = |folder: PathBuf| {
+            if rest.as_os_str().is_empty() { folder } else { folder.join(rest) }
+        };
+        if let Ok(real) = std::fs::canonicalize(above) {
+            return Ok(with_rest(real));
+        }
+        if let Ok(target) = std::fs::read_link(above) {
+            let folder = above.parent().unwrap_or_else(|| Path::new("/"));
+            return Err(with_rest(folder.join(target)));
+        }
+    }
+    Ok(path.to_owned())
 }
 
 /// A place as it is asked for, taken apart.
@@ -252,6 +270,10 @@ impl Asked {
                 }
                 let (scheme, bucket) = (scheme.to_owned(), bucket.to_owned());
                 Ok(Self::Bucket { scheme, bucket, parts: parts(key).map_err(odd)? })
+            }
+            // Parsers of URLs take a backslash for a slash, and leave control characters out.
+            "https" if text.contains('\\') || text.chars().any(char::is_control) => {
+                Err(odd("it has a backslash or control characters in it"))
             }
             "https" => {
                 let url = Url::parse(text).map_err(|_bad| odd("it is no URL"))?;

@@ -42,7 +42,14 @@ impl Health {
 pub(crate) struct Probes(JoinHandle<()>);
 
 impl Probes {
-    pub(crate) fn serve(listener: TcpListener, health: &Health) -> Self {
+    /// Begins to answer on `listener`, where there is one. A probe that comes before anything is decided is told so, and
+    /// not that there is no such service.
+    pub(crate) async fn begin(listener: Option<TcpListener>, health: &Health) -> Option<Self> {
+        health.not_serving().await;
+        listener.map(|listener| Self::serve(listener, health))
+    }
+
+    fn serve(listener: TcpListener, health: &Health) -> Self {
         if let Ok(address) = listener.local_addr() {
             tracing::info!(%address, "probes are answered, without a token");
         }

@@ -59,20 +59,23 @@ async fn opened(stream: TcpStream, tls: Option<ServerTls>) -> Option<Wire> {
         tracing::debug!(%error, "a connection is gone already");
         return None;
     }
-    let Some(tls) = tls else { return Some(Wire::Plain(stream)) };
+    match tls {
+        None => Some(Wire::Plain(stream)),
+        Some(tls) => shaken(stream, &tls).await,
+    }
+}
+
+/// A connection after its handshake.
+async fn shaken(stream: TcpStream, tls: &ServerTls) -> Option<Wire> {
     let from = stream.peer_addr().ok();
     let shaking = TlsAcceptor::from(tls.now()).accept(stream);
-    match tokio::time::timeout(HANDSHAKE_WAIT, shaking).await {
-        Ok(Ok(stream)) => Some(Wire::Tls(Box::new(stream))),
-        Ok(Err(error)) => {
-            tracing::info!(?from, %error, "no TLS with this one: refused");
-            None
-        }
-        Err(_late) => {
-            tracing::info!(?from, "no TLS with this one: it did not speak in time");
-            None
-        }
-    }
+    let why = match tokio::time::timeout(HANDSHAKE_WAIT, shaking).await {
+        Ok(Ok(stream)) => return Some(Wire::Tls(Box::new(stream))),
+        Ok(Err(error)) => error.to_string(),
+        Err(_late) => "it did not speak in time".to_owned(),
+    };
+    tracing::info!(?from, why, "no TLS with this one: refused");
+    None
 }
 
 impl Connected for Wire {

@@ -47,7 +47,7 @@ pub(super) fn admit(
 /// Whether the job's owner may read and write what the job names.
 ///
 /// # Errors
-/// PERMISSION_DENIED, with the setting that would allow it.
+/// `PERMISSION_DENIED`, with the setting that would allow it.
 pub(super) fn may_use(request: &JobRequest, places: &Places) -> Result<(), Status> {
     let check = |used, url: &str| {
         let checked = places.check_here(&request.owner, used, url);

@@ -186,6 +186,8 @@ fn a_link_in_a_listed_folder_leads_nowhere_else() {
     link(&outside.join("a.mp4"), "file.mp4");
     link(&outside, "folder");
     link(&outside.join("not-yet.mp4"), "dangling.mp4");
+    link(&inside.join("dangling.mp4"), "twice.mp4");
+    link(&inside.join("round.mp4"), "round.mp4");
     link(&inside.join("good.mp4"), "near.mp4");
     // A list may name a folder by a link of its own.
     std::os::unix::fs::symlink(&inside, root.join("alias")).unwrap();
@@ -198,7 +200,9 @@ fn a_link_in_a_listed_folder_leads_nowhere_else() {
         assert_eq!(check(Use::Source, "good.mp4"), Ok(()));
         assert_eq!(check(Use::Source, "near.mp4"), Ok(()));
         assert_eq!(check(Use::Destination, "new/out.mp4"), Ok(()));
-        for name in ["file.mp4", "folder/a.mp4", "folder/new.mp4", "dangling.mp4"] {
+        for name in
+            ["file.mp4", "folder/a.mp4", "folder/new.mp4", "dangling.mp4", "twice.mp4", "round.mp4"]
+        {
             let error = check(Use::Destination, name).unwrap_err().to_string();
             assert!(!error.contains("secret"), "where it leads is not told: {error}");
             assert!(check(Use::Source, name).is_err(), "{name}");
