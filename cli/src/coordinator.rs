@@ -32,9 +32,7 @@ pub(crate) async fn run(
     // The address first: a second coordinator by mistake should be told of the first.
     let (listener, bound) = listening(listen.as_deref(), insecure, settings).await?;
     let probes = probes(probe_listen.as_deref(), settings).await?;
-    let place = settings.place(("--store", store.is_some()), "coordinator.store");
-    let store = open_store(store.as_deref().unwrap_or_else(|| settings.store())).await;
-    let store = store.map_err(|refusal| place.refuse(&refusal))?;
+    let store = stored(store.as_deref(), settings).await?;
     let place = settings.place(("--state", state.is_some()), "coordinator.state");
     let state = state.as_ref().unwrap_or(&settings.state);
     let door = door::open(settings, &store.url(), probes.is_some())?;
@@ -72,6 +70,13 @@ async fn listening(
     let bound = bound.map_err(|error| Refusal::failed(format!("{address}: {error}")))?;
     door::is_closed(&settings.access, bound, insecure || settings.insecure)?;
     Ok((listener, bound))
+}
+
+/// The store, which is one that can be written.
+async fn stored(flag: Option<&str>, settings: &Settings) -> Result<Store, Refusal> {
+    let place = settings.place(("--store", flag.is_some()), "coordinator.store");
+    let store = open_store(flag.unwrap_or_else(|| settings.store())).await;
+    store.map_err(|refusal| place.refuse(&refusal))
 }
 
 /// The address for probes, where there is one.
