@@ -14,10 +14,12 @@ use cleanplate_types::request::Region;
 
 mod job;
 mod review;
+mod token;
 mod verify;
 
 pub(crate) use job::{JobArguments, WhatArguments};
 pub(crate) use review::{ApproveArguments, PlanArguments, PreviewArguments};
+pub(crate) use token::{NewTokenArguments, TokenCommand};
 pub(crate) use verify::VerifyArguments;
 
 /// Removes burned-in overlays (logos, timestamps, captions, marks) from video.
@@ -65,15 +67,15 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:\n  \
         cleanplate coordinator\n  \
         cleanplate coordinator --listen 0.0.0.0:7700 --state sqlite:/var/lib/cleanplate/journal.db \
-        --store s3://bucket/cleanplate\n\n\
+        --store s3://bucket/cleanplate   (with tls.cert, tls.key and access.tokens in cleanplate.toml)\n\n\
         SIGTERM and Ctrl-C end it in order; a coordinator that was killed goes on where it was when \
         it is started again on the same --state and --store. With --state postgres://... several may run: \
         one leads, the others stand by.")]
     Coordinator(CoordinatorArguments),
     /// Work for a coordinator; one a machine.
     #[command(after_help = "Examples:\n  \
-        cleanplate worker --coordinator http://head:7700\n  \
-        cleanplate worker --coordinator http://head:7700 --slots 4 --idle-exit 300\n  \
+        cleanplate worker --coordinator https://head:7700 --join-token-file /run/secrets/join\n  \
+        cleanplate worker --slots 4 --idle-exit 300\n  \
         cleanplate worker --card 'RTX 4090:24'   (a rehearsal: pretends the card)\n\n\
         Ctrl-C: it finishes what it holds, then ends. SIGTERM: it finishes what it can within \
         worker.grace (25 s), gives the rest back, then ends. Either twice: it ends at once, and \
@@ -127,6 +129,9 @@ pub(crate) enum Command {
         after_help = "Examples:\n  cleanplate drain gpu-7\n  cleanplate drain gpu-7 --within 60"
     )]
     Drain(DrainArguments),
+    /// Make a token for clients or workers of a coordinator.
+    #[command(subcommand)]
+    Token(TokenCommand),
     /// Say what a source is, and how each tier would cut it.
     #[command(after_help = "Examples:\n  \
         cleanplate probe in.mp4\n  \
@@ -179,6 +184,12 @@ pub(crate) struct CoordinatorArguments {
     /// the one that leads.
     #[arg(long, value_name = "URL")]
     pub(crate) advertise: Option<String>,
+    /// Where probes ask for health, without a token and without TLS; where nothing is said they ask at --listen.
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(crate) probe_listen: Option<String>,
+    /// Let whoever reaches the address do everything: beyond loopback, without TLS or without tokens.
+    #[arg(long)]
+    pub(crate) insecure: bool,
     /// The journal: sqlite:PATH or postgres://USER@HOST/DATABASE [default: sqlite:cleanplate-journal.db].
     #[arg(long, value_name = "URL", value_parser = |text: &str| Ok::<_, Infallible>(StateUrl::of(text)))]
     pub(crate) state: Option<StateUrl>,
@@ -198,6 +209,9 @@ pub(crate) struct WorkerArguments {
     /// [default: http://127.0.0.1:7700] [env: CLEANPLATE_COORDINATOR].
     #[arg(long, value_name = "URL[,URL...]")]
     pub(crate) coordinator: Option<String>,
+    /// The file of the join token that is exchanged for a credential [env: CLEANPLATE_JOIN_TOKEN, the token itself].
+    #[arg(long, value_name = "FILE")]
+    pub(crate) join_token_file: Option<PathBuf>,
     /// Where to keep what does not fit in memory.
     #[arg(long, value_name = "DIR")]
     pub(crate) scratch: Option<PathBuf>,
@@ -222,6 +236,9 @@ pub(crate) struct ClientArguments {
     /// [default: http://127.0.0.1:7700] [env: CLEANPLATE_COORDINATOR].
     #[arg(long, value_name = "URL[,URL...]")]
     pub(crate) coordinator: Option<String>,
+    /// The file of the token that is shown to it [env: CLEANPLATE_TOKEN, the token itself].
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
     /// One JSON object a line on standard output.
     #[arg(long)]
     pub(crate) json: bool,

@@ -1,19 +1,22 @@
 //! Speaking to a coordinator: the one of several that leads is found, and one sentence is said for each way in which
 //! that does not work. Refuses to send a call twice: what is asked until somebody leads is asked of nobody's job.
 
+use std::path::Path;
 use std::time::Duration;
 
+use cleanplate_access::{Bearer, DialError, Dialer, SecretText};
 use cleanplate_proto::v1::ListRequest;
 use cleanplate_proto::v1::jobs_client::JobsClient;
 use cleanplate_proto::{MESSAGE_BYTES_MAX, StandsBy};
 use tokio::time::Instant;
+use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status as Reply};
 
 use crate::arguments::ClientArguments;
 use crate::exit::{Refusal, Status};
 use crate::say;
-use crate::settings::Settings;
+use crate::settings::{Place, Settings};
 
 /// How long a connection may take: a host that drops packets says nothing by itself.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
@@ -36,12 +39,67 @@ const FAILOVER_PATIENCE: Duration = Duration::from_secs(30);
 /// How long to wait before the list is gone through again.
 const ASK_AGAIN: Duration = Duration::from_millis(500);
 
+/// How coordinators are spoken to: by which roots, and with which token.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Route {
+    dialer: Dialer,
+    token: Option<SecretText>,
+}
+
+impl Route {
+    /// The one that the settings and these arguments say.
+    ///
+    /// # Errors
+    /// A refusal where the token cannot be read.
+    pub(crate) fn of(settings: &Settings, token_file: Option<&Path>) -> Result<Self, Refusal> {
+        let access = &settings.access;
+        let read = |place: &Place, path: &Path| {
+            SecretText::read(path).map_err(|error| Refusal::usage(place.tell(&error.to_string())))
+        };
+        let token = match (token_file, &access.token, &access.token_file) {
+            (Some(path), _, _) => Some(read(&Place::Flag("--token-file"), path)?),
+            (None, Some(token), _) => Some(token.clone()),
+            (None, None, Some(path)) => Some(read(&settings.place_of("client.token_file"), path)?),
+            (None, None, None) => None,
+        };
+        Ok(Self { dialer: access.dialer(), token })
+    }
+
+    /// Takes an address as an endpoint.
+    ///
+    /// # Errors
+    /// A refusal with status 2 where it is none.
+    pub(crate) fn endpoint(&self, address: &str) -> Result<Endpoint, Refusal> {
+        let endpoint = self.dialer.endpoint(address).map_err(|error| refused(&error))?;
+        let endpoint = endpoint.connect_timeout(CONNECT_PATIENCE);
+        Ok(endpoint.http2_keep_alive_interval(KEEP_ALIVE).keep_alive_timeout(KEEP_ALIVE))
+    }
+
+    fn bearer(&self, address: &str) -> Result<Bearer, Refusal> {
+        let bearer = self.token.as_ref().map(|token| self.dialer.bearer(address, token));
+        Ok(bearer.transpose().map_err(|error| refused(&error))?.unwrap_or_default())
+    }
+}
+
+/// What to tell of an address that cannot be spoken to so.
+pub(crate) fn refused(error: &DialError) -> Refusal {
+    let status = match error {
+        DialError::Address { .. } | DialError::Clear { .. } => Status::Usage,
+        DialError::Unreadable { .. } | DialError::Tls(_) => Status::Failed,
+    };
+    Refusal::new(status, error.to_string())
+}
+
+/// The generated client, with a token where there is one.
+pub(crate) type Jobs = JobsClient<InterceptedService<Channel, Bearer>>;
+
 /// A connected client, and the addresses for what it says and whom it turns to.
 #[derive(Debug, Clone)]
 pub(crate) struct Client {
     /// The generated client.
-    pub(crate) jobs: JobsClient<Channel>,
+    pub(crate) jobs: Jobs,
     address: String,
+    route: Route,
     /// All that were named; none where it speaks inside this process.
     addresses: Vec<String>,
     /// Whether the address is not of them, or was tried before its turn: somebody said that it leads.
@@ -65,9 +123,10 @@ impl Client {
     ) -> Result<Self, Refusal> {
         let flag = ("--coordinator", arguments.coordinator.is_some());
         let place = settings.place(flag, "client.coordinator");
-        let addresses = listed(settings.coordinator_of(arguments));
+        let route = Route::of(settings, arguments.token_file.as_deref())?;
+        let addresses = listed(settings.coordinator_of(arguments), &route);
         let addresses = addresses.map_err(|refusal| place.refuse(&refusal))?;
-        Self::connect_by_turns(&addresses, TURN_PATIENCE).await
+        Self::connect_by_turns(&addresses, &route, TURN_PATIENCE).await
     }
 
     /// Connects to the one that leads of the coordinators at `addresses`, divided by commas. While one takes over
@@ -75,12 +134,16 @@ impl Client {
     ///
     /// # Errors
     /// A refusal with status 2 where an address is none, 1 where nobody answers, or nobody leads in time.
-    pub(crate) async fn connect(addresses: &str) -> Result<Self, Refusal> {
-        Self::connect_by_turns(&listed(addresses)?, TURN_PATIENCE).await
+    pub(crate) async fn connect(addresses: &str, route: &Route) -> Result<Self, Refusal> {
+        Self::connect_by_turns(&listed(addresses, route)?, route, TURN_PATIENCE).await
     }
 
     /// Goes through the list until somebody leads; `turn` is the first patience with one of several.
-    async fn connect_by_turns(addresses: &[String], turn: Duration) -> Result<Self, Refusal> {
+    async fn connect_by_turns(
+        addresses: &[String],
+        route: &Route,
+        turn: Duration,
+    ) -> Result<Self, Refusal> {
         let deadline = Instant::now() + FAILOVER_PATIENCE;
         let mut noted = false;
         let mut round = 0;
@@ -89,7 +152,7 @@ impl Client {
             let mut refused = None;
             let patience = patience(addresses, turn, round);
             for address in addresses {
-                match Self::reach(address, addresses, patience).await {
+                match Self::reach(address, (addresses, route), patience).await {
                     Ok(client) => return Ok(client),
                     Err(Missed { refusal, stands_by }) => {
                         waits |= stands_by.is_some();
@@ -114,27 +177,40 @@ impl Client {
     /// next round: two may mean each other.
     async fn reach(
         address: &str,
-        addresses: &[String],
+        (addresses, route): (&[String], &Route),
         patience: Option<Duration>,
     ) -> Result<Self, Missed> {
-        let missed = match within(patience, address, Self::ask(address, addresses, false)).await {
+        let asked = Self::ask(address, (addresses, route), false);
+        let missed = match within(patience, address, asked).await {
             Ok(client) => return Ok(client),
             Err(missed) => missed,
         };
-        let Some(leader) = missed.stands_by.as_ref().and_then(|it| it.leader.clone()) else {
+        let leader = missed.stands_by.as_ref().and_then(|it| it.leader.clone());
+        let Some(leader) = leader.filter(|url| is_followed(url, addresses)) else {
             return Err(missed);
         };
-        let asked = within(patience, &leader, Self::ask(&leader, addresses, true)).await;
+        let asked = Self::ask(&leader, (addresses, route), true);
+        let asked = within(patience, &leader, asked).await;
         asked.map_err(|failed| Missed { refusal: failed.refusal, stands_by: missed.stands_by })
     }
 
     /// Connects to one address, and finds out whether that one leads.
-    async fn ask(address: &str, addresses: &[String], told: bool) -> Result<Self, Missed> {
+    async fn ask(
+        address: &str,
+        (addresses, route): (&[String], &Route),
+        told: bool,
+    ) -> Result<Self, Missed> {
         let missed = |refusal| Missed { refusal, stands_by: None };
-        let endpoint = endpoint(address).map_err(missed)?;
+        let endpoint = route.endpoint(address).map_err(missed)?;
+        let bearer = route.bearer(address).map_err(missed)?;
         let channel = endpoint.connect().await;
         let channel = channel.map_err(|error| missed(unreachable(address, &error)))?;
-        let client = Self { addresses: addresses.to_vec(), told, ..Self::over(channel, address) };
+        let client = Self {
+            addresses: addresses.to_vec(),
+            route: route.clone(),
+            told,
+            ..Self::with(channel, bearer, address)
+        };
         match client.jobs.clone().list(ListRequest { limit: 1, ..ListRequest::default() }).await {
             Err(reply) if is_lost(&reply) => {
                 let stands_by = StandsBy::of(&reply);
@@ -147,29 +223,34 @@ impl Client {
 
     /// Speaks over a channel that is there already.
     pub(crate) fn over(channel: Channel, address: &str) -> Self {
-        let jobs = JobsClient::new(channel)
+        Self::with(channel, Bearer::default(), address)
+    }
+
+    fn with(channel: Channel, bearer: Bearer, address: &str) -> Self {
+        let jobs = JobsClient::with_interceptor(channel, bearer)
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX);
-        Self { jobs, address: address.to_owned(), addresses: Vec::new(), told: false }
+        let (addresses, route) = (Vec::new(), Route::default());
+        Self { jobs, address: address.to_owned(), route, addresses, told: false }
     }
 
     /// Whom to turn to after `reply`, which [`is_lost`]: the one that it says leads, else the next of the list, else
     /// the same one again. Says whether that is worth a try at once.
     pub(crate) fn elsewhere(&self, reply: &Reply) -> (Self, bool) {
         let leader = StandsBy::of(reply).and_then(|it| it.leader);
+        let leader = leader.filter(|url| is_followed(url, &self.addresses));
         let place = self.addresses.iter().position(|address| *address == self.address);
         let next = place.map_or(0, |place| place + 1) % self.addresses.len().max(1);
         let listed = self.addresses.get(next).cloned();
         let told = leader.is_some();
-        let Some(Ok((address, endpoint))) =
-            leader.or(listed).map(|address| endpoint(&address).map(|endpoint| (address, endpoint)))
-        else {
-            return (self.clone(), false);
-        };
+        let Some(address) = leader.or(listed) else { return (self.clone(), false) };
+        let way = (self.route.endpoint(&address), self.route.bearer(&address));
+        let (Ok(endpoint), Ok(bearer)) = way else { return (self.clone(), false) };
         let client = Self {
             addresses: self.addresses.clone(),
+            route: self.route.clone(),
             told,
-            ..Self::over(endpoint.connect_lazy(), &address)
+            ..Self::with(endpoint.connect_lazy(), bearer, &address)
         };
         (client, told && !self.told)
     }
@@ -218,35 +299,26 @@ async fn within(
     })
 }
 
-/// Takes an address as an endpoint.
-///
-/// # Errors
-/// A refusal with status 2.
-pub(crate) fn endpoint(address: &str) -> Result<Endpoint, Refusal> {
-    let bad = |why: &str| {
-        Refusal::usage(format!(
-            "`{address}` is no address of a coordinator: {why}; write http://HOST:PORT"
-        ))
-    };
-    if !address.starts_with("http://") {
-        return Err(bad("it does not begin with http://"));
-    }
-    let endpoint = Endpoint::from_shared(address.to_owned()).map_err(|_bad| bad("it is no URL"))?;
-    let endpoint = endpoint.connect_timeout(CONNECT_PATIENCE);
-    Ok(endpoint.http2_keep_alive_interval(KEEP_ALIVE).keep_alive_timeout(KEEP_ALIVE))
-}
-
 /// Takes the addresses of coordinators, divided by commas.
 ///
 /// # Errors
 /// A refusal with status 2.
-fn listed(addresses: &str) -> Result<Vec<String>, Refusal> {
+fn listed(addresses: &str, route: &Route) -> Result<Vec<String>, Refusal> {
     let listed: Vec<String> = split(addresses).map(str::to_owned).collect();
     if listed.is_empty() {
-        return Err(endpoint(addresses).err().unwrap_or_else(|| Refusal::usage("no address")));
+        let none = route.endpoint(addresses).err();
+        return Err(none.unwrap_or_else(|| Refusal::usage("no address")));
     }
-    listed.iter().try_for_each(|address| endpoint(address).map(drop))?;
+    for address in &listed {
+        route.endpoint(address)?;
+        route.bearer(address)?;
+    }
     Ok(listed)
+}
+
+/// Whether one that is said to lead at `url` is turned to: who speaks TLS is led nowhere without it.
+fn is_followed(url: &str, addresses: &[String]) -> bool {
+    url.starts_with("https://") || addresses.iter().any(|own| own.starts_with("http://"))
 }
 
 /// The addresses of a list.
@@ -308,7 +380,8 @@ mod tests {
     async fn a_single_address_at_which_nobody_listens_is_told_at_once() {
         let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let address = format!("http://{free}");
-        let asked = tokio::time::timeout(CONNECT_PATIENCE, Client::connect(&address));
+        let route = Route::default();
+        let asked = tokio::time::timeout(CONNECT_PATIENCE, Client::connect(&address, &route));
         let refusal = asked.await.unwrap().unwrap_err();
         assert!(refusal.message.contains("no coordinator answers"), "{}", refusal.message);
     }
@@ -328,7 +401,7 @@ mod tests {
         let serving = tokio::spawn(served.serve_with_incoming(incoming));
         // So little that the one that lives may be too slow in the first rounds.
         let turn = Duration::from_millis(1);
-        let client = Client::connect_by_turns(&addresses, turn).await.unwrap();
+        let client = Client::connect_by_turns(&addresses, &Route::default(), turn).await.unwrap();
         assert_eq!(client.address, addresses[1]);
         serving.abort();
     }
@@ -343,9 +416,12 @@ mod tests {
 
     #[test]
     fn every_address_of_a_list_is_checked() {
-        assert_eq!(listed(" http://a:1, http://b:2,").unwrap(), ["http://a:1", "http://b:2"]);
-        for bad in ["", ",", "http://a:1,b:2", "https://a:1"] {
-            assert_eq!(listed(bad).unwrap_err().status, Status::Usage, "{bad}");
+        assert_eq!(
+            listed(" http://a:1, http://b:2,", &Route::default()).unwrap(),
+            ["http://a:1", "http://b:2"]
+        );
+        for bad in ["", ",", "http://a:1,b:2", "ftp://a:1"] {
+            assert_eq!(listed(bad, &Route::default()).unwrap_err().status, Status::Usage, "{bad}");
         }
     }
 }

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use cleanplate_access::Dialer;
 use cleanplate_coordinator::{Candidate, CoordinatorError, CoordinatorOptions, Journal, StateUrl};
 use cleanplate_store::Store;
 use tokio::net::TcpListener;
@@ -14,7 +15,7 @@ use crate::arguments::CoordinatorArguments;
 use crate::exit::{Refusal, Status};
 use crate::settings::Settings;
 use crate::signals::Signals;
-use crate::{client, program};
+use crate::{client, door, program};
 
 /// Does it. Ends with 0 after SIGTERM, which is how services are ended, and 130 after Ctrl-C.
 ///
@@ -24,25 +25,20 @@ pub(crate) async fn run(
     arguments: CoordinatorArguments,
     settings: &Settings,
 ) -> Result<Status, Refusal> {
-    let CoordinatorArguments { listen, state, store, advertise, new_store } = arguments;
+    let CoordinatorArguments { listen, probe_listen, insecure, state, store, advertise, new_store } =
+        arguments;
     let signals = Signals::listen()?;
-    let place = settings.place(("--advertise", advertise.is_some()), "coordinator.advertise");
-    let advertise = advertise.or_else(|| settings.advertise.clone());
-    // What leads nowhere for this product's own workers and clients is of no use to them.
-    let usable = advertise.as_deref().map_or(Ok(()), |url| client::endpoint(url).map(drop));
-    usable.map_err(|refusal| place.refuse(&refusal))?;
+    let advertise = advertised(advertise, settings)?;
     // The address first: a second coordinator by mistake should be told of the first.
-    let address = listen.as_deref().unwrap_or(&settings.listen);
-    let listener = cleanplate_coordinator::listen(address).await;
-    let place = settings.place(("--listen", listen.is_some()), "coordinator.listen");
-    let listener = listener.map_err(|error| Refusal::failed(place.tell(&error.to_string())))?;
-    let place = settings.place(("--store", store.is_some()), "coordinator.store");
-    let store = open_store(store.as_deref().unwrap_or_else(|| settings.store())).await;
-    let store = store.map_err(|refusal| place.refuse(&refusal))?;
+    let (listener, bound) = listening(listen.as_deref(), insecure, settings).await?;
+    let probes = probes(probe_listen.as_deref(), settings).await?;
+    let store = stored(store.as_deref(), settings).await?;
     let place = settings.place(("--state", state.is_some()), "coordinator.state");
     let state = state.as_ref().unwrap_or(&settings.state);
-    let candidate = candidate(listener.local_addr().ok(), address, advertise);
-    tracing::info!(address, advertised = candidate.address, "coordinator starts");
+    let door = door::open(settings, &store.url(), probes.is_some())?;
+    let scheme = if settings.access.identity.is_some() { "https" } else { "http" };
+    let candidate = candidate(bound, scheme, advertise);
+    tracing::info!(address = %bound, advertised = candidate.address, "coordinator starts");
     let journal = open_journal(state, candidate).await;
     let journal = journal.map_err(|refusal| place.refuse(&refusal))?;
     tracing::info!(store = store.url(), %state, "store and journal are open");
@@ -55,14 +51,55 @@ pub(crate) async fn run(
         engine_silent: Duration::from_millis(settings.worker.engine_silent_ms),
         movies_max: settings.movies_max,
         new_store,
+        door,
     };
-    serve(options, listener, signals).await
+    serve(options, (listener, probes), signals).await
+}
+
+/// The socket to listen on, which only this machine reaches, or whoever comes through a closed door.
+async fn listening(
+    flag: Option<&str>,
+    insecure: bool,
+    settings: &Settings,
+) -> Result<(TcpListener, SocketAddr), Refusal> {
+    let address = flag.unwrap_or(&settings.listen);
+    let place = settings.place(("--listen", flag.is_some()), "coordinator.listen");
+    let listener = cleanplate_coordinator::listen(address).await;
+    let listener = listener.map_err(|error| Refusal::failed(place.tell(&error.to_string())))?;
+    let bound = listener.local_addr();
+    let bound = bound.map_err(|error| Refusal::failed(format!("{address}: {error}")))?;
+    door::is_closed(&settings.access, bound, insecure || settings.insecure)?;
+    Ok((listener, bound))
+}
+
+/// The store, which is one that can be written.
+async fn stored(flag: Option<&str>, settings: &Settings) -> Result<Store, Refusal> {
+    let place = settings.place(("--store", flag.is_some()), "coordinator.store");
+    let store = open_store(flag.unwrap_or_else(|| settings.store())).await;
+    store.map_err(|refusal| place.refuse(&refusal))
+}
+
+/// The address for probes, where there is one.
+async fn probes(flag: Option<&str>, settings: &Settings) -> Result<Option<TcpListener>, Refusal> {
+    let Some(address) = flag.or(settings.probe_listen.as_deref()) else { return Ok(None) };
+    let place = settings.place(("--probe-listen", flag.is_some()), "coordinator.probe_listen");
+    let listener = cleanplate_coordinator::listen(address).await;
+    listener.map(Some).map_err(|error| Refusal::failed(place.tell(&error.to_string())))
+}
+
+/// Where others are told to find it. What leads nowhere for this product's own workers and clients is of no use to them.
+fn advertised(flag: Option<String>, settings: &Settings) -> Result<Option<String>, Refusal> {
+    let place = settings.place(("--advertise", flag.is_some()), "coordinator.advertise");
+    let Some(url) = flag.or_else(|| settings.advertise.clone()) else { return Ok(None) };
+    let dialled = Dialer::default().endpoint(&url).map_err(|error| client::refused(&error));
+    dialled.map_err(|refusal| place.refuse(&refusal))?;
+    Ok(Some(url))
 }
 
 /// Serves until a signal comes.
 async fn serve(
     options: CoordinatorOptions,
-    listener: TcpListener,
+    listeners: (TcpListener, Option<TcpListener>),
     mut signals: Signals,
 ) -> Result<Status, Refusal> {
     let (stop, stopped) = oneshot::channel();
@@ -70,7 +107,7 @@ async fn serve(
         // The other end is dropped with the process only.
         stopped.await.ok();
     };
-    let mut serving = Box::pin(cleanplate_coordinator::serve_in_turn(options, listener, stopped));
+    let mut serving = Box::pin(cleanplate_coordinator::serve_in_turn(options, listeners, stopped));
     let (served, status) = tokio::select! {
         served = &mut serving => (served, Status::Done),
         asked = signals.next() => {
@@ -112,15 +149,17 @@ async fn open_journal(state: &StateUrl, candidate: Candidate) -> Result<Arc<dyn 
 }
 
 /// Who this coordinator is, as the others on the same journal are told: the host and the process, and where it
-/// is found. `asked` is the address that it was to listen on, `bound` the one that it has; `advertised` goes over both.
-fn candidate(bound: Option<SocketAddr>, asked: &str, advertised: Option<String>) -> Candidate {
+/// is found. `bound` is the address that it has; `advertised` goes over it.
+fn candidate(bound: SocketAddr, scheme: &str, advertised: Option<String>) -> Candidate {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let host = Some(host.trim()).filter(|host| !host.is_empty()).unwrap_or("coordinator");
-    let listens = || match bound {
-        // It listens on every address of the host, of which each is reached by the host's name.
-        Some(bound) if bound.ip().is_unspecified() => format!("http://{host}:{}", bound.port()),
-        Some(bound) => format!("http://{bound}"),
-        None => format!("http://{asked}"),
+    let listens = || {
+        if bound.ip().is_unspecified() {
+            // It listens on every address of the host, of which each is reached by the host's name.
+            format!("{scheme}://{host}:{}", bound.port())
+        } else {
+            format!("{scheme}://{bound}")
+        }
     };
     let address = advertised.unwrap_or_else(listens);
     Candidate { name: format!("{host}-{}", std::process::id()), address }
@@ -131,7 +170,7 @@ mod tests {
     use super::*;
 
     fn nobody() -> Candidate {
-        candidate(None, "127.0.0.1:7700", None)
+        candidate(SocketAddr::from(([127, 0, 0, 1], 7700)), "http", None)
     }
 
     #[tokio::test]
@@ -166,13 +205,14 @@ mod tests {
 
     #[test]
     fn others_are_told_an_address_that_they_can_reach() {
-        let bound = |address: &str| candidate(address.parse().ok(), "asked:1", None).address;
+        let bound = |address: &str| candidate(address.parse().unwrap(), "http", None).address;
         assert_eq!(bound("10.1.2.3:7700"), "http://10.1.2.3:7700");
         assert_eq!(bound("[::1]:7700"), "http://[::1]:7700");
         assert!(!bound("0.0.0.0:7700").contains("0.0.0.0"));
-        assert_eq!(bound("nothing"), "http://asked:1");
+        let tls = candidate("10.1.2.3:1".parse().unwrap(), "https", None).address;
+        assert_eq!(tls, "https://10.1.2.3:1");
         let advertised = Some("http://balancer:80".to_owned());
-        let told = candidate("0.0.0.0:7700".parse().ok(), "0.0.0.0:7700", advertised).address;
+        let told = candidate("0.0.0.0:7700".parse().unwrap(), "http", advertised).address;
         assert_eq!(told, "http://balancer:80");
     }
 }

@@ -55,7 +55,7 @@ pub(crate) async fn run(
         findings.push(reach::store(url).await);
     }
     if let Some(url) = coordinator.as_deref().or_else(|| settings.coordinator_given()) {
-        findings.push(reach::coordinator(url).await);
+        findings.push(reach::coordinator(url, settings).await);
     }
     findings.extend(notices::look(&settings.worker.notice).await);
     tell(&findings, json)?;

@@ -9,6 +9,7 @@ mod cancel;
 mod client;
 mod coordinator;
 mod doctor;
+mod door;
 mod drain;
 mod drawing;
 mod engine;
@@ -39,6 +40,7 @@ mod say;
 mod settings;
 mod signals;
 mod submit;
+mod token;
 mod verify;
 mod watch;
 mod whole;
@@ -120,6 +122,7 @@ fn begin(command: Command, verbose: u8, settings: &Settings) -> Result<Status, R
         | Command::Retry(_)
         | Command::Workers(_)
         | Command::Drain(_)
+        | Command::Token(_)
         | Command::Probe(_)
         | Command::Verify(_)
         | Command::Doctor(_)
@@ -154,6 +157,7 @@ async fn dispatch(command: Command, settings: &Settings) -> Result<Status, Refus
         Command::Plan(arguments) => plan::run(arguments, settings).await,
         Command::Workers(arguments) => workers::run(arguments, settings).await,
         Command::Drain(arguments) => drain::run(arguments, settings).await,
+        Command::Token(command) => token::run(command),
         Command::Probe(arguments) => probe::run(arguments, settings).await,
         Command::Verify(arguments) => verify::run(*arguments, settings).await,
         Command::Doctor(arguments) => doctor::run(arguments, settings).await,

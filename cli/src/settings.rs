@@ -17,10 +17,12 @@ use cleanplate_worker::{ModelOptions, NoticeSource};
 
 use crate::arguments::ClientArguments;
 
+mod access;
 mod origins;
 mod raw;
 mod resolved;
 
+pub(crate) use access::AccessSettings;
 use origins::Origins;
 pub(crate) use origins::Place;
 pub(crate) use raw::Lookup;
@@ -114,6 +116,12 @@ pub(crate) struct Settings {
     coordinator_url: Option<String>,
     /// Where the coordinator listens.
     pub(crate) listen: String,
+    /// Where probes are answered, where that is not where it listens.
+    pub(crate) probe_listen: Option<String>,
+    /// Whether it may be reached by others without TLS and tokens.
+    pub(crate) insecure: bool,
+    /// Who is who.
+    pub(crate) access: AccessSettings,
     /// URL at which others find the coordinator, where it is not what it listens on.
     pub(crate) advertise: Option<String>,
     /// The coordinator's journal.
@@ -188,13 +196,19 @@ impl Settings {
             Some(value)
         })?;
         let origins = origins.overlaid(seen.into_inner());
-        Self::resolve(raw, &origins).map_err(|error| error.placed(&origins))
+        Self::resolve(raw, &origins, lookup).map_err(|error| error.placed(&origins))
     }
 
-    fn resolve(raw: RawSettings, origins: &Origins) -> Result<Self, SettingsError> {
+    fn resolve(
+        raw: RawSettings,
+        origins: &Origins,
+        lookup: &Lookup<'_>,
+    ) -> Result<Self, SettingsError> {
         let RawSettings {
             client,
             coordinator,
+            tls,
+            access,
             encoder,
             scheduler,
             caps,
@@ -209,9 +223,18 @@ impl Settings {
             resolved::scheduler(scheduler, (&encoder, caps, &audit), (retention, retained))?;
         let idle_exit_ms =
             worker.idle_exit.map(|text| millis("worker.idle_exit", &text)).transpose()?;
+        let access = AccessSettings::resolve(
+            (access, tls),
+            access::of_client(&client),
+            worker.join_token_file,
+            lookup,
+        )?;
         Ok(Self {
             coordinator_url: client.coordinator,
             listen: coordinator.listen.unwrap_or_else(|| LISTEN.to_owned()),
+            probe_listen: coordinator.probe_listen,
+            insecure: coordinator.insecure.unwrap_or(false),
+            access,
             advertise: coordinator.advertise,
             state: coordinator.state.unwrap_or_else(|| StateUrl::of(STATE)),
             store: coordinator.store,
@@ -458,6 +481,29 @@ mod tests {
     }
 
     #[test]
+    fn tokens_come_from_the_environment_or_a_file_and_are_never_shown() {
+        let token = ("CLEANPLATE_TOKEN", "cpt_a_hush");
+        let join = ("CLEANPLATE_JOIN_TOKEN", "cpt_j_hush");
+        let settings = load("[client]\ntoken_file = \"/t\"\n", &[token, join]).unwrap();
+        assert!(settings.access.token.is_some() && settings.access.join.is_some());
+        assert_eq!(settings.access.token_file.as_deref(), Some(Path::new("/t")));
+        assert!(!format!("{settings:?}").contains("hush"));
+        // A token in the place of a key.
+        let said = load("[client]\ncpt_a_hush = 1\n[x\n", &[]).unwrap_err().to_string();
+        assert!(said.contains("line 3"), "{said}");
+    }
+
+    #[test]
+    fn lists_of_places_are_by_owner() {
+        let file = "[access]\nsources = [\"s3://b/in/\"]\n[access.owners.alice]\ndestinations = [\"/out\"]\n";
+        let settings = load(file, &[("CLEANPLATE_ACCESS_DESTINATIONS", "/a, /b")]).unwrap();
+        let (usual, owners) = settings.access.listed.unwrap();
+        assert_eq!((usual.sources.len(), usual.destinations.len()), (1, 2));
+        assert_eq!(owners["alice"].destinations.len(), 1);
+        assert!(owners["alice"].sources.is_empty(), "an entry of its own is all that it has");
+    }
+
+    #[test]
     fn durations_have_units() {
         let settings = load("[encoder]\ngrace = \"2min\"\n", &[]).unwrap();
         assert_eq!(settings.scheduler.encoder_grace_ms, 120_000);
@@ -586,6 +632,8 @@ mod tests {
         settings.worker.idle_exit_ms = None;
         settings.worker.notice = Vec::new();
         settings.advertise = None;
+        settings.probe_listen = None;
+        settings.access = AccessSettings::default();
         settings.log.filter = None;
         settings.models.folder = models_folder();
         settings.models.runtime = None;

@@ -3,11 +3,15 @@
 //! (`worker.notice`); the second signal stops it at once.
 
 use std::cmp::Reverse;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use cleanplate_access::JoinToken;
 use cleanplate_types::ids::WorkerId;
 use cleanplate_types::tier::Card;
-use cleanplate_worker::{Coordinators, Ended, ModelsFor, Stop, WorkerError, WorkerOptions};
+use cleanplate_worker::{
+    Addresses, Coordinators, Ended, ModelsFor, Stop, WorkerError, WorkerOptions,
+};
 use tokio::sync::watch;
 
 use crate::arguments::WorkerArguments;
@@ -24,12 +28,13 @@ pub(crate) async fn run(
     arguments: WorkerArguments,
     settings: &Settings,
 ) -> Result<Status, Refusal> {
-    let WorkerArguments { coordinator, scratch, card, slots, idle_exit, name } = arguments;
+    let WorkerArguments { coordinator, join_token_file, scratch, card, slots, idle_exit, name } =
+        arguments;
     let mut signals = Signals::listen()?;
     let place = settings.place(("--coordinator", coordinator.is_some()), "client.coordinator");
     let addresses = coordinator.as_deref().unwrap_or_else(|| settings.coordinator_url());
-    let addresses = client::split(addresses).map(client::endpoint).collect::<Result<Vec<_>, _>>();
-    let addresses = addresses.map_err(|refusal| place.refuse(&refusal))?;
+    let coordinators = coordinators(addresses, join_token_file, settings);
+    let coordinators = coordinators.map_err(|refusal| place.refuse(&refusal))?;
     let place = settings.place(("--name", name.is_some()), "worker.name");
     let name = name.or_else(|| settings.worker.name.clone());
     let name = name.map(|name| WorkerId::parse(&name)).transpose();
@@ -55,7 +60,6 @@ pub(crate) async fn run(
 
     let grace = Duration::from_millis(settings.grace_ms);
     let (stop, stops) = watch::channel(Stop::Run);
-    let coordinators = Coordinators::Addresses(addresses);
     let watching = cleanplate_worker::watch_notices(settings.notice.clone(), grace, stop.clone());
     let watching = tokio::spawn(watching);
     let mut working = tokio::spawn(cleanplate_worker::serve(options, coordinators, stops));
@@ -89,6 +93,21 @@ pub(crate) async fn run(
         Ok(Err(error)) => Err(refusal(&error)),
         Err(error) => Err(Refusal::failed(format!("the worker died: {error}"))),
     }
+}
+
+/// Where coordinators are, and how they are spoken to.
+fn coordinators(
+    addresses: &str,
+    join_token_file: Option<PathBuf>,
+    settings: &Settings,
+) -> Result<Coordinators, Refusal> {
+    let urls: Vec<String> = client::split(addresses).map(str::to_owned).collect();
+    let dialer = settings.access.worker_dialer();
+    for url in &urls {
+        dialer.endpoint(url).map_err(|error| client::refused(&error))?;
+    }
+    let join = join_token_file.map(JoinToken::File).or_else(|| settings.access.join.clone());
+    Ok(Coordinators::Addresses(Addresses { urls, dialer, join }))
 }
 
 /// Why a worker ended, for people; `asked` is by which signal it was asked first.
@@ -131,7 +150,7 @@ pub(crate) fn refusal(error: &WorkerError) -> Refusal {
         | WorkerError::OtherStore { .. }
         | WorkerError::Engine(_)
         | WorkerError::NoEncoder(_) => Status::MachineLacks,
-        WorkerError::NoCoordinator => Status::Usage,
+        WorkerError::NoCoordinator | WorkerError::Dial(_) => Status::Usage,
         WorkerError::Model(failure) => Status::of(failure.kind),
         WorkerError::Refused(_)
         | WorkerError::Store(_)

@@ -1,7 +1,8 @@
 //! The `Fleet` service: one stream a worker, parsed at the door.
 //!
 //! Owns the handshake and what a stream's end means. Refuses another protocol version, a worker whose name
-//! another one lives under, and one that does not take what it is sent: it is detached, and may attach again.
+//! another one lives under or that is not the one it was let in by, and one that does not take what it is sent: it is
+//! detached, and may attach again. A stream lives no longer than what it was opened with.
 
 mod door;
 mod grants;
@@ -9,13 +10,15 @@ mod sessions;
 
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use cleanplate_access::{CREDENTIAL_LIFE, Caller};
 use cleanplate_core::effect::Ignored;
 use cleanplate_core::input::{Attachment, Input};
 use cleanplate_proto::v1::fleet_server::Fleet;
 use cleanplate_proto::{PROTOCOL_OLDEST, PROTOCOL_VERSION, v1 as pb};
 use cleanplate_store::OBJECT_FORMAT;
+use cleanplate_types::ids::WorkerId;
 use futures::StreamExt as _;
 use tokio::sync::{mpsc, oneshot};
 use tokio_stream::wrappers::ReceiverStream;
@@ -25,6 +28,7 @@ pub(crate) use crate::attend::grants::grant_to_wire;
 pub(crate) use crate::attend::sessions::Sessions;
 use crate::closing::Closing;
 use crate::dispatch::{Order, Orders};
+use crate::door::{self as front, Door};
 
 /// How long a worker may take to say hello.
 const HELLO_WAIT: Duration = Duration::from_secs(10);
@@ -50,6 +54,7 @@ pub(crate) struct Attend {
     sessions: Arc<Sessions>,
     greeting: Greeting,
     closing: Closing,
+    door: Arc<Door>,
 }
 
 type ToWorkerStream = Pin<Box<dyn futures::Stream<Item = Result<pb::ToWorker, Status>> + Send>>;
@@ -60,8 +65,9 @@ impl Attend {
         sessions: Arc<Sessions>,
         greeting: Greeting,
         closing: Closing,
+        door: Arc<Door>,
     ) -> Self {
-        Self { orders, sessions, greeting, closing }
+        Self { orders, sessions, greeting, closing, door }
     }
 
     /// In the words of the worker's protocol, which is taken: an older worker goes by an equal number.
@@ -82,12 +88,31 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 #[tonic::async_trait]
 impl Fleet for Attend {
+    async fn join(
+        &self,
+        request: Request<pb::JoinRequest>,
+    ) -> Result<Response<pb::JoinResponse>, Status> {
+        let caller = front::caller(&request)?;
+        let pb::JoinRequest { worker, instance } = request.into_inner();
+        let worker =
+            WorkerId::parse(&worker).map_err(|bad| Status::invalid_argument(bad.to_string()))?;
+        let access = self.door.access();
+        let joined = access.join(&caller, worker.as_str(), instance, SystemTime::now())?;
+        let Some((credential, text)) = joined else {
+            return Ok(Response::new(pb::JoinResponse::default()));
+        };
+        tracing::info!(%worker, token = credential.token, "worker joins");
+        let ends_in_ms = u64::try_from(CREDENTIAL_LIFE.as_millis()).unwrap_or(u64::MAX);
+        Ok(Response::new(pb::JoinResponse { credential: text, ends_in_ms }))
+    }
+
     type AttendStream = ToWorkerStream;
 
     async fn attend(
         &self,
         request: Request<Streaming<pb::FromWorker>>,
     ) -> Result<Response<Self::AttendStream>, Status> {
+        let caller = front::caller(&request)?;
         let mut incoming = request.into_inner();
         let first = tokio::time::timeout(HELLO_WAIT, incoming.message()).await;
         let first = first.map_err(|_late| {
@@ -101,6 +126,9 @@ impl Fleet for Attend {
         let (version, protocol) = (hello.version.clone(), hello.protocol);
         let hello = door::hello(hello)?;
         let worker = hello.worker.clone();
+        caller.may_be(worker.as_str(), hello.instance).inspect_err(|refused| {
+            tracing::warn!(%worker, %refused, "worker refused");
+        })?;
         let (queue, outgoing) = mpsc::channel(TO_WORKER_MAX);
         // The queue is new and has room; the other end is held right here.
         queue.try_send(Ok(self.welcome(protocol))).ok();
@@ -130,6 +158,7 @@ impl Fleet for Attend {
             orders: self.orders.clone(),
             sessions: Arc::clone(&self.sessions),
             closing: self.closing.clone(),
+            let_in: (Arc::clone(&self.door), caller),
         };
         tokio::spawn(listener.listen(incoming, detached));
         let messages = ReceiverStream::new(outgoing).take_until(self.closing.clone().wait());
@@ -183,11 +212,13 @@ fn same_objects(hello: &pb::Hello) -> Result<(), Status> {
 
 /// Takes what one worker tells, until its stream ends.
 struct Listener {
-    worker: cleanplate_types::ids::WorkerId,
+    worker: WorkerId,
     session: u64,
     orders: Orders,
     sessions: Arc<Sessions>,
     closing: Closing,
+    /// What it was let in by.
+    let_in: (Arc<Door>, Caller),
 }
 
 impl Listener {
@@ -197,12 +228,18 @@ impl Listener {
         mut detached: oneshot::Receiver<()>,
     ) {
         let mut closed = pin!(self.closing.clone().wait());
+        let (entrance, caller) = self.let_in.clone();
+        let mut out = pin!(entrance.until_out(caller));
         let why = loop {
             let message = tokio::select! {
                 message = incoming.message() => message,
                 _ = &mut detached => break "it was detached".to_owned(),
                 _ = &mut closed => {
                     break "the coordinator is stopping".to_owned();
+                }
+                () = &mut out => {
+                    self.sessions.refuse(self.session, front::is_out());
+                    break "what it was let in by has ended".to_owned();
                 }
             };
             let message = match message {

@@ -25,6 +25,11 @@ impl Closing {
         self.stopping.wait_for(|stop| *stop).await.is_ok()
     }
 
+    /// Whether the streams are to end.
+    pub(crate) fn is_closing(&self) -> bool {
+        *self.stopping.borrow()
+    }
+
     /// Who leads in this one's place, for whoever spoke to it; nothing where it leads, or nobody.
     pub(crate) fn elsewhere(&self) -> Option<Status> {
         match &*self.standing.borrow() {

@@ -22,6 +22,7 @@ use crate::attend::{Greeting, Sessions};
 use crate::book::Book;
 use crate::clock::Clock;
 use crate::dispatch::{Dispatch, ORDERS_WAITING_MAX, Order, Orders, Performer};
+use crate::door::Door;
 use crate::finish::{Finisher, Lead, StitchProgram};
 use crate::journal::{Epoch, Journal, JournalError, renew_for_good, stand_by};
 use crate::marks::{self, Marks};
@@ -47,6 +48,8 @@ pub struct CoordinatorOptions {
     pub movies_max: u32,
     /// Whether the store may be another than the journal's while jobs are open: theirs is lost.
     pub new_store: bool,
+    /// Who is let in, and which places jobs may name.
+    pub door: Arc<Door>,
 }
 
 /// Why a coordinator does not run.
@@ -129,6 +132,7 @@ pub struct Coordinator {
     pub(crate) greeting: Greeting,
     pub(crate) journal: Arc<dyn Journal>,
     pub(crate) encoder_default: EncoderChoice,
+    pub(crate) door: Arc<Door>,
     pub(crate) ending: watch::Receiver<Ending>,
     stop: watch::Sender<bool>,
     dispatch: JoinHandle<()>,
@@ -212,6 +216,7 @@ impl Coordinator {
             movies_max,
             program: _,
             new_store,
+            door,
         } = options;
         scheduler.check()?;
         let heartbeat_ms = u32::try_from(scheduler.worker_silent_ms / 3).unwrap_or(u32::MAX);
@@ -232,7 +237,13 @@ impl Coordinator {
         }
         let lead = Lead::of(Arc::clone(&journal));
         let limits = (engine_silent, movies_max);
-        let finisher = Finisher::new(store.clone(), orders.clone(), program, limits, lead);
+        let finisher = Finisher::new(
+            store.clone(),
+            orders.clone(),
+            program,
+            limits,
+            (lead, Arc::clone(&door)),
+        );
         let performer =
             Performer::new(Arc::clone(&sessions), objects, finisher, Marks::new(store.clone()));
         tell_found(found, orders.clone());
@@ -260,6 +271,7 @@ impl Coordinator {
             greeting,
             journal,
             encoder_default,
+            door,
             ending,
             stop,
             dispatch,

@@ -10,6 +10,7 @@ mod perform;
 
 use std::sync::Arc;
 
+use cleanplate_access::Reach;
 use cleanplate_core::effect::{Effect, Ignored};
 use cleanplate_core::input::Input;
 use cleanplate_core::outcome::JobOutcome;
@@ -261,8 +262,8 @@ impl Dispatch {
                 });
                 reply.send(known).ok();
             }
-            Answer::To(Question::Named { begins, reply }) => {
-                reply.send(named(&self.scheduler, &begins)).ok();
+            Answer::To(Question::Named { begins, reach, reply }) => {
+                reply.send(named(&self.scheduler, &begins, &reach)).ok();
             }
             Answer::To(Question::Jobs { wanted, reply }) => {
                 let views: Vec<_> = self.scheduler.jobs().filter(|view| wanted.has(view)).collect();
@@ -291,15 +292,17 @@ impl Dispatch {
 }
 
 /// The job of the id `text`; else the first two whose ids begin so, with or without `job-`.
-fn named(scheduler: &Scheduler, text: &str) -> Vec<JobId> {
-    let exact = JobId::parse(text).ok().filter(|job| scheduler.job_view(job).is_some());
+fn named(scheduler: &Scheduler, text: &str, reach: &Reach) -> Vec<JobId> {
+    let is_within =
+        |job: &JobId| scheduler.job_view(job).is_some_and(|view| reach.has(&view.request.owner));
+    let exact = JobId::parse(text).ok().filter(is_within);
     if let Some(job) = exact {
         return vec![job];
     }
     let ids = scheduler.job_ids().filter(|job| {
         let id = job.as_str();
         let rest = id.strip_prefix("job-").unwrap_or(id);
-        !text.is_empty() && (id.starts_with(text) || rest.starts_with(text))
+        !text.is_empty() && (id.starts_with(text) || rest.starts_with(text)) && is_within(job)
     });
     ids.take(2).cloned().collect()
 }

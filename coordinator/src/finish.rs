@@ -29,6 +29,7 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::dispatch::Orders;
+use crate::door::Door;
 use crate::finish::work::{Task, Work};
 
 #[cfg(test)]
@@ -110,6 +111,7 @@ pub(crate) struct Finisher {
     /// This lead, by a name that no other process and no other lead of this one has.
     owner: String,
     lead: Lead,
+    door: Arc<Door>,
     running: BTreeMap<JobId, Running>,
     tasks: JoinSet<()>,
 }
@@ -120,7 +122,7 @@ impl Finisher {
         orders: Orders,
         program: StitchProgram,
         (engine_silent, movies_max): (Duration, u32),
-        lead: Lead,
+        (lead, door): (Lead, Arc<Door>),
     ) -> Self {
         // Each `RandomState` is seeded anew.
         let seed = RandomState::new().build_hasher().finish();
@@ -132,6 +134,7 @@ impl Finisher {
             turns: Arc::new(Semaphore::new(movies_max.max(1) as usize)),
             owner: format!("{}-{seed:016x}", std::process::id()),
             lead,
+            door,
             running: BTreeMap::new(),
             tasks: JoinSet::new(),
         }
@@ -198,6 +201,7 @@ impl Finisher {
             turns: Arc::clone(&self.turns),
             owner: self.owner.clone(),
             lead: self.lead.clone(),
+            door: Arc::clone(&self.door),
             fence: Fence(fence),
         };
         self.tasks.spawn(task.run(work));

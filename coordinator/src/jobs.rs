@@ -1,4 +1,5 @@
-//! The `Jobs` service: what clients ask, checked at the door, answered in one sentence where it fails.
+//! The `Jobs` service: what clients ask, checked at the door, answered in one sentence where it fails. A job that is
+//! not within the caller's reach is not there.
 
 mod door;
 mod names;
@@ -7,6 +8,7 @@ mod wanted;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use cleanplate_access::{Caller, Reach};
 use cleanplate_core::effect::Ignored;
 use cleanplate_core::input::Input;
 use cleanplate_core::outcome::JobOutcome;
@@ -25,6 +27,7 @@ use tonic::{Request, Response, Status};
 use crate::attempts::attempts;
 use crate::closing::Closing;
 use crate::dispatch::{Known, Orders, Question};
+use crate::door::{self as front, Door};
 use crate::journal::{Journal, JournalError};
 use crate::shown::attempts_shown;
 
@@ -43,18 +46,19 @@ pub(crate) struct JobsService {
     store: Store,
     journal: Arc<dyn Journal>,
     encoder_default: EncoderChoice,
+    door: Arc<Door>,
     closing: Closing,
 }
 
 impl JobsService {
-    pub(crate) const fn new(
+    pub(crate) fn new(
         orders: Orders,
         store: Store,
         journal: Arc<dyn Journal>,
-        encoder_default: EncoderChoice,
+        (encoder_default, door): (EncoderChoice, Arc<Door>),
         closing: Closing,
     ) -> Self {
-        Self { orders, store, journal, encoder_default, closing }
+        Self { orders, store, journal, encoder_default, door, closing }
     }
 
     async fn find(&self, job: &JobId) -> Result<Option<Known>, Status> {
@@ -67,10 +71,10 @@ impl JobsService {
     }
 
     /// The job that a person means by `text`: its id, or the beginning of it, or of what follows `job-`,
-    /// where that is one job's alone.
-    async fn named(&self, text: &str) -> Result<JobId, Status> {
-        let begins = text.to_owned();
-        match self.orders.ask(|reply| Question::Named { begins, reply }).await?.as_slice() {
+    /// where that is one job's alone of those within the caller's reach.
+    async fn named(&self, text: &str, caller: &Caller) -> Result<JobId, Status> {
+        let (begins, reach) = (text.to_owned(), caller.reach());
+        match self.orders.ask(|reply| Question::Named { begins, reach, reply }).await?.as_slice() {
             [] => Err(no_job(&job_id(text)?)),
             [one] => Ok(one.clone()),
             [one, other, ..] => Err(Status::invalid_argument(format!(
@@ -95,10 +99,15 @@ impl JobsService {
     }
 
     /// Submits under the client's own name for the job: the same again is the same job.
-    async fn submit_as(&self, job: &JobId, request: JobRequest) -> Result<(), Status> {
+    async fn submit_as(
+        &self,
+        job: &JobId,
+        request: JobRequest,
+        caller: &Caller,
+    ) -> Result<(), Status> {
         let input = Input::Submit { job: job.clone(), request: Box::new(request.clone()) };
         let void = self.orders.input(input).await?;
-        refuse_unopened(void.as_ref())?;
+        self.refuse_unopened(void.as_ref(), caller).await?;
         if void.is_none() || self.known(job).await?.request == request {
             return Ok(());
         }
@@ -108,17 +117,53 @@ impl JobsService {
     }
 
     /// Submits under a name that is made here.
-    async fn submit_new(&self, request: JobRequest) -> Result<JobId, Status> {
+    async fn submit_new(&self, request: JobRequest, caller: &Caller) -> Result<JobId, Status> {
         for _ in 0..NAMES_TRIED_MAX {
             let job = names::fresh()?;
             let input = Input::Submit { job: job.clone(), request: Box::new(request.clone()) };
             let void = self.orders.input(input).await?;
-            refuse_unopened(void.as_ref())?;
+            self.refuse_unopened(void.as_ref(), caller).await?;
             if void.is_none() {
                 return Ok(job);
             }
         }
         Err(Status::internal("no free name for the job was found"))
+    }
+
+    /// Refuses a job that may not be open: its owner has as many as one may have, or another one writes its output. Which
+    /// one does is told only to whom that one is there.
+    async fn refuse_unopened(&self, void: Option<&Ignored>, caller: &Caller) -> Result<(), Status> {
+        match void {
+            Some(taken @ Ignored::OutputTaken { writer, .. }) => {
+                let reach = caller.reach();
+                let is_theirs = match &reach {
+                    Reach::All => true,
+                    Reach::Owner(_) | Reach::None => self
+                        .find(writer)
+                        .await?
+                        .is_some_and(|known| reach.has(&known.request.owner)),
+                };
+                let text = if is_theirs {
+                    taken.to_string()
+                } else {
+                    "an open job of somebody else writes to this output; name another one"
+                        .to_owned()
+                };
+                Err(Status::already_exists(text))
+            }
+            Some(full @ Ignored::OwnerQueueFull { .. }) => {
+                Err(Status::resource_exhausted(full.to_string()))
+            }
+            Some(
+                Ignored::StaleLease { .. }
+                | Ignored::StaleSession { .. }
+                | Ignored::OutOfPlace { .. }
+                | Ignored::NotNow { .. }
+                | Ignored::UnknownWorker { .. }
+                | Ignored::NameInUse { .. },
+            )
+            | None => Ok(()),
+        }
     }
 }
 
@@ -131,9 +176,10 @@ impl Jobs for JobsService {
         &self,
         request: Request<pb::SubmitRequest>,
     ) -> Result<Response<pb::SubmitResponse>, Status> {
+        let caller = front::caller(&request)?;
         let pb::SubmitRequest { request, job } = request.into_inner();
         let request = request.ok_or_else(|| Status::invalid_argument("a job needs a request"))?;
-        let request = door::admit(request, self.encoder_default)?;
+        let request = door::admit(request, self.encoder_default, (&caller, self.door.places()))?;
         let job = match job {
             Some(job) => {
                 let job = job_id(&job)?;
@@ -141,12 +187,12 @@ impl Jobs for JobsService {
                 if self.find(&job).await?.is_none() {
                     door::prove(&request).await?;
                 }
-                self.submit_as(&job, request).await?;
+                self.submit_as(&job, request, &caller).await?;
                 job
             }
             None => {
                 door::prove(&request).await?;
-                self.submit_new(request).await?
+                self.submit_new(request, &caller).await?
             }
         };
         Ok(Response::new(pb::SubmitResponse { job: job.as_str().to_owned() }))
@@ -158,18 +204,23 @@ impl Jobs for JobsService {
         &self,
         request: Request<pb::WatchRequest>,
     ) -> Result<Response<Self::WatchStream>, Status> {
-        let job = self.named(&request.into_inner().job).await?;
+        let caller = front::caller(&request)?;
+        let job = self.named(&request.into_inner().job, &caller).await?;
         let asked = job.clone();
         let watched = self.orders.ask(|reply| Question::Watch { job: asked, reply }).await?;
         let watched = watched.ok_or_else(|| no_job(&job))?;
-        Ok(Response::new(Box::pin(until_the_end(watched, self.closing.clone()))))
+        let out = Arc::clone(&self.door).until_out(caller);
+        Ok(Response::new(Box::pin(until_the_end(watched, self.closing.clone(), out))))
     }
 
     async fn list(
         &self,
         request: Request<pb::ListRequest>,
     ) -> Result<Response<pb::ListResponse>, Status> {
-        let wanted = Wanted::parse(request.into_inner())?;
+        let caller = front::caller(&request)?;
+        let request = request.into_inner();
+        let owner = caller.listed_owner(&request.owner)?;
+        let wanted = Wanted::parse(pb::ListRequest { owner, ..request })?;
         let jobs = self.orders.ask(|reply| Question::Jobs { wanted, reply }).await?;
         Ok(Response::new(pb::ListResponse { jobs }))
     }
@@ -178,7 +229,8 @@ impl Jobs for JobsService {
         &self,
         request: Request<pb::ShowRequest>,
     ) -> Result<Response<pb::ShowResponse>, Status> {
-        let job = self.named(&request.into_inner().job).await?;
+        let caller = front::caller(&request)?;
+        let job = self.named(&request.into_inner().job, &caller).await?;
         let Known { state, request, .. } = self.known(&job).await?;
         let records = self.journal.records_of(&job).await.map_err(unreadable)?;
         let trails = self.journal.trails_of(&job).await.map_err(unreadable)?;
@@ -193,7 +245,8 @@ impl Jobs for JobsService {
         &self,
         request: Request<pb::CancelRequest>,
     ) -> Result<Response<pb::CancelResponse>, Status> {
-        let job = self.named(&request.into_inner().job).await?;
+        let caller = front::caller(&request)?;
+        let job = self.named(&request.into_inner().job, &caller).await?;
         if self.orders.input(Input::Cancel { job: job.clone() }).await?.is_some() {
             match self.known(&job).await?.outcome {
                 Some(JobOutcome::Cancelled) => {}
@@ -208,8 +261,10 @@ impl Jobs for JobsService {
         &self,
         request: Request<pb::PrioritiseRequest>,
     ) -> Result<Response<pb::PrioritiseResponse>, Status> {
+        let caller = front::caller(&request)?;
         let pb::PrioritiseRequest { job, priority } = request.into_inner();
-        let job = self.named(&job).await?;
+        caller.may_prefer(priority)?;
+        let job = self.named(&job, &caller).await?;
         if self.orders.input(Input::Prioritise { job: job.clone(), priority }).await?.is_some() {
             return Err(match self.known(&job).await?.outcome {
                 Some(outcome) => has_ended(&job, &outcome, "to prefer"),
@@ -223,11 +278,14 @@ impl Jobs for JobsService {
         &self,
         request: Request<pb::RetryRequest>,
     ) -> Result<Response<pb::RetryResponse>, Status> {
-        let job = self.named(&request.into_inner().job).await?;
+        let caller = front::caller(&request)?;
+        let job = self.named(&request.into_inner().job, &caller).await?;
         let known = self.known(&job).await?;
+        // Lists may have changed since it was submitted.
+        door::may_use(&known.request, self.door.places())?;
         door::prove(&known.request).await?;
         let void = self.orders.input(Input::Retry { job: job.clone() }).await?;
-        refuse_unopened(void.as_ref())?;
+        self.refuse_unopened(void.as_ref(), &caller).await?;
         if void.is_some() {
             return Err(match self.known(&job).await?.outcome {
                 Some(outcome) => has_ended(&job, &outcome, "to try again"),
@@ -241,8 +299,9 @@ impl Jobs for JobsService {
         &self,
         request: Request<pb::ApproveRequest>,
     ) -> Result<Response<pb::ApproveResponse>, Status> {
+        let caller = front::caller(&request)?;
         let pb::ApproveRequest { job, drop: dropped } = request.into_inner();
-        let job = self.named(&job).await?;
+        let job = self.named(&job, &caller).await?;
         let known = self.reviewed(&job).await?;
         let mut dropped = dropped;
         dropped.sort_unstable();
@@ -270,7 +329,8 @@ impl Jobs for JobsService {
         &self,
         request: Request<pb::RejectRequest>,
     ) -> Result<Response<pb::RejectResponse>, Status> {
-        let job = self.named(&request.into_inner().job).await?;
+        let caller = front::caller(&request)?;
+        let job = self.named(&request.into_inner().job, &caller).await?;
         self.reviewed(&job).await?;
         match self.orders.input(Input::Reject { job: job.clone() }).await? {
             None => Ok(Response::new(pb::RejectResponse {})),
@@ -282,7 +342,8 @@ impl Jobs for JobsService {
         &self,
         request: Request<pb::PlanRequest>,
     ) -> Result<Response<pb::PlanResponse>, Status> {
-        let job = self.named(&request.into_inner().job).await?;
+        let caller = front::caller(&request)?;
+        let job = self.named(&request.into_inner().job, &caller).await?;
         let Known { plan, phase, look, .. } = self.known(&job).await?;
         let is_learned = !matches!(look, Some(Look::Find | Look::Learn));
         let mut plan = plan.filter(|_| is_learned).ok_or_else(|| {
@@ -318,7 +379,8 @@ impl Jobs for JobsService {
         &self,
         request: Request<pb::PreviewRequest>,
     ) -> Result<Response<Self::PreviewStream>, Status> {
-        let job = self.named(&request.into_inner().job).await?;
+        let caller = front::caller(&request)?;
+        let job = self.named(&request.into_inner().job, &caller).await?;
         let Known { preview, request, outcome, state, .. } = self.known(&job).await?;
         let object = preview.ok_or_else(|| {
             let text = match (request.review, outcome) {
@@ -367,34 +429,24 @@ impl Jobs for JobsService {
     }
 }
 
-/// Refuses a job that may not be open: its owner has as many as one may have, or another one writes its output.
-fn refuse_unopened(void: Option<&Ignored>) -> Result<(), Status> {
-    match void {
-        Some(taken @ Ignored::OutputTaken { .. }) => Err(Status::already_exists(taken.to_string())),
-        Some(full @ Ignored::OwnerQueueFull { .. }) => {
-            Err(Status::resource_exhausted(full.to_string()))
-        }
-        Some(
-            Ignored::StaleLease { .. }
-            | Ignored::StaleSession { .. }
-            | Ignored::OutOfPlace { .. }
-            | Ignored::NotNow { .. }
-            | Ignored::UnknownWorker { .. }
-            | Ignored::NameInUse { .. },
-        )
-        | None => Ok(()),
-    }
-}
-
 /// The states of a job up to that with its outcome; a stream that ends without one was cut off.
 fn until_the_end(
     watched: watch::Receiver<pb::JobState>,
     closing: Closing,
+    out: impl Future<Output = ()> + Send + 'static,
 ) -> impl Stream<Item = Result<pb::JobState, Status>> + Send {
     let states = WatchStream::new(watched).map(Ok);
-    let stopped = closing.clone().wait();
-    let cut_off =
-        futures::stream::once(async move { Err(closing.elsewhere().unwrap_or_else(stops)) });
+    let closed = closing.clone().wait();
+    let stopped = async move {
+        tokio::select! {
+            _closing = closed => {}
+            () = out => {}
+        }
+    };
+    let cut_off = futures::stream::once(async move {
+        let why = || if closing.is_closing() { stops() } else { front::is_out() };
+        Err(closing.elsewhere().unwrap_or_else(why))
+    });
     let mut ended = false;
     states.take_until(stopped).chain(cut_off).take_while(move |state| {
         let wanted = !std::mem::replace(&mut ended, state.as_ref().map_or(true, has_outcome));

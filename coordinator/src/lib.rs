@@ -12,6 +12,7 @@ mod closing;
 mod commits;
 mod coordinator;
 mod dispatch;
+mod door;
 mod failpoint;
 mod finish;
 mod jobs;
@@ -27,6 +28,7 @@ mod standby;
 mod tests;
 
 pub use crate::coordinator::{Coordinator, CoordinatorError, CoordinatorOptions};
+pub use crate::door::Door;
 pub use crate::finish::stitch_main;
 pub use crate::journal::{
     Batch, Candidate, Epoch, Journal, JournalError, Leader, Leadership, PostgresJournal,

@@ -13,12 +13,14 @@ use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tonic::transport::Server;
-use tonic::transport::server::{Connected, TcpIncoming};
+use tonic::transport::server::Connected;
 use tonic_reflection::server::v1::{ServerReflection, ServerReflectionServer};
+use tower::layer::util::{Identity, Stack};
 
 use crate::attend::Attend;
 use crate::closing::Closing;
 use crate::coordinator::{Coordinator, CoordinatorError};
+use crate::door::{AskWho, Door, incoming};
 use crate::jobs::JobsService;
 
 /// How often a silent connection is asked for a sign of life: below what routers and balancers
@@ -31,9 +33,10 @@ const KEEPALIVE_WAIT: Duration = Duration::from_secs(20);
 /// How long connections may take to end when the server stops.
 pub(crate) const SHUTDOWN_WAIT: Duration = Duration::from_secs(3);
 
-/// A server as every coordinator has it.
-pub(crate) fn server() -> Server {
+/// A server as every coordinator has it, behind its door.
+pub(crate) fn server(door: &Arc<Door>) -> Server<Stack<AskWho, Identity>> {
     Server::builder()
+        .layer(AskWho(Arc::clone(door)))
         .http2_keepalive_interval(Some(KEEPALIVE_EVERY))
         .http2_keepalive_timeout(Some(KEEPALIVE_WAIT))
 }
@@ -80,8 +83,7 @@ impl Coordinator {
         if let Ok(address) = listener.local_addr() {
             tracing::info!(%address, store = self.greeting.store, "coordinator listens");
         }
-        let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-        self.serve_on(incoming, stop).await
+        self.serve_on(incoming(listener, self.door.tls().cloned()), stop).await
     }
 
     /// Serves workers and clients of this very process, each over one of `io`, until `stop` resolves.
@@ -108,17 +110,17 @@ impl Coordinator {
             Arc::clone(&self.sessions),
             self.greeting.clone(),
             Closing::new(stopped.clone(), self.journal.standing()),
+            Arc::clone(&self.door),
         );
         let jobs = JobsService::new(
             self.orders.clone(),
             self.store.clone(),
             Arc::clone(&self.journal),
-            self.encoder_default,
+            (self.encoder_default, Arc::clone(&self.door)),
             Closing::new(stopped.clone(), self.journal.standing()),
         );
-        let (health, health_service) = tonic_health::server::health_reporter();
-        health.set_serving::<FleetServer<Attend>>().await;
-        health.set_serving::<JobsServer<JobsService>>().await;
+        let health = self.door.health();
+        health.serving().await;
         let fleet = FleetServer::new(attend)
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX);
@@ -126,10 +128,10 @@ impl Coordinator {
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX);
         let mut until = stopped;
-        let server = server()
+        let server = server(&self.door)
             .add_service(fleet)
             .add_service(jobs)
-            .add_service(health_service)
+            .add_service(health.service())
             .add_service(reflection()?)
             .serve_with_incoming_shutdown(incoming, async move {
                 until.wait_for(|stop| *stop).await.ok();

@@ -12,28 +12,27 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 
 use crate::coordinator::{Coordinator, CoordinatorError, CoordinatorOptions};
+use crate::door::Probes;
 use crate::journal::{Journal, JournalError, Standing};
 use crate::standby::Standby;
 
 /// Serves on `listener` until `stop` resolves: what workers and clients ask, while this coordinator leads, and where
-/// they find the one that does, while it does not. Then it ends in order, and another may lead at once.
+/// they find the one that does, while it does not. Then it ends in order, and another may lead at once. With an
+/// address for `probes`, health is answered there without a token.
 ///
 /// # Errors
 /// As for [`Coordinator::start`] and [`Coordinator::serve`], but for [`CoordinatorError::Deposed`].
 pub async fn serve_in_turn(
     options: CoordinatorOptions,
-    listener: TcpListener,
+    (listener, probes): (TcpListener, Option<TcpListener>),
     stop: impl Future<Output = ()>,
 ) -> Result<(), CoordinatorError> {
+    let _probes = Probes::begin(probes, &options.door.health()).await;
     let journal = Arc::clone(&options.journal);
     let mut stop = pin!(stop);
     let port = Port::of(listener)?;
     loop {
-        let standby = if leads_at_once(&options).await {
-            None
-        } else {
-            Some(Standby::serve(port.listener()?, journal.standing()).await?)
-        };
+        let standby = standing_by(&options, &port).await?;
         let begun = tokio::select! {
             started = Coordinator::start(options.clone()) => Begun::of(started),
             () = &mut stop => Begun::Stopped,
@@ -57,6 +56,18 @@ pub async fn serve_in_turn(
             Led::Ended(ended) => return ended,
         }
     }
+}
+
+/// What is served until this one leads; nothing where it does at once.
+async fn standing_by(
+    options: &CoordinatorOptions,
+    port: &Port,
+) -> Result<Option<Standby>, CoordinatorError> {
+    if leads_at_once(options).await {
+        return Ok(None);
+    }
+    let standing = options.journal.standing();
+    Standby::serve(port.listener()?, standing, &options.door).await.map(Some)
 }
 
 /// How long a coordinator that could not begin to lead waits at most before it tries again.

@@ -1,9 +1,10 @@
 //! What a coordinator serves that does not lead: health, which says `NOT_SERVING` of the services and `SERVING` of the
-//! process, and to every other call UNAVAILABLE with the address of the one that leads.
+//! process, and to every other call of who is let in UNAVAILABLE with the address of the one that leads.
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::marker::PhantomData;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use cleanplate_proto::v1::fleet_server::FleetServer;
@@ -15,10 +16,10 @@ use tonic::Status;
 use tonic::body::Body;
 use tonic::codegen::{Service, http};
 use tonic::server::NamedService;
-use tonic::transport::server::TcpIncoming;
 
 use crate::attend::Attend;
 use crate::coordinator::CoordinatorError;
+use crate::door::{Door, incoming};
 use crate::jobs::JobsService;
 use crate::journal::Standing;
 use crate::serve::{SHUTDOWN_WAIT, reflection, server};
@@ -38,23 +39,20 @@ impl Standby {
     pub(crate) async fn serve(
         listener: TcpListener,
         standing: watch::Receiver<Standing>,
+        door: &Arc<Door>,
     ) -> Result<Self, CoordinatorError> {
-        let (health, health_service) = tonic_health::server::health_reporter();
-        health.set_not_serving::<FleetServer<Attend>>().await;
-        health.set_not_serving::<JobsServer<JobsService>>().await;
+        let health = door.health();
+        health.not_serving().await;
         let (stop, stopped) = oneshot::channel();
-        let serving = server()
+        let serving = server(door)
             .add_service(Elsewhere::<FleetServer<Attend>>::new(standing.clone()))
             .add_service(Elsewhere::<JobsServer<JobsService>>::new(standing))
-            .add_service(health_service)
+            .add_service(health.service())
             .add_service(reflection()?)
-            .serve_with_incoming_shutdown(
-                TcpIncoming::from(listener).with_nodelay(Some(true)),
-                async {
-                    // The other end is dropped where this is to end, too.
-                    stopped.await.ok();
-                },
-            );
+            .serve_with_incoming_shutdown(incoming(listener, door.tls().cloned()), async {
+                // The other end is dropped where this is to end, too.
+                stopped.await.ok();
+            });
         Ok(Self { stop, serving: tokio::spawn(serving) })
     }
 

@@ -9,7 +9,8 @@ pub const LEADER: &str = "cleanplate-leader";
 /// A coordinator that does not lead was asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StandsBy {
-    /// URL of the coordinator that leads, where one does and its address is `http://`: no other is followed.
+    /// URL of the coordinator that leads, where one does and its address is `http://` or `https://`: no other is
+    /// followed.
     pub leader: Option<String>,
 }
 
@@ -33,7 +34,8 @@ impl StandsBy {
     #[must_use]
     pub fn of(status: &Status) -> Option<Self> {
         let value = status.metadata().get(LEADER)?;
-        let leader = value.to_str().ok().filter(|url| url.starts_with("http://"));
+        let is_web = |url: &&str| url.starts_with("http://") || url.starts_with("https://");
+        let leader = value.to_str().ok().filter(is_web);
         Some(Self { leader: leader.map(str::to_owned) })
     }
 }
@@ -51,6 +53,12 @@ mod tests {
         assert_eq!(StandsBy::of(&status), Some(StandsBy { leader }));
         assert_eq!(StandsBy::of(&stands_by(None)), Some(StandsBy { leader: None }));
         assert_eq!(StandsBy::of(&Status::unavailable("gone")), None);
+    }
+
+    #[test]
+    fn a_leader_behind_tls_is_followed() {
+        let leader = Some("https://other:7700".to_owned());
+        assert_eq!(StandsBy::of(&stands_by(leader.as_deref())), Some(StandsBy { leader }));
     }
 
     #[test]

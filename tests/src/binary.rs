@@ -82,10 +82,11 @@ where
 }
 
 /// Settings of the person who runs the tests, which are not to decide about them.
-const FOREIGN_SETTINGS: [&str; 8] = [
+const FOREIGN_SETTINGS: [&str; 9] = [
     "CLEANPLATE_COORDINATOR",
     "CLEANPLATE_CONFIG",
     "CLEANPLATE_TOKEN",
+    "CLEANPLATE_JOIN_TOKEN",
     "CLEANPLATE_FAULTS",
     "CLEANPLATE_LOG",
     "CLEANPLATE_LOG_FORMAT",

@@ -104,6 +104,12 @@ impl Cluster {
         addresses.clone_into(&mut self.addresses);
     }
 
+    /// The port that its coordinator listens on.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// The coordinator's address for clients.
     #[must_use]
     pub fn url(&self) -> String {

@@ -6,6 +6,7 @@
 pub mod binary;
 pub mod chaos;
 pub mod clips;
+pub mod closed;
 pub mod cluster;
 pub mod memory;
 pub mod pair;

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 /// Each crate and those of ours that it may name, as DESIGN draws it. `proto` and the shelf know
 /// nothing but the nouns; the worker never knows a decision, the coordinator never a model.
-const FLOORS: [(&str, &[&str]); 13] = [
+const FLOORS: [(&str, &[&str]); 14] = [
     ("types", &[]),
     ("telemetry", &[]),
     ("core", &["types"]),
@@ -18,9 +18,13 @@ const FLOORS: [(&str, &[&str]); 13] = [
     ("vision", &["types"]),
     ("store", &["types"]),
     ("child", &["types"]),
+    ("access", &["types"]),
     ("proto", &["types"]),
-    ("coordinator", &["types", "core", "proto", "media", "store", "child", "telemetry"]),
-    ("worker", &["types", "proto", "plate", "media", "vision", "store", "child", "telemetry"]),
+    ("coordinator", &["types", "core", "proto", "media", "store", "child", "access", "telemetry"]),
+    (
+        "worker",
+        &["types", "proto", "plate", "media", "vision", "store", "child", "access", "telemetry"],
+    ),
     (
         "cli",
         &[
@@ -31,16 +35,17 @@ const FLOORS: [(&str, &[&str]); 13] = [
             "vision",
             "store",
             "child",
+            "access",
             "telemetry",
             "coordinator",
             "worker",
         ],
     ),
-    ("tests", &["types", "core", "proto", "plate", "store"]),
+    ("tests", &["types", "core", "proto", "plate", "store", "access"]),
 ];
 
 /// Foreign libraries and the only crates that may name them: the fences.
-const FENCES: [(&str, &[&str]); 10] = [
+const FENCES: [(&str, &[&str]); 12] = [
     ("ffmpeg-next", &["media"]),
     ("nvml-wrapper", &["vision"]),
     ("libloading", &["vision"]),
@@ -49,6 +54,8 @@ const FENCES: [(&str, &[&str]); 10] = [
     ("cudarc", &["vision"]),
     ("object_store", &["store"]),
     ("sqlx", &["coordinator"]),
+    ("tokio-rustls", &["access", "coordinator"]),
+    ("hmac", &["access"]),
     ("clap", &["cli"]),
     ("anyhow", &["cli"]),
 ];

@@ -80,6 +80,13 @@ struct Another;
 
 #[tonic::async_trait]
 impl Fleet for Another {
+    async fn join(
+        &self,
+        _request: Request<pb::JoinRequest>,
+    ) -> Result<Response<pb::JoinResponse>, Status> {
+        Ok(Response::new(pb::JoinResponse::default()))
+    }
+
     type AttendStream = Pin<Box<dyn Stream<Item = Result<pb::ToWorker, Status>> + Send>>;
 
     async fn attend(

@@ -93,6 +93,7 @@ impl Attendant {
             match self.session(stream, &mut stop).await? {
                 Over::Lost(lost) => line.lost(lost),
                 Over::Changed => tracing::info!("attaching again without what was lost"),
+                Over::Renewed => tracing::debug!("attaching again with another credential"),
                 Over::Left(ended) => return Ok(ended),
             }
         }

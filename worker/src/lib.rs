@@ -27,6 +27,6 @@ pub use engine::{Whose, engine_main};
 pub use job_models::{JobModels, ModelsFor};
 pub use machine::{Batches, MachineReport, ProvedRuntime, RefusedEncoder, Seat, check_machine};
 pub use notice::{Cloud, Left, NoticeError, NoticeSource, look_for_notice, watch_notices};
-pub use options::{Coordinators, Ended, ModelOptions, Stop, WorkerError, WorkerOptions};
+pub use options::{Addresses, Coordinators, Ended, ModelOptions, Stop, WorkerError, WorkerOptions};
 pub use serve::serve;
 pub use told::{ToldError, check_told, unknown_mattes};

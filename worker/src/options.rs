@@ -4,13 +4,14 @@ use std::cmp::Reverse;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use cleanplate_access::{Dialer, JoinToken};
 use cleanplate_child::ChildEnd;
 use cleanplate_store::StoreError;
 use cleanplate_types::failure::Failure;
 use cleanplate_types::ids::WorkerId;
 use cleanplate_types::tier::Card;
 use serde::{Deserialize, Serialize};
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::Channel;
 
 use crate::job_models::ModelsFor;
 
@@ -63,9 +64,20 @@ impl ModelOptions {
 #[derive(Debug, Clone)]
 pub enum Coordinators {
     /// At one of these addresses; they are tried in turn.
-    Addresses(Vec<Endpoint>),
+    Addresses(Addresses),
     /// In this process.
     InProcess(Channel),
+}
+
+/// Where coordinators are, and how they are spoken to.
+#[derive(Debug, Clone, Default)]
+pub struct Addresses {
+    /// Their URLs.
+    pub urls: Vec<String>,
+    /// By which roots and which certificate.
+    pub dialer: Dialer,
+    /// What is exchanged for a credential; with none, this worker shows its certificate or nothing.
+    pub join: Option<JoinToken>,
 }
 
 /// What a worker is asked to do.
@@ -103,6 +115,9 @@ pub enum WorkerError {
     /// No address was given.
     #[error("a worker needs the address of its coordinator")]
     NoCoordinator,
+    /// An address is none, or cannot be reached with these files, or the join token cannot be read or sent.
+    #[error("{0}")]
+    Dial(String),
     /// The coordinator will not have this worker, however often it asks.
     #[error("the coordinator refuses this worker: {0}")]
     Refused(String),

@@ -3,8 +3,11 @@
 use cleanplate_proto::v1::WorkersRequest;
 use cleanplate_store::{Location, Store};
 
+use tonic::Code;
+
 use super::findings::Finding;
-use crate::client::Client;
+use crate::client::{Client, Route};
+use crate::settings::Settings;
 
 /// Writes, reads and deletes a small object. A folder that is not there is not made: it may be a slip.
 pub(super) async fn store(url: &str) -> Finding {
@@ -35,18 +38,19 @@ fn remedy_of_store(url: &str) -> &'static str {
 }
 
 /// Asks for its workers.
-pub(super) async fn coordinator(url: &str) -> Finding {
+pub(super) async fn coordinator(url: &str, settings: &Settings) -> Finding {
     let check = format!("coordinator {url}");
     let asked = async {
-        let client = Client::connect(url).await?;
-        let reply = client.jobs.clone().workers(WorkersRequest {}).await;
-        reply.map_err(|reply| client.refusal(&reply))
+        let client = Client::connect(url, &Route::of(settings, None)?).await?;
+        match client.jobs.clone().workers(WorkersRequest {}).await {
+            // It is there, and knows who asks.
+            Err(reply) if reply.code() == Code::PermissionDenied => Ok(reply.message().to_owned()),
+            Err(reply) => Err(client.refusal(&reply)),
+            Ok(reply) => Ok(format!("workers: {}", reply.into_inner().workers.len())),
+        }
     };
     let finding = match asked.await {
-        Ok(reply) => {
-            let count = reply.into_inner().workers.len();
-            Finding::works(check, format!("answers, workers: {count}"))
-        }
+        Ok(said) => Finding::works(check, format!("answers, {said}")),
         Err(refusal) => Finding::missing(
             check,
             refusal.message,

@@ -5,7 +5,9 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cleanplate_coordinator::{Coordinator, CoordinatorError, CoordinatorOptions, SqliteJournal};
+use cleanplate_coordinator::{
+    Coordinator, CoordinatorError, CoordinatorOptions, Door, SqliteJournal,
+};
 use cleanplate_core::config::SchedulerConfig;
 use cleanplate_store::Store;
 use cleanplate_types::ids::WorkerId;
@@ -72,6 +74,7 @@ impl Machine {
             engine_silent,
             movies_max: settings.movies_max,
             new_store: false,
+            door: Arc::new(Door::open()),
         })
         .await
         .map_err(|error| Refusal::failed(error.to_string()))?;

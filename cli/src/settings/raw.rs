@@ -1,5 +1,6 @@
 //! The settings as they are written: one struct a table of the file, every key optional.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use cleanplate_coordinator::StateUrl;
@@ -12,7 +13,7 @@ pub(crate) type Lookup<'a> = dyn Fn(&str) -> Option<String> + 'a;
 
 /// Number of keys in all tables.
 #[cfg(test)]
-pub(super) const KEYS: usize = 41;
+pub(super) const KEYS: usize = 54;
 
 /// The file.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -20,6 +21,8 @@ pub(super) const KEYS: usize = 41;
 pub(crate) struct RawSettings {
     pub(super) client: RawClient,
     pub(super) coordinator: RawCoordinator,
+    pub(super) tls: RawTls,
+    pub(super) access: RawAccess,
     pub(super) encoder: RawEncoder,
     pub(super) scheduler: RawScheduler,
     pub(super) caps: RawCaps,
@@ -41,12 +44,41 @@ pub(super) struct RawLog {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawClient {
     pub(super) coordinator: Option<String>,
+    pub(super) token_file: Option<PathBuf>,
+    pub(super) insecure: Option<bool>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawTls {
+    pub(super) cert: Option<PathBuf>,
+    pub(super) key: Option<PathBuf>,
+    pub(super) client_ca: Option<PathBuf>,
+    pub(super) ca: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawAccess {
+    pub(super) tokens: Option<PathBuf>,
+    pub(super) sources: Option<Vec<String>>,
+    pub(super) destinations: Option<Vec<String>>,
+    pub(super) owners: Option<BTreeMap<String, RawOwner>>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawOwner {
+    pub(super) sources: Option<Vec<String>>,
+    pub(super) destinations: Option<Vec<String>>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawCoordinator {
     pub(super) listen: Option<String>,
+    pub(super) probe_listen: Option<String>,
+    pub(super) insecure: Option<bool>,
     pub(super) advertise: Option<String>,
     pub(super) state: Option<StateUrl>,
     pub(super) store: Option<String>,
@@ -104,6 +136,7 @@ pub(super) struct RawAudit {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawWorker {
     pub(super) name: Option<String>,
+    pub(super) join_token_file: Option<PathBuf>,
     pub(super) scratch: Option<PathBuf>,
     pub(super) card: Option<String>,
     pub(super) slots: Option<u32>,
@@ -136,6 +169,7 @@ impl RawSettings {
         text(&mut self.log.format, "CLEANPLATE_LOG_FORMAT");
         text(&mut self.client.coordinator, "CLEANPLATE_COORDINATOR");
         text(&mut self.coordinator.listen, "CLEANPLATE_COORDINATOR_LISTEN");
+        text(&mut self.coordinator.probe_listen, "CLEANPLATE_COORDINATOR_PROBE_LISTEN");
         text(&mut self.coordinator.advertise, "CLEANPLATE_COORDINATOR_ADVERTISE");
         if let Some(state) = lookup("CLEANPLATE_COORDINATOR_STATE") {
             self.coordinator.state = Some(StateUrl::of(state));
@@ -162,19 +196,48 @@ impl RawSettings {
         text(&mut self.worker.idle_exit, "CLEANPLATE_WORKER_IDLE_EXIT");
         text(&mut self.worker.engine_silent, "CLEANPLATE_WORKER_ENGINE_SILENT");
         text(&mut self.worker.grace, "CLEANPLATE_WORKER_GRACE");
-        if let Some(places) = lookup("CLEANPLATE_WORKER_NOTICE") {
-            let places = places.split(',').map(str::trim).filter(|place| !place.is_empty());
-            self.worker.notice = Some(places.map(str::to_owned).collect());
-        }
         text(&mut self.models.cache, "CLEANPLATE_MODELS_CACHE");
         let path = |slot: &mut Option<PathBuf>, name: &str| {
             if let Some(value) = lookup(name) {
                 *slot = Some(value.into());
             }
         };
+        path(&mut self.client.token_file, "CLEANPLATE_CLIENT_TOKEN_FILE");
+        path(&mut self.worker.join_token_file, "CLEANPLATE_WORKER_JOIN_TOKEN_FILE");
+        path(&mut self.tls.cert, "CLEANPLATE_TLS_CERT");
+        path(&mut self.tls.key, "CLEANPLATE_TLS_KEY");
+        path(&mut self.tls.client_ca, "CLEANPLATE_TLS_CLIENT_CA");
+        path(&mut self.tls.ca, "CLEANPLATE_TLS_CA");
+        path(&mut self.access.tokens, "CLEANPLATE_ACCESS_TOKENS");
         path(&mut self.worker.scratch, "CLEANPLATE_WORKER_SCRATCH");
         path(&mut self.models.folder, "CLEANPLATE_MODELS_FOLDER");
         path(&mut self.models.runtime, "CLEANPLATE_MODELS_RUNTIME");
+        let listed = |slot: &mut Option<Vec<String>>, name: &str| {
+            if let Some(places) = lookup(name) {
+                let places = places.split(',').map(str::trim).filter(|place| !place.is_empty());
+                *slot = Some(places.map(str::to_owned).collect());
+            }
+        };
+        listed(&mut self.worker.notice, "CLEANPLATE_WORKER_NOTICE");
+        listed(&mut self.access.sources, "CLEANPLATE_ACCESS_SOURCES");
+        listed(&mut self.access.destinations, "CLEANPLATE_ACCESS_DESTINATIONS");
+        self.overlay_numbers(lookup)
+    }
+
+    /// The variables that are numbers, or yes and no.
+    fn overlay_numbers(&mut self, lookup: &Lookup<'_>) -> Result<(), SettingsError> {
+        let choice = |slot: &mut Option<bool>, name: &str| {
+            let Some(value) = lookup(name) else { return Ok(()) };
+            let parsed = value.parse();
+            *slot = Some(parsed.map_err(|_none| SettingsError::Value {
+                place: Place::Variable(name.to_owned()),
+                value,
+                wanted: "true or false",
+            })?);
+            Ok(())
+        };
+        choice(&mut self.client.insecure, "CLEANPLATE_CLIENT_INSECURE")?;
+        choice(&mut self.coordinator.insecure, "CLEANPLATE_COORDINATOR_INSECURE")?;
         let number = |slot: &mut Option<u32>, name: &str| {
             let Some(value) = lookup(name) else { return Ok(()) };
             let parsed = value.parse();

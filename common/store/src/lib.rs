@@ -5,6 +5,8 @@
 //! that a job runs the same on a folder and on a bucket (invariant 11). Refuses rename, append and
 //! any knowledge of what the objects mean.
 
+pub mod address;
+pub mod allow;
 pub mod error;
 pub mod keys;
 pub mod kinds;
@@ -20,6 +22,8 @@ mod movie_parts;
 mod remote;
 mod upload_log;
 
+pub use address::{AddressError, https_host, is_public, resolve_public};
+pub use allow::{Lists, Place, PlaceError, Places, Use};
 pub use error::{Side, StoreError};
 pub use location::Location;
 pub use objects::{FORMAT as OBJECT_FORMAT, ObjectError, decode_object, encode_object};

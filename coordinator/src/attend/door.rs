@@ -1,13 +1,16 @@
-//! What workers say, parsed by destructuring so that a new field cannot be forgotten.
+//! What workers say, parsed by destructuring so that a new field cannot be forgotten. An object that a worker names is
+//! one that was written under the lease that it reports: it cannot hand in another's.
 
 use cleanplate_core::input::{Input, IntakeResult, Report};
 use cleanplate_proto::{WireError, card_from_wire, v1 as pb};
+use cleanplate_store::keys;
 use cleanplate_types::digest::Sha;
 use cleanplate_types::encode::EncoderProof;
 use cleanplate_types::failure::Failure;
 use cleanplate_types::ids::{LeaseId, WorkerId};
 use cleanplate_types::model::{ModelClass, WorkerModels};
 use cleanplate_types::object::ObjectRef;
+use cleanplate_types::part::PartSummary;
 use cleanplate_types::tier::Card;
 
 use crate::dispatch::Order;
@@ -96,16 +99,17 @@ pub(super) fn message(
             report(worker, lease, Report::IntakeDone(Box::new(result)))
         }
         Message::AnalyseDone(pb::AnalyseDone { lease, evidence }) => {
-            let evidence = object(evidence, "evidence")?;
+            let evidence = object(lease, evidence, "evidence")?;
             report(worker, lease, Report::WindowDone { evidence })
         }
         Message::ReduceDone(pb::ReduceDone { lease, finding, mattes }) => {
-            let finding = object(finding, "finding")?;
-            let mattes = mattes.map(TryInto::try_into).transpose()?;
+            let finding = object(lease, finding, "finding")?;
+            let mattes = mattes.map(|it| object(lease, Some(it), "mattes")).transpose()?;
             report(worker, lease, Report::ReduceDone { finding, mattes })
         }
         Message::CellDone(pb::CellDone { lease, part }) => {
-            let summary = part.ok_or(WireError::Missing("part"))?.try_into()?;
+            let summary: PartSummary = part.ok_or(WireError::Missing("part"))?.try_into()?;
+            written_under(lease, &summary.manifest.key, "manifest")?;
             report(worker, lease, Report::CellDone { summary: Box::new(summary) })
         }
         Message::LeaseDone(pb::LeaseDone { lease }) => report(worker, lease, Report::SegmentDone),
@@ -138,15 +142,31 @@ fn intake(done: pb::IntakeDone) -> Result<(u64, IntakeResult), WireError> {
     let pb::IntakeDone { lease, source, description, table, frames, rest, notes } = done;
     let result = IntakeResult {
         source: source.ok_or(WireError::Missing("source"))?.try_into()?,
-        description: object(description, "description")?,
-        table: object(table, "table")?,
-        rest: rest.map(TryInto::try_into).transpose()?,
+        description: object(lease, description, "description")?,
+        table: object(lease, table, "table")?,
+        rest: rest.map(|it| object(lease, Some(it), "rest")).transpose()?,
         frames,
         notes,
     };
     Ok((lease, result))
 }
 
-fn object(object: Option<pb::ObjectRef>, field: &'static str) -> Result<ObjectRef, WireError> {
-    object.ok_or(WireError::Missing(field))?.try_into()
+fn object(
+    lease: u64,
+    object: Option<pb::ObjectRef>,
+    field: &'static str,
+) -> Result<ObjectRef, WireError> {
+    let object: ObjectRef = object.ok_or(WireError::Missing(field))?.try_into()?;
+    written_under(lease, &object.key, field)?;
+    Ok(object)
+}
+
+/// Refuses a key that nobody writes under this lease.
+fn written_under(lease: u64, key: &str, field: &'static str) -> Result<(), WireError> {
+    let is_plain = !key.split('/').any(|part| matches!(part, "" | "." | ".."));
+    let is_its = keys::lease_of(key) == Some(LeaseId(lease));
+    if key.starts_with(keys::JOBS) && is_plain && is_its {
+        return Ok(());
+    }
+    Err(WireError::Unknown { field, value: format!("{key}, under lease {lease}") })
 }

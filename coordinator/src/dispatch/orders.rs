@@ -1,5 +1,6 @@
 //! What the loop may be told and asked, and the one way to it.
 
+use cleanplate_access::Reach;
 use cleanplate_core::effect::Ignored;
 use cleanplate_core::input::Input;
 use cleanplate_core::outcome::JobOutcome;
@@ -59,6 +60,8 @@ pub(crate) enum Question {
     Named {
         /// An id or its beginning, with or without `job-`.
         begins: String,
+        /// Whose jobs may be meant; others are not there for who asks.
+        reach: Reach,
         /// Where to.
         reply: oneshot::Sender<Vec<JobId>>,
     },

@@ -9,7 +9,8 @@ use cleanplate_core::effect::StitchOrder;
 use cleanplate_core::input::Input;
 use cleanplate_core::outcome::{CopyReason, Published};
 use cleanplate_store::{
-    Location, MovieUpload, SourceReader, Store, StoreError, UploadLog, decode_object, kinds,
+    Location, MovieUpload, Places, SourceReader, Store, StoreError, UploadLog, Use, decode_object,
+    kinds,
 };
 use cleanplate_types::brief::JobBrief;
 use cleanplate_types::failure::{Failure, FailureKind, Stage};
@@ -19,7 +20,8 @@ use cleanplate_types::part::PartSummary;
 use cleanplate_types::trail::{TrailEntry, TrailEvent};
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc};
 
-use crate::dispatch::{Order, Orders};
+use crate::dispatch::{Order, Orders, Question};
+use crate::door::Door;
 use crate::finish::host::{Fault, Queue, StitchHost};
 use crate::finish::lead::Answer;
 use crate::finish::speech::{self, Ended, Request};
@@ -49,6 +51,7 @@ pub(super) struct Task {
     pub(super) turns: Arc<Semaphore>,
     pub(super) owner: String,
     pub(super) lead: Lead,
+    pub(super) door: Arc<Door>,
     pub(super) fence: Fence,
 }
 
@@ -173,6 +176,7 @@ impl Task {
             Work::Stitch { order, .. } => (&order.source, &order.output),
             Work::Copy(CopyOrder { source, output, .. }) => (source, output),
         };
+        self.may_use(&source.url, output).await?;
         let location = Location::parse(&source.url).map_err(failed)?;
         let output = Location::parse(output).map_err(failed)?;
         // Checked when the job was submitted; a link may have been made since.
@@ -218,6 +222,26 @@ impl Task {
         let movie = Arc::new(Mutex::new(Some(movie)));
         let host = Arc::new(StitchHost::new(reader, rest, objects, queue, Arc::clone(&movie)));
         Ok(Prepared { request, host, movie, output, cells })
+    }
+
+    /// Whether the job may still read and write these: lists change, and so do links.
+    async fn may_use(&self, source: &str, output: &str) -> Result<(), Fault> {
+        let places = self.door.places();
+        if matches!(places, Places::Any) {
+            return Ok(());
+        }
+        let job = self.job.clone();
+        let known = self.orders.ask(|reply| Question::Job { job, reply }).await;
+        let known = known.map_err(|gone| internal(gone.to_string()))?;
+        let known = known.ok_or_else(|| internal("the job is not there any more"))?;
+        let owner = &known.request.owner;
+        let checked = places
+            .check_here(owner, Use::Source, source)
+            .and_then(|()| places.check_here(owner, Use::Destination, output));
+        checked.map_err(|error| {
+            let failure = Failure::new(FailureKind::BadRequest, Stage::Stitch, error.to_string());
+            Fault { cell: None, failure }
+        })
     }
 
     /// Has the child write the movie.

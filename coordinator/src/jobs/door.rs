@@ -1,11 +1,13 @@
-//! What a request must be before it becomes a job: parsed, of sense, and with an output that can be
-//! written. Found out here it costs a second; found out by the stitch it would cost the work.
+//! What a request must be before it becomes a job: parsed, of sense, its caller's to make, with places that its owner
+//! may use and an output that can be written. Found out here it costs a second; found out by the stitch it would cost the work.
 
+use cleanplate_access::Caller;
 use cleanplate_proto::v1 as pb;
-use cleanplate_store::{Location, MovieUpload, StoreError};
+use cleanplate_store::{Location, MovieUpload, PlaceError, Places, StoreError, Use, https_host};
 use cleanplate_types::failure::FailureKind;
 use cleanplate_types::request::{EncoderChoice, JobRequest};
 use tonic::Status;
+use url::Url;
 
 /// Takes a request, with places as URLs and the coordinator's own encoder where it asks for `auto`.
 ///
@@ -14,8 +16,17 @@ use tonic::Status;
 pub(super) fn admit(
     request: pb::JobRequest,
     encoder_default: EncoderChoice,
+    (caller, places): (&Caller, &Places),
 ) -> Result<JobRequest, Status> {
     let mut request = JobRequest::try_from(request)?;
+    request.owner = caller.owner_of_new(&request.owner)?;
+    caller.may_prefer(request.priority)?;
+    // What leads into an inner network is refused as that, whatever else it is.
+    for text in [&request.input, &request.output] {
+        if let Some(url) = Url::parse(text).ok().filter(|url| url.scheme() == "https") {
+            https_host(&url).map_err(|error| refused_place(&error.into()))?;
+        }
+    }
     let input = Location::parse(&request.input).map_err(refusal)?;
     // One spelling for one place: a path may have `..` in it, its URL read again has none.
     let again = |place: Location| Location::parse(&place.url()).map_err(refusal);
@@ -28,10 +39,38 @@ pub(super) fn admit(
     }
     request.input = input.url();
     request.output = output.url();
+    may_use(&request, places)?;
     if request.encoder == EncoderChoice::Auto {
         request.encoder = encoder_default;
     }
     Ok(request)
+}
+
+/// Whether the job's owner may read and write what the job names.
+///
+/// # Errors
+/// `PERMISSION_DENIED`, with the setting that would allow it.
+pub(super) fn may_use(request: &JobRequest, places: &Places) -> Result<(), Status> {
+    let check = |used, url: &str| {
+        let checked = places.check_here(&request.owner, used, url);
+        checked.map_err(|error| refused_place(&error))
+    };
+    check(Use::Source, &request.input)?;
+    check(Use::Destination, &request.output)?;
+    let models = request.detectors.iter().map(|detector| &detector.model).chain(&request.painter);
+    for model in models.filter(|model| !model.is_installed()) {
+        check(Use::Source, &model.url)?;
+    }
+    Ok(())
+}
+
+fn refused_place(error: &PlaceError) -> Status {
+    match error {
+        PlaceError::NotListed { .. } | PlaceError::Own { .. } | PlaceError::Address(_) => {
+            Status::permission_denied(error.to_string())
+        }
+        PlaceError::Odd { .. } => Status::invalid_argument(error.to_string()),
+    }
 }
 
 /// Proves that the output can be written, and leaves nothing there.

@@ -177,6 +177,7 @@ pub(super) fn options(
         engine_silent: PATIENCE,
         movies_max: 2,
         new_store: false,
+        door: Arc::new(crate::Door::open()),
     }
 }
 

@@ -85,6 +85,7 @@ async fn finisher(place: &Place) -> (Finisher, mpsc::Receiver<Order>) {
 fn finisher_of(place: &Place, movies_max: u32, lead: Lead) -> (Finisher, mpsc::Receiver<Order>) {
     let (sender, orders) = mpsc::channel(64);
     let (store, limits) = (place.store.clone(), (PATIENCE, movies_max));
+    let lead = (lead, Arc::new(crate::Door::open()));
     (Finisher::new(store, Orders::new(sender), place.program(), limits, lead), orders)
 }
 

@@ -1,18 +1,21 @@
 //! Opening the stream: which address, how often, and which refusals are final. A coordinator that stands by names the
-//! one that leads, which is tried at once; where nobody is there, the list goes on.
+//! one that leads, which is tried at once; where nobody is there, the list goes on. A join token is exchanged for a
+//! credential before, and again when two thirds of its life are over.
 
 use std::error::Error;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use cleanplate_access::{Bearer, DialError, SecretText};
 use cleanplate_proto::v1::fleet_client::FleetClient;
 use cleanplate_proto::{MESSAGE_BYTES_MAX, PROTOCOL_VERSION, StandsBy, v1 as pb};
 use cleanplate_types::ids::WorkerId;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
+use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status, Streaming};
 
-use crate::options::{Coordinators, WorkerError};
+use crate::options::{Addresses, Coordinators, WorkerError};
 
 /// Messages that may wait in the stream itself; the outbox before it is where they gather.
 const STREAM_MAX: usize = 16;
@@ -36,12 +39,15 @@ const PAUSE_STANDBY: Duration = Duration::from_secs(1);
 /// The way to the coordinator.
 #[derive(Debug)]
 pub(super) struct Line {
+    addresses: Addresses,
     ways: Vec<Way>,
     /// The place of the one that is tried next: after a stream that broke the one behind it, since who was paused
     /// still takes connections.
     next: usize,
     /// The one that is said to lead, until it was tried.
     told: Option<Way>,
+    /// What a join token was exchanged for.
+    credential: Option<Held>,
     worker: WorkerId,
     attempts: u32,
     longest: Duration,
@@ -49,9 +55,18 @@ pub(super) struct Line {
 
 #[derive(Debug, Clone)]
 enum Way {
-    Address(Box<Endpoint>),
+    Address(String),
     InProcess(Channel),
 }
+
+/// A credential, and when another one is to be had.
+#[derive(Debug, Clone)]
+struct Held {
+    secret: SecretText,
+    renew: Instant,
+}
+
+type Fleet = FleetClient<InterceptedService<Channel, Bearer>>;
 
 /// An open stream.
 #[derive(Debug)]
@@ -59,6 +74,8 @@ pub(super) struct Stream {
     pub(super) welcome: pb::Welcome,
     pub(super) outgoing: mpsc::Sender<pb::FromWorker>,
     pub(super) incoming: Streaming<pb::ToWorker>,
+    /// When it is to be opened again, with another credential.
+    pub(super) renew: Option<Instant>,
 }
 
 /// Why there is no stream, or no more.
@@ -84,16 +101,32 @@ enum Missed {
 
 impl Line {
     pub(super) fn new(coordinators: Coordinators, worker: WorkerId) -> Result<Self, WorkerError> {
-        let ways: Vec<Way> = match coordinators {
+        let (addresses, ways): (_, Vec<Way>) = match coordinators {
             Coordinators::Addresses(addresses) => {
-                addresses.into_iter().map(|it| Way::Address(Box::new(lively(it)))).collect()
+                let ways = addresses.urls.iter().cloned().map(Way::Address).collect();
+                (addresses, ways)
             }
-            Coordinators::InProcess(channel) => vec![Way::InProcess(channel)],
+            Coordinators::InProcess(channel) => {
+                (Addresses::default(), vec![Way::InProcess(channel)])
+            }
         };
         if ways.is_empty() {
             return Err(WorkerError::NoCoordinator);
         }
-        Ok(Self { ways, next: 0, told: None, worker, attempts: 0, longest: PAUSE_MAX })
+        // What is wrong with an address or a file is wrong for ever.
+        for url in &addresses.urls {
+            addresses.dialer.endpoint(url).map_err(|error| WorkerError::Dial(error.to_string()))?;
+        }
+        Ok(Self {
+            addresses,
+            ways,
+            next: 0,
+            told: None,
+            credential: None,
+            worker,
+            attempts: 0,
+            longest: PAUSE_MAX,
+        })
     }
 
     /// Opens a stream: tries the addresses in turn until one answers.
@@ -105,7 +138,7 @@ impl Line {
             let told = self.told.take();
             let was_told = told.is_some();
             let way = told.unwrap_or_else(|| self.in_turn());
-            let attempt = tokio::time::timeout(OPEN_WAIT, attach(&way, hello)).await;
+            let attempt = tokio::time::timeout(OPEN_WAIT, self.attach(&way, hello)).await;
             let late = || format!("no answer within {} s", OPEN_WAIT.as_secs());
             match attempt.unwrap_or_else(|_late| Err(Missed::Now(late().into()))) {
                 Ok(stream) => {
@@ -150,8 +183,82 @@ impl Line {
     fn follow(&mut self, stands_by: Option<StandsBy>) {
         let Some(StandsBy { leader }) = stands_by else { return };
         self.longest = PAUSE_STANDBY;
-        let endpoint = leader.and_then(|url| Endpoint::from_shared(url).ok());
-        self.told = endpoint.map(|endpoint| Way::Address(Box::new(lively(endpoint))));
+        // Who was told to use TLS is led nowhere without it.
+        let clear = self.addresses.urls.iter().any(|url| url.starts_with("http://"));
+        let leader = leader.filter(|url| clear || url.starts_with("https://"));
+        let usable = leader.filter(|url| self.addresses.dialer.endpoint(url).is_ok());
+        self.told = usable.map(Way::Address);
+    }
+
+    /// A client of the coordinator that way, with a credential where there is a join token.
+    async fn reach(&mut self, way: &Way, hello: &pb::Hello) -> Result<Fleet, Missed> {
+        let url = match way {
+            Way::InProcess(channel) => return Ok(fleet(channel.clone(), Bearer::default())),
+            Way::Address(url) => url,
+        };
+        let endpoint = self.addresses.dialer.endpoint(url).map_err(|error| dial(&error))?;
+        let channel = lively(endpoint).connect().await;
+        let channel = channel.map_err(|error| Missed::Now(chain(&error).into()))?;
+        let Some(join) = &self.addresses.join else { return Ok(fleet(channel, Bearer::default())) };
+        let held = self.credential.as_ref().filter(|held| held.renew > Instant::now());
+        if let Some(held) = held {
+            let bearer = self.addresses.dialer.bearer(url, &held.secret);
+            return Ok(fleet(channel, bearer.map_err(|error| dial(&error))?));
+        }
+        let secret = join.now();
+        let secret = secret.map_err(|error| Missed::Ever(WorkerError::Dial(error.to_string())))?;
+        let bearer = self.addresses.dialer.bearer(url, &secret).map_err(|error| dial(&error))?;
+        let request = pb::JoinRequest { worker: hello.worker.clone(), instance: hello.instance };
+        let asked = Instant::now();
+        let joined = fleet(channel.clone(), bearer).join(request).await;
+        let pb::JoinResponse { credential, ends_in_ms } = match joined {
+            Ok(joined) => joined.into_inner(),
+            // An older coordinator, which asks nobody who they are.
+            Err(status) if status.code() == Code::Unimplemented => pb::JoinResponse::default(),
+            Err(status) => return Err(missed(&status)),
+        };
+        if credential.is_empty() {
+            self.credential = None;
+            return Ok(fleet(channel, Bearer::default()));
+        }
+        let secret = SecretText::of(&credential, "the coordinator's answer");
+        let secret = secret.map_err(|error| Missed::Now(error.to_string().into()))?;
+        let bearer = self.addresses.dialer.bearer(url, &secret).map_err(|error| dial(&error))?;
+        let renew = asked + Duration::from_millis(ends_in_ms.min(CREDENTIAL_MS_MAX)) * 2 / 3;
+        self.credential = Some(Held { secret, renew });
+        Ok(fleet(channel, bearer))
+    }
+
+    async fn attach(&mut self, way: &Way, hello: &pb::Hello) -> Result<Stream, Missed> {
+        let held = self.credential.is_some();
+        let mut client = self.reach(way, hello).await?;
+        let (outgoing, messages) = mpsc::channel(STREAM_MAX);
+        let first =
+            pb::FromWorker { message: Some(pb::from_worker::Message::Hello(hello.clone())) };
+        // The channel is new and has room; its other end is held right here.
+        outgoing.try_send(first).ok();
+        let answer = client.attend(ReceiverStream::new(messages)).await.map_err(|status| {
+            if held && status.code() == Code::Unauthenticated {
+                // Its join token was changed: there may be another one.
+                self.credential = None;
+                let why = "the credential does not hold any more, joining again".to_owned();
+                return Missed::Now(why.into());
+            }
+            missed(&status)
+        })?;
+        let mut incoming = answer.into_inner();
+        let first = incoming.message().await.map_err(|status| missed(&status))?;
+        match first.and_then(|message| message.message) {
+            Some(pb::to_worker::Message::Welcome(welcome)) => {
+                same_protocol(&welcome)?;
+                let renew = self.credential.as_ref().map(|held| held.renew);
+                Ok(Stream { welcome, outgoing, incoming, renew })
+            }
+            Some(_) => {
+                Err(Missed::Ever(WorkerError::Refused("it answered without a welcome".to_owned())))
+            }
+            None => Err(Missed::Now("it closed the stream without a welcome".to_owned().into())),
+        }
     }
 
     fn missed(&mut self, way: &Way, why: &str) {
@@ -169,6 +276,25 @@ impl Line {
     }
 }
 
+/// The longest life of a credential that is believed: a day.
+const CREDENTIAL_MS_MAX: u64 = 24 * 3_600_000;
+
+fn fleet(channel: Channel, bearer: Bearer) -> Fleet {
+    FleetClient::with_interceptor(channel, bearer)
+        .max_decoding_message_size(MESSAGE_BYTES_MAX)
+        .max_encoding_message_size(MESSAGE_BYTES_MAX)
+}
+
+/// A file of certificates may be on its way to be changed; all else stays wrong.
+fn dial(error: &DialError) -> Missed {
+    match error {
+        DialError::Unreadable { .. } | DialError::Tls(_) => Missed::Now(error.to_string().into()),
+        DialError::Address { .. } | DialError::Clear { .. } => {
+            Missed::Ever(WorkerError::Dial(error.to_string()))
+        }
+    }
+}
+
 fn lively(endpoint: Endpoint) -> Endpoint {
     endpoint
         .connect_timeout(OPEN_WAIT)
@@ -180,39 +306,9 @@ fn lively(endpoint: Endpoint) -> Endpoint {
 impl std::fmt::Display for Way {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Address(endpoint) => write!(formatter, "{}", endpoint.uri()),
+            Self::Address(url) => formatter.write_str(url),
             Self::InProcess(_) => formatter.write_str("this process"),
         }
-    }
-}
-
-async fn attach(way: &Way, hello: &pb::Hello) -> Result<Stream, Missed> {
-    let channel = match way {
-        Way::InProcess(channel) => channel.clone(),
-        Way::Address(endpoint) => {
-            endpoint.connect().await.map_err(|error| Missed::Now(chain(&error).into()))?
-        }
-    };
-    let (outgoing, messages) = mpsc::channel(STREAM_MAX);
-    let first = pb::FromWorker { message: Some(pb::from_worker::Message::Hello(hello.clone())) };
-    // The channel is new and has room; its other end is held right here.
-    outgoing.try_send(first).ok();
-    let mut client = FleetClient::new(channel)
-        .max_decoding_message_size(MESSAGE_BYTES_MAX)
-        .max_encoding_message_size(MESSAGE_BYTES_MAX);
-    let answer =
-        client.attend(ReceiverStream::new(messages)).await.map_err(|status| missed(&status))?;
-    let mut incoming = answer.into_inner();
-    let first = incoming.message().await.map_err(|status| missed(&status))?;
-    match first.and_then(|message| message.message) {
-        Some(pb::to_worker::Message::Welcome(welcome)) => {
-            same_protocol(&welcome)?;
-            Ok(Stream { welcome, outgoing, incoming })
-        }
-        Some(_) => {
-            Err(Missed::Ever(WorkerError::Refused("it answered without a welcome".to_owned())))
-        }
-        None => Err(Missed::Now("it closed the stream without a welcome".to_owned().into())),
     }
 }
 
@@ -317,19 +413,29 @@ mod tests {
 
     /// A line to addresses at which nobody listens.
     fn line(addresses: &[&str]) -> Line {
-        let endpoints = addresses.iter().map(|it| Endpoint::from_shared((*it).to_owned()).unwrap());
+        let urls = addresses.iter().map(|it| (*it).to_owned()).collect();
         let worker = WorkerId::parse("w").unwrap();
-        Line::new(Coordinators::Addresses(endpoints.collect()), worker).unwrap()
+        let addresses = Addresses { urls, ..Addresses::default() };
+        Line::new(Coordinators::Addresses(addresses), worker).unwrap()
     }
 
     #[test]
     fn the_one_that_leads_is_tried_next_and_no_address_of_another_kind() {
         let mut line = line(&["http://127.0.0.1:1"]);
         line.lost(check(&stands_by(Some("http://other:7700"))).unwrap());
-        assert_eq!(line.told.as_ref().unwrap().to_string(), "http://other:7700/");
+        assert_eq!(line.told.as_ref().unwrap().to_string(), "http://other:7700");
         assert_eq!(line.longest, PAUSE_STANDBY, "nobody waits for long while the lead changes");
-        line.lost(check(&stands_by(Some("https://other:7700"))).unwrap());
+        line.lost(check(&stands_by(Some("ftp://other:7700"))).unwrap());
         assert!(line.told.is_none());
+    }
+
+    #[test]
+    fn who_speaks_tls_is_led_to_nobody_who_does_not() {
+        let mut line = line(&["https://127.0.0.1:1"]);
+        line.lost(check(&stands_by(Some("http://other:7700"))).unwrap());
+        assert!(line.told.is_none());
+        line.lost(check(&stands_by(Some("https://other:7700"))).unwrap());
+        assert_eq!(line.told.as_ref().unwrap().to_string(), "https://other:7700");
     }
 
     #[tokio::test]

@@ -26,6 +26,8 @@ pub(super) enum Over {
     Lost(Lost),
     /// This worker has less to offer than it said.
     Changed,
+    /// What it was opened with ends soon.
+    Renewed,
     /// This worker goes.
     Left(Ended),
 }
@@ -89,6 +91,9 @@ impl Attendant {
                         self.say(Message::Heartbeat(pb::Heartbeat {}));
                     }
                     self.pass_on();
+                    if stream.renew.is_some_and(|renew| renew <= std::time::Instant::now()) {
+                        return Ok(Over::Renewed);
+                    }
                 }
                 Happening::Asked(Stop::Run) => {}
                 Happening::Asked(Stop::Drain) => {

@@ -8,7 +8,8 @@ use cleanplate_proto::v1 as pb;
 use cleanplate_proto::v1::fleet_server::{Fleet, FleetServer};
 use cleanplate_types::ids::WorkerId;
 use cleanplate_worker::{
-    Coordinators, Ended, ModelOptions, ModelsFor, Stop, WorkerError, WorkerOptions, serve,
+    Addresses, Coordinators, Ended, ModelOptions, ModelsFor, Stop, WorkerError, WorkerOptions,
+    serve,
 };
 use pb::from_worker::Message;
 use tokio::net::TcpListener;
@@ -99,6 +100,13 @@ struct Door {
 
 #[tonic::async_trait]
 impl Fleet for Door {
+    async fn join(
+        &self,
+        _request: Request<pb::JoinRequest>,
+    ) -> Result<Response<pb::JoinResponse>, Status> {
+        Ok(Response::new(pb::JoinResponse::default()))
+    }
+
     type AttendStream = ReceiverStream<Result<pb::ToWorker, Status>>;
 
     async fn attend(
@@ -170,9 +178,9 @@ impl Fixture {
             },
             program,
         };
-        let endpoint = tonic::transport::Endpoint::from_shared(address).unwrap();
+        let addresses = Addresses { urls: vec![address], ..Addresses::default() };
         let (stop, stops) = watch::channel(Stop::Run);
-        let worker = tokio::spawn(serve(options, Coordinators::Addresses(vec![endpoint]), stops));
+        let worker = tokio::spawn(serve(options, Coordinators::Addresses(addresses), stops));
         Self { folder, sessions, stop, worker }
     }
 

@@ -46,7 +46,12 @@ impl Scheduler {
                 self.let_go(worker, lease);
             }
             (Report::GaveBack, _) => self.gave_back(worker, lease, effects),
-            (Report::IntakeDone(intake), Piece::Intake) => {
+            (Report::IntakeDone(mut intake), Piece::Intake) => {
+                // Where the source is was said by whoever submitted the job. A worker that says otherwise would have the
+                // others, and the stitch, read something else.
+                if let Some(known) = self.ledger.jobs.get(&job) {
+                    intake.source.url.clone_from(&known.request.input);
+                }
                 self.piece_done(lease, Event::IntakeDone { lease, intake }, effects);
             }
             (Report::WindowDone { evidence }, Piece::Window(Window { index, .. })) => {

@@ -33,6 +33,28 @@ fn next(rig: &mut Rig) -> Option<String> {
     rig.grants().first().map(|(_, _, grant)| grant.job.as_str().to_owned())
 }
 
+#[test]
+fn a_source_is_where_the_request_says_whatever_a_worker_tells() {
+    let mut rig = Rig::new(SchedulerConfig::default());
+    rig.attach("w", &[EncoderName::Libx264]);
+    submit(&mut rig, "a0", "a");
+    let (lease, holder, _) = rig.grants().remove(0);
+    let elsewhere = IntakeResult {
+        source: SourceRef { url: "file:///etc/other".to_owned(), bytes: 1, version: None },
+        description: object("description"),
+        table: object("table"),
+        rest: None,
+        notes: Vec::new(),
+        frames: FRAMES,
+    };
+    rig.report(holder.as_str(), lease, Report::IntakeDone(Box::new(elsewhere)));
+    let told = rig.journal.iter().find_map(|record| {
+        let Event::IntakeDone { intake, .. } = &record.event else { return None };
+        Some(intake.source.url.clone())
+    });
+    assert_eq!(told, Some(cells_of_30().input));
+}
+
 fn with_caps(caps: Caps) -> SchedulerConfig {
     SchedulerConfig { caps, ..SchedulerConfig::default() }
 }

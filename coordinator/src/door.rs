@@ -1,0 +1,171 @@
+//! The door: who is let in by which connection, and which places its jobs may name.
+//!
+//! Owns the layer that every call passes before anything of it is parsed: it finds out who called, refuses who may not,
+//! and takes the secret away, so that nothing behind it can show it. A handler finds the [`Caller`] in its request, and
+//! one that finds none refuses: a server without this layer serves nobody.
+
+mod probes;
+mod wire;
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, SystemTime};
+
+use cleanplate_access::{Access, CREDENTIAL_LIFE, Caller, Sent, ServerTls};
+use cleanplate_store::Places;
+use futures::future::{Either, Ready, ready};
+use tonic::body::Body;
+use tonic::codegen::{Service, http};
+use tonic::{Request, Status};
+use tonic_health::server::HealthReporter;
+use tower::Layer;
+
+pub(crate) use probes::{Health, Probes};
+pub(crate) use wire::{Peer, incoming};
+
+/// How often is looked whether who is in may stay: who is taken out of the file of tokens is out after this.
+const STAYS_EVERY: Duration = Duration::from_secs(5);
+
+/// See the top of the file.
+#[derive(Debug)]
+pub struct Door {
+    access: Access,
+    tls: Option<ServerTls>,
+    places: Places,
+    health: HealthReporter,
+}
+
+impl Door {
+    /// A door for those who are known by `access`.
+    #[must_use]
+    pub fn new(access: Access, tls: Option<ServerTls>, places: Places) -> Self {
+        Self { access, tls, places, health: HealthReporter::new() }
+    }
+
+    /// An open door: for one process, for loopback, and for whoever wants it so.
+    #[must_use]
+    pub fn open() -> Self {
+        Self::new(Access::Anyone, None, Places::Any)
+    }
+
+    /// Who is let in.
+    pub(crate) const fn access(&self) -> &Access {
+        &self.access
+    }
+
+    /// Which places jobs may name.
+    pub(crate) const fn places(&self) -> &Places {
+        &self.places
+    }
+
+    pub(crate) const fn tls(&self) -> Option<&ServerTls> {
+        self.tls.as_ref()
+    }
+
+    pub(crate) fn health(&self) -> Health {
+        Health(self.health.clone())
+    }
+
+    /// Resolves when `caller` may not stay: its token has gone, or what it was let in by has ended. With a
+    /// certificate, which the handshake looks at, that is so after the life of a credential.
+    pub(crate) async fn until_out(self: Arc<Self>, caller: Caller) {
+        if matches!(self.access, Access::Anyone) {
+            return std::future::pending().await;
+        }
+        if matches!(caller, Caller::Certified { .. }) {
+            return tokio::time::sleep(CREDENTIAL_LIFE).await;
+        }
+        while self.access.stands(&caller, SystemTime::now()) {
+            tokio::time::sleep(STAYS_EVERY).await;
+        }
+    }
+}
+
+/// What a stream is ended with whose caller may not stay; whoever may comes back at once.
+pub(crate) fn is_out() -> Status {
+    Status::unavailable("what this stream was let in by has ended; come again with what holds now")
+}
+
+/// Who sent a request.
+///
+/// # Errors
+/// UNAUTHENTICATED where it did not come through the door.
+pub(crate) fn caller<T>(request: &Request<T>) -> Result<Caller, Status> {
+    let caller = request.extensions().get::<Caller>().cloned();
+    caller.ok_or_else(|| Status::unauthenticated("the call did not come through the door"))
+}
+
+/// Puts everything behind the door.
+#[derive(Debug, Clone)]
+pub(crate) struct AskWho(pub(crate) Arc<Door>);
+
+impl<S> Layer<S> for AskWho {
+    type Service = Asked<S>;
+
+    fn layer(&self, inner: S) -> Asked<S> {
+        Asked { door: Arc::clone(&self.0), inner }
+    }
+}
+
+/// What is behind the door.
+#[derive(Debug, Clone)]
+pub(crate) struct Asked<S> {
+    door: Arc<Door>,
+    inner: S,
+}
+
+impl<S> Service<http::Request<Body>> for Asked<S>
+where
+    S: Service<http::Request<Body>, Response = http::Response<Body>, Error = Infallible>,
+{
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = Either<S::Future, Ready<Result<Self::Response, Infallible>>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
+        match admit(&self.door.access, &request) {
+            Ok(caller) => {
+                request.headers_mut().remove(http::header::AUTHORIZATION);
+                request.extensions_mut().insert(caller);
+                Either::Left(self.inner.call(request))
+            }
+            Err(status) => Either::Right(ready(Ok(status.into_http()))),
+        }
+    }
+}
+
+fn admit<B>(access: &Access, request: &http::Request<B>) -> Result<Caller, Status> {
+    let peer = request.extensions().get::<Peer>();
+    let headers = request.headers().get_all(http::header::AUTHORIZATION).iter();
+    let headers: Vec<&str> = headers.map(|value| value.to_str().unwrap_or_default()).collect();
+    let names = peer.map_or(&[][..], |peer| &peer.names);
+    let sent = Sent { authorization: &headers, names };
+    let path = request.uri().path();
+    access.admit(path, sent, SystemTime::now()).map_err(|refused| {
+        let from = peer.and_then(|peer| peer.address).map(|address| address.to_string());
+        tracing::info!(from = from.as_deref().unwrap_or("this process"), path, %refused, "refused at the door");
+        refused.into()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_that_did_not_come_through_the_door_is_nobodys() {
+        let status = caller(&Request::new(())).unwrap_err();
+        assert_eq!(status.code(), tonic::Code::Unauthenticated);
+    }
+
+    #[tokio::test]
+    async fn who_needs_nothing_is_never_out() {
+        let out = Arc::new(Door::open()).until_out(Caller::Anyone);
+        assert!(futures::FutureExt::now_or_never(out).is_none());
+    }
+}
