@@ -20,6 +20,7 @@ use crate::attend::Attend;
 use crate::closing::Closing;
 use crate::coordinator::{Coordinator, CoordinatorError};
 use crate::jobs::JobsService;
+use crate::limits::{Places, Rate};
 
 /// How often a silent connection is asked for a sign of life: below what routers and balancers
 /// between the sites of a fleet forget.
@@ -81,7 +82,8 @@ impl Coordinator {
             tracing::info!(%address, store = self.greeting.store, "coordinator listens");
         }
         let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-        self.serve_on(incoming, stop).await
+        let incoming = Places::new(self.door).guard(incoming);
+        self.serve_on(Box::pin(incoming), stop).await
     }
 
     /// Serves workers and clients of this very process, each over one of `io`, until `stop` resolves.
@@ -119,14 +121,16 @@ impl Coordinator {
         let (health, health_service) = tonic_health::server::health_reporter();
         health.set_serving::<FleetServer<Attend>>().await;
         health.set_serving::<JobsServer<JobsService>>().await;
+        let message_bytes = self.door.message_bytes;
         let fleet = FleetServer::new(attend)
-            .max_decoding_message_size(MESSAGE_BYTES_MAX)
+            .max_decoding_message_size(message_bytes)
             .max_encoding_message_size(MESSAGE_BYTES_MAX);
         let jobs = JobsServer::new(jobs)
-            .max_decoding_message_size(MESSAGE_BYTES_MAX)
+            .max_decoding_message_size(message_bytes)
             .max_encoding_message_size(MESSAGE_BYTES_MAX);
         let mut until = stopped;
         let server = server()
+            .layer(Rate::new(self.door))
             .add_service(fleet)
             .add_service(jobs)
             .add_service(health_service)

@@ -5,7 +5,9 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cleanplate_coordinator::{Coordinator, CoordinatorError, CoordinatorOptions, SqliteJournal};
+use cleanplate_coordinator::{
+    Coordinator, CoordinatorError, CoordinatorOptions, DoorLimits, SqliteJournal,
+};
 use cleanplate_core::config::SchedulerConfig;
 use cleanplate_store::Store;
 use cleanplate_types::ids::WorkerId;
@@ -70,7 +72,10 @@ impl Machine {
             encoder_default: settings.encoder_default,
             program: program.clone(),
             engine_silent,
+            walls: settings.walls.clone(),
             movies_max: settings.movies_max,
+            output_limit: settings.limits.worker.output,
+            door: DoorLimits::default(),
             new_store: false,
         })
         .await
@@ -93,6 +98,8 @@ impl Machine {
             sessions: settings.worker.sessions,
             idle_exit: None,
             engine_silent,
+            walls: settings.walls.clone(),
+            limits: settings.limits.worker,
             models: settings.models.clone(),
             models_for: ModelsFor::one_job(request),
             program,

@@ -12,7 +12,7 @@ pub(crate) type Lookup<'a> = dyn Fn(&str) -> Option<String> + 'a;
 
 /// Number of keys in all tables.
 #[cfg(test)]
-pub(super) const KEYS: usize = 41;
+pub(super) const KEYS: usize = 57;
 
 /// The file.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -27,6 +27,8 @@ pub(crate) struct RawSettings {
     pub(super) audit: RawAudit,
     pub(super) worker: RawWorker,
     pub(super) models: RawModels,
+    pub(super) walls: RawWalls,
+    pub(super) limits: RawLimits,
     pub(super) log: RawLog,
 }
 
@@ -121,6 +123,32 @@ pub(super) struct RawModels {
     pub(super) cache: Option<String>,
 }
 
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawWalls {
+    pub(super) mode: Option<String>,
+    pub(super) card: Option<String>,
+    pub(super) breach: Option<String>,
+    pub(super) memory: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawLimits {
+    pub(super) source_bytes: Option<String>,
+    pub(super) source_duration: Option<String>,
+    pub(super) source_pixels: Option<String>,
+    pub(super) source_streams: Option<u32>,
+    pub(super) source_frame_rate: Option<u32>,
+    pub(super) cells: Option<u32>,
+    pub(super) output_times: Option<u32>,
+    pub(super) disk: Option<String>,
+    pub(super) message: Option<String>,
+    pub(super) connections: Option<u32>,
+    pub(super) connections_each: Option<u32>,
+    pub(super) requests: Option<u32>,
+}
+
 impl RawSettings {
     /// Lays the environment over the file.
     ///
@@ -167,6 +195,15 @@ impl RawSettings {
             self.worker.notice = Some(places.map(str::to_owned).collect());
         }
         text(&mut self.models.cache, "CLEANPLATE_MODELS_CACHE");
+        text(&mut self.walls.mode, "CLEANPLATE_WALLS_MODE");
+        text(&mut self.walls.card, "CLEANPLATE_WALLS_CARD");
+        text(&mut self.walls.breach, "CLEANPLATE_WALLS_BREACH");
+        text(&mut self.walls.memory, "CLEANPLATE_WALLS_MEMORY");
+        text(&mut self.limits.source_bytes, "CLEANPLATE_LIMITS_SOURCE_BYTES");
+        text(&mut self.limits.source_duration, "CLEANPLATE_LIMITS_SOURCE_DURATION");
+        text(&mut self.limits.source_pixels, "CLEANPLATE_LIMITS_SOURCE_PIXELS");
+        text(&mut self.limits.disk, "CLEANPLATE_LIMITS_DISK");
+        text(&mut self.limits.message, "CLEANPLATE_LIMITS_MESSAGE");
         let path = |slot: &mut Option<PathBuf>, name: &str| {
             if let Some(value) = lookup(name) {
                 *slot = Some(value.into());
@@ -192,6 +229,13 @@ impl RawSettings {
         number(&mut self.caps.owner_queued, "CLEANPLATE_CAPS_OWNER_QUEUED")?;
         number(&mut self.encoder.sessions, "CLEANPLATE_ENCODER_SESSIONS")?;
         number(&mut self.audit.cells, "CLEANPLATE_AUDIT_CELLS")?;
+        number(&mut self.limits.source_streams, "CLEANPLATE_LIMITS_SOURCE_STREAMS")?;
+        number(&mut self.limits.source_frame_rate, "CLEANPLATE_LIMITS_SOURCE_FRAME_RATE")?;
+        number(&mut self.limits.cells, "CLEANPLATE_LIMITS_CELLS")?;
+        number(&mut self.limits.output_times, "CLEANPLATE_LIMITS_OUTPUT_TIMES")?;
+        number(&mut self.limits.connections, "CLEANPLATE_LIMITS_CONNECTIONS")?;
+        number(&mut self.limits.connections_each, "CLEANPLATE_LIMITS_CONNECTIONS_EACH")?;
+        number(&mut self.limits.requests, "CLEANPLATE_LIMITS_REQUESTS")?;
         number(&mut self.worker.slots, "CLEANPLATE_WORKER_SLOTS")
     }
 }
