@@ -191,6 +191,9 @@ fn what_kills_one_process_costs_one_attempt_and_the_movie_is_the_same() {
     cluster.done(&job);
     for name in ["intake", "stitch", "segment"] {
         assert!(marks.join(name).exists(), "{name} was struck");
+        let attempts = cluster.attempts(&job, name);
+        let mut failed = attempts.iter().filter(|one| one["failure"]["kind"] == "engine_crashed");
+        assert!(failed.next().is_some() && failed.next().is_none(), "{name}: {attempts:#?}");
     }
     let plain = folder.path().join("plain.mp4");
     binary::run_ok([&["run", text(&clip()), "-o", text(&plain)][..], &OPTIONS].concat());

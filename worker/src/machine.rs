@@ -267,10 +267,12 @@ impl Seat {
 }
 
 fn log_walls(walls: Option<&WallsReport>) {
-    match walls {
-        Some(walls) if walls.is_whole() => tracing::info!("{walls}"),
-        Some(walls) => tracing::warn!("{walls}"),
-        None => tracing::warn!("walls: the engine process did not tell of them"),
+    let unknown = || "walls: the engine process did not tell of them".to_owned();
+    let words = walls.map_or_else(unknown, ToString::to_string);
+    if walls.is_some_and(WallsReport::is_whole) {
+        tracing::info!("{words}");
+    } else {
+        tracing::warn!("{words}");
     }
 }
 

@@ -195,15 +195,6 @@ impl RawSettings {
             self.worker.notice = Some(places.map(str::to_owned).collect());
         }
         text(&mut self.models.cache, "CLEANPLATE_MODELS_CACHE");
-        text(&mut self.walls.mode, "CLEANPLATE_WALLS_MODE");
-        text(&mut self.walls.card, "CLEANPLATE_WALLS_CARD");
-        text(&mut self.walls.breach, "CLEANPLATE_WALLS_BREACH");
-        text(&mut self.walls.memory, "CLEANPLATE_WALLS_MEMORY");
-        text(&mut self.limits.source_bytes, "CLEANPLATE_LIMITS_SOURCE_BYTES");
-        text(&mut self.limits.source_duration, "CLEANPLATE_LIMITS_SOURCE_DURATION");
-        text(&mut self.limits.source_pixels, "CLEANPLATE_LIMITS_SOURCE_PIXELS");
-        text(&mut self.limits.disk, "CLEANPLATE_LIMITS_DISK");
-        text(&mut self.limits.message, "CLEANPLATE_LIMITS_MESSAGE");
         let path = |slot: &mut Option<PathBuf>, name: &str| {
             if let Some(value) = lookup(name) {
                 *slot = Some(value.into());
@@ -212,16 +203,7 @@ impl RawSettings {
         path(&mut self.worker.scratch, "CLEANPLATE_WORKER_SCRATCH");
         path(&mut self.models.folder, "CLEANPLATE_MODELS_FOLDER");
         path(&mut self.models.runtime, "CLEANPLATE_MODELS_RUNTIME");
-        let number = |slot: &mut Option<u32>, name: &str| {
-            let Some(value) = lookup(name) else { return Ok(()) };
-            let parsed = value.parse();
-            *slot = Some(parsed.map_err(|_none| SettingsError::Value {
-                place: Place::Variable(name.to_owned()),
-                value,
-                wanted: "a whole number",
-            })?);
-            Ok(())
-        };
+        let number = |slot: &mut Option<u32>, name: &str| number_of(slot, lookup, name);
         number(&mut self.coordinator.movies_max, "CLEANPLATE_COORDINATOR_MOVIES_MAX")?;
         number(&mut self.scheduler.attempts_max, "CLEANPLATE_SCHEDULER_ATTEMPTS_MAX")?;
         number(&mut self.caps.job_leases, "CLEANPLATE_CAPS_JOB_LEASES")?;
@@ -229,13 +211,52 @@ impl RawSettings {
         number(&mut self.caps.owner_queued, "CLEANPLATE_CAPS_OWNER_QUEUED")?;
         number(&mut self.encoder.sessions, "CLEANPLATE_ENCODER_SESSIONS")?;
         number(&mut self.audit.cells, "CLEANPLATE_AUDIT_CELLS")?;
-        number(&mut self.limits.source_streams, "CLEANPLATE_LIMITS_SOURCE_STREAMS")?;
-        number(&mut self.limits.source_frame_rate, "CLEANPLATE_LIMITS_SOURCE_FRAME_RATE")?;
-        number(&mut self.limits.cells, "CLEANPLATE_LIMITS_CELLS")?;
-        number(&mut self.limits.output_times, "CLEANPLATE_LIMITS_OUTPUT_TIMES")?;
-        number(&mut self.limits.connections, "CLEANPLATE_LIMITS_CONNECTIONS")?;
-        number(&mut self.limits.connections_each, "CLEANPLATE_LIMITS_CONNECTIONS_EACH")?;
-        number(&mut self.limits.requests, "CLEANPLATE_LIMITS_REQUESTS")?;
-        number(&mut self.worker.slots, "CLEANPLATE_WORKER_SLOTS")
+        number(&mut self.worker.slots, "CLEANPLATE_WORKER_SLOTS")?;
+        self.walls.overlay(lookup);
+        self.limits.overlay(lookup)
     }
+}
+
+impl RawWalls {
+    fn overlay(&mut self, lookup: &Lookup<'_>) {
+        text_of(&mut self.mode, lookup, "CLEANPLATE_WALLS_MODE");
+        text_of(&mut self.card, lookup, "CLEANPLATE_WALLS_CARD");
+        text_of(&mut self.breach, lookup, "CLEANPLATE_WALLS_BREACH");
+        text_of(&mut self.memory, lookup, "CLEANPLATE_WALLS_MEMORY");
+    }
+}
+
+impl RawLimits {
+    fn overlay(&mut self, lookup: &Lookup<'_>) -> Result<(), SettingsError> {
+        text_of(&mut self.source_bytes, lookup, "CLEANPLATE_LIMITS_SOURCE_BYTES");
+        text_of(&mut self.source_duration, lookup, "CLEANPLATE_LIMITS_SOURCE_DURATION");
+        text_of(&mut self.source_pixels, lookup, "CLEANPLATE_LIMITS_SOURCE_PIXELS");
+        text_of(&mut self.disk, lookup, "CLEANPLATE_LIMITS_DISK");
+        text_of(&mut self.message, lookup, "CLEANPLATE_LIMITS_MESSAGE");
+        let number = |slot: &mut Option<u32>, name: &str| number_of(slot, lookup, name);
+        number(&mut self.source_streams, "CLEANPLATE_LIMITS_SOURCE_STREAMS")?;
+        number(&mut self.source_frame_rate, "CLEANPLATE_LIMITS_SOURCE_FRAME_RATE")?;
+        number(&mut self.cells, "CLEANPLATE_LIMITS_CELLS")?;
+        number(&mut self.output_times, "CLEANPLATE_LIMITS_OUTPUT_TIMES")?;
+        number(&mut self.connections, "CLEANPLATE_LIMITS_CONNECTIONS")?;
+        number(&mut self.connections_each, "CLEANPLATE_LIMITS_CONNECTIONS_EACH")?;
+        number(&mut self.requests, "CLEANPLATE_LIMITS_REQUESTS")
+    }
+}
+
+fn text_of(slot: &mut Option<String>, lookup: &Lookup<'_>, name: &str) {
+    if let Some(value) = lookup(name) {
+        *slot = Some(value);
+    }
+}
+
+fn number_of(slot: &mut Option<u32>, lookup: &Lookup<'_>, name: &str) -> Result<(), SettingsError> {
+    let Some(value) = lookup(name) else { return Ok(()) };
+    let parsed = value.parse();
+    *slot = Some(parsed.map_err(|_none| SettingsError::Value {
+        place: Place::Variable(name.to_owned()),
+        value,
+        wanted: "a whole number",
+    })?);
+    Ok(())
 }

@@ -96,7 +96,10 @@ mod landlock {
             .add_rules(path_beneath_rules(SYSTEM, read))?
             .add_rules(path_beneath_rules(searched(), read))?
             .add_rules(path_beneath_rules(&walls.reads, read))?
-            .add_rules(path_beneath_rules(&walls.marks, AccessFs::MakeReg | AccessFs::WriteFile))?
+            .add_rules(path_beneath_rules(
+                &walls.marks,
+                read | AccessFs::MakeReg | AccessFs::WriteFile,
+            ))?
             .add_rules(path_beneath_rules(
                 ["/dev/null"],
                 AccessFs::ReadFile | AccessFs::WriteFile,
