@@ -1,6 +1,6 @@
 # Every target is a script that people and CI run alike; none needs anything set up before.
 .DEFAULT_GOAL := help
-.PHONY: help setup-models demo test lint bench bench-quality bench-models torture chaos simulate gpu-check kernels
+.PHONY: help setup-models demo test lint bench bench-quality bench-models torture chaos simulate fuzz gpu-check kernels
 
 help:       ## Say what there is to make.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ chaos:      ## A farm of real processes under faults drawn by seed: kills, pause
 
 simulate:   ## The fleet's simulation at length, by seed, then at full size (SEEDS=2000 FROM=0 FULL=3).
 	@scripts/simulate
+
+fuzz:       ## Parsers against made-up bytes, at length (RUNS=10000000 SECONDS=300 SEED=1 MUTANTS=0).
+	@scripts/fuzz
 
 gpu-check:  ## Pack build/gpu-check.tar.xz: a check that runs unattended on a machine with an NVIDIA card.
 	@scripts/gpu-check

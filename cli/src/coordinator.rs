@@ -49,7 +49,9 @@ pub(crate) async fn run(
         encoder_default: settings.encoder_default,
         program: program::own()?,
         engine_silent: Duration::from_millis(settings.worker.engine_silent_ms),
+        walls: settings.walls.clone(),
         movies_max: settings.movies_max,
+        output_limit: settings.limits.worker.output,
         new_store,
         door,
     };

@@ -9,6 +9,7 @@ mod models;
 mod notices;
 mod reach;
 mod seats;
+mod walls;
 
 use std::time::Duration;
 
@@ -41,11 +42,12 @@ pub(crate) async fn run(
     let silent = Duration::from_millis(settings.worker.engine_silent_ms);
 
     let mut findings = libav::look();
-    let machine =
-        cleanplate_worker::check_machine(&program, pretend, silent, &settings.models).await;
+    let with = (&settings.models, settings.walls.clone());
+    let machine = cleanplate_worker::check_machine(&program, pretend, silent, with).await;
     findings.extend(seats::look(machine.as_ref(), encoder));
     if let Ok(machine) = &machine {
         findings.extend(models::look(&machine.models));
+        findings.push(walls::look(machine.walls.as_ref(), &settings.walls));
     }
     findings.extend(seats::libraries(machine.as_ref().is_ok_and(seats::has_card)));
     if machine.as_ref().is_ok_and(seats::has_card) && !card_asked {

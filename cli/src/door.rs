@@ -41,7 +41,7 @@ pub(crate) fn open(settings: &Settings, store: &str, probes: bool) -> Result<Arc
         }
     };
     let places = places(access, store)?;
-    Ok(Arc::new(Door::new(who, tls, places)))
+    Ok(Arc::new(Door::new(who, tls, places, settings.limits.door)))
 }
 
 /// Whether nobody but this machine, and those who are known, are let in at `bound`.

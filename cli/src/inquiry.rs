@@ -7,7 +7,11 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cleanplate_child::{ChildEnd, ChildProgram, Host, HostFile, HostSink, Limits, Link, run_child};
+use cleanplate_child::{
+    ChildEnd, ChildProgram, Host, HostFile, HostSink, Limits, Link, WallsPolicy, WallsReport,
+    run_child,
+};
+use cleanplate_media::fault::VARIABLE as FAULTS;
 use cleanplate_store::{Location, SourceReader};
 use cleanplate_types::failure::Failure;
 use serde::Serialize;
@@ -51,12 +55,13 @@ pub(crate) async fn ask<A: DeserializeOwned>(
     whose: &str,
     question: &impl Serialize,
     files: Vec<(&'static str, SourceReader)>,
-    silent: Duration,
+    (silent, walls): (Duration, &WallsPolicy),
 ) -> Result<A, Refusal> {
     let program = ChildProgram {
         executable: program::own()?,
         arguments: vec!["engine".to_owned(), whose.to_owned()],
-        environment: Vec::new(),
+        environment: faults(),
+        walls: walls.processor(Vec::new()),
     };
     let broken = |error: postcard::Error| {
         Refusal::failed(format!("the engine process and cleanplate do not understand: {error}"))
@@ -67,10 +72,20 @@ pub(crate) async fn ask<A: DeserializeOwned>(
         Err(ChildEnd::Failed(failure)) => {
             Err(Refusal::new(Status::of(failure.kind), failure.message))
         }
-        Err(end @ (ChildEnd::NotStarted(_) | ChildEnd::Crashed { .. } | ChildEnd::Hung { .. })) => {
-            Err(Refusal::failed(end.to_string()))
-        }
+        Err(
+            end @ (ChildEnd::NotStarted(_)
+            | ChildEnd::Crashed { .. }
+            | ChildEnd::Hung { .. }
+            | ChildEnd::Spun { .. }
+            | ChildEnd::Overate { .. }),
+        ) => Err(Refusal::failed(end.to_string())),
     }
+}
+
+/// The fault switches, which children obey in debug builds.
+fn faults() -> Vec<(String, String)> {
+    let faults = cfg!(debug_assertions).then(|| std::env::var(FAULTS).ok()).flatten();
+    faults.map(|faults| (FAULTS.to_owned(), faults)).into_iter().collect()
 }
 
 /// The files that the child may read.
@@ -90,6 +105,12 @@ impl Host for Files {
 
     async fn answer(&self, _question: Vec<u8>) -> io::Result<Vec<u8>> {
         Err(io::ErrorKind::PermissionDenied.into())
+    }
+
+    fn walled(&self, report: &WallsReport) {
+        if !report.is_whole() && !report.is_off() {
+            tracing::warn!("{report}");
+        }
     }
 
     fn event(&self, _event: Vec<u8>) {}

@@ -6,6 +6,7 @@ mod show;
 use std::time::Duration;
 
 use cleanplate_types::frames::TableOrigin;
+use cleanplate_types::limits::SourceLimits;
 use cleanplate_types::source::SourceDescription;
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +23,7 @@ struct Ask {
     name_hint: String,
     cell_frames: Option<u32>,
     threads: u32,
+    limits: SourceLimits,
 }
 
 /// What the child answers. Its size does not grow with the video.
@@ -82,10 +84,11 @@ pub(crate) async fn run(arguments: ProbeArguments, settings: &Settings) -> Resul
         name_hint: source.name_hint().to_owned(),
         cell_frames,
         threads: u32::try_from(cores).unwrap_or(1),
+        limits: settings.limits.worker.source,
     };
     let silent = Duration::from_millis(settings.worker.engine_silent_ms);
     let files = vec![(child::SOURCE, reader)];
-    let answer: Answer = inquiry::ask("probe", &ask, files, silent).await?;
+    let answer: Answer = inquiry::ask("probe", &ask, files, (silent, &settings.walls)).await?;
     if json {
         say::json(&show::as_json(&source.url(), &answer))?;
     } else {

@@ -8,6 +8,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use cleanplate_child::WallsPolicy;
 use cleanplate_coordinator::StateUrl;
 use cleanplate_core::config::SchedulerConfig;
 use cleanplate_types::encode::EncoderName;
@@ -18,11 +19,13 @@ use cleanplate_worker::{ModelOptions, NoticeSource};
 use crate::arguments::ClientArguments;
 
 mod access;
+mod guard;
 mod origins;
 mod raw;
 mod resolved;
 
 pub(crate) use access::AccessSettings;
+pub(crate) use guard::LimitSettings;
 use origins::Origins;
 pub(crate) use origins::Place;
 pub(crate) use raw::Lookup;
@@ -136,6 +139,10 @@ pub(crate) struct Settings {
     pub(crate) scheduler: SchedulerConfig,
     /// What a worker goes by.
     pub(crate) worker: WorkerSettings,
+    /// What is around engine processes.
+    pub(crate) walls: WallsPolicy,
+    /// How much is accepted.
+    pub(crate) limits: LimitSettings,
     /// Where models are.
     pub(crate) models: ModelOptions,
     /// What is logged.
@@ -216,11 +223,16 @@ impl Settings {
             audit,
             worker,
             models,
+            walls,
+            limits,
             log,
         } = raw;
         let retained = coordinator.retention.as_deref();
         let scheduler =
             resolved::scheduler(scheduler, (&encoder, caps, &audit), (retention, retained))?;
+        let limits = guard::limits(limits)?;
+        let cells_max = limits.cells.unwrap_or(scheduler.cells_max);
+        let scheduler = SchedulerConfig { cells_max, ..scheduler };
         let idle_exit_ms =
             worker.idle_exit.map(|text| millis("worker.idle_exit", &text)).transpose()?;
         let access = AccessSettings::resolve(
@@ -261,6 +273,8 @@ impl Settings {
                 grace_ms: span("worker.grace", worker.grace.as_deref(), 25_000)?,
                 notice: notices(worker.notice.unwrap_or_default())?,
             },
+            walls: guard::walls(walls)?,
+            limits,
             models: ModelOptions {
                 folder: models.folder.unwrap_or_else(models_folder),
                 runtime: models.runtime,
@@ -377,12 +391,14 @@ fn notices(places: Vec<String>) -> Result<Vec<NoticeSource>, SettingsError> {
     places.collect()
 }
 
-/// Bytes of a size as people write it: `500MiB`, `4GiB`.
+/// Bytes of a size as people write it: `500MiB`, `4GiB`, `4TiB`.
 fn size(key: &'static str, text: &str) -> Result<u64, SettingsError> {
-    let wanted = "a whole number with its unit: 500MiB or 4GiB";
+    let wanted = "a whole number with its unit: 500MiB, 4GiB or 4TiB";
     let bad = || SettingsError::of(key, text, wanted);
     let (number, unit) = if let Some(number) = text.strip_suffix("MiB") {
         (number, 1 << 20)
+    } else if let Some(number) = text.strip_suffix("TiB") {
+        (number, 1 << 40)
     } else {
         (text.strip_suffix("GiB").ok_or_else(bad)?, 1 << 30)
     };
@@ -638,6 +654,7 @@ mod tests {
         settings.models.folder = models_folder();
         settings.models.runtime = None;
         settings.scheduler.caps = Default::default();
+        settings.limits.cells = None;
         // These two remember whether they were given.
         assert_eq!(settings.coordinator_url.take().as_deref(), Some(COORDINATOR_URL));
         assert_eq!(settings.store.take().as_deref(), Some(STORE));

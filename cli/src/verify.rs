@@ -74,7 +74,7 @@ pub(crate) async fn run(
         (child::SOURCE, inquiry::open(source).await?),
         (child::OUTPUT, inquiry::open(output).await?),
     ];
-    let report: Report = inquiry::ask("verify", &ask, files, silent).await?;
+    let report: Report = inquiry::ask("verify", &ask, files, (silent, &settings.walls)).await?;
     let vmaf = vmaf_of(&report, &places).await;
     if let (Some(path), Some(pictures)) = (&picture, &report.pictures) {
         picture::draw(path, &names, &report.frames, pictures)?;

@@ -40,7 +40,8 @@ pub(crate) async fn run(
     let name = name.map(|name| WorkerId::parse(&name)).transpose();
     let name = name.map_err(|error| Refusal::usage(place.tell(&error.to_string())))?;
     let pretend = pretended(card.as_deref(), settings)?;
-    let models = settings.models.clone();
+    let (models, walls, limits) =
+        (settings.models.clone(), settings.walls.clone(), settings.limits.worker);
     let settings = &settings.worker;
     let idle_exit = idle_exit
         .map(Duration::from_secs)
@@ -53,6 +54,8 @@ pub(crate) async fn run(
         sessions: settings.sessions,
         idle_exit,
         engine_silent: Duration::from_millis(settings.engine_silent_ms),
+        walls,
+        limits,
         models,
         models_for: ModelsFor::AnyJob,
         program: program::own()?,

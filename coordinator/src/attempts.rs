@@ -82,7 +82,8 @@ impl Fate {
             | FailureKind::SeamMismatch
             | FailureKind::AuditMismatch
             | FailureKind::OutputWrong
-            | FailureKind::ObjectLost => Self::Failed(failure),
+            | FailureKind::ObjectLost
+            | FailureKind::OverLimit => Self::Failed(failure),
         }
     }
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use cleanplate_child::WallsPolicy;
 use cleanplate_core::config::{ConfigError, SchedulerConfig};
 use cleanplate_core::input::Input;
 use cleanplate_core::outcome::JobOutcome;
@@ -12,6 +13,7 @@ use cleanplate_core::scheduler::Scheduler;
 use cleanplate_core::view::JobView;
 use cleanplate_store::{Store, StoreError};
 use cleanplate_types::ids::{JobId, LeaseId};
+use cleanplate_types::limits::OutputLimit;
 use cleanplate_types::object::ObjectRef;
 use cleanplate_types::request::EncoderChoice;
 use cleanplate_types::time::Tick;
@@ -44,11 +46,15 @@ pub struct CoordinatorOptions {
     /// A child that says nothing for so long, though nothing that it asked for is outstanding, is
     /// taken for hung.
     pub engine_silent: Duration,
+    /// What is around the children.
+    pub walls: WallsPolicy,
     /// Movies that are written at a time, each by a child; the others wait. At least 1.
     pub movies_max: u32,
+    /// How much larger than its source a movie may be.
+    pub output_limit: OutputLimit,
     /// Whether the store may be another than the journal's while jobs are open: theirs is lost.
     pub new_store: bool,
-    /// Who is let in, and which places jobs may name.
+    /// Who is let in, how much it takes, and which places jobs may name.
     pub door: Arc<Door>,
 }
 
@@ -199,7 +205,7 @@ impl Coordinator {
     /// [`CoordinatorError::Settings`], and [`CoordinatorError::Journal`] where the journal cannot be
     /// read.
     pub async fn start(options: CoordinatorOptions) -> Result<Self, CoordinatorError> {
-        let program = StitchProgram::of(options.program.clone());
+        let program = StitchProgram::of(options.program.clone(), &options.walls);
         Self::start_with(options, program).await
     }
 
@@ -214,7 +220,9 @@ impl Coordinator {
             encoder_default,
             engine_silent,
             movies_max,
+            output_limit,
             program: _,
+            walls: _,
             new_store,
             door,
         } = options;
@@ -236,7 +244,7 @@ impl Coordinator {
             objects.sweep(job, before, None);
         }
         let lead = Lead::of(Arc::clone(&journal));
-        let limits = (engine_silent, movies_max);
+        let limits = (engine_silent, movies_max, output_limit);
         let finisher = Finisher::new(
             store.clone(),
             orders.clone(),

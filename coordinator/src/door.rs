@@ -24,6 +24,8 @@ use tower::Layer;
 pub(crate) use probes::{Health, Probes};
 pub(crate) use wire::{Peer, incoming};
 
+use crate::limits::DoorLimits;
+
 /// How often is looked whether who is in may stay: who is taken out of the file of tokens is out after this.
 const STAYS_EVERY: Duration = Duration::from_secs(5);
 
@@ -33,20 +35,21 @@ pub struct Door {
     access: Access,
     tls: Option<ServerTls>,
     places: Places,
+    limits: DoorLimits,
     health: HealthReporter,
 }
 
 impl Door {
     /// A door for those who are known by `access`.
     #[must_use]
-    pub fn new(access: Access, tls: Option<ServerTls>, places: Places) -> Self {
-        Self { access, tls, places, health: HealthReporter::new() }
+    pub fn new(access: Access, tls: Option<ServerTls>, places: Places, limits: DoorLimits) -> Self {
+        Self { access, tls, places, limits, health: HealthReporter::new() }
     }
 
     /// An open door: for one process, for loopback, and for whoever wants it so.
     #[must_use]
     pub fn open() -> Self {
-        Self::new(Access::Anyone, None, Places::Any)
+        Self::new(Access::Anyone, None, Places::Any, DoorLimits::default())
     }
 
     /// Who is let in.
@@ -57,6 +60,11 @@ impl Door {
     /// Which places jobs may name.
     pub(crate) const fn places(&self) -> &Places {
         &self.places
+    }
+
+    /// How much it takes.
+    pub(crate) const fn limits(&self) -> &DoorLimits {
+        &self.limits
     }
 
     pub(crate) const fn tls(&self) -> Option<&ServerTls> {

@@ -17,12 +17,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cleanplate_child::{ChildProgram, Limits};
+use cleanplate_child::{ChildProgram, Limits, WallsPolicy};
 use cleanplate_core::effect::StitchOrder;
 use cleanplate_core::outcome::CopyReason;
 use cleanplate_media::fault::VARIABLE as FAULTS;
 use cleanplate_store::Store;
 use cleanplate_types::ids::{CellIndex, JobId, LeaseId};
+use cleanplate_types::limits::OutputLimit;
 use cleanplate_types::part::PartSummary;
 use cleanplate_types::source::SourceRef;
 use tokio::sync::{Semaphore, mpsc, watch};
@@ -46,12 +47,13 @@ pub(crate) struct StitchProgram(ChildProgram);
 
 impl StitchProgram {
     /// `PROGRAM engine stitch`.
-    pub(crate) fn of(executable: PathBuf) -> Self {
+    pub(crate) fn of(executable: PathBuf, walls: &WallsPolicy) -> Self {
         let arguments = ["engine", "stitch"].map(str::to_owned).to_vec();
         // The fault switches, which children obey in debug builds.
         let faults = cfg!(debug_assertions).then(|| std::env::var(FAULTS).ok()).flatten();
         let environment = faults.map(|faults| (FAULTS.to_owned(), faults)).into_iter().collect();
-        Self(ChildProgram { executable, arguments, environment })
+        let walls = walls.processor(Vec::new());
+        Self(ChildProgram { executable, arguments, environment, walls })
     }
 
     /// Another program that plays the stitch.
@@ -106,6 +108,7 @@ pub(crate) struct Finisher {
     orders: Orders,
     program: StitchProgram,
     limits: Limits,
+    output_limit: OutputLimit,
     /// Turns to write a movie.
     turns: Arc<Semaphore>,
     /// This lead, by a name that no other process and no other lead of this one has.
@@ -121,7 +124,7 @@ impl Finisher {
         store: Store,
         orders: Orders,
         program: StitchProgram,
-        (engine_silent, movies_max): (Duration, u32),
+        (engine_silent, movies_max, output_limit): (Duration, u32, OutputLimit),
         (lead, door): (Lead, Arc<Door>),
     ) -> Self {
         // Each `RandomState` is seeded anew.
@@ -131,6 +134,7 @@ impl Finisher {
             orders,
             program,
             limits: Limits { silent: engine_silent },
+            output_limit,
             turns: Arc::new(Semaphore::new(movies_max.max(1) as usize)),
             owner: format!("{}-{seed:016x}", std::process::id()),
             lead,
@@ -198,6 +202,7 @@ impl Finisher {
             orders: self.orders.clone(),
             program: self.program.0.clone(),
             limits: self.limits,
+            output_limit: self.output_limit,
             turns: Arc::clone(&self.turns),
             owner: self.owner.clone(),
             lead: self.lead.clone(),

@@ -17,6 +17,7 @@ mod failpoint;
 mod finish;
 mod jobs;
 mod journal;
+mod limits;
 mod marks;
 mod milestones;
 mod objects;
@@ -35,5 +36,6 @@ pub use crate::journal::{
     PostgresOptions, RECORD_FORMAT, SqliteJournal, Standing, StateUrl, TrailLine, renew_for_good,
     stand_by,
 };
+pub use crate::limits::DoorLimits;
 pub use crate::serve::listen;
 pub use crate::service::serve_in_turn;

@@ -22,6 +22,7 @@ use crate::closing::Closing;
 use crate::coordinator::{Coordinator, CoordinatorError};
 use crate::door::{AskWho, Door, incoming};
 use crate::jobs::JobsService;
+use crate::limits::Rate;
 
 /// How often a silent connection is asked for a sign of life: below what routers and balancers
 /// between the sites of a fleet forget.
@@ -34,8 +35,11 @@ const KEEPALIVE_WAIT: Duration = Duration::from_secs(20);
 pub(crate) const SHUTDOWN_WAIT: Duration = Duration::from_secs(3);
 
 /// A server as every coordinator has it, behind its door.
-pub(crate) fn server(door: &Arc<Door>) -> Server<Stack<AskWho, Identity>> {
+///
+/// Who asks too often is refused before anybody looks who it is.
+pub(crate) fn server(door: &Arc<Door>) -> Server<Stack<AskWho, Stack<Rate, Identity>>> {
     Server::builder()
+        .layer(Rate::new(*door.limits()))
         .layer(AskWho(Arc::clone(door)))
         .http2_keepalive_interval(Some(KEEPALIVE_EVERY))
         .http2_keepalive_timeout(Some(KEEPALIVE_WAIT))
@@ -83,7 +87,7 @@ impl Coordinator {
         if let Ok(address) = listener.local_addr() {
             tracing::info!(%address, store = self.greeting.store, "coordinator listens");
         }
-        self.serve_on(incoming(listener, self.door.tls().cloned()), stop).await
+        self.serve_on(incoming(listener, &self.door), stop).await
     }
 
     /// Serves workers and clients of this very process, each over one of `io`, until `stop` resolves.
@@ -121,11 +125,12 @@ impl Coordinator {
         );
         let health = self.door.health();
         health.serving().await;
+        let message_bytes = self.door.limits().message_bytes;
         let fleet = FleetServer::new(attend)
-            .max_decoding_message_size(MESSAGE_BYTES_MAX)
+            .max_decoding_message_size(message_bytes)
             .max_encoding_message_size(MESSAGE_BYTES_MAX);
         let jobs = JobsServer::new(jobs)
-            .max_decoding_message_size(MESSAGE_BYTES_MAX)
+            .max_decoding_message_size(message_bytes)
             .max_encoding_message_size(MESSAGE_BYTES_MAX);
         let mut until = stopped;
         let server = server(&self.door)

@@ -49,7 +49,7 @@ impl Standby {
             .add_service(Elsewhere::<JobsServer<JobsService>>::new(standing))
             .add_service(health.service())
             .add_service(reflection()?)
-            .serve_with_incoming_shutdown(incoming(listener, door.tls().cloned()), async {
+            .serve_with_incoming_shutdown(incoming(listener, door), async {
                 // The other end is dropped where this is to end, too.
                 stopped.await.ok();
             });

@@ -53,7 +53,10 @@ fn roots() -> Vec<PathBuf> {
     let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
     let packages = metadata["packages"].as_array().unwrap().iter();
     let targets = packages.flat_map(|package| package["targets"].as_array().unwrap());
-    targets.map(|target| PathBuf::from(target["src_path"].as_str().unwrap())).collect()
+    let ours = targets.map(|target| PathBuf::from(target["src_path"].as_str().unwrap()));
+    // Those of `cargo fuzz` are a workspace of their own.
+    let fuzzed = fs::read_dir(repository().join("fuzz/fuzz_targets")).unwrap();
+    ours.chain(fuzzed.map(|entry| entry.unwrap().path())).collect()
 }
 
 /// The names of the modules that a file declares to be in files of their own.

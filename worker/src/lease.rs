@@ -6,12 +6,13 @@
 mod host;
 mod prepare;
 mod watch;
+mod written;
 
 use std::sync::Arc;
 
 use cleanplate_child::{ChildEnd, run_child};
 use cleanplate_proto::v1 as pb;
-use cleanplate_store::Store;
+use cleanplate_store::{Location, Store};
 use cleanplate_types::encode::EncoderName;
 use cleanplate_types::failure::{Failure, FailureKind, Stage};
 use cleanplate_types::ids::{LeaseId, WorkerId};
@@ -22,12 +23,15 @@ use cleanplate_types::trail::{TrailEntry, TrailEvent};
 use pb::from_worker::Message;
 use tokio::sync::mpsc;
 
+use crate::disk::{Disk, Reserved};
 use crate::farm_store::FarmStore;
 use crate::grant::{Grant, Granted, IntakeGrant};
 use crate::lease::host::{Kept, LeaseHost};
 use crate::lease::prepare::Prepared;
+use crate::lease::written::Written;
 use crate::machine::{ProvedRuntime, Seat, prove};
 use crate::models::Models;
+use crate::options::WorkerLimits;
 use crate::order::{DESCRIPTION, EVIDENCE, FINDING, MATTES, Outcome, REST, TABLE};
 use crate::program::Engine;
 use crate::sessions::{SESSION_WAIT, Session, Sessions};
@@ -52,6 +56,10 @@ pub(crate) struct Room {
     pub(crate) runtime: Option<ProvedRuntime>,
     /// The sessions of cards' encoders, which all seats of this machine share.
     pub(crate) sessions: Sessions,
+    /// How much is accepted.
+    pub(crate) limits: WorkerLimits,
+    /// What is set aside of the disks, for all seats of this machine.
+    pub(crate) disk: Arc<Disk>,
 }
 
 /// What a lease tells the attendant.
@@ -138,6 +146,7 @@ async fn work(
 ) -> Result<Message, Ending> {
     let Prepared { order, reads, writes, span } =
         prepare::prepare(room, &store, &grant, watch).await?;
+    let _reserved = reserve(room, &store)?;
     let request = postcard::to_stdvec(&order).map_err(|error| internal(error.to_string()))?;
     let kept = Arc::new(Kept::default());
     let host = LeaseHost {
@@ -147,6 +156,7 @@ async fn work(
         reads,
         writes,
         kept: Arc::clone(&kept),
+        written: Arc::new(Written::new(room.limits.output)),
     };
     let encoder = span.as_ref().map(|span| span.encoder);
     let _session = match encoder.filter(|encoder| encoder.is_hardware()) {
@@ -157,7 +167,7 @@ async fn work(
         ),
         None => None,
     };
-    let program = room.engine.worker(room.seat.uuid.as_deref());
+    let program = room.engine.worker(room.seat.uuid.as_deref(), &order.means);
     let ended = run_child(&program, request, Arc::new(host), room.engine.limits()).await;
     match ended {
         Ok(result) => {
@@ -177,6 +187,16 @@ async fn work(
     }
 }
 
+/// Room for what a lease writes, where the store is a folder of this machine.
+fn reserve(room: &Room, store: &Store) -> Result<Option<Reserved>, Failure> {
+    let lacks = |text| Failure::new(FailureKind::WorkerLacks, Stage::Upload, text);
+    // A store in memory has no place.
+    let Ok(location) = Location::parse(&store.url()) else { return Ok(None) };
+    let Some(folder) = location.path() else { return Ok(None) };
+    let reserved = room.disk.reserve(folder, room.limits.disk_bytes);
+    reserved.map(Some).map_err(|full| lacks(full.to_string()))
+}
+
 /// A session of the cards' encoders, for a lease that opens one; the trail says where it waits.
 async fn session(room: &Room, watch: &Watch) -> Result<Session, Failure> {
     if let Some(session) = room.sessions.take_now() {
@@ -193,8 +213,12 @@ fn failure(end: ChildEnd, kept: &Kept, watch: &Watch) -> Failure {
     let text = end.to_string();
     match end {
         ChildEnd::NotStarted(_) => Failure::new(FailureKind::WorkerLacks, Stage::Fetch, text),
-        ChildEnd::Crashed { .. } => Failure::new(FailureKind::EngineCrashed, watch.stage(), text),
-        ChildEnd::Hung { .. } => Failure::new(FailureKind::EngineHung, watch.stage(), text),
+        ChildEnd::Crashed { .. } | ChildEnd::Overate { .. } => {
+            Failure::new(FailureKind::EngineCrashed, watch.stage(), text)
+        }
+        ChildEnd::Hung { .. } | ChildEnd::Spun { .. } => {
+            Failure::new(FailureKind::EngineHung, watch.stage(), text)
+        }
         ChildEnd::Failed(failure) => match (failure.kind, kept.trouble()) {
             // The child heard words only; what store or source said is known here.
             (

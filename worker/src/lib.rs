@@ -6,6 +6,7 @@
 //! does not have.
 
 mod attend;
+mod disk;
 mod engine;
 mod farm_store;
 mod grant;
@@ -27,6 +28,8 @@ pub use engine::{Whose, engine_main};
 pub use job_models::{JobModels, ModelsFor};
 pub use machine::{Batches, MachineReport, ProvedRuntime, RefusedEncoder, Seat, check_machine};
 pub use notice::{Cloud, Left, NoticeError, NoticeSource, look_for_notice, watch_notices};
-pub use options::{Addresses, Coordinators, Ended, ModelOptions, Stop, WorkerError, WorkerOptions};
+pub use options::{
+    Addresses, Coordinators, Ended, ModelOptions, Stop, WorkerError, WorkerLimits, WorkerOptions,
+};
 pub use serve::serve;
 pub use told::{ToldError, check_told, unknown_mattes};

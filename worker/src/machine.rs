@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use cleanplate_child::run_child;
+use cleanplate_child::{WallsPolicy, WallsReport, run_child};
 use cleanplate_types::digest::Sha;
 use cleanplate_types::encode::{EncoderName, EncoderProof};
 use cleanplate_types::model::ModelClass;
@@ -32,6 +32,8 @@ pub struct MachineReport {
     pub library: String,
     /// What runs models here, or why nothing does.
     pub models: Result<ProvedRuntime, String>,
+    /// The walls around engine processes here; none where the process did not tell.
+    pub walls: Option<WallsReport>,
 }
 
 /// An ONNX Runtime that made a real inference, and the models that are installed.
@@ -112,9 +114,9 @@ pub async fn check_machine(
     program: &Path,
     pretend: Option<Card>,
     engine_silent: Duration,
-    models: &ModelOptions,
+    (models, walls): (&ModelOptions, WallsPolicy),
 ) -> Result<MachineReport, WorkerError> {
-    look(&Engine::plain(program, engine_silent), pretend, Some(models)).await
+    look(&Engine::plain(program, engine_silent, walls), pretend, Some(models)).await
 }
 
 /// [`check_machine`], by an engine that is set up already; without `models` nothing that runs them is proved.
@@ -127,7 +129,7 @@ pub(crate) async fn look(
     let software: Vec<_> =
         EncoderName::ALL.into_iter().filter(|name| !name.is_hardware()).collect();
     let order = CheckOrder { encoders: software, ..CheckOrder::default() };
-    let Checked { library, encoders, .. } = ask(engine, order, None).await?;
+    let Checked { library, encoders, walls, .. } = ask(engine, order, None).await?;
     for seat in &mut seats {
         seat.settle(encoders.clone());
         if seat.card != Card::None {
@@ -140,7 +142,7 @@ pub(crate) async fn look(
         Some(models) => prove_models(engine, models).await,
         None => Err("no job here needs models".to_owned()),
     };
-    Ok(MachineReport { seats, no_card, library, models })
+    Ok(MachineReport { seats, no_card, library, models, walls })
 }
 
 /// Proves encoders of `seat` (again); a child that dies of it has proved that they do not work.
@@ -214,9 +216,11 @@ pub(crate) async fn ask(
     let request = postcard::to_stdvec(&order).map_err(WorkerError::EngineAnswer)?;
     let mut limits = engine.limits();
     limits.silent = limits.silent.max(CHECK_SILENT_MIN);
-    let answer = run_child(&engine.check(uuid), request, Arc::new(NoHost), limits).await;
+    let (program, host) = (engine.check(uuid, &order), Arc::new(NoHost::default()));
+    let answer = run_child(&program, request, Arc::clone(&host) as _, limits).await;
     let answer = answer.map_err(|end| WorkerError::Engine(Box::new(end)))?;
-    postcard::from_bytes(&answer).map_err(WorkerError::EngineAnswer)
+    let checked: Checked = postcard::from_bytes(&answer).map_err(WorkerError::EngineAnswer)?;
+    Ok(Checked { walls: host.walls(), ..checked })
 }
 
 fn seats(pretend: Option<Card>) -> (Vec<Seat>, Option<String>) {
@@ -262,9 +266,20 @@ impl Seat {
     }
 }
 
+fn log_walls(walls: Option<&WallsReport>) {
+    let unknown = || "walls: the engine process did not tell of them".to_owned();
+    let words = walls.map_or_else(unknown, ToString::to_string);
+    if walls.is_some_and(WallsReport::is_whole) {
+        tracing::info!("{words}");
+    } else {
+        tracing::warn!("{words}");
+    }
+}
+
 impl MachineReport {
     /// Writes what was found to the log, each fallback with its reason.
     pub fn log(&self) {
+        log_walls(self.walls.as_ref());
         if let Some(why) = &self.no_card {
             tracing::info!("no GPU: {why}");
         }

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use cleanplate_access::{Dialer, JoinToken};
-use cleanplate_child::ChildEnd;
+use cleanplate_child::{ChildEnd, WallsPolicy};
 use cleanplate_store::StoreError;
 use cleanplate_types::failure::Failure;
 use cleanplate_types::ids::WorkerId;
+use cleanplate_types::limits::{OutputLimit, SourceLimits};
 use cleanplate_types::tier::Card;
 use serde::{Deserialize, Serialize};
 use tonic::transport::Channel;
@@ -33,6 +34,10 @@ pub struct WorkerOptions {
     pub idle_exit: Option<Duration>,
     /// An engine process that says nothing for so long is taken for hung and killed.
     pub engine_silent: Duration,
+    /// What is around the engine processes.
+    pub walls: WallsPolicy,
+    /// How much is accepted.
+    pub limits: WorkerLimits,
     /// Where models are.
     pub models: ModelOptions,
     /// The models that it may have to run; where there are none, what runs them is not tried out.
@@ -40,6 +45,26 @@ pub struct WorkerOptions {
     /// The executable whose children are `PROGRAM engine worker` and `PROGRAM engine check`: this
     /// product's own.
     pub program: PathBuf,
+}
+
+/// How much a worker accepts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WorkerLimits {
+    /// Of a source.
+    pub source: SourceLimits,
+    /// Of what a lease writes.
+    pub output: OutputLimit,
+    /// Bytes of disk that are set aside for a lease before it is begun, where the store is on this machine
+    /// (`limits.disk`).
+    pub disk_bytes: u64,
+}
+
+impl Default for WorkerLimits {
+    /// A minute of video in parts is some 64 MiB.
+    fn default() -> Self {
+        let (source, output) = (SourceLimits::USUAL, OutputLimit::default());
+        Self { source, output, disk_bytes: 64 << 20 }
+    }
 }
 
 /// Where models, and what runs them, are on this machine.

@@ -5,10 +5,12 @@
 
 use std::path::PathBuf;
 
+use cleanplate_child::WallsReport;
 use cleanplate_types::encode::{EncoderName, EncoderProof};
 use cleanplate_types::failure::Failure;
 use cleanplate_types::frames::FrameRange;
 use cleanplate_types::ids::{CellIndex, JobId, LeaseId};
+use cleanplate_types::limits::SourceLimits;
 use cleanplate_types::model::Detector;
 use cleanplate_types::object::ObjectRef;
 use cleanplate_types::overlay::{Fill, Look};
@@ -48,6 +50,8 @@ pub(crate) struct Means {
     pub(crate) batches: Batches,
     /// The library that runs models, where the work needs one.
     pub(crate) runtime: Option<PathBuf>,
+    /// What a source may be.
+    pub(crate) source: SourceLimits,
 }
 
 /// The work of a lease.
@@ -242,6 +246,9 @@ pub(crate) struct Checked {
     pub(crate) sessions: Option<(u32, Option<String>)>,
     /// Why one of the models that a job brings cannot be used; `None` where all can, as far as this machine tells.
     pub(crate) own: Option<Failure>,
+    /// The walls around the child; the parent knows them.
+    #[serde(skip)]
+    pub(crate) walls: Option<WallsReport>,
 }
 
 /// The video.

@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use tracing::Instrument as _;
 
 use crate::attend::Attendant;
+use crate::disk::Disk;
 use crate::idle::Idleness;
 use crate::lease::Room;
 use crate::machine::{Seat, cores, look, sessions};
@@ -39,6 +40,8 @@ pub async fn serve(
         sessions: told,
         idle_exit,
         engine_silent,
+        walls,
+        limits,
         models,
         models_for,
         program,
@@ -48,7 +51,7 @@ pub async fn serve(
             .map_err(|source| WorkerError::Scratch { path: path.clone(), source })?;
     }
     let cache = models.cache(scratch.as_deref());
-    let engine = Engine { program, scratch, silent: engine_silent };
+    let engine = Engine { program, scratch, silent: engine_silent, walls };
     let report = tokio::select! {
         report = look(&engine, pretend, models_for.may_be_any().then_some(&models)) => report?,
         ended = asked_to_go(&mut stop) => return Ok(ended),
@@ -73,6 +76,7 @@ pub async fn serve(
         Some(name) => (name, None),
         None => own_name()?,
     };
+    let disk = Arc::new(Disk::default());
     let idleness = Arc::new(Idleness::new(idle_exit));
     let several = report.seats.len() > 1;
     let mut attendants = Vec::new();
@@ -85,7 +89,8 @@ pub async fn serve(
         let threads = (cores() / slots).max(1);
         let (engine, models) = (engine.clone(), Arc::clone(&models));
         let (runtime, sessions) = (report.models.clone().ok(), sessions.clone());
-        let room = Room { worker, engine, seat, threads, models, runtime, sessions };
+        let disk = Arc::clone(&disk);
+        let room = Room { worker, engine, seat, threads, models, runtime, sessions, limits, disk };
         let room = Arc::new(room);
         attendants.push(Attendant::new(room, slots, Arc::clone(&idleness)));
     }

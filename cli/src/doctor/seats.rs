@@ -178,6 +178,7 @@ mod tests {
             no_card: Some("no driver".to_owned()),
             library: String::new(),
             models: Err("nothing to run them".to_owned()),
+            walls: None,
         }
     }
 

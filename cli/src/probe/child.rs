@@ -29,12 +29,12 @@ fn answer(link: &Link, request: &[u8]) -> Result<Vec<u8>, Failure> {
     let internal = |error: postcard::Error| {
         Failure::new(FailureKind::Internal, Stage::Intake, format!("probe: {error}"))
     };
-    let Ask { name_hint, cell_frames, threads } =
+    let Ask { name_hint, cell_frames, threads, limits } =
         postcard::from_bytes(request).map_err(internal)?;
     let source = link.open(SOURCE).map_err(|error| {
         Failure::new(FailureKind::SourceUnavailable, Stage::Intake, error.to_string())
     })?;
-    let order = ScanOrder { conceal: true, threads, ..ScanOrder::default() };
+    let order = ScanOrder { conceal: true, threads, limits, ..ScanOrder::default() };
     let mut progress = |_frames: u64| {
         // A parent that is gone ends this process by itself.
         link.event(Vec::new()).ok();

@@ -72,7 +72,9 @@ impl Machine {
             encoder_default: settings.encoder_default,
             program: program.clone(),
             engine_silent,
+            walls: settings.walls.clone(),
             movies_max: settings.movies_max,
+            output_limit: settings.limits.worker.output,
             new_store: false,
             door: Arc::new(Door::open()),
         })
@@ -96,6 +98,8 @@ impl Machine {
             sessions: settings.worker.sessions,
             idle_exit: None,
             engine_silent,
+            walls: settings.walls.clone(),
+            limits: settings.limits.worker,
             models: settings.models.clone(),
             models_for: ModelsFor::one_job(request),
             program,

@@ -13,7 +13,7 @@ pub(crate) type Lookup<'a> = dyn Fn(&str) -> Option<String> + 'a;
 
 /// Number of keys in all tables.
 #[cfg(test)]
-pub(super) const KEYS: usize = 54;
+pub(super) const KEYS: usize = 70;
 
 /// The file.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -30,6 +30,8 @@ pub(crate) struct RawSettings {
     pub(super) audit: RawAudit,
     pub(super) worker: RawWorker,
     pub(super) models: RawModels,
+    pub(super) walls: RawWalls,
+    pub(super) limits: RawLimits,
     pub(super) log: RawLog,
 }
 
@@ -154,6 +156,32 @@ pub(super) struct RawModels {
     pub(super) cache: Option<String>,
 }
 
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawWalls {
+    pub(super) mode: Option<String>,
+    pub(super) card: Option<String>,
+    pub(super) breach: Option<String>,
+    pub(super) memory: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawLimits {
+    pub(super) source_bytes: Option<String>,
+    pub(super) source_duration: Option<String>,
+    pub(super) source_pixels: Option<String>,
+    pub(super) source_streams: Option<u32>,
+    pub(super) source_frame_rate: Option<u32>,
+    pub(super) cells: Option<u32>,
+    pub(super) output_times: Option<u32>,
+    pub(super) disk: Option<String>,
+    pub(super) message: Option<String>,
+    pub(super) connections: Option<u32>,
+    pub(super) connections_each: Option<u32>,
+    pub(super) requests: Option<u32>,
+}
+
 impl RawSettings {
     /// Lays the environment over the file.
     ///
@@ -238,16 +266,7 @@ impl RawSettings {
         };
         choice(&mut self.client.insecure, "CLEANPLATE_CLIENT_INSECURE")?;
         choice(&mut self.coordinator.insecure, "CLEANPLATE_COORDINATOR_INSECURE")?;
-        let number = |slot: &mut Option<u32>, name: &str| {
-            let Some(value) = lookup(name) else { return Ok(()) };
-            let parsed = value.parse();
-            *slot = Some(parsed.map_err(|_none| SettingsError::Value {
-                place: Place::Variable(name.to_owned()),
-                value,
-                wanted: "a whole number",
-            })?);
-            Ok(())
-        };
+        let number = |slot: &mut Option<u32>, name: &str| number_of(slot, lookup, name);
         number(&mut self.coordinator.movies_max, "CLEANPLATE_COORDINATOR_MOVIES_MAX")?;
         number(&mut self.scheduler.attempts_max, "CLEANPLATE_SCHEDULER_ATTEMPTS_MAX")?;
         number(&mut self.caps.job_leases, "CLEANPLATE_CAPS_JOB_LEASES")?;
@@ -255,6 +274,52 @@ impl RawSettings {
         number(&mut self.caps.owner_queued, "CLEANPLATE_CAPS_OWNER_QUEUED")?;
         number(&mut self.encoder.sessions, "CLEANPLATE_ENCODER_SESSIONS")?;
         number(&mut self.audit.cells, "CLEANPLATE_AUDIT_CELLS")?;
-        number(&mut self.worker.slots, "CLEANPLATE_WORKER_SLOTS")
+        number(&mut self.worker.slots, "CLEANPLATE_WORKER_SLOTS")?;
+        self.walls.overlay(lookup);
+        self.limits.overlay(lookup)
     }
+}
+
+impl RawWalls {
+    fn overlay(&mut self, lookup: &Lookup<'_>) {
+        text_of(&mut self.mode, lookup, "CLEANPLATE_WALLS_MODE");
+        text_of(&mut self.card, lookup, "CLEANPLATE_WALLS_CARD");
+        text_of(&mut self.breach, lookup, "CLEANPLATE_WALLS_BREACH");
+        text_of(&mut self.memory, lookup, "CLEANPLATE_WALLS_MEMORY");
+    }
+}
+
+impl RawLimits {
+    fn overlay(&mut self, lookup: &Lookup<'_>) -> Result<(), SettingsError> {
+        text_of(&mut self.source_bytes, lookup, "CLEANPLATE_LIMITS_SOURCE_BYTES");
+        text_of(&mut self.source_duration, lookup, "CLEANPLATE_LIMITS_SOURCE_DURATION");
+        text_of(&mut self.source_pixels, lookup, "CLEANPLATE_LIMITS_SOURCE_PIXELS");
+        text_of(&mut self.disk, lookup, "CLEANPLATE_LIMITS_DISK");
+        text_of(&mut self.message, lookup, "CLEANPLATE_LIMITS_MESSAGE");
+        let number = |slot: &mut Option<u32>, name: &str| number_of(slot, lookup, name);
+        number(&mut self.source_streams, "CLEANPLATE_LIMITS_SOURCE_STREAMS")?;
+        number(&mut self.source_frame_rate, "CLEANPLATE_LIMITS_SOURCE_FRAME_RATE")?;
+        number(&mut self.cells, "CLEANPLATE_LIMITS_CELLS")?;
+        number(&mut self.output_times, "CLEANPLATE_LIMITS_OUTPUT_TIMES")?;
+        number(&mut self.connections, "CLEANPLATE_LIMITS_CONNECTIONS")?;
+        number(&mut self.connections_each, "CLEANPLATE_LIMITS_CONNECTIONS_EACH")?;
+        number(&mut self.requests, "CLEANPLATE_LIMITS_REQUESTS")
+    }
+}
+
+fn text_of(slot: &mut Option<String>, lookup: &Lookup<'_>, name: &str) {
+    if let Some(value) = lookup(name) {
+        *slot = Some(value);
+    }
+}
+
+fn number_of(slot: &mut Option<u32>, lookup: &Lookup<'_>, name: &str) -> Result<(), SettingsError> {
+    let Some(value) = lookup(name) else { return Ok(()) };
+    let parsed = value.parse();
+    *slot = Some(parsed.map_err(|_none| SettingsError::Value {
+        place: Place::Variable(name.to_owned()),
+        value,
+        wanted: "a whole number",
+    })?);
+    Ok(())
 }

@@ -3,6 +3,8 @@
 use std::io;
 use std::sync::Arc;
 
+use crate::walls::WallsReport;
+
 /// The parent's side of the work. Every name comes from the child and is not to be trusted.
 #[async_trait::async_trait]
 pub trait Host: Send + Sync {
@@ -23,6 +25,11 @@ pub trait Host: Send + Sync {
     /// # Errors
     /// Where there is no answer; the child sees the message.
     async fn answer(&self, question: Vec<u8>) -> io::Result<Vec<u8>>;
+
+    /// Takes which walls stand around the child, once, before anything else. Must not block.
+    fn walled(&self, report: &WallsReport) {
+        tracing::debug!("{report}");
+    }
 
     /// Takes what the child tells. Called in order, must not block.
     fn event(&self, event: Vec<u8>);

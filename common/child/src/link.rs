@@ -15,8 +15,9 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use cleanplate_types::access::{PartSink, ReadAt, Stored};
-use cleanplate_types::failure::Failure;
+use cleanplate_types::failure::{Failure, FailureKind, Stage};
 
+use crate::walls::{self, WallsMissing};
 use crate::wire::{DATA_BYTES_MAX, Down, Reply, Up, read, write};
 
 /// What kept a child from being one.
@@ -28,6 +29,9 @@ pub enum LinkError {
     /// The parent said something else than what to do.
     #[error("the parent sent no request")]
     NoRequest,
+    /// This kernel does not have the walls that the parent requires.
+    #[error(transparent)]
+    Unwalled(#[from] WallsMissing),
 }
 
 /// The way to the parent. Clones speak over the same socket.
@@ -44,13 +48,15 @@ struct Shared {
 }
 
 impl Link {
-    /// Takes standard input as the socket to the parent and waits for the request.
+    /// Takes standard input as the socket to the parent, waits for the request, and puts up the walls that come with
+    /// it. To be called before this process opens anything or has a second thread.
     ///
     /// From here on the process ends by itself (status 1) when the parent goes away.
     ///
     /// # Errors
-    /// [`LinkError`] where standard input is no socket or brings no request.
+    /// [`LinkError`] where standard input is no socket or brings no request, or this kernel lacks what is required.
     pub fn from_stdin() -> Result<(Self, Vec<u8>), LinkError> {
+        walls::close_strays();
         let handle = io::stdin().as_fd().try_clone_to_owned().map_err(LinkError::NotAChild)?;
         Self::over(UnixStream::from(handle))
     }
@@ -58,9 +64,18 @@ impl Link {
     fn over(socket: UnixStream) -> Result<(Self, Vec<u8>), LinkError> {
         let reading = socket.try_clone().map_err(LinkError::NotAChild)?;
         let first: Option<Down> = read(&reading).map_err(LinkError::NotAChild)?;
-        let Some(Down::Start { request }) = first else {
+        let Some(Down::Start { walls, request }) = first else {
             return Err(LinkError::NoRequest);
         };
+        match walls::raise(&walls) {
+            Ok(report) => write(&socket, &Up::Walled { report }).map_err(LinkError::NotAChild)?,
+            Err(missing) => {
+                let kind = FailureKind::WorkerLacks;
+                let failure = Failure::new(kind, Stage::Fetch, missing.to_string());
+                write(&socket, &Up::Failed { failure }).map_err(LinkError::NotAChild)?;
+                return Err(missing.into());
+            }
+        }
         let shared = Arc::new(Shared {
             socket: Mutex::new(socket),
             waiting: Mutex::default(),

@@ -1,4 +1,5 @@
-//! The parent's end: starts a child, serves its calls, notices when it is silent, and ends it.
+//! The parent's end: starts a child, serves its calls, notices when it is silent, turns in circles or takes too much
+//! memory, and ends it.
 //!
 //! Dropping the future of [`run_child`] kills the child: that is how work is cancelled.
 
@@ -19,6 +20,8 @@ use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 
 use crate::host::{Host, HostFile, HostSink};
+use crate::spin::{Spin, Turning};
+use crate::walls::{Walls, resident_bytes};
 use crate::wire::{DATA_BYTES_MAX, Down, ErrorKind, Reply, Up, encode, read_async};
 
 /// Which program is started as a child.
@@ -30,6 +33,8 @@ pub struct ChildProgram {
     pub arguments: Vec<String>,
     /// Further environment variables, such as the card that it may see.
     pub environment: Vec<(String, String)>,
+    /// The walls around it.
+    pub walls: Walls,
 }
 
 /// How long a child may take for what.
@@ -61,6 +66,25 @@ pub enum ChildEnd {
     Hung {
         /// How long it was silent.
         silent_ms: u128,
+        /// The last lines of its standard error.
+        stderr: String,
+    },
+    /// It read the same bytes over and over without a word of progress, and was killed.
+    #[error("the engine process turned in circles ({turning}) and was killed{}", said(.stderr))]
+    Spun {
+        /// What it read.
+        turning: Turning,
+        /// The last lines of its standard error.
+        stderr: String,
+    },
+    /// It took more memory than it may have.
+    #[error(
+        "the engine process took more than the {memory_mib} MiB of memory that `walls.memory` gives it{}",
+        said(.stderr)
+    )]
+    Overate {
+        /// What it may have.
+        memory_mib: u64,
         /// The last lines of its standard error.
         stderr: String,
     },
@@ -106,38 +130,68 @@ pub async fn run_child(
         let lines = Arc::clone(&stderr);
         side.spawn(keep_lines(pipe, lines));
     }
-    let served = serve(socket, request, host, limits).await;
-    let last_words = |lines: &std::sync::Mutex<Vec<String>>| {
-        lines.lock().unwrap_or_else(std::sync::PoisonError::into_inner).join(" | ")
+    let memory = program.walls.memory_bytes;
+    let served = tokio::select! {
+        served = serve(socket, (program.walls.clone(), request), host, limits) => served,
+        () = overeats(child.id(), memory) => Served::Overate,
+    };
+    if !matches!(served, Served::Gone) {
+        // It has nothing left to do; whether it ends by itself is of no interest.
+        child.start_kill().ok();
+    } else if tokio::time::timeout(GONE_WAIT, child.wait()).await.is_err() {
+        // The socket is closed and the process does not end: it closed it on purpose.
+        child.start_kill().ok();
+    }
+    let status = child.wait().await;
+    let last_words = match &served {
+        Served::Done(_) | Served::Failed(_) => String::new(),
+        Served::Silent | Served::Spun(_) | Served::Overate | Served::Gone => {
+            side.join_next().await;
+            stderr.lock().unwrap_or_else(std::sync::PoisonError::into_inner).join(" | ")
+        }
     };
     match served {
-        Served::Done(result) => {
-            // It has nothing left to do; whether it ends by itself is of no interest.
-            child.start_kill().ok();
-            child.wait().await.ok();
-            Ok(result)
-        }
-        Served::Failed(failure) => {
-            child.start_kill().ok();
-            child.wait().await.ok();
-            Err(ChildEnd::Failed(failure))
-        }
+        Served::Done(result) => Ok(result),
+        Served::Failed(failure) => Err(ChildEnd::Failed(failure)),
         Served::Silent => {
-            child.start_kill().ok();
-            child.wait().await.ok();
-            side.join_next().await;
             let silent_ms = limits.silent.as_millis();
-            Err(ChildEnd::Hung { silent_ms, stderr: last_words(&stderr) })
+            Err(ChildEnd::Hung { silent_ms, stderr: last_words })
+        }
+        Served::Spun(turning) => Err(ChildEnd::Spun { turning, stderr: last_words }),
+        Served::Overate => Err(overate(memory, last_words)),
+        Served::Gone if last_words.contains(NO_MEMORY) && memory.is_some() => {
+            Err(overate(memory, last_words))
         }
         Served::Gone => {
-            // The socket is closed: the process is ending, unless it closed it on purpose.
-            let ended = tokio::time::timeout(GONE_WAIT, child.wait()).await;
-            if ended.is_err() {
-                child.start_kill().ok();
-            }
-            let status = child.wait().await.map_err(ChildEnd::NotStarted)?;
-            side.join_next().await;
-            Err(ChildEnd::Crashed { status, stderr: last_words(&stderr) })
+            let status = status.map_err(ChildEnd::NotStarted)?;
+            Err(ChildEnd::Crashed { status, stderr: last_words })
+        }
+    }
+}
+
+/// What Rust's allocator says before it ends a process.
+const NO_MEMORY: &str = "memory allocation of";
+
+const fn overate(memory: Option<u64>, stderr: String) -> ChildEnd {
+    let memory_mib = match memory {
+        Some(bytes) => bytes >> 20,
+        None => 0,
+    };
+    ChildEnd::Overate { memory_mib, stderr }
+}
+
+/// How often it is looked at what a child has in memory.
+const MEMORY_EVERY: Duration = Duration::from_millis(500);
+
+/// Resolves when the process has more than `most` bytes in memory. The kernel's own limit is quicker, and does not
+/// hold for a card's driver.
+async fn overeats(process: Option<u32>, most: Option<u64>) {
+    let (Some(process), Some(most)) = (process, most) else { return std::future::pending().await };
+    let mut looks = tokio::time::interval(MEMORY_EVERY);
+    loop {
+        looks.tick().await;
+        if resident_bytes(process).is_some_and(|bytes| bytes > most) {
+            return;
         }
     }
 }
@@ -182,6 +236,8 @@ enum Served {
     Done(Vec<u8>),
     Failed(Failure),
     Silent,
+    Spun(Turning),
+    Overate,
     Gone,
 }
 
@@ -195,11 +251,12 @@ struct Session {
     sinks: Mutex<BTreeMap<u32, OpenSink>>,
     next: AtomicU32,
     outstanding: AtomicUsize,
+    spin: Spin,
 }
 
 async fn serve(
     socket: UnixStream,
-    request: Vec<u8>,
+    (walls, request): (Walls, Vec<u8>),
     host: Arc<dyn Host>,
     limits: Limits,
 ) -> Served {
@@ -211,8 +268,9 @@ async fn serve(
         sinks: Mutex::default(),
         next: AtomicU32::new(0),
         outstanding: AtomicUsize::new(0),
+        spin: Spin::default(),
     });
-    if session.send(&Down::Start { request }).await.is_err() {
+    if session.send(&Down::Start { walls, request }).await.is_err() {
         return Served::Gone;
     }
     // Calls are served side by side: a child's reader must not wait for its writer.
@@ -231,7 +289,13 @@ async fn serve(
             }
         };
         while calls.try_join_next().is_some() {}
+        if let Ok(Some(message)) = &message
+            && let Some(turning) = session.spin.heard(message)
+        {
+            return Served::Spun(turning);
+        }
         match message {
+            Ok(Some(Up::Walled { report })) => session.host.walled(&report),
             Ok(Some(Up::Event { event })) => session.host.event(event),
             Ok(Some(Up::Done { result })) => return Served::Done(result),
             Ok(Some(Up::Failed { failure })) => return Served::Failed(failure),
@@ -271,6 +335,7 @@ impl Session {
             Up::Close { .. }
             | Up::Abandon { .. }
             | Up::Event { .. }
+            | Up::Walled { .. }
             | Up::Done { .. }
             | Up::Failed { .. } => return,
         };
@@ -289,6 +354,7 @@ impl Session {
         let opened = self.host.open(name).await?;
         let file = self.next.fetch_add(1, Ordering::Relaxed);
         let size = opened.size();
+        self.spin.opened(size);
         self.files.lock().await.insert(file, opened);
         Ok(Reply::Opened { file, size })
     }

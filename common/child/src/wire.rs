@@ -56,6 +56,8 @@ pub(crate) enum Up {
         #[serde(with = "serde_bytes")]
         result: Vec<u8>,
     },
+    /// The walls that stand; the first message.
+    Walled { report: crate::walls::WallsReport },
     /// The work failed; a `Failure`.
     Failed { failure: cleanplate_types::failure::Failure },
 }
@@ -65,6 +67,8 @@ pub(crate) enum Up {
 pub(crate) enum Down {
     /// What to do; the first message.
     Start {
+        /// What is to be put up around the child before it does it.
+        walls: crate::walls::Walls,
         #[serde(with = "serde_bytes")]
         request: Vec<u8>,
     },

@@ -3,13 +3,20 @@
 //! The child is this test binary again, told by an environment variable which part to play.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests end a test by panicking")]
+#![expect(
+    clippy::print_stdout,
+    reason = "helpers of tests say what was tried and why a test is skipped"
+)]
 
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use cleanplate_child::{ChildEnd, ChildProgram, Host, HostFile, HostSink, Limits, Link, run_child};
+use cleanplate_child::{
+    Attempt, Breach, ChildEnd, ChildProgram, Host, HostFile, HostSink, Limits, Link, Walls,
+    WallsMode, WallsPolicy, WallsReport, escape, run_child,
+};
 use cleanplate_types::access::{PartSink as _, ReadAt as _};
 use cleanplate_types::failure::{Failure, FailureKind, Stage};
 
@@ -22,6 +29,22 @@ fn the_child_plays_its_part() {
     let (link, request) = Link::from_stdin().unwrap();
     match part.as_str() {
         "copy" => copy(&link, &request),
+        "escape" => try_to_escape(&link, &request),
+        "eat" => eat(),
+        "touch" => {
+            touch(&request);
+            link.done(Vec::new()).unwrap();
+        }
+        "spin" => {
+            let file = link.open("source").unwrap();
+            let mut buffer = vec![0; 1 << 20];
+            while file.read_at(0, &mut buffer).is_ok() {}
+        }
+        "steal" => {
+            // What a parent left open by mistake.
+            let left = std::fs::read_link("/proc/self/fd/9").map_err(|error| error.to_string());
+            link.done(format!("{left:?}").into_bytes()).unwrap();
+        }
         "fail" => {
             let failure = Failure::new(FailureKind::BadInput, Stage::Intake, "not a video");
             link.failed(failure).unwrap();
@@ -68,12 +91,34 @@ fn copy(link: &Link, request: &[u8]) {
     link.done(stored.bytes.to_le_bytes().to_vec()).unwrap();
 }
 
+fn try_to_escape(link: &Link, request: &[u8]) {
+    let (listener, folder): (std::net::SocketAddr, PathBuf) =
+        postcard::from_bytes(request).unwrap();
+    // A second thread has the same walls.
+    let tried = std::thread::Builder::new().spawn(move || escape(listener, &folder)).unwrap();
+    link.done(postcard::to_stdvec(&tried.join().unwrap()).unwrap()).unwrap();
+}
+
+fn eat() {
+    let mut eaten = Vec::new();
+    loop {
+        eaten.push(std::hint::black_box(vec![1_u8; 8 << 20]));
+    }
+}
+
+/// Makes a file where the request says.
+fn touch(request: &[u8]) {
+    let path = std::str::from_utf8(request).unwrap();
+    std::fs::File::create_new(path).ok();
+}
+
 /// A host with one source and one sink, both in memory.
 #[derive(Default)]
 struct Memory {
     source: Vec<u8>,
     written: Arc<Mutex<Vec<u8>>>,
     events: Mutex<Vec<Vec<u8>>>,
+    walls: Mutex<Option<WallsReport>>,
     told: tokio::sync::Notify,
 }
 
@@ -129,6 +174,10 @@ impl Host for Memory {
         Ok(b"all of it".to_vec())
     }
 
+    fn walled(&self, report: &WallsReport) {
+        *self.walls.lock().unwrap() = Some(report.clone());
+    }
+
     fn event(&self, event: Vec<u8>) {
         self.events.lock().unwrap().push(event);
         self.told.notify_one();
@@ -136,11 +185,16 @@ impl Host for Memory {
 }
 
 fn program(part: &str) -> ChildProgram {
+    walled(part, WallsPolicy::default().processor(Vec::new()))
+}
+
+fn walled(part: &str, walls: Walls) -> ChildProgram {
     let arguments = ["the_child_plays_its_part", "--exact", "--nocapture"];
     ChildProgram {
         executable: std::env::current_exe().unwrap(),
         arguments: arguments.map(str::to_owned).to_vec(),
         environment: vec![(PART.to_owned(), part.to_owned())],
+        walls,
     }
 }
 
@@ -219,4 +273,137 @@ async fn wait_until_gone(id: u32) {
         assert!(tokio::time::Instant::now() < deadline, "the child {id} lives on");
         tokio::task::yield_now().await;
     }
+}
+
+/// Has a child behind `walls` try every way out; returns what was open, and what it says of its walls.
+async fn escaped(walls: Walls) -> (Vec<String>, WallsReport) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("victim"), "v").unwrap();
+    let request = (listener.local_addr().unwrap(), folder.path());
+    let request = postcard::to_stdvec(&request).unwrap();
+    let host = Arc::new(Memory::default());
+    let answer =
+        run_child(&walled("escape", walls), request, Arc::clone(&host) as _, limits(60_000))
+            .await
+            .unwrap();
+    let tried: Vec<Attempt> = postcard::from_bytes(&answer).unwrap();
+    assert!(tried.len() > 10, "{tried:?}");
+    for attempt in &tried {
+        println!("{attempt}");
+    }
+    let open = tried.into_iter().filter(|attempt| attempt.refused.is_none());
+    let report = host.walls.lock().unwrap().clone().unwrap();
+    println!("{report}");
+    (open.map(|attempt| attempt.what).collect(), report)
+}
+
+/// Whether this kernel has what walls are made of; a test that needs it says where it has not.
+fn is_without(report: &WallsReport) -> bool {
+    // The test runner has threads of its own, which the real engine has not.
+    let without = !WallsReport { alone: true, ..report.clone() }.is_whole();
+    if without {
+        println!("skipped: {report}");
+    }
+    without
+}
+
+#[tokio::test]
+async fn behind_walls_every_way_out_is_refused() {
+    let (open, report) = escaped(WallsPolicy::default().processor(Vec::new())).await;
+    if !is_without(&report) {
+        assert!(open.is_empty(), "{open:?}");
+    }
+}
+
+#[tokio::test]
+async fn on_a_card_what_no_driver_needs_is_refused_too() {
+    let (open, report) = escaped(WallsPolicy::default().card(Vec::new())).await;
+    if !is_without(&report) {
+        // A driver speaks to its own processes over sockets of this machine.
+        assert_eq!(open, ["open a Unix socket"]);
+    }
+}
+
+#[tokio::test]
+async fn without_walls_the_same_ways_are_open() {
+    let walls = Walls { mode: WallsMode::Off, ..Walls::default() };
+    let (open, report) = escaped(walls).await;
+    assert!(report.is_off());
+    for what in
+        ["read /etc/passwd", "write a file", "connect over TCP", "send over UDP", "run a program"]
+    {
+        assert!(open.iter().any(|one| one == what), "{what} proves nothing: {open:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_breach_is_deadly_where_that_is_set() {
+    let policy = WallsPolicy { breach: Breach::Kill, ..WallsPolicy::default() };
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let request = (listener.local_addr().unwrap(), std::env::temp_dir());
+    let request = postcard::to_stdvec(&request).unwrap();
+    let program = walled("escape", policy.processor(Vec::new()));
+    let host = Arc::new(Memory::default());
+    let end = run_child(&program, request, Arc::clone(&host) as _, limits(60_000)).await;
+    let report = host.walls.lock().unwrap().clone().unwrap();
+    if !is_without(&report) {
+        let end = end.unwrap_err().to_string();
+        assert!(end.contains("SIGSYS"), "{end}");
+    }
+}
+
+#[tokio::test]
+async fn a_child_that_eats_is_ended_by_what_it_may_have() {
+    let policy = WallsPolicy { memory_bytes: Some(256 << 20), ..WallsPolicy::default() };
+    // On the processor the kernel refuses; on a card the parent looks.
+    for walls in [policy.processor(Vec::new()), policy.card(Vec::new())] {
+        let host = Arc::new(Memory::default());
+        let end = run_child(&walled("eat", walls), Vec::new(), host, limits(60_000)).await;
+        let end = end.unwrap_err();
+        assert!(matches!(end, ChildEnd::Overate { memory_mib: 256, .. }), "{end}");
+        assert!(end.to_string().contains("`walls.memory`"), "{end}");
+    }
+}
+
+#[tokio::test]
+async fn a_child_that_reads_in_circles_is_ended_though_it_is_never_silent() {
+    let host = Arc::new(Memory { source: vec![7; 1 << 16], ..Memory::default() });
+    let end = run_child(&program("spin"), Vec::new(), host, limits(60_000)).await.unwrap_err();
+    assert!(matches!(end, ChildEnd::Spun { .. }), "{end}");
+    assert!(end.to_string().contains("of 65536 without any progress"), "{end}");
+}
+
+#[tokio::test]
+async fn marks_of_tests_can_be_left_where_the_parent_says_and_nowhere_else() {
+    let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let policy = WallsPolicy { marks: vec![folder.path().to_owned()], ..WallsPolicy::default() };
+    let host = Arc::new(Memory::default());
+    for place in [folder.path(), other.path()] {
+        let program = walled("touch", policy.processor(Vec::new()));
+        let path = place.join("mark").display().to_string();
+        let host = Arc::clone(&host) as _;
+        run_child(&program, path.into_bytes(), host, limits(60_000)).await.unwrap();
+    }
+    let report = host.walls.lock().unwrap().clone().unwrap();
+    assert!(folder.path().join("mark").exists());
+    assert!(is_without(&report) || !other.path().join("mark").exists());
+}
+
+#[tokio::test]
+async fn what_a_parent_left_open_is_closed() {
+    use std::os::fd::AsRawFd as _;
+    let folder = tempfile::tempdir().unwrap();
+    let secret = std::fs::File::create(folder.path().join("secret")).unwrap();
+    // A shell hands it on, as a parent does that forgets to mark it.
+    let shell = format!("exec 9<&{}; exec \"$0\" \"$@\"", secret.as_raw_fd());
+    rustix::io::fcntl_setfd(&secret, rustix::io::FdFlags::empty()).unwrap();
+    let inner = program("steal");
+    let mut arguments = vec!["-c".to_owned(), shell, inner.executable.display().to_string()];
+    arguments.extend(inner.arguments.clone());
+    let program = ChildProgram { executable: "/bin/sh".into(), arguments, ..inner };
+    let host = Arc::new(Memory::default());
+    let answer = run_child(&program, Vec::new(), host, limits(60_000)).await.unwrap();
+    let answer = String::from_utf8(answer).unwrap();
+    assert!(answer.starts_with("Err"), "{answer}");
 }

@@ -49,6 +49,8 @@ pub struct SchedulerConfig {
     pub segment_ms: u64,
     /// Cells of each job that another worker decodes again, where the job does not say how many.
     pub audit_cells: u32,
+    /// Cells that a job may be cut into (`limits.cells`): planning keeps them all in memory.
+    pub cells_max: u32,
     /// How long ended jobs are kept.
     pub retention: Retention,
     /// How much jobs and owners may have at a time.
@@ -118,6 +120,7 @@ impl Default for SchedulerConfig {
             rest_ms: 2_000,
             segment_ms: 60_000,
             audit_cells: 1,
+            cells_max: 1 << 20,
             retention: Retention::all(Some(7 * 24 * 3_600_000)),
             caps: Caps::default(),
         }
@@ -174,6 +177,7 @@ impl SchedulerConfig {
             ("caps.job_leases", cap(self.caps.job_leases)),
             ("caps.owner_leases", cap(self.caps.owner_leases)),
             ("caps.owner_queued", cap(self.caps.owner_queued)),
+            ("limits.cells", u64::from(self.cells_max)),
             ("worker_silent_ms", self.worker_silent_ms),
             ("attempts_max", u64::from(self.attempts_max)),
             ("lapses_max", u64::from(self.lapses_max)),

@@ -8,6 +8,7 @@ use std::io;
 
 use cleanplate_types::failure::{Failure, FailureKind, Stage};
 use cleanplate_types::frames::FrameRange;
+use cleanplate_types::limits::OverLimit;
 use cleanplate_types::time::Pts;
 
 use crate::adts::Spoilt;
@@ -263,6 +264,9 @@ pub enum MediaError {
         /// Index of the frame that is not shown when it should be, where it is one.
         frame: Option<u64>,
     },
+    /// More than a limit allows.
+    #[error(transparent)]
+    OverLimit(#[from] OverLimit),
     /// libav could not get memory.
     #[error("out of memory while {doing}")]
     OutOfMemory {
@@ -318,6 +322,7 @@ impl MediaError {
             Self::PartRefused { .. } => FailureKind::PartRefused,
             Self::ContainerCannotHold { .. } | Self::OtherSize { .. } => FailureKind::BadRequest,
             Self::MovieWrong { .. } => FailureKind::OutputWrong,
+            Self::OverLimit(_) => FailureKind::OverLimit,
             Self::Decode { .. }
             | Self::Mux { .. }
             | Self::OutsideTable { .. }

@@ -1,11 +1,16 @@
 //! Switches that make a fallback happen where a test wants it: `CLEANPLATE_FAULTS`.
 //!
 //! Owns the grammar of the switches. Refuses to act: decoder, encoder and proof ask what is due and do
-//! the failing themselves, so that everything behind the switch is the real path. Release builds have
-//! no switches.
+//! the failing themselves, so that everything behind the switch is the real path (but for those of `stage.rs`). Release
+//! builds have no switches.
 
+mod stage;
+
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+
+pub use stage::{StageFault, StageFaultKind, eat, strike};
 
 /// What is to fail in this process.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -23,6 +28,12 @@ pub struct Faults {
     pub spoil_at: Option<u64>,
     /// `hang@N` or `hang@N:FILE`: the engine loops without a word when it decodes frame N of the job.
     pub hang_at: Option<FaultAt>,
+    /// `eat@N` or `eat@N:FILE`: the engine takes all memory that it gets when it decodes frame N of the job.
+    pub eat_at: Option<FaultAt>,
+    /// What a child does before its work, such as `crash@intake`.
+    pub stages: Vec<StageFault>,
+    /// `escape@ADDR/FOLDER`: a child tries every way out before its work, and tells which were open.
+    pub escape: Option<(std::net::SocketAddr, PathBuf)>,
     /// What the decoder of a segment does wrong.
     pub decoder: Vec<DecoderFault>,
     /// What is wrong with parts.
@@ -132,6 +143,19 @@ impl Faults {
         faults.find(|fault| fault.kind == DecoderFaultKind::Stale).map(|fault| fault.at.frame)
     }
 
+    /// The folders in which faults leave their files: what a child may write even behind walls.
+    #[must_use]
+    pub fn marks(&self) -> Vec<PathBuf> {
+        let single = [&self.nvenc_at, &self.crash_at, &self.hang_at, &self.eat_at];
+        let frames = single.into_iter().flatten();
+        let frames = frames.chain(self.decoder.iter().map(|fault| &fault.at));
+        let frames = frames.chain(self.parts.iter().map(|fault| &fault.at));
+        let files = frames.map(|at| &at.file).chain(self.stages.iter().map(|fault| &fault.file));
+        let folders: BTreeSet<PathBuf> =
+            files.flatten().filter_map(|file| file.parent()).map(Path::to_owned).collect();
+        folders.into_iter().collect()
+    }
+
     /// Whether the part of `cell` has the fault `kind`.
     #[must_use]
     pub fn part_strikes(&self, kind: PartFaultKind, cell: u32) -> bool {
@@ -186,6 +210,14 @@ pub const VARIABLE: &str = "CLEANPLATE_FAULTS";
 fn parse(text: &str) -> Faults {
     let mut faults = Faults::default();
     for switch in text.split(',').map(str::trim).filter(|switch| !switch.is_empty()) {
+        if let Some(fault) = StageFault::parse(switch) {
+            faults.stages.push(fault);
+            continue;
+        }
+        if let Some(escape) = switch.strip_prefix("escape@").and_then(escape_of) {
+            faults.escape = Some(escape);
+            continue;
+        }
         let (name, place) = match switch.split_once('@') {
             Some((name, place)) => (name, place_of(place)),
             None => (switch, None),
@@ -202,6 +234,7 @@ fn parse(text: &str) -> Faults {
             }
             ("crash", Some(at)) => faults.crash_at = Some(at),
             ("hang", Some(at)) => faults.hang_at = Some(at),
+            ("eat", Some(at)) => faults.eat_at = Some(at),
             (name, Some(at)) if faults.add(name, &at) => {}
             (_, _) => tracing::warn!(switch, "no such fault switch"),
         }
@@ -226,6 +259,13 @@ impl Faults {
     }
 }
 
+/// Somebody who listens, and a folder: `127.0.0.1:1234/tmp/x`.
+fn escape_of(text: &str) -> Option<(std::net::SocketAddr, PathBuf)> {
+    let at = text.find('/')?;
+    let (address, folder) = text.split_at_checked(at)?;
+    Some((address.parse().ok()?, PathBuf::from(folder)))
+}
+
 fn place_of(text: &str) -> Option<FaultAt> {
     let (frame, file) = match text.split_once(':') {
         Some((frame, file)) => (frame, Some(PathBuf::from(file))),
@@ -236,6 +276,8 @@ fn place_of(text: &str) -> Option<FaultAt> {
 
 #[cfg(test)]
 mod tests {
+    use cleanplate_types::failure::Stage;
+
     use super::*;
 
     #[test]
@@ -264,6 +306,21 @@ mod tests {
         assert!(faults.decoder_strikes(DecoderFaultKind::Drop, 1000));
         assert!(!faults.decoder_strikes(DecoderFaultKind::Drop, 999));
         assert!(faults.part_strikes(PartFaultKind::Size, 2) && faults.stale_frames().is_none());
+        let faults =
+            parse("crash@intake,eat@stitch:/y/z,eat@9:/a/b,spin@nowhere,escape@127.0.0.1:9/tmp/x");
+        let fault = |kind, stage, file: Option<&str>| StageFault {
+            kind,
+            stage,
+            file: file.map(PathBuf::from),
+        };
+        let stages = [
+            fault(StageFaultKind::Crash, Stage::Intake, None),
+            fault(StageFaultKind::Eat, Stage::Stitch, Some("/y/z")),
+        ];
+        assert_eq!(faults.stages, stages);
+        assert_eq!(faults.marks(), [PathBuf::from("/a"), PathBuf::from("/y")]);
+        let escape = ("127.0.0.1:9".parse().unwrap(), PathBuf::from("/tmp/x"));
+        assert_eq!(faults.escape, Some(escape));
         assert_eq!(parse("nvenc"), Faults { nvenc_stand_in: true, ..Faults::default() });
         assert_eq!(parse(""), Faults::default());
     }

@@ -15,6 +15,8 @@ pub(crate) mod short;
 mod times;
 pub(crate) mod window;
 
+use std::sync::Arc;
+
 use cleanplate_types::access::ReadAt;
 use cleanplate_types::frames::{Entry, EntryKind, FrameTable, TableOrigin};
 use cleanplate_types::source::{FieldOrder, SourceDescription};
@@ -26,6 +28,8 @@ use crate::input::{Input, SeekTo};
 use crate::scan::headers::Headers;
 use crate::scan::watch::{ENTRY_SPACING, table_of};
 use layout::{Laid, Sample};
+use short::Needed;
+use window::Stretch;
 
 pub(crate) use layout::Indexed;
 
@@ -93,6 +97,28 @@ pub(crate) fn is_worth(input: &Input, stream: usize, wanted: IndexUse) -> bool {
             }
         }
 }
+
+/// Reads what there is of an index, by itself, without a demuxer.
+pub(crate) fn look_through(source: &Arc<dyn ReadAt>) {
+    for needed in [Needed::Pictures, Needed::Only(0), Needed::AllBut(0)] {
+        short::view(source, needed).ok();
+    }
+    for stretch in [
+        Stretch { stream: 0, from: 0, until: Some(1) },
+        Stretch { stream: 1, from: 1 << 40, until: None },
+    ] {
+        window::view(source, stretch).ok();
+    }
+    for id in 0..3 {
+        let Ok(times) = boxes::times_of(source.as_ref(), id) else { continue };
+        // An index of a few bytes may speak of four thousand million samples.
+        times.each().take(SAMPLES_LOOKED_AT).for_each(drop);
+        times.whole().ok();
+    }
+}
+
+/// Samples of a made-up index that are expanded.
+const SAMPLES_LOOKED_AT: usize = 4096;
 
 /// Makes the table of the video stream of `input`, which reads `source`. `input` reads nothing but that
 /// stream afterwards.

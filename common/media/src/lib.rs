@@ -21,6 +21,7 @@ pub mod index;
 pub mod input;
 pub mod log;
 pub mod own;
+pub mod parsers;
 pub mod probe;
 pub mod prove;
 pub mod rest;

@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use cleanplate_types::access::ReadAt;
 use cleanplate_types::frames::{FrameTable, TableOrigin};
+use cleanplate_types::limits::SourceLimits;
 use cleanplate_types::source::SourceDescription;
 use ffmpeg_next as libav;
 
@@ -48,6 +49,8 @@ pub struct ScanOrder {
     /// Width and height that the pictures must have, where something was drawn for them: others are refused
     /// before anything is read but the header.
     pub drawn_for: Option<(u32, u32)>,
+    /// What a source may be; more is refused as soon as it is known.
+    pub limits: SourceLimits,
 }
 
 /// What intake learned.
@@ -69,7 +72,7 @@ pub struct Scanned {
 ///
 /// # Errors
 /// Whatever [`probe::describe`] refuses; [`MediaError::Truncated`], [`MediaError::Damaged`],
-/// [`MediaError::BadTimes`], [`MediaError::PictureChanges`], [`MediaError::NoFrames`].
+/// [`MediaError::BadTimes`], [`MediaError::PictureChanges`], [`MediaError::NoFrames`], [`MediaError::OverLimit`].
 pub fn scan(
     source: Arc<dyn ReadAt>,
     name_hint: &str,
@@ -91,10 +94,13 @@ pub fn scan_keeping(
     rest: Option<BeginRest<'_>>,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Scanned, MediaError> {
+    order.limits.check_bytes(source.size())?;
     let mut input = Input::open_for(&source, name_hint, Needed::Pictures)?;
+    within(&input, &order.limits)?;
     let mut notes = Vec::new();
     let mut description = probe::describe_noting(&mut input, &mut notes)?;
     let found = (description.video.width, description.video.height);
+    order.limits.check_picture(found.0, found.1)?;
     if let Some(drawn) = order.drawn_for.filter(|drawn| *drawn != found) {
         return Err(MediaError::OtherSize { drawn, found });
     }
@@ -105,6 +111,7 @@ pub fn scan_keeping(
     if order.decode_all.is_none() && index::is_worth(&input, stream, order.index) {
         match index::table(&mut input, source.as_ref(), &description, &extradata)? {
             index::Found::Table(table) => {
+                order.limits.check_table(&table)?;
                 progress(table.range().count());
                 notes.extend(ends::told(&place, &description, &table)?);
                 let spoilt = SpoiltStreams::default();
@@ -119,6 +126,7 @@ pub fn scan_keeping(
     let mut keep = Keep::new(rest, &description);
     let whole = Whole { place: &place, description: &description, extradata: &extradata, order };
     let ReadWhole { table, notes: more, dynamic, is_cut_off } = whole.read(&mut keep, progress)?;
+    order.limits.check_table(&table)?;
     for note in more {
         if !notes.contains(&note) {
             notes.push(note);
@@ -136,6 +144,16 @@ pub fn scan_keeping(
     let Kept { is_there: has_rest, note, spoilt } = keep.finish()?;
     notes.extend(note);
     Ok(Scanned { description, table, has_rest, spoilt, notes })
+}
+
+/// Refuses by what the container says of itself, before any picture is decoded.
+fn within(input: &Input, limits: &SourceLimits) -> Result<(), MediaError> {
+    let count = input.context().streams().len();
+    limits.check_streams(count)?;
+    for facts in (0..count).filter_map(|index| input.facts(index)) {
+        limits.check_picture(facts.size.0, facts.size.1)?;
+    }
+    Ok(())
 }
 
 /// A source that is read whole.

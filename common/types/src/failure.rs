@@ -130,6 +130,8 @@ pub enum FailureKind {
     OutputWrong,
     /// An object that the store had taken is gone from it, or is another one.
     ObjectLost,
+    /// The source, the job or what is made of it is more than a limit allows (`limits.rs`).
+    OverLimit,
 }
 
 /// What to do after a failure.
@@ -147,7 +149,7 @@ pub enum Verdict {
 
 impl FailureKind {
     /// Every kind.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::BadInput,
         Self::BadRequest,
         Self::SourceUnavailable,
@@ -167,6 +169,7 @@ impl FailureKind {
         Self::AuditMismatch,
         Self::OutputWrong,
         Self::ObjectLost,
+        Self::OverLimit,
     ];
 
     /// Its name in logs, on the wire and in `--json`.
@@ -192,6 +195,7 @@ impl FailureKind {
             Self::AuditMismatch => "audit_mismatch",
             Self::OutputWrong => "output_wrong",
             Self::ObjectLost => "object_lost",
+            Self::OverLimit => "over_limit",
         }
     }
 
@@ -212,7 +216,8 @@ impl FailureKind {
             | Self::Cancelled
             | Self::Internal
             | Self::SeamMismatch
-            | Self::OutputWrong => Verdict::FailJob,
+            | Self::OutputWrong
+            | Self::OverLimit => Verdict::FailJob,
             Self::TableMismatch => Verdict::Retable,
             Self::SourceUnavailable
             | Self::StoreUnavailable
@@ -231,7 +236,7 @@ impl FailureKind {
     pub const fn exit_status(self) -> u8 {
         match self {
             Self::BadRequest => 2,
-            Self::BadInput => 3,
+            Self::BadInput | Self::OverLimit => 3,
             Self::WorkerLacks | Self::EncoderFailed => 4,
             Self::Cancelled => 6,
             Self::SourceUnavailable

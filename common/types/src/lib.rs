@@ -13,6 +13,7 @@ pub mod encode;
 pub mod failure;
 pub mod frames;
 pub mod ids;
+pub mod limits;
 pub mod model;
 pub mod object;
 pub mod overlay;

@@ -36,3 +36,4 @@ pub use pretended::{PretendError, parse_pretended};
 pub use runtime::{LIBRARY_VARIABLE, RUNTIME_FOLDER, Runtime, RuntimeError, RuntimePlaces, Tried};
 pub use self_test::{SelfTest, self_test};
 pub use session::{Device, RunError};
+pub use wire::is_readable;

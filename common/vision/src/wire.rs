@@ -40,6 +40,12 @@ pub(crate) fn open_dimensions(model: &[u8], names: &[&str]) -> Option<Vec<u8>> {
     })
 }
 
+/// Whether a model file reads as a protobuf as far as this crate looks into it itself.
+#[must_use]
+pub fn is_readable(model: &[u8]) -> bool {
+    open_dimensions(model, &["input", "images", "x"]).is_some()
+}
+
 /// The port with open dimensions: a path of single fields down to the shape.
 fn open_port(port: &[u8]) -> Option<Vec<u8>> {
     descend(port, &[PORT_TYPE, TENSOR, SHAPE], &mut |shape| {

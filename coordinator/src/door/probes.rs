@@ -11,7 +11,8 @@ use tonic_health::pb::health_server::HealthServer;
 use tonic_health::server::{HealthReporter, HealthService};
 
 use crate::attend::Attend;
-use crate::door::wire::incoming;
+use crate::door::Door;
+use crate::door::wire::incoming_open;
 use crate::jobs::JobsService;
 
 /// Whether this coordinator takes work.
@@ -44,18 +45,19 @@ pub(crate) struct Probes(JoinHandle<()>);
 impl Probes {
     /// Begins to answer on `listener`, where there is one. A probe that comes before anything is decided is told so, and
     /// not that there is no such service.
-    pub(crate) async fn begin(listener: Option<TcpListener>, health: &Health) -> Option<Self> {
-        health.not_serving().await;
-        listener.map(|listener| Self::serve(listener, health))
+    pub(crate) async fn begin(listener: Option<TcpListener>, door: &Door) -> Option<Self> {
+        door.health().not_serving().await;
+        listener.map(|listener| Self::serve(listener, door))
     }
 
-    fn serve(listener: TcpListener, health: &Health) -> Self {
+    fn serve(listener: TcpListener, door: &Door) -> Self {
         if let Ok(address) = listener.local_addr() {
             tracing::info!(%address, "probes are answered, without a token");
         }
-        let server = tonic::transport::Server::builder().add_service(health.service());
+        let server = tonic::transport::Server::builder().add_service(door.health().service());
+        let incoming = incoming_open(listener, *door.limits());
         Self(tokio::spawn(async move {
-            if let Err(error) = server.serve_with_incoming(incoming(listener, None)).await {
+            if let Err(error) = server.serve_with_incoming(incoming).await {
                 tracing::error!(%error, "the address of the probes is served no more");
             }
         }))

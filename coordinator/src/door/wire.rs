@@ -18,6 +18,9 @@ use tokio_rustls::server::TlsStream;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::server::Connected;
 
+use crate::door::Door;
+use crate::limits::{DoorLimits, Seated, Seats};
+
 /// How long a handshake may take: a round trip or two around the world.
 const HANDSHAKE_WAIT: Duration = Duration::from_secs(10);
 
@@ -27,8 +30,8 @@ const HANDSHAKES_MAX: usize = 256;
 /// A connection that may be spoken on.
 #[derive(Debug)]
 pub(crate) enum Wire {
-    Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
+    Plain(Seated<TcpStream>),
+    Tls(Box<TlsStream<Seated<TcpStream>>>),
 }
 
 /// Who is at the other end of a connection, as far as it tells.
@@ -42,7 +45,23 @@ pub(crate) struct Peer {
 /// The connections that `listener` takes. One that fails ends by itself and nothing else.
 pub(crate) fn incoming(
     listener: TcpListener,
+    door: &Door,
+) -> impl Stream<Item = io::Result<Wire>> + Send + use<> {
+    spoken(listener, door.tls().cloned(), Seats::new(*door.limits()))
+}
+
+/// The same without TLS, for what everybody may ask.
+pub(crate) fn incoming_open(
+    listener: TcpListener,
+    limits: DoorLimits,
+) -> impl Stream<Item = io::Result<Wire>> + Send {
+    spoken(listener, None, Seats::new(limits))
+}
+
+fn spoken(
+    listener: TcpListener,
     tls: Option<ServerTls>,
+    seats: Seats,
 ) -> impl Stream<Item = io::Result<Wire>> + Send {
     let connections = TcpListenerStream::new(listener).filter_map(|taken| {
         // What fails here is one connection (it is gone already), or the machine's files at their end.
@@ -50,12 +69,12 @@ pub(crate) fn incoming(
             taken.inspect_err(|error| tracing::debug!(%error, "a connection was not taken"));
         std::future::ready(taken.ok())
     });
-    let spoken = connections.map(move |stream| opened(stream, tls.clone()));
+    let spoken = seats.guard(connections).map(move |stream| opened(stream, tls.clone()));
     spoken.buffer_unordered(HANDSHAKES_MAX).filter_map(|wire| std::future::ready(wire.map(Ok)))
 }
 
-async fn opened(stream: TcpStream, tls: Option<ServerTls>) -> Option<Wire> {
-    if let Err(error) = stream.set_nodelay(true) {
+async fn opened(stream: Seated<TcpStream>, tls: Option<ServerTls>) -> Option<Wire> {
+    if let Err(error) = stream.get_ref().set_nodelay(true) {
         tracing::debug!(%error, "a connection is gone already");
         return None;
     }
@@ -66,8 +85,8 @@ async fn opened(stream: TcpStream, tls: Option<ServerTls>) -> Option<Wire> {
 }
 
 /// A connection after its handshake.
-async fn shaken(stream: TcpStream, tls: &ServerTls) -> Option<Wire> {
-    let from = stream.peer_addr().ok();
+async fn shaken(stream: Seated<TcpStream>, tls: &ServerTls) -> Option<Wire> {
+    let from = stream.get_ref().peer_addr().ok();
     let shaking = TlsAcceptor::from(tls.now()).accept(stream);
     let why = match tokio::time::timeout(HANDSHAKE_WAIT, shaking).await {
         Ok(Ok(stream)) => return Some(Wire::Tls(Box::new(stream))),
@@ -83,12 +102,14 @@ impl Connected for Wire {
 
     fn connect_info(&self) -> Peer {
         match self {
-            Self::Plain(stream) => Peer { address: stream.peer_addr().ok(), names: Arc::default() },
+            Self::Plain(stream) => {
+                Peer { address: stream.get_ref().peer_addr().ok(), names: Arc::default() }
+            }
             Self::Tls(stream) => {
                 let (stream, session) = stream.get_ref();
                 let shown = session.peer_certificates().and_then(<[_]>::first);
                 let names = shown.map(names_of).unwrap_or_default();
-                Peer { address: stream.peer_addr().ok(), names: names.into() }
+                Peer { address: stream.get_ref().peer_addr().ok(), names: names.into() }
             }
         }
     }

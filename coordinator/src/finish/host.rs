@@ -9,10 +9,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use cleanplate_child::{Host, HostFile, HostSink, Whole};
+use cleanplate_child::{Host, HostFile, HostSink, WallsReport, Whole};
 use cleanplate_store::{MovieUpload, SourceReader, Store, StoreError, decode_object, kinds};
 use cleanplate_types::failure::{Failure, FailureKind, Stage};
 use cleanplate_types::ids::CellIndex;
+use cleanplate_types::limits::OutputLimit;
 use cleanplate_types::object::ObjectRef;
 use cleanplate_types::part::{PartManifest, PartSummary};
 use tokio::sync::mpsc;
@@ -115,6 +116,7 @@ pub(super) struct StitchHost {
     store: Option<Store>,
     offered: Mutex<Option<Offered>>,
     movie: Movie,
+    limit: OutputLimit,
     begun: AtomicBool,
     faults: Arc<Faults>,
 }
@@ -125,7 +127,7 @@ impl StitchHost {
         rest: Option<SourceReader>,
         objects: BTreeMap<&'static str, Bytes>,
         queue: Option<Queue>,
-        movie: Movie,
+        (movie, limit): (Movie, OutputLimit),
     ) -> Self {
         Self {
             source,
@@ -135,6 +137,7 @@ impl StitchHost {
             queue: queue.map(tokio::sync::Mutex::new),
             offered: Mutex::default(),
             movie,
+            limit,
             begun: AtomicBool::new(false),
             faults: Arc::default(),
         }
@@ -216,12 +219,21 @@ impl Host for StitchHost {
             return Err(refused(name));
         }
         let (movie, faults) = (Arc::clone(&self.movie), Arc::clone(&self.faults));
-        Ok(Box::new(MovieSink { movie, faults }))
+        let (limit, source_bytes) = (self.limit, self.source.head().bytes);
+        Ok(Box::new(MovieSink { movie, faults, limit, source_bytes }))
     }
 
     async fn answer(&self, question: Vec<u8>) -> io::Result<Vec<u8>> {
         match speech::decode(&question)? {
             Question::NextPart => speech::encode(&self.next_part().await?),
+        }
+    }
+
+    fn walled(&self, report: &WallsReport) {
+        if report.is_whole() {
+            tracing::info!("stitch: {report}");
+        } else {
+            tracing::warn!("stitch: {report}");
         }
     }
 
@@ -263,6 +275,8 @@ impl HostFile for Remote {
 struct MovieSink {
     movie: Movie,
     faults: Arc<Faults>,
+    limit: OutputLimit,
+    source_bytes: u64,
 }
 
 #[async_trait::async_trait]
@@ -275,6 +289,12 @@ impl HostSink for MovieSink {
     }
 
     async fn write(&mut self, offset: u64, data: Vec<u8>) -> io::Result<()> {
+        let end = offset.saturating_add(data.len() as u64);
+        let held = self.limit.check(self.source_bytes, end);
+        held.map_err(|over| {
+            let failure = over.failure(Stage::Stitch);
+            self.faults.note(Fault { cell: None, failure })
+        })?;
         let mut movie = self.movie.lock().await;
         let movie = movie.as_mut().ok_or(io::ErrorKind::BrokenPipe)?;
         let written = movie.write_at(offset, data.into()).await;

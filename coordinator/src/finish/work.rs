@@ -16,6 +16,7 @@ use cleanplate_types::brief::JobBrief;
 use cleanplate_types::failure::{Failure, FailureKind, Stage};
 use cleanplate_types::frames::FrameRange;
 use cleanplate_types::ids::{CellIndex, JobId, LeaseId};
+use cleanplate_types::limits::OutputLimit;
 use cleanplate_types::part::PartSummary;
 use cleanplate_types::trail::{TrailEntry, TrailEvent};
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc};
@@ -48,6 +49,7 @@ pub(super) struct Task {
     pub(super) orders: Orders,
     pub(super) program: ChildProgram,
     pub(super) limits: Limits,
+    pub(super) output_limit: OutputLimit,
     pub(super) turns: Arc<Semaphore>,
     pub(super) owner: String,
     pub(super) lead: Lead,
@@ -220,7 +222,8 @@ impl Task {
         let log = UploadLog::new(store, job, self.lease, self.owner.clone());
         let movie = MovieUpload::start_with(&output, log).await.map_err(failed)?;
         let movie = Arc::new(Mutex::new(Some(movie)));
-        let host = Arc::new(StitchHost::new(reader, rest, objects, queue, Arc::clone(&movie)));
+        let target = (Arc::clone(&movie), self.output_limit);
+        let host = Arc::new(StitchHost::new(reader, rest, objects, queue, target));
         Ok(Prepared { request, host, movie, output, cells })
     }
 
@@ -321,8 +324,8 @@ fn failure_of(end: ChildEnd) -> Failure {
     let kind = match &end {
         ChildEnd::Failed(failure) => return failure.clone(),
         ChildEnd::NotStarted(_) => FailureKind::WorkerLacks,
-        ChildEnd::Crashed { .. } => FailureKind::EngineCrashed,
-        ChildEnd::Hung { .. } => FailureKind::EngineHung,
+        ChildEnd::Crashed { .. } | ChildEnd::Overate { .. } => FailureKind::EngineCrashed,
+        ChildEnd::Hung { .. } | ChildEnd::Spun { .. } => FailureKind::EngineHung,
     };
     Failure::new(kind, Stage::Stitch, end.to_string())
 }

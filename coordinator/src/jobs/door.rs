@@ -106,6 +106,7 @@ fn refusal(error: StoreError) -> Status {
         | FailureKind::SeamMismatch
         | FailureKind::AuditMismatch
         | FailureKind::OutputWrong
-        | FailureKind::ObjectLost => Status::failed_precondition(error.to_string()),
+        | FailureKind::ObjectLost
+        | FailureKind::OverLimit => Status::failed_precondition(error.to_string()),
     }
 }

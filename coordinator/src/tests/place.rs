@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use cleanplate_child::ChildProgram;
+use cleanplate_child::{ChildProgram, Walls, WallsMode};
 use cleanplate_core::config::{Retention, SchedulerConfig};
 use cleanplate_core::record::{Event, Record};
 use cleanplate_proto::v1 as pb;
@@ -175,7 +175,9 @@ pub(super) fn options(
         encoder_default: EncoderChoice::Auto,
         program: std::env::current_exe().unwrap(),
         engine_silent: PATIENCE,
+        walls: Default::default(),
         movies_max: 2,
+        output_limit: Default::default(),
         new_store: false,
         door: Arc::new(crate::Door::open()),
     }
@@ -188,6 +190,8 @@ pub(super) fn stitch_child(what: String, root: &Path) -> StitchProgram {
         executable: std::env::current_exe().unwrap(),
         arguments: part::CHILD.map(str::to_owned).to_vec(),
         environment: vec![(part::PLAY.to_owned(), what), (part::MARKER.to_owned(), marker)],
+        // It leaves marks in a folder.
+        walls: Walls { mode: WallsMode::Off, ..Walls::default() },
     })
 }
 

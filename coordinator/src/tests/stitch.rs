@@ -14,6 +14,7 @@ use cleanplate_types::brief::JobBrief;
 use cleanplate_types::encode::{EncoderName, EncoderProof};
 use cleanplate_types::failure::FailureKind;
 use cleanplate_types::ids::{JobId, LeaseId};
+use cleanplate_types::limits::OutputLimit;
 use cleanplate_types::overlay::OverlayPlan;
 use cleanplate_types::part::PartSummary;
 use cleanplate_types::source::SourceRef;
@@ -84,7 +85,8 @@ async fn finisher(place: &Place) -> (Finisher, mpsc::Receiver<Order>) {
 
 fn finisher_of(place: &Place, movies_max: u32, lead: Lead) -> (Finisher, mpsc::Receiver<Order>) {
     let (sender, orders) = mpsc::channel(64);
-    let (store, limits) = (place.store.clone(), (PATIENCE, movies_max));
+    let store = place.store.clone();
+    let limits = (PATIENCE, movies_max, OutputLimit::default());
     let lead = (lead, Arc::new(crate::Door::open()));
     (Finisher::new(store, Orders::new(sender), place.program(), limits, lead), orders)
 }

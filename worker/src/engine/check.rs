@@ -40,7 +40,8 @@ pub(super) fn run(request: &[u8]) -> Result<Vec<u8>, Failure> {
         (found.open, found.refused)
     });
     let own = own.and_then(|own| own::judge(&own));
-    let checked = Checked { library: capability::version(), encoders, models, sessions, own };
+    let library = capability::version();
+    let checked = Checked { library, encoders, models, sessions, own, walls: None };
     postcard::to_stdvec(&checked).map_err(senseless)
 }
 

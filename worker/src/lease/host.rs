@@ -6,17 +6,20 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::os::unix::fs::FileExt as _;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bytes::Bytes;
-use cleanplate_child::{Host, HostFile, HostSink, Whole};
+use cleanplate_child::{Host, HostFile, HostSink, WallsReport, Whole};
 use cleanplate_media::fault::faults;
 use cleanplate_store::{Location, PartUpload, SourceMeta, SourceReader, Store, StoreError};
 use cleanplate_types::failure::FailureKind;
+use cleanplate_types::limits::OverLimit;
 use cleanplate_types::object::ObjectRef;
 use cleanplate_types::source::SourceRef;
+use cleanplate_types::trail::{TrailEntry, TrailEvent};
 use tokio::sync::mpsc;
 
+use crate::lease::written::Written;
 use crate::lease::{LeaseReport, Watch};
 use crate::models::ModelFile;
 use crate::order::{Handed, Told};
@@ -47,6 +50,8 @@ pub(crate) struct LeaseHost {
     /// What may be written, and under which key.
     pub(crate) writes: BTreeMap<String, String>,
     pub(crate) kept: Arc<Kept>,
+    /// How much was written, held to the source.
+    pub(crate) written: Arc<Written>,
 }
 
 /// What a host learns while it serves.
@@ -82,6 +87,13 @@ impl Kept {
         self.lock().trouble.clone()
     }
 
+    /// Keeps a limit that was passed, where it is the first trouble.
+    fn note_over(&self, over: &OverLimit) -> io::Error {
+        let trouble = || (FailureKind::OverLimit, over.to_string());
+        self.lock().trouble.get_or_insert_with(trouble);
+        io::Error::other(over.to_string())
+    }
+
     /// Keeps `error` where it is the first, and hands it on as the child may hear it.
     fn note(&self, error: StoreError) -> io::Error {
         self.lock().trouble.get_or_insert_with(|| (error.kind(), error.to_string()));
@@ -103,11 +115,13 @@ impl Host for LeaseHost {
             Readable::Source(location) => {
                 let reader = SourceReader::open(location, None).await.map_err(noted)?;
                 self.kept.lock().head = Some(reader.head().clone());
+                self.written.source(reader.head().bytes);
                 Ok(Arc::new(Ranged { reader, kept: Arc::clone(&self.kept) }))
             }
             Readable::Model(file) => Ok(Arc::new(Local(file.clone()))),
             Readable::Pinned(source) => {
                 let reader = open_pinned(source).await.map_err(noted)?;
+                self.written.source(reader.head().bytes);
                 Ok(Arc::new(Ranged { reader, kept: Arc::clone(&self.kept) }))
             }
         }
@@ -116,7 +130,8 @@ impl Host for LeaseHost {
     async fn create(&self, name: &str) -> io::Result<Box<dyn HostSink>> {
         let key = self.writes.get(name).ok_or_else(|| refused(name))?;
         let upload = self.store.sink(key).map_err(|error| self.kept.note(error))?;
-        Ok(Box::new(Stored { upload, name: name.to_owned(), kept: Arc::clone(&self.kept) }))
+        let (kept, written) = (Arc::clone(&self.kept), Arc::clone(&self.written));
+        Ok(Box::new(Stored { upload, name: name.to_owned(), kept, written }))
     }
 
     async fn answer(&self, question: Vec<u8>) -> io::Result<Vec<u8>> {
@@ -135,6 +150,12 @@ impl Host for LeaseHost {
         self.reports.send(report).await.map_err(|_gone| io::ErrorKind::BrokenPipe)?;
         self.watch.cell_done();
         Ok(Vec::new())
+    }
+
+    fn walled(&self, report: &WallsReport) {
+        let (at_ms, stage) = (self.watch.elapsed_ms(), self.watch.stage());
+        let (event, detail) = (TrailEvent::Started, report.to_string());
+        self.watch.trail(TrailEntry { at_ms, stage, event, detail, count: None });
     }
 
     fn event(&self, event: Vec<u8>) {
@@ -222,17 +243,19 @@ struct Stored {
     upload: PartUpload,
     name: String,
     kept: Arc<Kept>,
+    written: Arc<Written>,
 }
 
 #[async_trait::async_trait]
 impl HostSink for Stored {
     async fn write(&mut self, offset: u64, data: Vec<u8>) -> io::Result<()> {
+        self.written.add(data.len() as u64).map_err(|over| self.kept.note_over(&over))?;
         let written = self.upload.write_at(offset, Bytes::from(data)).await;
         written.map_err(|error| self.kept.note(error))
     }
 
     async fn finish(self: Box<Self>) -> io::Result<u64> {
-        let Self { upload, name, kept } = *self;
+        let Self { upload, name, kept, written: _ } = *self;
         let object = upload.finish().await.map_err(|error| kept.note(error))?;
         let bytes = object.bytes;
         kept.lock().written.insert(name, object);
@@ -241,8 +264,17 @@ impl HostSink for Stored {
 }
 
 /// A host that offers nothing: a look at the machine needs no bytes.
-#[derive(Debug)]
-pub(crate) struct NoHost;
+#[derive(Debug, Default)]
+pub(crate) struct NoHost {
+    walls: OnceLock<WallsReport>,
+}
+
+impl NoHost {
+    /// The walls around the child, once it has told.
+    pub(crate) fn walls(&self) -> Option<WallsReport> {
+        self.walls.get().cloned()
+    }
+}
 
 #[async_trait::async_trait]
 impl Host for NoHost {
@@ -256,6 +288,10 @@ impl Host for NoHost {
 
     async fn answer(&self, _question: Vec<u8>) -> io::Result<Vec<u8>> {
         Err(io::ErrorKind::PermissionDenied.into())
+    }
+
+    fn walled(&self, report: &WallsReport) {
+        self.walls.get_or_init(|| report.clone());
     }
 
     fn event(&self, _event: Vec<u8>) {}

@@ -97,7 +97,8 @@ pub(super) async fn prepare(
         }
     };
     let runtime = room.runtime.as_ref().map(|runtime| runtime.path.clone());
-    let means = Means { threads: room.threads, card, batches: room.seat.batches, runtime };
+    let (threads, batches, source) = (room.threads, room.seat.batches, room.limits.source);
+    let means = Means { threads, card, batches, runtime, source };
     let began_ms = watch.elapsed_ms();
     let (stage, event) = (Stage::Fetch, TrailEvent::Started);
     let detail = format!("an engine process on {}", card_in_words(room));

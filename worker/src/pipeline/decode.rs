@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 
 use cleanplate_media::decode::{DecodeOrder, Decoder, PreRoll};
-use cleanplate_media::fault::{FaultAt, Faults, faults};
+use cleanplate_media::fault::{FaultAt, Faults, eat, faults};
 use cleanplate_types::failure::{Failure, FailureKind, Stage};
 use cleanplate_types::frames::FrameRange;
 use cleanplate_types::part::Restored;
@@ -77,12 +77,15 @@ pub(super) fn run(segment: &Segment, decoded: &SyncSender<Frame>) -> Result<(), 
     Ok(())
 }
 
-/// Plays an engine that dies or hangs, where a test asks for it; release builds have no faults.
+/// Plays an engine that dies, hangs or eats, where a test asks for it; release builds have no faults.
 fn strike(index: u64) {
-    let Faults { crash_at, hang_at, .. } = faults();
+    let Faults { crash_at, hang_at, eat_at, .. } = faults();
     let is_due = |fault: &Option<FaultAt>| fault.as_ref().is_some_and(|at| at.strikes(index));
     if is_due(crash_at) {
         std::process::abort();
+    }
+    if is_due(eat_at) {
+        eat();
     }
     if is_due(hang_at) {
         loop {

@@ -171,6 +171,8 @@ impl Fixture {
             sessions: None,
             idle_exit: None,
             engine_silent: PATIENCE,
+            walls: Default::default(),
+            limits: Default::default(),
             models: ModelOptions {
                 folder: folder.path().join("models"),
                 runtime,

@@ -3,6 +3,7 @@
 
 use cleanplate_types::failure::FailureKind;
 use cleanplate_types::frames::{BadTable, FrameTable, TableOrigin};
+use cleanplate_types::limits::OverLimit;
 use cleanplate_types::request::JobRequest;
 use cleanplate_types::source::SourceDescription;
 use cleanplate_types::time::Timebase;
@@ -36,6 +37,9 @@ pub enum SurveyError {
         /// Height of the picture.
         height: u32,
     },
+    /// It would be cut into too many cells.
+    #[error(transparent)]
+    Cells(#[from] OverLimit),
     /// What the user wants removed makes no sense for this source.
     #[error(transparent)]
     Given(#[from] GivenError),
@@ -53,6 +57,7 @@ impl SurveyError {
             Self::Clock { .. } => FailureKind::Internal,
             Self::Given(_) => FailureKind::BadRequest,
             Self::Encoder(error) => error.kind(),
+            Self::Cells(_) => FailureKind::OverLimit,
         }
     }
 }

@@ -3,19 +3,27 @@
 use cleanplate_types::failure::{Failure, FailureKind, Verdict};
 use cleanplate_types::frames::FrameTable;
 use cleanplate_types::ids::JobId;
+use cleanplate_types::limits::OverLimit;
 use cleanplate_types::object::ObjectRef;
 use cleanplate_types::overlay::{Finding, Look};
 use cleanplate_types::request::Review;
 use cleanplate_types::source::SourceDescription;
 
 use crate::effect::Effect;
+use crate::input::Survey;
 use crate::ledger::blame::is_outage;
 use crate::ledger::job::{Job, Phase};
 use crate::outcome::{CopyReason, JobOutcome};
 use crate::planning::settle::{Settled, learned, settle};
-use crate::planning::survey::survey;
+use crate::planning::survey::{SurveyError, survey};
 use crate::record::Event;
 use crate::scheduler::{Scheduler, not_now};
+
+/// The survey, where its cells are no more than `most`.
+fn within(survey: Survey, most: u32) -> Result<Survey, SurveyError> {
+    let found = survey.cells.len() as u64;
+    if found > u64::from(most) { Err(OverLimit::Cells { found, most }.into()) } else { Ok(survey) }
+}
 
 impl Scheduler {
     pub(super) fn table_loaded(
@@ -32,7 +40,9 @@ impl Scheduler {
         };
         let told = job.intake.as_ref().map_or(0, |intake| intake.frames);
         let found = table.range().count();
-        match survey(&job.request, description, table) {
+        let surveyed = survey(&job.request, description, table)
+            .and_then(|survey| within(survey, self.config.cells_max));
+        match surveyed {
             Ok(_) if found != told => {
                 let message = format!("the frame table has {found} frames, intake told {told}");
                 self.fail_job(id, FailureKind::Internal, message, effects);

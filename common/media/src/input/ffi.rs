@@ -41,6 +41,8 @@ pub(crate) struct StreamFacts {
     pub(crate) profile: i32,
     /// Codec configuration.
     pub(crate) extradata: Vec<u8>,
+    /// Width and height of its pictures as the container says, 0 where it does not.
+    pub(crate) size: (u32, u32),
     /// Sample aspect of the container, then of the codec.
     pub(crate) aspect: [(i32, i32); 2],
     /// Field order in libav's numbering.
@@ -260,6 +262,7 @@ pub(super) fn facts(input: &libav::format::context::Input, index: usize) -> Opti
         codec,
         profile: parameters.profile,
         extradata: bytes_of(parameters),
+        size: (positive(parameters.width), positive(parameters.height)),
         aspect: [pair(fields.sample_aspect_ratio), pair(parameters.sample_aspect_ratio)],
         field_order: parameters.field_order as i32,
         colour: [
@@ -294,6 +297,10 @@ fn bytes_of(parameters: &ffi::AVCodecParameters) -> Vec<u8> {
     }
     // SAFETY: libav keeps `extradata_size` bytes there.
     unsafe { std::slice::from_raw_parts(parameters.extradata, size) }.to_vec()
+}
+
+fn positive(value: c_int) -> u32 {
+    u32::try_from(value).unwrap_or(0)
 }
 
 fn tag_text(tag: u32) -> String {

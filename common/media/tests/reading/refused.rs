@@ -4,6 +4,7 @@ use cleanplate_media::error::MediaError;
 use cleanplate_media::index::IndexUse;
 use cleanplate_media::scan::ScanOrder;
 use cleanplate_types::frames::TableOrigin;
+use cleanplate_types::limits::SourceLimits;
 
 use crate::clips::{Clips, scanned, scanned_by};
 use crate::reference::{assert_range, assert_table, decode, plain, shown};
@@ -14,6 +15,7 @@ const CONCEAL: ScanOrder = ScanOrder {
     threads: 2,
     index: IndexUse::Large,
     drawn_for: None,
+    limits: SourceLimits::USUAL,
 };
 
 #[test]

@@ -1,0 +1,6 @@
+//! `cargo fuzz run packets`: see `tests/fuzzing`.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| cleanplate_fuzzing::try_one("packets", data));
