@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use cleanplate_coordinator::StateUrl;
 use cleanplate_core::config::SchedulerConfig;
+use cleanplate_store::StorageSettings;
 use cleanplate_types::encode::EncoderName;
 use cleanplate_types::request::EncoderChoice;
 use cleanplate_vision::ModelsFolder;
@@ -126,6 +127,8 @@ pub(crate) struct Settings {
     pub(crate) encoder_default: EncoderChoice,
     /// What the scheduler goes by.
     pub(crate) scheduler: SchedulerConfig,
+    /// How storage is asked.
+    pub(crate) storage: StorageSettings,
     /// What a worker goes by.
     pub(crate) worker: WorkerSettings,
     /// Where models are.
@@ -200,6 +203,7 @@ impl Settings {
             caps,
             retention,
             audit,
+            storage,
             worker,
             models,
             log,
@@ -219,6 +223,7 @@ impl Settings {
             encoder_default: encoder
                 .default
                 .map_or(Ok(EncoderChoice::Auto), |text| parse_encoder("encoder.default", &text))?,
+            storage: resolved::storage(storage, &scheduler)?,
             scheduler,
             worker: WorkerSettings {
                 name: worker.name,
@@ -585,6 +590,7 @@ mod tests {
         settings.worker.sessions = None;
         settings.worker.idle_exit_ms = None;
         settings.worker.notice = Vec::new();
+        settings.storage.web.private_hosts = Vec::new();
         settings.advertise = None;
         settings.log.filter = None;
         settings.models.folder = models_folder();

@@ -40,7 +40,7 @@ const FLOORS: [(&str, &[&str]); 13] = [
 ];
 
 /// Foreign libraries and the only crates that may name them: the fences.
-const FENCES: [(&str, &[&str]); 10] = [
+const FENCES: [(&str, &[&str]); 11] = [
     ("ffmpeg-next", &["media"]),
     ("nvml-wrapper", &["vision"]),
     ("libloading", &["vision"]),
@@ -48,6 +48,7 @@ const FENCES: [(&str, &[&str]); 10] = [
     ("half", &["vision"]),
     ("cudarc", &["vision"]),
     ("object_store", &["store"]),
+    ("reqwest", &["store"]),
     ("sqlx", &["coordinator"]),
     ("clap", &["cli"]),
     ("anyhow", &["cli"]),

@@ -12,7 +12,7 @@ pub(crate) type Lookup<'a> = dyn Fn(&str) -> Option<String> + 'a;
 
 /// Number of keys in all tables.
 #[cfg(test)]
-pub(super) const KEYS: usize = 41;
+pub(super) const KEYS: usize = 51;
 
 /// The file.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -25,6 +25,7 @@ pub(crate) struct RawSettings {
     pub(super) caps: RawCaps,
     pub(super) retention: RawRetention,
     pub(super) audit: RawAudit,
+    pub(super) storage: RawStorage,
     pub(super) worker: RawWorker,
     pub(super) models: RawModels,
     pub(super) log: RawLog,
@@ -115,6 +116,21 @@ pub(super) struct RawWorker {
 
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+pub(super) struct RawStorage {
+    pub(super) deadline: Option<String>,
+    pub(super) throttled: Option<String>,
+    pub(super) silent: Option<String>,
+    pub(super) requests: Option<u32>,
+    pub(super) cache: Option<String>,
+    pub(super) disk_cache: Option<String>,
+    pub(super) read_ahead: Option<String>,
+    pub(super) private_hosts: Option<Vec<String>>,
+    pub(super) plain_http: Option<bool>,
+    pub(super) redirects: Option<u32>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub(super) struct RawModels {
     pub(super) folder: Option<PathBuf>,
     pub(super) runtime: Option<PathBuf>,
@@ -127,6 +143,7 @@ impl RawSettings {
     /// # Errors
     /// [`SettingsError::Value`] where a variable that must be a number is none.
     pub(super) fn overlay(&mut self, lookup: &Lookup<'_>) -> Result<(), SettingsError> {
+        self.storage.overlay(lookup)?;
         let text = |slot: &mut Option<String>, name: &str| {
             if let Some(value) = lookup(name) {
                 *slot = Some(value);
@@ -162,10 +179,7 @@ impl RawSettings {
         text(&mut self.worker.idle_exit, "CLEANPLATE_WORKER_IDLE_EXIT");
         text(&mut self.worker.engine_silent, "CLEANPLATE_WORKER_ENGINE_SILENT");
         text(&mut self.worker.grace, "CLEANPLATE_WORKER_GRACE");
-        if let Some(places) = lookup("CLEANPLATE_WORKER_NOTICE") {
-            let places = places.split(',').map(str::trim).filter(|place| !place.is_empty());
-            self.worker.notice = Some(places.map(str::to_owned).collect());
-        }
+        list(&mut self.worker.notice, lookup, "CLEANPLATE_WORKER_NOTICE");
         text(&mut self.models.cache, "CLEANPLATE_MODELS_CACHE");
         let path = |slot: &mut Option<PathBuf>, name: &str| {
             if let Some(value) = lookup(name) {
@@ -175,16 +189,8 @@ impl RawSettings {
         path(&mut self.worker.scratch, "CLEANPLATE_WORKER_SCRATCH");
         path(&mut self.models.folder, "CLEANPLATE_MODELS_FOLDER");
         path(&mut self.models.runtime, "CLEANPLATE_MODELS_RUNTIME");
-        let number = |slot: &mut Option<u32>, name: &str| {
-            let Some(value) = lookup(name) else { return Ok(()) };
-            let parsed = value.parse();
-            *slot = Some(parsed.map_err(|_none| SettingsError::Value {
-                place: Place::Variable(name.to_owned()),
-                value,
-                wanted: "a whole number",
-            })?);
-            Ok(())
-        };
+        let number =
+            |slot: &mut Option<u32>, name: &str| parsed(slot, lookup, (name, "a whole number"));
         number(&mut self.coordinator.movies_max, "CLEANPLATE_COORDINATOR_MOVIES_MAX")?;
         number(&mut self.scheduler.attempts_max, "CLEANPLATE_SCHEDULER_ATTEMPTS_MAX")?;
         number(&mut self.caps.job_leases, "CLEANPLATE_CAPS_JOB_LEASES")?;
@@ -194,4 +200,51 @@ impl RawSettings {
         number(&mut self.audit.cells, "CLEANPLATE_AUDIT_CELLS")?;
         number(&mut self.worker.slots, "CLEANPLATE_WORKER_SLOTS")
     }
+}
+
+impl RawStorage {
+    fn overlay(&mut self, lookup: &Lookup<'_>) -> Result<(), SettingsError> {
+        let texts = [
+            (&mut self.deadline, "CLEANPLATE_STORAGE_DEADLINE"),
+            (&mut self.throttled, "CLEANPLATE_STORAGE_THROTTLED"),
+            (&mut self.silent, "CLEANPLATE_STORAGE_SILENT"),
+            (&mut self.cache, "CLEANPLATE_STORAGE_CACHE"),
+            (&mut self.disk_cache, "CLEANPLATE_STORAGE_DISK_CACHE"),
+            (&mut self.read_ahead, "CLEANPLATE_STORAGE_READ_AHEAD"),
+        ];
+        for (slot, name) in texts {
+            if let Some(value) = lookup(name) {
+                *slot = Some(value);
+            }
+        }
+        list(&mut self.private_hosts, lookup, "CLEANPLATE_STORAGE_PRIVATE_HOSTS");
+        let whole = "a whole number";
+        parsed(&mut self.requests, lookup, ("CLEANPLATE_STORAGE_REQUESTS", whole))?;
+        parsed(&mut self.redirects, lookup, ("CLEANPLATE_STORAGE_REDIRECTS", whole))?;
+        parsed(&mut self.plain_http, lookup, ("CLEANPLATE_STORAGE_PLAIN_HTTP", "true or false"))
+    }
+}
+
+/// Lays a variable over `slot` that has values divided by commas.
+fn list(slot: &mut Option<Vec<String>>, lookup: &Lookup<'_>, name: &str) {
+    if let Some(values) = lookup(name) {
+        let values = values.split(',').map(str::trim).filter(|value| !value.is_empty());
+        *slot = Some(values.map(str::to_owned).collect());
+    }
+}
+
+/// Lays a variable over `slot` that must be what is wanted.
+fn parsed<T: std::str::FromStr>(
+    slot: &mut Option<T>,
+    lookup: &Lookup<'_>,
+    (name, wanted): (&str, &'static str),
+) -> Result<(), SettingsError> {
+    let Some(value) = lookup(name) else { return Ok(()) };
+    let parsed = value.parse().map_err(|_none| SettingsError::Value {
+        place: Place::Variable(name.to_owned()),
+        value,
+        wanted,
+    })?;
+    *slot = Some(parsed);
+    Ok(())
 }
