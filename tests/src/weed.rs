@@ -109,18 +109,6 @@ impl Weed {
         .to_vec()
     }
 
-    /// The environment in which a client of Google's finds the server: of their protocol, S3's is the larger part, and
-    /// requests without a signature are anybody's.
-    #[must_use]
-    pub fn environment_of_google(&self) -> Vec<(String, String)> {
-        [
-            ("GOOGLE_BASE_URL", format!("http://127.0.0.1:{}", self.port)),
-            ("GOOGLE_SKIP_SIGNATURE", "true".to_owned()),
-        ]
-        .map(|(name, value)| (name.to_owned(), value))
-        .to_vec()
-    }
-
     /// Puts an object into the bucket, by another door than the product's.
     pub fn put(&self, key: &str, bytes: &[u8]) {
         let path = format!("/buckets/{BUCKET}/{}", escaped(key));
@@ -239,7 +227,7 @@ fn identities() -> String {
     let mut text = String::new();
     write!(
         text,
-        r#"{{"identities":[{{"name":"tests","credentials":[{{"accessKey":"{ACCESS_KEY}","secretKey":"{SECRET_KEY}"}}],"actions":["Admin","Read","Write","List","Tagging"]}},{{"name":"anonymous","actions":["Read","Write","List"]}}]}}"#
+        r#"{{"identities":[{{"name":"tests","credentials":[{{"accessKey":"{ACCESS_KEY}","secretKey":"{SECRET_KEY}"}}],"actions":["Admin","Read","Write","List","Tagging"]}}]}}"#
     )
     .expect("text takes text");
     text

@@ -67,25 +67,3 @@ fn a_job_on_a_bucket_gives_the_movie_that_a_job_on_files_gives() {
     assert_eq!(cluster.wait(&job), 3, "a source that is not there is bad input");
     assert!(server.get("out/no.mp4").is_none());
 }
-
-#[test]
-fn a_job_on_a_bucket_of_googles_kind_gives_the_same_movie() {
-    let server = match Weed::start() {
-        Ok(server) => server,
-        Err(reason) => return println!("skipped: {reason}"),
-    };
-    let folder = tempfile::tempdir().unwrap();
-    let clip = clips::kept("640x360", 300, &clips::X264_PLAIN);
-    let on_files = folder.path().join("files.mp4");
-    let (input, output) = (clip.to_str().unwrap(), on_files.to_str().unwrap());
-    binary::run_ok([&["run", input, "-o", output][..], &OPTIONS].concat());
-    server.put("in/clip.mp4", &std::fs::read(&clip).unwrap());
-    let environment = server.environment_of_google();
-    let mut cluster =
-        Cluster::start_with(folder.path(), &format!("gs://{BUCKET}/store"), &environment);
-    cluster.start_worker(2);
-    let source = format!("gs://{BUCKET}/in/clip.mp4");
-    let job = cluster.submit(&source, &format!("gs://{BUCKET}/out/movie.mp4"), &OPTIONS);
-    cluster.done(&job);
-    assert!(server.get("out/movie.mp4").unwrap() == std::fs::read(&on_files).unwrap());
-}
