@@ -15,6 +15,7 @@ pub mod settings;
 pub mod store;
 pub mod writing;
 
+mod arrived;
 mod backoff;
 mod blocks;
 mod disk;

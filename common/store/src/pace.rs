@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use crate::arrived::Arrivals;
 use crate::backoff::jittered;
 
 /// The first pause after a throttled answer.
@@ -30,6 +31,7 @@ pub(crate) struct Pace(Arc<Shared>);
 struct Shared {
     state: Mutex<State>,
     freed: Notify,
+    arrivals: Arrivals,
 }
 
 /// What is known, and what may happen when.
@@ -67,7 +69,13 @@ impl Pace {
             pause: Duration::ZERO,
             not_before: None,
         };
-        Self(Arc::new(Shared { state: Mutex::new(state), freed: Notify::new() }))
+        let arrivals = Arrivals::default();
+        Self(Arc::new(Shared { state: Mutex::new(state), freed: Notify::new(), arrivals }))
+    }
+
+    /// What is known of how it tells what arrived.
+    pub(crate) fn arrivals(&self) -> &Arrivals {
+        &self.0.arrivals
     }
 
     /// Waits for the right to one request.

@@ -1,7 +1,7 @@
 //! The way of a bucket's requests: at the server's pace, each with an end.
 //!
-//! Owns what a throttled answer means (the request waits and is sent again), and how long a connection may be
-//! silent. Refuses to try anything else again: that is `object_store`'s, which knows what may be repeated.
+//! Owns what a throttled answer means (the request waits and is sent again), what it means that other bytes arrived
+//! than were sent (they are sent again), and how long a connection may be silent. Refuses to try anything else again: that is `object_store`'s, which knows what may be repeated.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -15,15 +15,19 @@ use object_store::client::{
     HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse,
     HttpResponseBody, HttpService, ReqwestConnector,
 };
-use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
+use reqwest::{Method, StatusCode};
 use tokio::time::{Instant, Sleep};
 
+use crate::arrived::md5_of;
 use crate::pace::{Pace, Turn};
 use crate::settings::StorageSettings;
 
-/// The slowest upload that is waited for, in bytes a second: half a megabit.
-const UPLOAD_RATE_MIN: u64 = 64 << 10;
+/// The slowest upload that is waited for, in bytes a second: four megabits.
+const UPLOAD_RATE_MIN: u64 = 512 << 10;
+
+/// Times that the same bytes are sent that do not arrive as they are.
+const FALSIFIED_MAX: u32 = 4;
 
 /// Makes clients whose requests go at the pace of one bucket.
 #[derive(Debug, Clone)]
@@ -60,6 +64,9 @@ impl HttpService for Service {
         let until = Instant::now() + *throttled;
         let upload = request.body().content_length() as u64 / UPLOAD_RATE_MIN;
         let patience = *silent + Duration::from_secs(upload);
+        let is_upload = request.method() == Method::PUT && request.body().content_length() > 0;
+        let sent = if is_upload { Some(md5_of(request.body()).await) } else { None };
+        let mut falsified = 0;
         loop {
             let turn = pace.turn().await;
             let asked = self.client.execute(request.clone());
@@ -76,6 +83,17 @@ impl HttpService for Service {
                 return Ok(response);
             }
             pace.went_well();
+            if let Some(sent) = sent.as_ref().filter(|_| response.status().is_success())
+                && pace.arrivals().are_others(sent, response.headers())
+            {
+                falsified += 1;
+                tracing::warn!(falsified, "other bytes arrived in the bucket than were sent");
+                if falsified < FALSIFIED_MAX {
+                    continue;
+                }
+                let words = "other bytes arrived in the bucket than were sent, several times";
+                return Err(HttpError::new(HttpErrorKind::Unknown, std::io::Error::other(words)));
+            }
             let (head, body) = response.into_parts();
             let body = Watched::new(body, turn, *silent);
             return Ok(HttpResponse::from_parts(head, HttpResponseBody::new(body)));

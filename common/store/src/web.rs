@@ -154,48 +154,11 @@ impl WebFile {
             *self.landed.lock().unwrap_or_else(PoisonError::into_inner) = None;
             return Err(Trouble::Again(format!("{status} where we were sent to")));
         }
-        let (side, what) = (Side::Source, self.what.clone());
-        match status.as_u16() {
-            206 => {}
-            416 if pinned.is_none() && answer::is_empty(response.headers()) => {
-                return Ok(Answer {
-                    meta: answer::meta_of(response.headers(), 0),
-                    bytes: Bytes::new(),
-                });
-            }
-            200 | 416 if pinned.is_some() => {
-                // Bytes that were there are not, or `If-Range` was read for us by somebody on the way.
-                let found = format!("without the bytes {}..{}", range.start, range.end);
-                return Err(pinned.map_or_else(
-                    || Trouble::Again(found.clone()),
-                    |pinned| self.changed(pinned, found.clone()).into(),
-                ));
-            }
-            200 => {
-                let detail = "it answered 200 to a request for one byte".to_owned();
-                return Err(StoreError::NoRanges { what, detail }.into());
-            }
-            412 => {
-                let found = "another version, by the server's word".to_owned();
-                return Err(match pinned {
-                    Some(pinned) => self.changed(pinned, found).into(),
-                    None => Trouble::Again(found),
-                });
-            }
-            401 | 403 => {
-                return Err(StoreError::Denied { side, what, detail: status.to_string() }.into());
-            }
-            404 | 410 => return Err(StoreError::NotFound { side, what }.into()),
-            408 | 425 | 500..=599 if !is_throttled(status) => {
-                return Err(Trouble::Again(format!("the server answers {status}")));
-            }
-            _ if is_throttled(status) => {
-                return Err(Trouble::Throttled(retry_after(response.headers()), status));
-            }
-            _ => return Err(self.unavailable(format!("the server answers {status}")).into()),
+        if status != StatusCode::PARTIAL_CONTENT {
+            return self.without_bytes(&response, range, pinned);
         }
         let meta = answer::part_of(response.headers(), range)
-            .map_err(|detail| StoreError::NoRanges { what, detail })?;
+            .map_err(|detail| StoreError::NoRanges { what: self.what.clone(), detail })?;
         // Another version's bytes are not waited for.
         if let Some(pinned) = pinned.filter(|pinned| **pinned != meta) {
             return Err(self.changed(pinned, meta.shown()).into());
@@ -204,6 +167,44 @@ impl WebFile {
             (url != self.url).then_some(url);
         let bytes = self.body(response, range.end - range.start).await?;
         Ok(Answer { meta, bytes })
+    }
+
+    /// What an answer means that has none of the bytes.
+    fn without_bytes(
+        &self,
+        response: &Response,
+        range: &Range<u64>,
+        pinned: Option<&SourceMeta>,
+    ) -> Result<Answer, Trouble> {
+        let (status, headers) = (response.status(), response.headers());
+        if is_throttled(status) {
+            return Err(Trouble::Throttled(retry_after(headers), status));
+        }
+        let (side, what) = (Side::Source, self.what.clone());
+        let error = match (status.as_u16(), pinned) {
+            (416, None) if answer::is_empty(headers) => {
+                return Ok(Answer { meta: answer::meta_of(headers, 0), bytes: Bytes::new() });
+            }
+            (200 | 416, Some(pinned)) => {
+                // Bytes that were there are not any more.
+                let found = format!("without the bytes {}..{}", range.start, range.end);
+                self.changed(pinned, found)
+            }
+            (412, Some(pinned)) => {
+                self.changed(pinned, "another version, by the server's word".to_owned())
+            }
+            (200, None) => {
+                let detail = "it answered 200 to a request for one byte".to_owned();
+                StoreError::NoRanges { what, detail }
+            }
+            (401 | 403, _) => StoreError::Denied { side, what, detail: status.to_string() },
+            (404 | 410, _) => StoreError::NotFound { side, what },
+            (408 | 425 | 500..=599, _) => {
+                return Err(Trouble::Again(format!("the server answers {status}")));
+            }
+            _ => self.unavailable(format!("the server answers {status}")),
+        };
+        Err(error.into())
     }
 
     /// Asks at `url`, and where that sends us on to, as often as the settings allow.
