@@ -33,6 +33,7 @@ pub(super) fn run(desk: &Desk, intake: &Intake) -> Result<Outcome, Failure> {
         conceal: intake.conceal,
         threads: order.means.threads,
         index: if intake.read_packets { IndexUse::Never } else { IndexUse::default() },
+        is_far: intake.is_far,
         drawn_for: intake.drawn_for,
     };
     // What the parent hears of a failed write is the store's own reason.
