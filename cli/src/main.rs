@@ -131,6 +131,7 @@ fn begin(command: Command, verbose: u8, settings: &Settings) -> Result<Status, R
     let place = settings.place_of("log.filter");
     let verbosity = verbose.saturating_add(usual);
     log(verbosity, settings.log.filter.as_deref(), (settings.log.json, &place))?;
+    cleanplate_store::settings::install(settings.storage.clone());
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use cleanplate_child::WallsPolicy;
 use cleanplate_coordinator::StateUrl;
 use cleanplate_core::config::SchedulerConfig;
+use cleanplate_store::StorageSettings;
 use cleanplate_types::encode::EncoderName;
 use cleanplate_types::request::EncoderChoice;
 use cleanplate_vision::ModelsFolder;
@@ -137,6 +138,8 @@ pub(crate) struct Settings {
     pub(crate) encoder_default: EncoderChoice,
     /// What the scheduler goes by.
     pub(crate) scheduler: SchedulerConfig,
+    /// How storage is asked.
+    pub(crate) storage: StorageSettings,
     /// What a worker goes by.
     pub(crate) worker: WorkerSettings,
     /// What is around engine processes.
@@ -221,6 +224,7 @@ impl Settings {
             caps,
             retention,
             audit,
+            storage,
             worker,
             models,
             walls,
@@ -254,6 +258,7 @@ impl Settings {
             encoder_default: encoder
                 .default
                 .map_or(Ok(EncoderChoice::Auto), |text| parse_encoder("encoder.default", &text))?,
+            storage: resolved::storage(storage, &scheduler)?,
             scheduler,
             worker: WorkerSettings {
                 name: worker.name,
@@ -647,6 +652,7 @@ mod tests {
         settings.worker.sessions = None;
         settings.worker.idle_exit_ms = None;
         settings.worker.notice = Vec::new();
+        settings.storage.web.private_hosts = Vec::new();
         settings.advertise = None;
         settings.probe_listen = None;
         settings.access = AccessSettings::default();

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use crate::binary::repository;
+use crate::cluster::send;
 
 /// The bucket that is there when the server is ready.
 pub const BUCKET: &str = "tests";
@@ -31,6 +32,7 @@ pub struct Weed {
     filer: u16,
     grpc_ports: [u16; 4],
     folder: TempDir,
+    arguments: Vec<String>,
 }
 
 impl Weed {
@@ -39,8 +41,7 @@ impl Weed {
     /// # Errors
     /// Why there is none here: the test that wanted it says `skipped: ` and this.
     pub fn start() -> Result<Self, String> {
-        let program = repository().join("build/tools/weed/bin/weed");
-        if !program.is_file() {
+        if !program().is_file() {
             return Err("no SeaweedFS in build/tools (scripts/setup-weed.sh installs it)".into());
         }
         let folder = tempfile::tempdir().expect("a temporary folder");
@@ -71,28 +72,35 @@ impl Weed {
             "-s3.autoCreateBucket=false".to_owned(),
             format!("-s3.config={}", settings.display()),
         ];
-        let log = std::fs::File::create(folder.path().join("weed.log")).expect("a log");
-        let process = Command::new(program)
-            .arg("-logtostderr=true")
-            .arg("server")
-            .args(arguments)
-            .current_dir(folder.path())
-            .env("HOME", folder.path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .map_err(|error| format!("SeaweedFS does not start: {error}"))?;
-        let mut server = Self { process, port: s3, filer, grpc_ports, folder };
-        server.wait(filer, s3);
+        let process = launch(&arguments, folder.path())?;
+        let mut server =
+            Self { process, port: s3, filer, grpc_ports, folder, arguments: arguments.to_vec() };
+        let bucket = format!("/buckets/{BUCKET}/");
+        server.wait(&[
+            ("PUT", filer, "/ready", " 201 "),
+            ("GET", s3, "/healthz", " 200 "),
+            ("POST", filer, bucket.as_str(), " 201 "),
+        ]);
         Ok(server)
+    }
+
+    /// The port at which it speaks S3.
+    #[must_use]
+    pub const fn port(&self) -> u16 {
+        self.port
     }
 
     /// The environment in which every tool of the ecosystem finds the server.
     #[must_use]
     pub fn environment(&self) -> Vec<(String, String)> {
+        Self::environment_at(self.port)
+    }
+
+    /// The same where it is found at another port: behind a proxy.
+    #[must_use]
+    pub fn environment_at(port: u16) -> Vec<(String, String)> {
         [
-            ("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{}", self.port)),
+            ("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{port}")),
             ("AWS_ACCESS_KEY_ID", ACCESS_KEY.to_owned()),
             ("AWS_SECRET_ACCESS_KEY", SECRET_KEY.to_owned()),
             ("AWS_REGION", "us-east-1".to_owned()),
@@ -117,15 +125,35 @@ impl Weed {
         status(&answer).contains(" 200 ").then(|| answer[end + 4..].to_vec())
     }
 
-    /// Asks until an object can be stored, then makes the bucket.
-    fn wait(&mut self, filer: u16, s3: u16) {
+    /// A look at the bucket from elsewhere.
+    #[must_use]
+    pub const fn peek(&self) -> Peek {
+        Peek(self.filer)
+    }
+
+    /// Stops it without notice (SIGKILL); what it had stored stays.
+    pub fn kill(&mut self) {
+        self.process.kill().ok();
+        self.process.wait().ok();
+    }
+
+    /// Pauses all of it (SIGSTOP), or lets it go on.
+    pub fn pause(&self, paused: bool) {
+        send(if paused { "STOP" } else { "CONT" }, &[self.process.id()]);
+    }
+
+    /// Starts it again on the same ports with what it had stored, and waits until it takes objects.
+    pub fn restart(&mut self) {
+        self.kill();
+        self.process = launch(&self.arguments, self.folder.path()).expect("it started before");
+        let steps =
+            [("PUT", self.filer, "/ready", " 201 "), ("GET", self.port, "/healthz", " 200 ")];
+        self.wait(&steps);
+    }
+
+    /// Asks, step by step, until each is answered as it should be.
+    fn wait(&mut self, steps: &[(&str, u16, &str, &str)]) {
         let deadline = Instant::now() + PATIENCE;
-        let bucket = format!("/buckets/{BUCKET}/");
-        let steps = [
-            ("PUT", filer, "/ready", " 201 "),
-            ("GET", s3, "/healthz", " 200 "),
-            ("POST", filer, bucket.as_str(), " 201 "),
-        ];
         let mut left = steps.iter();
         let mut step = left.next();
         while let Some((method, port, path, status)) = step {
@@ -145,6 +173,24 @@ impl Weed {
     }
 }
 
+/// Looks at what a server's bucket shows.
+#[derive(Debug, Clone, Copy)]
+pub struct Peek(u16);
+
+impl Peek {
+    /// The size of an object, where there is one.
+    #[must_use]
+    pub fn size(self, key: &str) -> Option<u64> {
+        let path = format!("/buckets/{BUCKET}/{}", escaped(key));
+        let answer = request("HEAD", self.0, &path, b"")?;
+        if !status(&answer).contains(" 200 ") {
+            return None;
+        }
+        let head = String::from_utf8_lossy(&answer).to_ascii_lowercase();
+        head.split("content-length:").nth(1)?.lines().next()?.trim().parse().ok()
+    }
+}
+
 impl Drop for Weed {
     fn drop(&mut self) {
         self.process.kill().ok();
@@ -156,6 +202,25 @@ impl Drop for Weed {
             }
         }
     }
+}
+
+fn program() -> PathBuf {
+    repository().join("build/tools/weed/bin/weed")
+}
+
+fn launch(arguments: &[String], folder: &Path) -> Result<Child, String> {
+    let log = std::fs::File::options().create(true).append(true).open(folder.join("weed.log"));
+    Command::new(program())
+        .arg("-logtostderr=true")
+        .arg("server")
+        .args(arguments)
+        .current_dir(folder)
+        .env("HOME", folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(log.expect("a log"))
+        .spawn()
+        .map_err(|error| format!("SeaweedFS does not start: {error}"))
 }
 
 fn identities() -> String {

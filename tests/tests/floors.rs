@@ -46,7 +46,7 @@ const FLOORS: [(&str, &[&str]); 15] = [
 ];
 
 /// Foreign libraries and the only crates that may name them: the fences.
-const FENCES: [(&str, &[&str]); 14] = [
+const FENCES: [(&str, &[&str]); 15] = [
     ("ffmpeg-next", &["media"]),
     ("landlock", &["child"]),
     ("seccompiler", &["child"]),
@@ -56,6 +56,7 @@ const FENCES: [(&str, &[&str]); 14] = [
     ("half", &["vision"]),
     ("cudarc", &["vision"]),
     ("object_store", &["store"]),
+    ("reqwest", &["store"]),
     ("sqlx", &["coordinator"]),
     ("tokio-rustls", &["access", "coordinator"]),
     ("hmac", &["access"]),

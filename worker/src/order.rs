@@ -128,6 +128,8 @@ pub(crate) struct Intake {
     pub(crate) lossless: bool,
     /// Look at every packet, whatever index there is.
     pub(crate) read_packets: bool,
+    /// The source is not on a disk of this machine.
+    pub(crate) is_far: bool,
     /// Width and height of the pictures that masks or a plan were made for.
     pub(crate) drawn_for: Option<(u32, u32)>,
 }

@@ -49,6 +49,7 @@ pub async fn serve(
     if let Some(path) = &scratch {
         std::fs::create_dir_all(path)
             .map_err(|source| WorkerError::Scratch { path: path.clone(), source })?;
+        cleanplate_store::keep_blocks_in(path);
     }
     let cache = models.cache(scratch.as_deref());
     let engine = Engine { program, scratch, silent: engine_silent, walls };

@@ -29,11 +29,16 @@ pub(super) async fn store(url: &str) -> Finding {
 }
 
 fn remedy_of_store(url: &str) -> &'static str {
-    if url.starts_with("s3://") {
-        "check the bucket's name, AWS_ENDPOINT_URL, AWS_REGION, AWS_ACCESS_KEY_ID and \
-         AWS_SECRET_ACCESS_KEY"
-    } else {
-        "name a folder that can be written by --store"
+    match url.split_once("://").map(|(scheme, _)| scheme) {
+        Some("s3") => {
+            "check the bucket's name, AWS_ENDPOINT_URL, AWS_REGION, AWS_ACCESS_KEY_ID and \
+             AWS_SECRET_ACCESS_KEY"
+        }
+        Some("gs") => "check the bucket's name and GOOGLE_APPLICATION_CREDENTIALS",
+        Some("az") => {
+            "check the container's name, AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY"
+        }
+        Some(_) | None => "name a folder that can be written by --store",
     }
 }
 

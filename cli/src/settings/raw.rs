@@ -11,9 +11,12 @@ use super::{Place, SettingsError};
 /// Looks up an environment variable.
 pub(crate) type Lookup<'a> = dyn Fn(&str) -> Option<String> + 'a;
 
+/// What a number must be.
+const WHOLE: &str = "a whole number";
+
 /// Number of keys in all tables.
 #[cfg(test)]
-pub(super) const KEYS: usize = 70;
+pub(super) const KEYS: usize = 80;
 
 /// The file.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -28,6 +31,7 @@ pub(crate) struct RawSettings {
     pub(super) caps: RawCaps,
     pub(super) retention: RawRetention,
     pub(super) audit: RawAudit,
+    pub(super) storage: RawStorage,
     pub(super) worker: RawWorker,
     pub(super) models: RawModels,
     pub(super) walls: RawWalls,
@@ -150,6 +154,21 @@ pub(super) struct RawWorker {
 
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+pub(super) struct RawStorage {
+    pub(super) deadline: Option<String>,
+    pub(super) throttled: Option<String>,
+    pub(super) silent: Option<String>,
+    pub(super) requests: Option<u32>,
+    pub(super) cache: Option<String>,
+    pub(super) disk_cache: Option<String>,
+    pub(super) read_ahead: Option<String>,
+    pub(super) private_hosts: Option<Vec<String>>,
+    pub(super) plain_http: Option<bool>,
+    pub(super) redirects: Option<u32>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub(super) struct RawModels {
     pub(super) folder: Option<PathBuf>,
     pub(super) runtime: Option<PathBuf>,
@@ -188,6 +207,7 @@ impl RawSettings {
     /// # Errors
     /// [`SettingsError::Value`] where a variable that must be a number is none.
     pub(super) fn overlay(&mut self, lookup: &Lookup<'_>) -> Result<(), SettingsError> {
+        self.storage.overlay(lookup)?;
         let text = |slot: &mut Option<String>, name: &str| {
             if let Some(value) = lookup(name) {
                 *slot = Some(value);
@@ -224,6 +244,7 @@ impl RawSettings {
         text(&mut self.worker.idle_exit, "CLEANPLATE_WORKER_IDLE_EXIT");
         text(&mut self.worker.engine_silent, "CLEANPLATE_WORKER_ENGINE_SILENT");
         text(&mut self.worker.grace, "CLEANPLATE_WORKER_GRACE");
+        list(&mut self.worker.notice, lookup, "CLEANPLATE_WORKER_NOTICE");
         text(&mut self.models.cache, "CLEANPLATE_MODELS_CACHE");
         let path = |slot: &mut Option<PathBuf>, name: &str| {
             if let Some(value) = lookup(name) {
@@ -240,33 +261,18 @@ impl RawSettings {
         path(&mut self.worker.scratch, "CLEANPLATE_WORKER_SCRATCH");
         path(&mut self.models.folder, "CLEANPLATE_MODELS_FOLDER");
         path(&mut self.models.runtime, "CLEANPLATE_MODELS_RUNTIME");
-        let listed = |slot: &mut Option<Vec<String>>, name: &str| {
-            if let Some(places) = lookup(name) {
-                let places = places.split(',').map(str::trim).filter(|place| !place.is_empty());
-                *slot = Some(places.map(str::to_owned).collect());
-            }
-        };
-        listed(&mut self.worker.notice, "CLEANPLATE_WORKER_NOTICE");
-        listed(&mut self.access.sources, "CLEANPLATE_ACCESS_SOURCES");
-        listed(&mut self.access.destinations, "CLEANPLATE_ACCESS_DESTINATIONS");
+        list(&mut self.access.sources, lookup, "CLEANPLATE_ACCESS_SOURCES");
+        list(&mut self.access.destinations, lookup, "CLEANPLATE_ACCESS_DESTINATIONS");
         self.overlay_numbers(lookup)
     }
 
     /// The variables that are numbers, or yes and no.
     fn overlay_numbers(&mut self, lookup: &Lookup<'_>) -> Result<(), SettingsError> {
-        let choice = |slot: &mut Option<bool>, name: &str| {
-            let Some(value) = lookup(name) else { return Ok(()) };
-            let parsed = value.parse();
-            *slot = Some(parsed.map_err(|_none| SettingsError::Value {
-                place: Place::Variable(name.to_owned()),
-                value,
-                wanted: "true or false",
-            })?);
-            Ok(())
-        };
+        let choice =
+            |slot: &mut Option<bool>, name: &str| parsed(slot, lookup, (name, "true or false"));
         choice(&mut self.client.insecure, "CLEANPLATE_CLIENT_INSECURE")?;
         choice(&mut self.coordinator.insecure, "CLEANPLATE_COORDINATOR_INSECURE")?;
-        let number = |slot: &mut Option<u32>, name: &str| number_of(slot, lookup, name);
+        let number = |slot: &mut Option<u32>, name: &str| parsed(slot, lookup, (name, WHOLE));
         number(&mut self.coordinator.movies_max, "CLEANPLATE_COORDINATOR_MOVIES_MAX")?;
         number(&mut self.scheduler.attempts_max, "CLEANPLATE_SCHEDULER_ATTEMPTS_MAX")?;
         number(&mut self.caps.job_leases, "CLEANPLATE_CAPS_JOB_LEASES")?;
@@ -276,7 +282,8 @@ impl RawSettings {
         number(&mut self.audit.cells, "CLEANPLATE_AUDIT_CELLS")?;
         number(&mut self.worker.slots, "CLEANPLATE_WORKER_SLOTS")?;
         self.walls.overlay(lookup);
-        self.limits.overlay(lookup)
+        self.limits.overlay(lookup)?;
+        self.storage.overlay(lookup)
     }
 }
 
@@ -296,7 +303,7 @@ impl RawLimits {
         text_of(&mut self.source_pixels, lookup, "CLEANPLATE_LIMITS_SOURCE_PIXELS");
         text_of(&mut self.disk, lookup, "CLEANPLATE_LIMITS_DISK");
         text_of(&mut self.message, lookup, "CLEANPLATE_LIMITS_MESSAGE");
-        let number = |slot: &mut Option<u32>, name: &str| number_of(slot, lookup, name);
+        let number = |slot: &mut Option<u32>, name: &str| parsed(slot, lookup, (name, WHOLE));
         number(&mut self.source_streams, "CLEANPLATE_LIMITS_SOURCE_STREAMS")?;
         number(&mut self.source_frame_rate, "CLEANPLATE_LIMITS_SOURCE_FRAME_RATE")?;
         number(&mut self.cells, "CLEANPLATE_LIMITS_CELLS")?;
@@ -313,13 +320,48 @@ fn text_of(slot: &mut Option<String>, lookup: &Lookup<'_>, name: &str) {
     }
 }
 
-fn number_of(slot: &mut Option<u32>, lookup: &Lookup<'_>, name: &str) -> Result<(), SettingsError> {
+impl RawStorage {
+    fn overlay(&mut self, lookup: &Lookup<'_>) -> Result<(), SettingsError> {
+        let texts = [
+            (&mut self.deadline, "CLEANPLATE_STORAGE_DEADLINE"),
+            (&mut self.throttled, "CLEANPLATE_STORAGE_THROTTLED"),
+            (&mut self.silent, "CLEANPLATE_STORAGE_SILENT"),
+            (&mut self.cache, "CLEANPLATE_STORAGE_CACHE"),
+            (&mut self.disk_cache, "CLEANPLATE_STORAGE_DISK_CACHE"),
+            (&mut self.read_ahead, "CLEANPLATE_STORAGE_READ_AHEAD"),
+        ];
+        for (slot, name) in texts {
+            if let Some(value) = lookup(name) {
+                *slot = Some(value);
+            }
+        }
+        list(&mut self.private_hosts, lookup, "CLEANPLATE_STORAGE_PRIVATE_HOSTS");
+        parsed(&mut self.requests, lookup, ("CLEANPLATE_STORAGE_REQUESTS", WHOLE))?;
+        parsed(&mut self.redirects, lookup, ("CLEANPLATE_STORAGE_REDIRECTS", WHOLE))?;
+        parsed(&mut self.plain_http, lookup, ("CLEANPLATE_STORAGE_PLAIN_HTTP", "true or false"))
+    }
+}
+
+/// Lays a variable over `slot` that has values divided by commas.
+fn list(slot: &mut Option<Vec<String>>, lookup: &Lookup<'_>, name: &str) {
+    if let Some(values) = lookup(name) {
+        let values = values.split(',').map(str::trim).filter(|value| !value.is_empty());
+        *slot = Some(values.map(str::to_owned).collect());
+    }
+}
+
+/// Lays a variable over `slot` that must be what is wanted.
+fn parsed<T: std::str::FromStr>(
+    slot: &mut Option<T>,
+    lookup: &Lookup<'_>,
+    (name, wanted): (&str, &'static str),
+) -> Result<(), SettingsError> {
     let Some(value) = lookup(name) else { return Ok(()) };
-    let parsed = value.parse();
-    *slot = Some(parsed.map_err(|_none| SettingsError::Value {
+    let parsed = value.parse().map_err(|_none| SettingsError::Value {
         place: Place::Variable(name.to_owned()),
         value,
-        wanted: "a whole number",
-    })?);
+        wanted,
+    })?;
+    *slot = Some(parsed);
     Ok(())
 }

@@ -1,11 +1,14 @@
-//! What the scheduler goes by, of what is written.
+//! What the scheduler and storage go by, of what is written.
 //!
 //! Owns which key becomes which span. Refuses relations that make no sense, told by the keys.
 
-use cleanplate_core::config::{Caps, ConfigError, Retention, SchedulerConfig};
+use std::time::Duration;
 
-use super::raw::{RawAudit, RawCaps, RawEncoder, RawRetention, RawScheduler};
-use super::{Place, SettingsError, millis, span};
+use cleanplate_core::config::{Caps, ConfigError, Retention, SchedulerConfig};
+use cleanplate_store::{StorageSettings, WebSettings};
+
+use super::raw::{RawAudit, RawCaps, RawEncoder, RawRetention, RawScheduler, RawStorage};
+use super::{Place, SettingsError, millis, positive, size, span};
 
 /// A retention that does not end.
 const NEVER: &str = "never";
@@ -60,6 +63,63 @@ pub(super) fn scheduler(
     };
     config.check().map_err(refused)?;
     Ok(config)
+}
+
+/// How storage is asked; a lease must not lapse while a server that throttles is waited for.
+///
+/// # Errors
+/// [`SettingsError`] names the key.
+pub(super) fn storage(
+    raw: RawStorage,
+    scheduler: &SchedulerConfig,
+) -> Result<StorageSettings, SettingsError> {
+    let usual = StorageSettings::default();
+    let RawStorage {
+        deadline,
+        throttled,
+        silent,
+        requests,
+        cache,
+        disk_cache,
+        read_ahead,
+        private_hosts,
+        plain_http,
+        redirects,
+    } = raw;
+    let lasting = |key, text: Option<String>, usual: Duration| {
+        let usual = u64::try_from(usual.as_millis()).unwrap_or(u64::MAX);
+        match span(key, text.as_deref(), usual)? {
+            0 => Err(SettingsError::of(key, "0", "more than nothing")),
+            millis => Ok(Duration::from_millis(millis)),
+        }
+    };
+    let bytes = |key, text: Option<String>, usual| text.map_or(Ok(usual), |text| size(key, &text));
+    let throttled = lasting("storage.throttled", throttled, usual.throttled)?;
+    let throttled_ms = u64::try_from(throttled.as_millis()).unwrap_or(u64::MAX);
+    if scheduler.lease_stuck_ms <= throttled_ms {
+        return Err(SettingsError::Relation {
+            shorter: Place::Default("scheduler.lease_stuck"),
+            shorter_ms: scheduler.lease_stuck_ms,
+            longer: Place::Default("storage.throttled"),
+            longer_ms: throttled_ms,
+        });
+    }
+    let requests = requests.map(|most| positive("storage.requests", most)).transpose()?;
+    Ok(StorageSettings {
+        deadline: lasting("storage.deadline", deadline, usual.deadline)?,
+        throttled,
+        silent: lasting("storage.silent", silent, usual.silent)?,
+        requests_max: requests.map_or(usual.requests_max, |most| most as usize),
+        cache_bytes: bytes("storage.cache", cache, usual.cache_bytes)?,
+        disk_cache_bytes: bytes("storage.disk_cache", disk_cache, usual.disk_cache_bytes)?,
+        read_ahead_bytes: bytes("storage.read_ahead", read_ahead, usual.read_ahead_bytes)?,
+        web: WebSettings {
+            private_hosts: private_hosts.unwrap_or_default(),
+            plain_http: plain_http.unwrap_or(usual.web.plain_http),
+            redirects_max: redirects.unwrap_or(usual.web.redirects_max),
+            ..usual.web
+        },
+    })
 }
 
 /// What the scheduler refuses, by the keys of the file.

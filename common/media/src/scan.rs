@@ -46,6 +46,9 @@ pub struct ScanOrder {
     pub threads: u32,
     /// When the container's own index is taken for the table.
     pub index: IndexUse,
+    /// The source is far away, and reading it twice costs: the packets of its other streams are kept though its index
+    /// is taken for the table.
+    pub is_far: bool,
     /// Width and height that the pictures must have, where something was drawn for them: others are refused
     /// before anything is read but the header.
     pub drawn_for: Option<(u32, u32)>,
@@ -114,8 +117,12 @@ pub fn scan_keeping(
                 order.limits.check_table(&table)?;
                 progress(table.range().count());
                 notes.extend(ends::told(&place, &description, &table)?);
-                let spoilt = SpoiltStreams::default();
-                return Ok(Scanned { description, table, has_rest: false, spoilt, notes });
+                drop(input);
+                let far = rest.filter(|_| order.is_far);
+                let Kept { is_there: has_rest, note, spoilt } =
+                    keep::of_indexed(&place, far, &description)?;
+                notes.extend(note);
+                return Ok(Scanned { description, table, has_rest, spoilt, notes });
             }
             index::Found::Doubt(why) => {
                 notes.push(format!("the source was read whole, since of its index: {why}"));

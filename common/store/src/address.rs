@@ -1,12 +1,14 @@
 //! Which addresses of the network a source may be read from: public ones, by every spelling of an address.
 //!
-//! Owns the check of a URL (`https`, a host, no user, the usual port), of an address, and of a name after it was
-//! resolved. Whoever reads by `https://` calls [`https_host`] on the URL and on the target of every redirect, connects
-//! to what [`resolve_public`] returned, and resolves nothing a second time: between two lookups a name may change.
+//! Owns the check of a URL (`https`, a host, no user, the usual port) and of an address. Refuses to resolve names: who
+//! connects (`web`) asks [`is_public`] of each address that it connects to, at every redirect, and looks up nothing twice.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use url::{Host, Url};
+
+use crate::settings::current;
+use crate::web::is_private_by_name;
 
 /// Why a place on the network is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -29,21 +31,13 @@ pub enum AddressError {
         /// The address that it has.
         address: IpAddr,
     },
-    /// The name has no address.
-    #[error("{host} has no address: {why}")]
-    Unresolved {
-        /// The host.
-        host: String,
-        /// Why not.
-        why: String,
-    },
 }
 
 /// The host and port that a URL leads to, where it is one to read from.
 ///
 /// # Errors
 /// [`AddressError::Url`], and [`AddressError::NotPublic`] where the host is an address by itself, however it is
-/// written (`0x7f.1`, `2130706433`, `[::ffff:127.0.0.1]`).
+/// written (`0x7f.1`, `2130706433`, `[::ffff:127.0.0.1]`). Hosts of `storage.private_hosts` pass.
 pub fn https_host(url: &Url) -> Result<(String, u16), AddressError> {
     let bad = |why| Err(AddressError::Url { shown: shown(url), why });
     if url.scheme() != "https" {
@@ -53,6 +47,9 @@ pub fn https_host(url: &Url) -> Result<(String, u16), AddressError> {
         return bad("it has a user or a password in it");
     }
     let port = url.port_or_known_default().unwrap_or_default();
+    if let Some(host) = url.host_str().filter(|host| is_private_by_name(&current().web, host)) {
+        return Ok((host.to_owned(), port));
+    }
     if port != HTTPS_PORT {
         return bad("its port is not 443");
     }
@@ -109,37 +106,6 @@ fn shown(url: &Url) -> String {
     match url.host_str() {
         Some(host) => format!("{}://{host}{}", url.scheme(), url.path()),
         None => format!("{}:", url.scheme()),
-    }
-}
-
-/// The public addresses of a host; connect to these, and look up nothing again.
-///
-/// # Errors
-/// [`AddressError::NotPublic`] where any of its addresses is not public: a name with both is a trap.
-pub async fn resolve_public(host: &str, port: u16) -> Result<Vec<SocketAddr>, AddressError> {
-    let unresolved = |why: String| AddressError::Unresolved { host: host.to_owned(), why };
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    let found = tokio::net::lookup_host((bare, port)).await;
-    let found = found.map_err(|error| unresolved(error.to_string()))?;
-    all_public(host, found)
-}
-
-/// The addresses that a lookup gave, where all are public.
-///
-/// # Errors
-/// As [`resolve_public`].
-pub fn all_public(
-    host: &str,
-    found: impl IntoIterator<Item = SocketAddr>,
-) -> Result<Vec<SocketAddr>, AddressError> {
-    let found: Vec<SocketAddr> = found.into_iter().collect();
-    if found.is_empty() {
-        let (host, why) = (host.to_owned(), "there is none".to_owned());
-        return Err(AddressError::Unresolved { host, why });
-    }
-    match found.iter().find(|one| !is_public(one.ip())) {
-        Some(inner) => Err(AddressError::NotPublic { host: host.to_owned(), address: inner.ip() }),
-        None => Ok(found),
     }
 }
 
@@ -316,22 +282,6 @@ mod tests {
         ] {
             let error = host(text).unwrap_err();
             assert!(!error.to_string().contains("hush"), "{error}");
-        }
-    }
-
-    #[test]
-    fn a_name_with_one_inner_address_is_refused_whole() {
-        let at = |text: &str| SocketAddr::new(ip(text), 443);
-        assert!(all_public("x.example", [at("1.1.1.1"), at("8.8.8.8")]).is_ok());
-        let error = all_public("x.example", [at("1.1.1.1"), at("10.0.0.1")]).unwrap_err();
-        assert!(error.to_string().contains("10.0.0.1"), "{error}");
-        assert!(all_public("x.example", []).is_err());
-    }
-
-    #[tokio::test]
-    async fn a_name_of_this_machine_is_refused_after_it_was_looked_up() {
-        for host in ["localhost", "127.0.0.1", "[::1]", "0.0.0.0"] {
-            assert!(resolve_public(host, 443).await.is_err(), "{host}");
         }
     }
 

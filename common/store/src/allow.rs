@@ -12,7 +12,7 @@ use url::Url;
 
 use crate::address::{AddressError, https_host};
 use crate::error::StoreError;
-use crate::location::Location;
+use crate::location::{Location, Service};
 
 /// All lists.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -405,11 +405,18 @@ impl Place {
     /// # Errors
     /// [`StoreError`] where it is none.
     pub fn of_store(url: &str) -> Result<Self, StoreError> {
+        let bucket = |service: Service, bucket, key: String| {
+            let parts = key.split('/').filter(|part| !part.is_empty()).map(str::to_owned);
+            Self::Bucket { scheme: service.scheme().to_owned(), bucket, parts: parts.collect() }
+        };
         Ok(match Location::parse(url)? {
             Location::File(path) => Self::Folder(path),
-            Location::S3 { bucket, key } => {
-                let parts = key.split('/').filter(|part| !part.is_empty()).map(str::to_owned);
-                Self::Bucket { scheme: "s3".to_owned(), bucket, parts: parts.collect() }
+            Location::S3 { bucket: name, key } => bucket(Service::S3, name, key),
+            Location::Gcs { bucket: name, key } => bucket(Service::Gcs, name, key),
+            Location::Azure { container, key } => bucket(Service::Azure, container, key),
+            Location::Web(url) => {
+                let (text, reason) = (url.to_string(), "a web server is no store".to_owned());
+                return Err(StoreError::BadLocation { text, reason });
             }
         })
     }

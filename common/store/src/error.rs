@@ -26,7 +26,9 @@ pub enum Side {
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The URL's scheme is none that this build speaks.
-    #[error("`{text}`: nothing here speaks `{scheme}://`; give a path, file:// or s3://")]
+    #[error(
+        "`{text}`: nothing here speaks `{scheme}://`; give a path, file://, s3://, gs://, az:// or https://"
+    )]
     UnknownScheme {
         /// What was given.
         text: String,
@@ -42,7 +44,7 @@ pub enum StoreError {
         reason: String,
     },
     /// The settings for the place do not make sense.
-    #[error("cannot use {what}: {detail}; check the AWS_* settings")]
+    #[error("cannot use {what}: {detail}; check the {} settings", variables(what))]
     BadSettings {
         /// The place.
         what: String,
@@ -161,6 +163,35 @@ pub enum StoreError {
         /// Bytes written so far.
         end: u64,
     },
+    /// A web server sends whole files only.
+    #[error(
+        "{what}: its server does not send parts of a file ({detail}); a video is read in pieces: copy it to a folder \
+         or a bucket, or serve it by a server that answers `Range` requests"
+    )]
+    NoRanges {
+        /// Its URL.
+        what: String,
+        /// What it answered.
+        detail: String,
+    },
+    /// A web server that may not be read from.
+    #[error(
+        "{what} is not read: {reason}; a server of your own is allowed by the setting storage.private_hosts"
+    )]
+    Forbidden {
+        /// Its URL.
+        what: String,
+        /// Why not.
+        reason: String,
+    },
+    /// A web server sends us on in a way that is not followed.
+    #[error("{what} is not read: {reason}; give the URL at which the file is")]
+    Redirected {
+        /// Its URL.
+        what: String,
+        /// Why it is not followed.
+        reason: String,
+    },
     /// More bytes than a multipart upload can hold.
     #[error("{what} is larger than one upload can be ({limit} bytes); write it to a folder")]
     TooLarge {
@@ -192,7 +223,10 @@ impl StoreError {
     #[must_use]
     pub const fn kind(&self) -> FailureKind {
         match self {
-            Self::UnknownScheme { .. } | Self::BadLocation { .. } => FailureKind::BadRequest,
+            Self::UnknownScheme { .. } | Self::BadLocation { .. } | Self::Forbidden { .. } => {
+                FailureKind::BadRequest
+            }
+            Self::NoRanges { .. } | Self::Redirected { .. } => FailureKind::BadInput,
             Self::NotFound { side, .. } | Self::NotAFile { side, .. } => match side {
                 Side::Source => FailureKind::BadInput,
                 Side::Store => FailureKind::ObjectLost,
@@ -266,7 +300,9 @@ impl From<StoreError> for io::Error {
     fn from(error: StoreError) -> Self {
         let kind = match &error {
             StoreError::NotFound { .. } => io::ErrorKind::NotFound,
-            StoreError::Denied { .. } => io::ErrorKind::PermissionDenied,
+            StoreError::Denied { .. } | StoreError::Forbidden { .. } => {
+                io::ErrorKind::PermissionDenied
+            }
             StoreError::Full { .. } => io::ErrorKind::StorageFull,
             StoreError::Exists { .. } => io::ErrorKind::AlreadyExists,
             StoreError::Offset { .. } => io::ErrorKind::InvalidInput,
@@ -280,6 +316,8 @@ impl From<StoreError> for io::Error {
             | StoreError::NotAFile { .. }
             | StoreError::Unavailable { .. }
             | StoreError::Changed { .. }
+            | StoreError::NoRanges { .. }
+            | StoreError::Redirected { .. }
             | StoreError::TooLarge { .. } => io::ErrorKind::Other,
         };
         Self::new(kind, error)
@@ -287,8 +325,11 @@ impl From<StoreError> for io::Error {
 }
 
 fn not_found(side: Side, what: &str) -> String {
-    let bucket = what.starts_with("s3://");
+    let bucket = is_in_bucket(what);
     match (side, bucket) {
+        (Side::Source, false) if what.starts_with("http") => {
+            format!("no such file: {what}; check the URL")
+        }
         (Side::Source, false) => format!("no such file: {what}"),
         (Side::Source, true) => format!("no such object: {what}; check the bucket and the key"),
         (Side::Store, false) => format!("{what} is gone from the store"),
@@ -298,11 +339,28 @@ fn not_found(side: Side, what: &str) -> String {
     }
 }
 
+fn is_in_bucket(what: &str) -> bool {
+    ["s3://", "gs://", "az://"].iter().any(|scheme| what.starts_with(scheme))
+}
+
 fn permission_remedy(what: &str) -> &'static str {
-    if what.starts_with("s3://") {
-        "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and the bucket's policy"
-    } else {
-        "check its owner and mode"
+    match what.split_once("://").map(|(scheme, _)| scheme) {
+        Some("s3") => "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and the bucket's policy",
+        Some("gs") => "check GOOGLE_APPLICATION_CREDENTIALS and the bucket's roles",
+        Some("az") => {
+            "check AZURE_STORAGE_ACCOUNT_NAME, AZURE_STORAGE_ACCOUNT_KEY and the container's roles"
+        }
+        Some("http" | "https") => "check that the URL is signed, and has not expired",
+        Some(_) | None => "check its owner and mode",
+    }
+}
+
+/// The variables by which a bucket is reached.
+fn variables(what: &str) -> &'static str {
+    match what.split_once("://").map(|(scheme, _)| scheme) {
+        Some("gs") => "GOOGLE_*",
+        Some("az") => "AZURE_*",
+        Some(_) | None => "AWS_*",
     }
 }
 

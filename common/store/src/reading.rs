@@ -3,6 +3,8 @@
 //! Never writes to a source. A source that is replaced or changed while a job runs is noticed at
 //! the next read, and the job fails by name instead of joining two films.
 
+mod ranged;
+
 use std::fmt;
 use std::fs::{File, Metadata};
 use std::io;
@@ -10,18 +12,23 @@ use std::os::unix::fs::{FileExt as _, FileTypeExt as _, MetadataExt as _};
 use std::path::Path;
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use cleanplate_types::access::ReadAt;
-use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt as _};
-use tokio::sync::Mutex;
+use object_store::{ObjectStore, ObjectStoreExt as _};
 
-use crate::blocks::{BLOCK_BYTES, Blocks};
+use crate::blocks::{Blocks, Shared, of_process};
 use crate::error::{Side, StoreError};
 use crate::location::Location;
+use crate::reading::ranged::{Far, Ranged};
 use crate::remote::{Patience, checked_path, open_bucket};
+use crate::settings::current;
+use crate::web::WebFile;
 
 /// The largest single read in bytes; a longer one is cut to it.
 pub const READ_BYTES_MAX: usize = 16 << 20;
+
+/// Blocks of a stored object that its reader keeps, in bytes: objects are read from front to back, once.
+const OBJECT_CACHE_BYTES: u64 = 2 << 20;
 
 /// Size and version of what is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,10 +40,17 @@ pub struct SourceMeta {
     pub version: Option<String>,
 }
 
-/// Something open for ranged reads. Cheap to clone; clones share the blocks that are kept.
+impl SourceMeta {
+    /// For people: the version, or the size where there is none.
+    pub(crate) fn shown(&self) -> String {
+        self.version.clone().unwrap_or_else(|| format!("{} bytes", self.bytes))
+    }
+}
+
+/// Something open for ranged reads. Cheap to clone. All readers of a source share the blocks that are kept.
 ///
-/// Requests of one reader to a bucket go one after another, so that two reads of one block fetch
-/// it once: open one reader for each segment.
+/// Requests of one reader go one after another, so that two reads of one block fetch it once, and that going
+/// forward shows: open one reader for each segment.
 #[derive(Clone)]
 pub struct SourceReader(Arc<Inner>);
 
@@ -50,14 +64,7 @@ struct Inner {
 enum Origin {
     /// Positioned reads; the system's page cache is the cache.
     File(Arc<File>),
-    Object(Object),
-}
-
-struct Object {
-    store: Arc<dyn ObjectStore>,
-    path: object_store::path::Path,
-    /// Held over a fetch.
-    blocks: Mutex<Blocks>,
+    Far(Ranged),
 }
 
 impl SourceReader {
@@ -68,50 +75,59 @@ impl SourceReader {
     /// [`StoreError::Unavailable`], and [`StoreError::Changed`] where it is another version.
     pub async fn open(location: &Location, pinned: Option<&str>) -> Result<Self, StoreError> {
         let what = location.shown();
-        match location {
-            Location::File(path) => Self::of_file(path.clone(), what, pinned).await,
-            Location::S3 { bucket, key } => {
-                let path = checked_path(key).map_err(|error| StoreError::BadLocation {
+        let ahead = current().read_ahead_bytes;
+        let reader = match location {
+            Location::File(path) => Self::of_file(path.clone(), what).await?,
+            Location::Web(url) => {
+                let file = WebFile::new(url.clone(), what.clone())?;
+                let meta = file.head().await?;
+                let whose = (what, Side::Source);
+                Self::far(Far::Web(file), meta, whose, (of_process(), ahead))
+            }
+            Location::S3 { .. } | Location::Gcs { .. } | Location::Azure { .. } => {
+                let bucket = location.bucket().ok_or_else(|| location.is_no_bucket())?;
+                let path = checked_path(bucket.key).map_err(|error| StoreError::BadLocation {
                     text: what.clone(),
                     reason: error.to_string(),
                 })?;
                 let store = open_bucket(bucket, Patience::Work)?;
-                Self::of_object(store, path, what, Side::Source, pinned).await
+                Self::of_object((store, path), (what, Side::Source), (of_process(), ahead)).await?
             }
-        }
-    }
-
-    async fn of_file(
-        path: std::path::PathBuf,
-        what: String,
-        pinned: Option<&str>,
-    ) -> Result<Self, StoreError> {
-        let (file, meta) = blocking(move || open_file(&path, Side::Source)).await?;
-        let reader = Self(Arc::new(Inner {
-            meta,
-            what,
-            side: Side::Source,
-            bytes: Origin::File(Arc::new(file)),
-        }));
+        };
         reader.pinned_to(pinned)
     }
 
-    pub(crate) async fn of_object(
-        store: Arc<dyn ObjectStore>,
+    /// A stored object.
+    pub(crate) async fn of_stored(
+        objects: Arc<dyn ObjectStore>,
         path: object_store::path::Path,
         what: String,
-        side: Side,
-        pinned: Option<&str>,
+    ) -> Result<Self, StoreError> {
+        let kept = (Blocks::shared(OBJECT_CACHE_BYTES), current().read_ahead_bytes);
+        Self::of_object((objects, path), (what, Side::Store), kept).await
+    }
+
+    async fn of_file(path: std::path::PathBuf, what: String) -> Result<Self, StoreError> {
+        let (file, meta) = blocking(move || open_file(&path, Side::Source)).await?;
+        let bytes = Origin::File(Arc::new(file));
+        Ok(Self(Arc::new(Inner { meta, what, side: Side::Source, bytes })))
+    }
+
+    async fn of_object(
+        (store, path): (Arc<dyn ObjectStore>, object_store::path::Path),
+        (what, side): (String, Side),
+        kept: (Shared, u64),
     ) -> Result<Self, StoreError> {
         let head =
             store.head(&path).await.map_err(|error| StoreError::of_object(side, &what, &error))?;
-        let reader = Self(Arc::new(Inner {
-            meta: SourceMeta { bytes: head.size, version: head.e_tag },
-            what,
-            side,
-            bytes: Origin::Object(Object { store, path, blocks: Mutex::new(Blocks::default()) }),
-        }));
-        reader.pinned_to(pinned)
+        let meta = SourceMeta { bytes: head.size, version: head.e_tag };
+        Ok(Self::far(Far::Object { store, path }, meta, (what, side), kept))
+    }
+
+    fn far(far: Far, meta: SourceMeta, whose: (String, Side), kept: (Shared, u64)) -> Self {
+        let (what, side) = whose.clone();
+        let bytes = Origin::Far(Ranged::new(far, meta.clone(), whose, kept));
+        Self(Arc::new(Inner { meta, what, side, bytes }))
     }
 
     fn pinned_to(self, pinned: Option<&str>) -> Result<Self, StoreError> {
@@ -124,6 +140,15 @@ impl SourceReader {
     #[must_use]
     pub fn head(&self) -> &SourceMeta {
         &self.0.meta
+    }
+
+    /// Bytes that were fetched from far away for this reader; none of a file of this machine.
+    #[must_use]
+    pub fn fetched(&self) -> u64 {
+        match &self.0.bytes {
+            Origin::File(_) => 0,
+            Origin::Far(far) => far.fetched(),
+        }
     }
 
     /// Reads `bytes` bytes (at most [`READ_BYTES_MAX`]) from `offset` on; fewer only at the end,
@@ -140,7 +165,7 @@ impl SourceReader {
         }
         match &self.0.bytes {
             Origin::File(file) => self.read_file(Arc::clone(file), offset, bytes).await,
-            Origin::Object(object) => self.read_object(object, offset, bytes).await,
+            Origin::Far(far) => far.read(offset, bytes).await,
         }
     }
 
@@ -166,93 +191,6 @@ impl SourceReader {
         }
         let name = |meta: &SourceMeta| meta.version.clone().unwrap_or_default();
         Err(self.changed_from(&name(&self.0.meta), &name(&meta)))
-    }
-
-    async fn read_object(
-        &self,
-        object: &Object,
-        offset: u64,
-        bytes: usize,
-    ) -> Result<Bytes, StoreError> {
-        let end = offset + bytes as u64;
-        let mut gathered = BytesMut::new();
-        let mut at = offset;
-        while at < end {
-            let block = self.block(object, at / BLOCK_BYTES).await?;
-            let within = usize::try_from(at % BLOCK_BYTES).unwrap_or(usize::MAX);
-            let wanted = usize::try_from(end - at).unwrap_or(usize::MAX);
-            let piece = block.slice(within.min(block.len())..(within + wanted).min(block.len()));
-            if piece.is_empty() {
-                let detail = format!("the server sent too few bytes at {at}");
-                return Err(self.unavailable(detail));
-            }
-            if piece.len() == bytes {
-                return Ok(piece);
-            }
-            at += piece.len() as u64;
-            gathered.extend_from_slice(&piece);
-        }
-        Ok(gathered.freeze())
-    }
-
-    /// The block at `index`, fetched with those after it where that is likely to pay.
-    async fn block(&self, object: &Object, index: u64) -> Result<Bytes, StoreError> {
-        let mut blocks = object.blocks.lock().await;
-        if let Some(block) = blocks.find(index) {
-            return Ok(block);
-        }
-        let start = index * BLOCK_BYTES;
-        let end = (start + blocks.run_from(index) * BLOCK_BYTES).min(self.0.meta.bytes);
-        let run = self.fetch(object, start..end).await?;
-        blocks.keep(index, &run);
-        blocks.find(index).ok_or_else(|| self.unavailable(format!("no bytes came for {start}")))
-    }
-
-    async fn fetch(
-        &self,
-        object: &Object,
-        range: std::ops::Range<u64>,
-    ) -> Result<Bytes, StoreError> {
-        let options = GetOptions {
-            range: Some(GetRange::Bounded(range.clone())),
-            if_match: self.0.meta.version.clone(),
-            ..GetOptions::default()
-        };
-        let answer = match object.store.get_opts(&object.path, options).await {
-            Ok(answer) => answer,
-            Err(object_store::Error::Precondition { .. }) => return Err(self.moved(object).await),
-            Err(error) => return Err(self.failed(&error)),
-        };
-        // Some servers ignore If-Match.
-        if answer.meta.size != self.0.meta.bytes || answer.meta.e_tag != self.0.meta.version {
-            return Err(self.moved(object).await);
-        }
-        let run = answer.bytes().await.map_err(|error| self.failed(&error))?;
-        if run.len() as u64 == range.end - range.start {
-            Ok(run)
-        } else {
-            Err(self.unavailable(format!("{} bytes came for {range:?}", run.len())))
-        }
-    }
-
-    /// Names the version that took the place of ours.
-    async fn moved(&self, object: &Object) -> StoreError {
-        let pinned = version_of(&self.0.meta);
-        match object.store.head(&object.path).await {
-            Ok(head) => {
-                let meta = SourceMeta { bytes: head.size, version: head.e_tag };
-                self.changed_from(&pinned, &version_of(&meta))
-            }
-            Err(error) => self.failed(&error),
-        }
-    }
-
-    fn failed(&self, error: &object_store::Error) -> StoreError {
-        StoreError::of_object(self.0.side, &self.0.what, error)
-    }
-
-    fn unavailable(&self, detail: String) -> StoreError {
-        StoreError::Unavailable { side: self.0.side, what: self.0.what.clone(), detail }
     }
 
     fn changed_from(&self, pinned: &str, found: &str) -> StoreError {
@@ -337,13 +275,6 @@ fn meta_of(metadata: &Metadata) -> SourceMeta {
     let version =
         format!("mtime {}.{:09} size {}", metadata.mtime(), metadata.mtime_nsec(), metadata.size());
     SourceMeta { bytes: metadata.size(), version: Some(version) }
-}
-
-fn version_of(meta: &SourceMeta) -> String {
-    match &meta.version {
-        Some(version) => version.clone(),
-        None => format!("{} bytes", meta.bytes),
-    }
 }
 
 fn read_full(file: &File, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {

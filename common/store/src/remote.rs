@@ -1,65 +1,122 @@
 //! Buckets: how they are reached, and how long we try.
 //!
-//! Settings are the ecosystem's own (`AWS_ACCESS_KEY_ID`, `AWS_ENDPOINT_URL`, ...), read from the
-//! environment by `object_store`, so that what works for other tools works here.
+//! Settings are the ecosystem's own (`AWS_ACCESS_KEY_ID`, `GOOGLE_APPLICATION_CREDENTIALS`,
+//! `AZURE_STORAGE_ACCOUNT_NAME`, ...), read from the environment by `object_store`, so that what works for other
+//! tools works here. Refuses plain `http://` but for an endpoint that the environment names.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey};
+use object_store::azure::{AzureConfigKey, MicrosoftAzure, MicrosoftAzureBuilder};
+use object_store::gcp::{GoogleCloudStorage, GoogleCloudStorageBuilder, GoogleConfigKey};
 use object_store::memory::InMemory;
 use object_store::multipart::MultipartStore;
 use object_store::path::Path;
-use object_store::{BackoffConfig, ClientConfigKey, ObjectStore, RetryConfig};
+use object_store::{ClientConfigKey, ObjectStore};
 
+use crate::backoff::retry_until;
 use crate::error::StoreError;
+use crate::location::{BucketOf, Service};
+use crate::pace::pace_of;
+use crate::settings::current;
+use crate::transport::Paced;
 
 /// What a bucket can do: objects, and multipart uploads whose parts come in any order.
 pub(crate) trait Bucket: ObjectStore + MultipartStore {}
 
 impl Bucket for AmazonS3 {}
+impl Bucket for GoogleCloudStorage {}
+impl Bucket for MicrosoftAzure {}
 impl Bucket for InMemory {}
 
 /// How long a request is tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Patience {
-    /// For work: a server that restarts is waited for.
+    /// For work: a server that restarts is waited for. Then the piece of work fails and the scheduler decides.
     Work,
     /// For a person who waits for a diagnosis.
     Check,
 }
 
-/// A request of work is tried again until this long after it began; then the piece of work fails
-/// and the scheduler decides. Below it a throttled or restarting server is nobody's failure.
-const RETRY_DEADLINE: Duration = Duration::from_secs(60);
-
-/// The same for a diagnosis.
+/// How long a request of a diagnosis is tried.
 const CHECK_DEADLINE: Duration = Duration::from_secs(5);
 
-/// One attempt of one request, its body included: 64 MiB (the largest part) at 5 Mbit/s.
-const REQUEST_DEADLINE: Duration = Duration::from_secs(110);
+/// One attempt of one request, its body included, where the environment sets no other end: what is silent is given
+/// up much sooner, and this bounds what trickles.
+const REQUEST_DEADLINE: &str = "1800 seconds";
 
-/// Opens `bucket` by the environment's settings. Talks to nobody yet.
-pub(crate) fn open_bucket(bucket: &str, patience: Patience) -> Result<Arc<AmazonS3>, StoreError> {
-    let builder = AmazonS3Builder::from_env().with_bucket_name(bucket);
+/// Opens a bucket by the environment's settings. Talks to nobody yet.
+pub(crate) fn open_bucket(
+    bucket: BucketOf<'_>,
+    patience: Patience,
+) -> Result<Arc<dyn Bucket>, StoreError> {
+    let settings = current();
+    let deadline = match patience {
+        Patience::Work => settings.deadline,
+        Patience::Check => CHECK_DEADLINE.min(settings.deadline),
+    };
+    let mut paced = Paced::new(pace_of(&bucket.url(), settings.requests_max), settings);
+    if patience == Patience::Check {
+        paced.throttled = paced.throttled.min(deadline);
+        paced.silent = paced.silent.min(deadline);
+    }
+    let name = bucket.name;
+    let built: object_store::Result<Arc<dyn Bucket>> = match bucket.service {
+        Service::S3 => amazon(name, paced, deadline).map(|it| Arc::new(it) as Arc<dyn Bucket>),
+        Service::Gcs => google(name, paced, deadline).map(|it| Arc::new(it) as Arc<dyn Bucket>),
+        Service::Azure => azure(name, paced, deadline).map(|it| Arc::new(it) as Arc<dyn Bucket>),
+    };
+    built.map_err(|error| StoreError::BadSettings { what: bucket.url(), detail: error.to_string() })
+}
+
+fn amazon(name: &str, paced: Paced, deadline: Duration) -> object_store::Result<AmazonS3> {
+    let mut builder = AmazonS3Builder::from_env().with_bucket_name(name);
     let endpoint = [AmazonS3ConfigKey::S3Endpoint, AmazonS3ConfigKey::Endpoint]
         .iter()
         .find_map(|key| builder.get_config_value(key));
     // A server that is named is one on the owner's own network as often as not, and then by http.
-    let builder = match endpoint {
-        Some(endpoint) if endpoint.to_ascii_lowercase().starts_with("http://") => {
-            builder.with_allow_http(true)
-        }
-        Some(_) | None => builder,
-    };
-    let timeout = AmazonS3ConfigKey::Client(ClientConfigKey::Timeout);
-    let builder = match builder.get_config_value(&timeout) {
-        Some(_) => builder,
-        None => builder.with_config(timeout, format!("{} seconds", REQUEST_DEADLINE.as_secs())),
-    };
-    builder.with_retry(retry(patience)).build().map(Arc::new).map_err(|error| {
-        StoreError::BadSettings { what: format!("s3://{bucket}"), detail: error.to_string() }
-    })
+    if is_plain(endpoint) {
+        builder = builder.with_allow_http(true);
+    }
+    if std::env::var_os("AWS_TIMEOUT").is_none() {
+        let timeout = AmazonS3ConfigKey::Client(ClientConfigKey::Timeout);
+        builder = builder.with_config(timeout, REQUEST_DEADLINE);
+    }
+    builder.with_http_connector(paced).with_retry(retry_until(deadline)).build()
+}
+
+fn google(
+    name: &str,
+    paced: Paced,
+    deadline: Duration,
+) -> object_store::Result<GoogleCloudStorage> {
+    let mut builder = GoogleCloudStorageBuilder::from_env().with_bucket_name(name);
+    if is_plain(builder.get_config_value(&GoogleConfigKey::BaseUrl)) {
+        let plain = GoogleConfigKey::Client(ClientConfigKey::AllowHttp);
+        builder = builder.with_config(plain, "true");
+    }
+    if std::env::var_os("GOOGLE_TIMEOUT").is_none() {
+        let timeout = GoogleConfigKey::Client(ClientConfigKey::Timeout);
+        builder = builder.with_config(timeout, REQUEST_DEADLINE);
+    }
+    builder.with_http_connector(paced).with_retry(retry_until(deadline)).build()
+}
+
+fn azure(name: &str, paced: Paced, deadline: Duration) -> object_store::Result<MicrosoftAzure> {
+    let mut builder = MicrosoftAzureBuilder::from_env().with_container_name(name);
+    if is_plain(builder.get_config_value(&AzureConfigKey::Endpoint)) {
+        builder = builder.with_allow_http(true);
+    }
+    if std::env::var_os("AZURE_TIMEOUT").is_none() {
+        let timeout = AzureConfigKey::Client(ClientConfigKey::Timeout);
+        builder = builder.with_config(timeout, REQUEST_DEADLINE);
+    }
+    builder.with_http_connector(paced).with_retry(retry_until(deadline)).build()
+}
+
+fn is_plain(endpoint: Option<String>) -> bool {
+    endpoint.is_some_and(|endpoint| endpoint.to_ascii_lowercase().starts_with("http://"))
 }
 
 /// A key as `object_store` takes it: literally, or not at all.
@@ -77,17 +134,4 @@ pub(crate) fn checked_path(key: &str) -> Result<Path, StoreError> {
     } else {
         Err(bad("it begins or ends with a slash".to_owned()))
     }
-}
-
-fn retry(patience: Patience) -> RetryConfig {
-    let (max_retries, retry_timeout) = match patience {
-        Patience::Work => (20, RETRY_DEADLINE),
-        Patience::Check => (2, CHECK_DEADLINE),
-    };
-    let backoff = BackoffConfig {
-        init_backoff: Duration::from_millis(100),
-        max_backoff: Duration::from_secs(10),
-        base: 2.,
-    };
-    RetryConfig { backoff, max_retries, retry_timeout }
 }

@@ -51,7 +51,7 @@ pub struct Listed {
 }
 
 impl Store {
-    /// Opens the store at `root` (a path, `file://` or `s3://bucket/prefix`). A folder is created
+    /// Opens the store at `root` (a path, `file://`, or a prefix in a bucket: `s3://`, `gs://`, `az://`). A folder is created
     /// where it is missing; a bucket is not talked to before the first request.
     ///
     /// # Errors
@@ -69,8 +69,12 @@ impl Store {
     fn open_patient(root: Location, patience: Patience) -> Result<Self, StoreError> {
         let (objects, prefix): (Arc<dyn ObjectStore>, Path) = match &root {
             Location::File(path) => (Arc::new(open_folder(path, &root)?), Path::default()),
-            Location::S3 { bucket, key } => {
-                let key = key.trim_end_matches('/');
+            Location::S3 { .. }
+            | Location::Gcs { .. }
+            | Location::Azure { .. }
+            | Location::Web(_) => {
+                let bucket = root.bucket().ok_or_else(|| root.is_no_bucket())?;
+                let key = bucket.key.trim_end_matches('/');
                 let prefix = if key.is_empty() { Path::default() } else { checked_path(key)? };
                 (open_bucket(bucket, patience)?, prefix)
             }
@@ -206,7 +210,7 @@ impl Store {
         let path = self.path(&object.key)?;
         let objects = Arc::clone(&self.objects);
         let what = self.url_of(&object.key);
-        let reader = SourceReader::of_object(objects, path, what, Side::Store, None).await?;
+        let reader = SourceReader::of_stored(objects, path, what).await?;
         let found = reader.head().bytes;
         if found == object.bytes {
             return Ok(reader);

@@ -206,8 +206,12 @@ impl MovieUpload {
         let what = location.shown();
         let place = match location {
             Location::File(path) => Place::File(MovieFile::start(path.clone()).await?),
-            Location::S3 { bucket, key } => {
-                let path = checked_path(key).map_err(|error| StoreError::BadLocation {
+            Location::S3 { .. }
+            | Location::Gcs { .. }
+            | Location::Azure { .. }
+            | Location::Web(_) => {
+                let bucket = location.bucket().ok_or_else(|| location.is_no_bucket())?;
+                let path = checked_path(bucket.key).map_err(|error| StoreError::BadLocation {
                     text: what.clone(),
                     reason: error.to_string(),
                 })?;

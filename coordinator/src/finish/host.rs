@@ -53,6 +53,9 @@ impl Fault {
             | StoreError::Exists { .. }
             | StoreError::Unencodable { .. }
             | StoreError::Offset { .. }
+            | StoreError::NoRanges { .. }
+            | StoreError::Forbidden { .. }
+            | StoreError::Redirected { .. }
             | StoreError::TooLarge { .. } => false,
         };
         if blamed { Self::refused(cell, error.to_string()) } else { Self::of(Stage::Stitch, error) }

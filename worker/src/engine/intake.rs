@@ -37,6 +37,7 @@ pub(super) fn run(desk: &Desk, intake: &Intake) -> Result<Outcome, Failure> {
         conceal: intake.conceal,
         threads: order.means.threads,
         index: if intake.read_packets { IndexUse::Never } else { IndexUse::default() },
+        is_far: intake.is_far,
         drawn_for: intake.drawn_for,
         limits: order.means.source,
     };

@@ -140,6 +140,7 @@ fn of_intake(grant: &Grant, intake: &IntakeGrant) -> Result<Needs, Failure> {
         encoder: *encoder,
         lossless: *lossless,
         read_packets: *read_packets,
+        is_far: location.path().is_none(),
         drawn_for: *drawn_for,
     };
     let (job, lease) = (&grant.job, grant.lease);

@@ -1,7 +1,8 @@
 //! Where the packets that are not video go while a source is read whole.
 //!
-//! Owns the decision whether they are worth keeping. Refuses to keep those of an MP4 or MOV: there the
-//! stitch reads the other streams by themselves, and nothing of the video.
+//! Owns the decision whether they are worth keeping. Refuses to keep those of an MP4 or MOV that is near: there the
+//! stitch reads the other streams by themselves, and nothing of the video. Far away that is no help: the streams lie
+//! between each other, and what is read of one passes by all.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -12,6 +13,7 @@ use cleanplate_types::time::Timebase;
 use ffmpeg_next as libav;
 
 use crate::adts::SpoiltStreams;
+use crate::decode::place::Place;
 use crate::error::MediaError;
 use crate::rest::RestWriter;
 
@@ -30,7 +32,12 @@ pub(super) struct Keep<'a> {
 impl<'a> Keep<'a> {
     /// Keeps the packets of `description` by `begin`, where that is asked for and worth it.
     pub(super) fn new(begin: Option<BeginRest<'a>>, description: &SourceDescription) -> Self {
-        let begin = begin.filter(|_| is_worth(description));
+        let is_indexed = description.container.split(',').any(|name| name == "mp4");
+        Self::of(begin.filter(|_| !is_indexed), description)
+    }
+
+    fn of(begin: Option<BeginRest<'a>>, description: &SourceDescription) -> Self {
+        let begin = begin.filter(|_| has_others(description));
         Self { begin, watched: with_headers(description), writer: None }
     }
 
@@ -79,11 +86,28 @@ fn with_headers(description: &SourceDescription) -> BTreeMap<u32, Timebase> {
     with.map(|stream| (stream.index, stream.timebase)).collect()
 }
 
-fn is_worth(description: &SourceDescription) -> bool {
-    let is_indexed = description.container.split(',').any(|name| name == "mp4");
+fn has_others(description: &SourceDescription) -> bool {
     let other =
         |index: u32, kind| index != description.video.stream && kind != StreamKind::Attachment;
-    !is_indexed && description.streams.iter().any(|stream| other(stream.index, stream.kind))
+    description.streams.iter().any(|stream| other(stream.index, stream.kind))
+}
+
+/// Reads the other streams of a source whose index is known, and keeps their packets where that is asked for.
+pub(super) fn of_indexed(
+    place: &Place,
+    begin: Option<BeginRest<'_>>,
+    description: &SourceDescription,
+) -> Result<Kept, MediaError> {
+    let mut keep = Keep::of(begin, description);
+    let Some(mut writer) = keep.begin()? else { return Ok(Kept::default()) };
+    let mut input = place.open_whole()?;
+    input.keep(&|index| index != place.stream);
+    let mut packet = libav::Packet::empty();
+    while input.read(&mut packet)? {
+        writer.take(&packet)?;
+    }
+    keep.hold(Some(writer));
+    keep.finish()
 }
 
 /// Keeps a packet where packets are kept.

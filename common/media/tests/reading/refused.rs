@@ -10,6 +10,7 @@ use crate::clips::{Clips, scanned, scanned_by};
 use crate::reference::{assert_range, assert_table, decode, plain, shown};
 
 const CONCEAL: ScanOrder = ScanOrder {
+    is_far: false,
     decode_all: None,
     conceal: true,
     threads: 2,

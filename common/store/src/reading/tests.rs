@@ -54,7 +54,8 @@ async fn an_object_that_is_replaced_is_noticed_at_the_next_fetch() {
     store.put(&path, bytes.clone().into()).await.unwrap();
     let open = || {
         let store = Arc::clone(&store) as Arc<dyn ObjectStore>;
-        SourceReader::of_object(store, path.clone(), "a.mp4".to_owned(), Side::Source, None)
+        let kept = (Blocks::shared(32 << 20), 1 << 20);
+        SourceReader::of_object((store, path.clone()), ("a.mp4".to_owned(), Side::Source), kept)
     };
     let reader = open().await.unwrap();
     assert_eq!(reader.read_range(0, 10).await.unwrap(), bytes[..10]);
