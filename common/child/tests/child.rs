@@ -392,12 +392,11 @@ async fn marks_of_tests_can_be_left_where_the_parent_says_and_nowhere_else() {
 
 #[tokio::test]
 async fn what_a_parent_left_open_is_closed() {
-    use std::os::fd::AsRawFd as _;
     let folder = tempfile::tempdir().unwrap();
-    let secret = std::fs::File::create(folder.path().join("secret")).unwrap();
+    let secret = folder.path().join("secret");
+    std::fs::write(&secret, "s").unwrap();
     // A shell hands it on, as a parent does that forgets to mark it.
-    let shell = format!("exec 9<&{}; exec \"$0\" \"$@\"", secret.as_raw_fd());
-    rustix::io::fcntl_setfd(&secret, rustix::io::FdFlags::empty()).unwrap();
+    let shell = format!("exec 9<'{}'; exec \"$0\" \"$@\"", secret.display());
     let inner = program("steal");
     let mut arguments = vec!["-c".to_owned(), shell, inner.executable.display().to_string()];
     arguments.extend(inner.arguments.clone());
