@@ -58,7 +58,7 @@ const FENCES: [(&str, &[&str]); 15] = [
     ("object_store", &["store"]),
     ("reqwest", &["store"]),
     ("sqlx", &["coordinator"]),
-    ("tokio-rustls", &["access", "coordinator"]),
+    ("tokio-rustls", &["access", "coordinator", "tests"]),
     ("hmac", &["access"]),
     ("clap", &["cli"]),
     ("anyhow", &["cli"]),

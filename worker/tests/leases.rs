@@ -497,9 +497,12 @@ async fn who_is_drained_finishes_what_it_holds_and_leaves() {
     let looked = intake(&mut session, 1, &path).await;
     let (_, object) = brief(&store, &looked, &libx264(&session), (30, "veryfast")).await;
     session.grant(2, segment(&object, 0, 2)).await;
-    session.hear().await.unwrap();
-    fixture.stop.send_replace(Stop::Drain);
     let mut results = Vec::new();
+    // On a busy machine the first that is heard may be a cell.
+    if let Message::CellDone(_) = session.hear().await.unwrap() {
+        results.push("cell");
+    }
+    fixture.stop.send_replace(Stop::Drain);
     while let Some(message) = session.hear().await {
         match message {
             Message::Progress(_) | Message::Trail(_) => {}

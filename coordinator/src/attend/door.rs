@@ -6,7 +6,7 @@ use cleanplate_proto::{WireError, card_from_wire, v1 as pb};
 use cleanplate_store::keys;
 use cleanplate_types::digest::Sha;
 use cleanplate_types::encode::EncoderProof;
-use cleanplate_types::failure::Failure;
+use cleanplate_types::failure::{Failure, FailureKind, Stage};
 use cleanplate_types::ids::{LeaseId, WorkerId};
 use cleanplate_types::model::{ModelClass, WorkerModels};
 use cleanplate_types::object::ObjectRef;
@@ -109,8 +109,15 @@ pub(super) fn message(
         }
         Message::CellDone(pb::CellDone { lease, part }) => {
             let summary: PartSummary = part.ok_or(WireError::Missing("part"))?.try_into()?;
-            written_under(lease, &summary.manifest.key, "manifest")?;
-            report(worker, lease, Report::CellDone { summary: Box::new(summary) })
+            // Under a lease that is over it counts for nothing anyway; under one that is current its work is tried again.
+            match written_under(lease, &summary.manifest.key, "manifest") {
+                Ok(()) => report(worker, lease, Report::CellDone { summary: Box::new(summary) }),
+                Err(error) => {
+                    let (kind, stage) = (FailureKind::PartRefused, Stage::Commit);
+                    let failure = Box::new(Failure::new(kind, stage, error.to_string()));
+                    report(worker, lease, Report::Failed { failure })
+                }
+            }
         }
         Message::LeaseDone(pb::LeaseDone { lease }) => report(worker, lease, Report::SegmentDone),
         Message::AuditDone(pb::AuditDone { lease, frames }) => {
