@@ -38,10 +38,9 @@ pub(crate) async fn run(
     let door = door::open(settings, &store.url(), probes.is_some())?;
     let scheme = if settings.access.identity.is_some() { "https" } else { "http" };
     let candidate = candidate(bound, scheme, advertise);
-    tracing::info!(address = %bound, advertised = candidate.address, "coordinator starts");
     let journal = open_journal(state, candidate).await;
     let journal = journal.map_err(|refusal| place.refuse(&refusal))?;
-    tracing::info!(store = store.url(), %state, "store and journal are open");
+    tracing::info!(address = %bound, store = store.url(), %state, "store and journal are open");
     let options = CoordinatorOptions {
         journal,
         store,

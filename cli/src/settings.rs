@@ -264,11 +264,8 @@ impl Settings {
                 name: worker.name,
                 scratch: worker.scratch,
                 card: worker.card,
-                slots: worker.slots.map(|slots| positive("worker.slots", slots)).transpose()?,
-                sessions: encoder
-                    .sessions
-                    .map(|sessions| positive("encoder.sessions", sessions))
-                    .transpose()?,
+                slots: positive_where("worker.slots", worker.slots)?,
+                sessions: positive_where("encoder.sessions", encoder.sessions)?,
                 idle_exit_ms,
                 engine_silent_ms: span(
                     "worker.engine_silent",
@@ -280,13 +277,7 @@ impl Settings {
             },
             walls: guard::walls(walls)?,
             limits,
-            models: ModelOptions {
-                folder: models.folder.unwrap_or_else(models_folder),
-                runtime: models.runtime,
-                cache_bytes: models
-                    .cache
-                    .map_or(Ok(MODELS_CACHE_BYTES), |text| size("models.cache", &text))?,
-            },
+            models: model_options(models)?,
             log: LogSettings { filter: log.filter, json: log.format.map_or(Ok(false), is_json)? },
             origins: origins.clone(),
         })
@@ -442,6 +433,19 @@ fn parse_encoder(key: &'static str, text: &str) -> Result<EncoderChoice, Setting
             named.ok_or_else(|| SettingsError::of(key, name, wanted))
         }
     }
+}
+
+fn positive_where(key: &'static str, value: Option<u32>) -> Result<Option<u32>, SettingsError> {
+    value.map(|value| positive(key, value)).transpose()
+}
+
+fn model_options(models: raw::RawModels) -> Result<ModelOptions, SettingsError> {
+    let cache = models.cache.map(|text| size("models.cache", &text)).transpose()?;
+    Ok(ModelOptions {
+        folder: models.folder.unwrap_or_else(models_folder),
+        runtime: models.runtime,
+        cache_bytes: cache.unwrap_or(MODELS_CACHE_BYTES),
+    })
 }
 
 #[cfg(test)]

@@ -82,7 +82,7 @@ impl SourceReader {
                 let file = WebFile::new(url.clone(), what.clone())?;
                 let meta = file.head().await?;
                 let whose = (what, Side::Source);
-                Self::far(Far::Web(file), meta, whose, (of_process(), ahead))
+                Self::far(Far::Web(Box::new(file)), meta, whose, (of_process(), ahead))
             }
             Location::S3 { .. } | Location::Gcs { .. } | Location::Azure { .. } => {
                 let bucket = location.bucket().ok_or_else(|| location.is_no_bucket())?;

@@ -29,7 +29,7 @@ pub(super) enum Far {
     /// In a bucket.
     Object { store: Arc<dyn ObjectStore>, path: object_store::path::Path },
     /// On a web server.
-    Web(WebFile),
+    Web(Box<WebFile>),
 }
 
 /// What fetches.
