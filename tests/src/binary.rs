@@ -20,6 +20,16 @@ pub fn cleanplate() -> PathBuf {
     panic!("no cleanplate binary near {}: run `cargo build -p cleanplate` first", this.display());
 }
 
+/// Whether these tests are of a build without fault switches; says so, since the test is skipped then.
+#[must_use]
+pub fn has_no_switches() -> bool {
+    let release = !cfg!(debug_assertions);
+    if release {
+        println!("skipped: fault switches are in debug builds only");
+    }
+    release
+}
+
 /// The root of the repository.
 #[must_use]
 pub fn repository() -> PathBuf {

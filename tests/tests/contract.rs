@@ -30,14 +30,6 @@ fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
-fn has_no_switches() -> bool {
-    let release = !cfg!(debug_assertions);
-    if release {
-        println!("skipped: fault switches are in debug builds only");
-    }
-    release
-}
-
 /// How a `run` ended.
 struct Ran {
     status: Option<i32>,
@@ -93,7 +85,7 @@ fn heals(fault: &str, more: &str) {
 
 #[test]
 fn a_decoder_that_drops_shifts_or_repeats_a_frame_is_caught_by_the_table() {
-    if has_no_switches() {
+    if binary::has_no_switches() {
         return;
     }
     for fault in ["drop@100", "shift@100", "repeat@100"] {
@@ -135,7 +127,7 @@ const PARTS: [(&str, Option<&str>, Option<&str>, &str); 9] = [
 
 #[test]
 fn a_part_that_is_not_the_plans_is_refused_by_its_own_worker() {
-    if has_no_switches() {
+    if binary::has_no_switches() {
         return;
     }
     for (fault, words, ..) in PARTS {
@@ -149,7 +141,7 @@ fn a_part_that_is_not_the_plans_is_refused_by_its_own_worker() {
 
 #[test]
 fn a_part_of_a_blind_worker_is_refused_at_commit() {
-    if has_no_switches() {
+    if binary::has_no_switches() {
         return;
     }
     for (fault, _, words, _) in PARTS {
@@ -161,7 +153,7 @@ fn a_part_of_a_blind_worker_is_refused_at_commit() {
 
 #[test]
 fn a_part_of_a_worker_that_lies_is_refused_by_the_stitch() {
-    if has_no_switches() {
+    if binary::has_no_switches() {
         return;
     }
     // Other parameter sets are seen at commit by their hash, which nobody can echo.
@@ -173,7 +165,7 @@ fn a_part_of_a_worker_that_lies_is_refused_by_the_stitch() {
 
 #[test]
 fn a_cell_handed_in_under_an_older_lease_does_not_count() {
-    if has_no_switches() {
+    if binary::has_no_switches() {
         return;
     }
     fails(&clip(), "part_lease@3", "part_refused", "without handing in all of its cells");
@@ -182,7 +174,7 @@ fn a_cell_handed_in_under_an_older_lease_does_not_count() {
 
 #[test]
 fn pictures_that_are_wrong_after_a_cut_are_seen_at_the_border_and_come_right_with_pre_roll() {
-    if has_no_switches() {
+    if binary::has_no_switches() {
         return;
     }
     let faultless = run(&open_clip(), "", &["--segment-frames", "40"]);
@@ -196,7 +188,7 @@ fn pictures_that_are_wrong_after_a_cut_are_seen_at_the_border_and_come_right_wit
 
 #[test]
 fn a_picture_that_is_wrong_once_at_a_border_for_one_side_comes_right_when_made_again() {
-    if has_no_switches() {
+    if binary::has_no_switches() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -210,7 +202,7 @@ fn a_picture_that_is_wrong_once_at_a_border_for_one_side_comes_right_when_made_a
 
 #[test]
 fn a_wrong_picture_under_the_right_time_is_found_by_another_workers_decoding() {
-    if has_no_switches() {
+    if binary::has_no_switches() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();

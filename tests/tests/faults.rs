@@ -35,14 +35,6 @@ fn faultless(options: &[&str]) -> Vec<u8> {
     std::fs::read(output).unwrap()
 }
 
-fn has_no_switches() -> bool {
-    let release = !cfg!(debug_assertions);
-    if release {
-        println!("skipped: fault switches are in debug builds only");
-    }
-    release
-}
-
 /// Runs the job on one worker with `faults`; returns the cluster and the job.
 fn submitted(folder: &Path, faults: &str, options: &[&str], settings: &[(&str, &str)]) -> Ran {
     let store = folder.join("store");
@@ -86,7 +78,7 @@ fn holds(frames: &Value, frame: u64) -> bool {
 
 #[test]
 fn a_card_that_stops_decoding_at_frame_1000_is_replaced_by_software_at_exactly_that_frame() {
-    if has_no_switches() {
+    if binary::has_no_switches() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -105,7 +97,7 @@ fn a_card_that_stops_decoding_at_frame_1000_is_replaced_by_software_at_exactly_t
 
 #[test]
 fn the_hardware_encoders_seat_is_taken_by_its_stand_in() {
-    if has_no_switches() {
+    if binary::has_no_switches() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -119,7 +111,7 @@ fn the_hardware_encoders_seat_is_taken_by_its_stand_in() {
 
 #[test]
 fn an_encoder_lost_at_frame_1000_starts_the_cells_anew_in_software_where_that_is_allowed() {
-    if has_no_switches() {
+    if binary::has_no_switches() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -137,7 +129,7 @@ fn an_encoder_lost_at_frame_1000_starts_the_cells_anew_in_software_where_that_is
 
 #[test]
 fn an_encoder_lost_at_frame_1000_fails_the_job_by_name_where_no_other_may_be_taken() {
-    if has_no_switches() {
+    if binary::has_no_switches() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -153,7 +145,7 @@ fn an_encoder_lost_at_frame_1000_fails_the_job_by_name_where_no_other_may_be_tak
 
 #[test]
 fn an_engine_that_crashes_once_costs_an_attempt_and_nothing_else() {
-    if has_no_switches() {
+    if binary::has_no_switches() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -169,7 +161,7 @@ fn an_engine_that_crashes_once_costs_an_attempt_and_nothing_else() {
 
 #[test]
 fn an_engine_that_always_crashes_there_fails_the_job_which_says_where() {
-    if has_no_switches() {
+    if binary::has_no_switches() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -186,7 +178,7 @@ fn an_engine_that_always_crashes_there_fails_the_job_which_says_where() {
 
 #[test]
 fn an_engine_that_hangs_is_ended_and_its_work_done_again() {
-    if has_no_switches() {
+    if binary::has_no_switches() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -204,7 +196,7 @@ fn an_engine_that_hangs_is_ended_and_its_work_done_again() {
 
 #[test]
 fn run_falls_back_just_as_the_cluster_does() {
-    if has_no_switches() {
+    if binary::has_no_switches() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();

@@ -32,14 +32,6 @@ fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
-fn has_no_switches() -> bool {
-    let release = !cfg!(debug_assertions);
-    if release {
-        println!("skipped: fault switches are in debug builds only");
-    }
-    release
-}
-
 /// A cluster of one worker whose children, and the coordinator's, obey `faults`.
 fn cluster(folder: &Path, faults: &str, settings: &[(&str, &str)]) -> Cluster {
     // How long a failed worker rests is not what is tested.
@@ -95,7 +87,7 @@ fn escapes(mode: &str) -> (Vec<String>, bool) {
 
 #[test]
 fn intake_and_stitch_find_every_way_out_refused() {
-    if has_no_switches() {
+    if binary::has_no_switches() {
         return;
     }
     let (told, has_walls) = escapes("on");
@@ -150,7 +142,7 @@ fn poisons(stage: &str, at: &str, (how, kind, words): (&str, &str, &str)) {
 
 #[test]
 fn what_kills_every_intake_is_told_with_the_way_it_died() {
-    if !has_no_switches() {
+    if !binary::has_no_switches() {
         // What intake reads it keeps: one that reads in circles there asks for nothing, and is silent.
         DEATHS.into_iter().take(3).for_each(|death| poisons("intake", "intake", death));
     }
@@ -158,21 +150,21 @@ fn what_kills_every_intake_is_told_with_the_way_it_died() {
 
 #[test]
 fn what_kills_every_stitch_is_told_with_the_way_it_died() {
-    if !has_no_switches() {
+    if !binary::has_no_switches() {
         DEATHS.into_iter().for_each(|death| poisons("stitch", "stitch", death));
     }
 }
 
 #[test]
 fn what_kills_every_segment_is_told_with_the_way_it_died() {
-    if !has_no_switches() {
+    if !binary::has_no_switches() {
         DEATHS.into_iter().take(3).for_each(|death| poisons("segment", "40", death));
     }
 }
 
 #[test]
 fn what_kills_one_process_costs_one_attempt_and_the_movie_is_the_same() {
-    if has_no_switches() {
+    if binary::has_no_switches() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();

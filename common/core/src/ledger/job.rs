@@ -320,22 +320,3 @@ fn scaled(speed: u64, by: u64, of: u64) -> u64 {
 pub(crate) const fn place(cell: CellIndex) -> usize {
     cell.0 as usize
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Frames of 1080p a second for 90 of `width` by `height`.
-    fn told(width: u64, height: u64) -> u64 {
-        scaled(90_000, (width * height).max(SAMPLES_MIN), SAMPLES_1080P)
-    }
-
-    #[test]
-    fn a_speed_at_small_pictures_is_none_at_large_ones() {
-        assert_eq!(told(1920, 1080), 90_000);
-        assert_eq!(told(1280, 720), 40_000);
-        assert_eq!(told(3840, 2160), 360_000);
-        assert_eq!(told(640, 360), 10_000);
-        assert_eq!(told(176, 144), 10_000, "what it costs lies not in its samples");
-    }
-}

@@ -18,7 +18,7 @@ use cleanplate_types::ids::CellIndex;
 use cleanplate_types::model::WorkerModels;
 use cleanplate_types::part::PartSummary;
 use cleanplate_types::request::{EncoderChoice, JobRequest};
-use cleanplate_types::source::SourceRef;
+use cleanplate_types::source::{SourceDescription, SourceRef};
 use cleanplate_types::tier::Card;
 
 use super::*;
@@ -112,9 +112,16 @@ impl Rig {
     }
 
     fn load_table(&mut self, frames: u64) {
+        let SourceDescription { video, .. } = description();
+        self.load_table_of((video.width, video.height), frames);
+    }
+
+    fn load_table_of(&mut self, (width, height): (u32, u32), frames: u64) {
+        let mut description = description();
+        (description.video.width, description.video.height) = (width, height);
         self.tell(Input::TableLoaded {
             job: job(),
-            description: Box::new(description()),
+            description: Box::new(description),
             table: Box::new(table(frames, 50)),
         });
     }

@@ -48,3 +48,25 @@ fn who_is_slow_looks_at_short_windows_and_who_is_fast_at_long_ones() {
     assert_eq!(Some(second["fast"].1), lengths.iter().max().copied());
     assert_eq!(Some(second["slow"].1), lengths.iter().min().copied());
 }
+
+#[test]
+fn a_speed_at_small_pictures_is_none_at_large_ones() {
+    // What a frame below 640x360 costs lies not in its samples.
+    let sizes = [
+        ((1920, 1080), 90_000),
+        ((1280, 720), 40_000),
+        ((3840, 2160), 360_000),
+        ((640, 360), 10_000),
+        ((176, 144), 10_000),
+    ];
+    for (size, told) in sizes {
+        let mut rig = Rig::new(SchedulerConfig::default());
+        rig.attach("a", &[EncoderName::Libx264]);
+        rig.tell(Input::Submit { job: job(), request: Box::new(cells_of_30()) });
+        rig.end_intake(FRAMES);
+        rig.load_table_of(size, FRAMES);
+        let job = &rig.scheduler.ledger.jobs[&job()];
+        assert_eq!(job.at_1080p(90_000), told, "{size:?}");
+        assert_eq!(job.at_its_size(told), 90_000, "{size:?}");
+    }
+}
