@@ -117,7 +117,7 @@ pub(crate) fn run(desk: &Desk, run: Run) -> Result<Outcome, Failure> {
     segment.start(decode, &ended, move |it| decode::run(it, &to_detect))?;
     segment.start(detect, &ended, move |it| detect::run(it, &decoded, &to_fill))?;
     segment.start(fill, &ended, move |it| fill::run(it, &masked, &to_encode))?;
-    segment.start(encode, &ended, move |it| encode::run(it, &clean, to_upload))?;
+    segment.start(encode, &ended, move |it| encode::run(it, &clean, to_upload.clone()))?;
     segment.start(upload, &ended, move |it| upload::run(it, &bundles))?;
     drop(ended);
     segment.wait(&ends)
@@ -160,16 +160,13 @@ impl Segment {
         self: &Arc<Self>,
         (stage, name): (Stage, &str),
         ended: &SyncSender<Stage>,
-        work: impl FnOnce(&Self) -> Result<(), Failure> + Send + 'static,
+        work: impl Fn(&Self) -> Result<(), Failure> + Send + 'static,
     ) -> Result<(), Failure> {
         let segment = Arc::clone(self);
         let ended = ended.clone();
         let run = move || {
-            let done = catch_unwind(AssertUnwindSafe(|| work(&segment)));
-            let done = done.unwrap_or_else(|panic| Err(panicked(stage, panic.as_ref())));
-            if let Err(failure) = done {
-                segment.failed(failure);
-            }
+            let kept = Arc::clone(&segment);
+            worked(stage, move || work(&segment), |failure| kept.failed(failure));
             // There is room for every stage; where nobody waits any more the process is ending.
             ended.try_send(stage).ok();
         };
@@ -205,5 +202,39 @@ impl Segment {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<Failure>> {
         self.failure.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Does a stage's work. Its failure is kept before its ends of the queues are let go of: a neighbour that finds them
+/// gone must not be the first to say that something failed.
+fn worked(stage: Stage, work: impl Fn() -> Result<(), Failure>, failed: impl FnOnce(Failure)) {
+    let done = catch_unwind(AssertUnwindSafe(&work));
+    let done = done.unwrap_or_else(|panic| Err(panicked(stage, panic.as_ref())));
+    if let Err(failure) = done {
+        failed(failure);
+    }
+    drop(work);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_is_kept_before_a_neighbour_can_find_the_stage_gone() {
+        let (sender, receiver) = sync_channel::<u8>(1);
+        let mut kept = None;
+        let work = move || match receiver.try_recv() {
+            Ok(_one) => Ok(()),
+            Err(_none) => {
+                Err(Failure::new(FailureKind::StoreUnavailable, Stage::Upload, "it is out"))
+            }
+        };
+        worked(Stage::Upload, work, |failure| {
+            assert!(sender.send(1).is_ok(), "the neighbour finds the stage there still");
+            kept = Some(failure.kind);
+        });
+        assert_eq!(kept, Some(FailureKind::StoreUnavailable));
+        assert!(sender.send(2).is_err(), "and gone afterwards");
     }
 }

@@ -300,7 +300,7 @@ impl Outlet {
             rows: std::mem::take(&mut self.rows),
             data: std::mem::take(&mut self.data),
         };
-        // Its own failure came first and is the one that counts.
+        // Its own failure was kept before it let go, and is the one that counts.
         self.bundles.send(bundle).map_err(|_gone| MediaError::Internal("nobody uploads".to_owned()))
     }
 }
