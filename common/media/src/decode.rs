@@ -128,6 +128,10 @@ impl Decoder {
         if let Some(DecodeCard { pool, .. }) = &decoder.order.card {
             decoder.pool.clone_from(pool);
         }
+        let due = decoder.due().map_or(i64::MAX, |pts| pts.0);
+        if start::is_in_head(&decoder.table, &decoder.video.codec, due) {
+            decoder.order.threads = 1;
+        }
         let DecodeOrder { card, conceal, .. } = &decoder.order;
         let (way, why) = Way::first(card.is_some(), *conceal, &decoder.video.codec);
         decoder.way = way;

@@ -206,7 +206,16 @@ impl Whole<'_> {
                 Answer::Doubt(reason) => reason,
             },
         };
-        self.by_decoding(&reason, keep, progress)
+        let mut watch = self.watch();
+        let threads = if self.order.conceal { 1 } else { self.order.threads };
+        match self.by_decoding(&reason, threads, &mut watch, keep, progress) {
+            // Of several threads, what the head of a recording cut in mid-stream brings to light may be
+            // heard after it. Of one it is not.
+            Err(MediaError::Damaged { .. }) if threads > 1 && !watch.whole_start => {
+                self.by_decoding(&reason, 1, &mut self.watch(), keep, progress)
+            }
+            other => other,
+        }
     }
 
     fn by_packets(
@@ -279,24 +288,25 @@ impl Whole<'_> {
         notes.extend(watch.told());
         let timebase = self.description.video.timebase;
         let dynamic = watch.dynamic.into_iter().collect();
-        let table = watch.into_table(pts, timebase, TableOrigin::Packets)?;
+        let table = watch.take_table(pts, timebase, TableOrigin::Packets)?;
         Ok(Answer::Table(ReadWhole { table, notes, dynamic, is_cut_off: false }))
     }
 
     fn by_decoding(
         &self,
         reason: &str,
+        threads: u32,
+        watch: &mut Watch,
         keep: &mut Keep<'_>,
         progress: &mut dyn FnMut(u64),
     ) -> Result<ReadWhole, MediaError> {
-        tracing::info!(reason, "the frame table is made by decoding");
+        tracing::info!(reason, threads, "the frame table is made by decoding");
         let Self { place, description, order, .. } = self;
-        let (video, mut watch) = (&description.video, self.watch());
-        let threads = if order.conceal { 1 } else { order.threads };
+        let video = &description.video;
         let size = (video.width, video.height);
         let reading = Reading { layout: &video.layout, size, threads, conceal: order.conceal };
         let mut rest = keep.begin()?;
-        let mut shown = decode_all(place, reading, &mut rest, &mut watch, progress)?;
+        let mut shown = decode_all(place, reading, &mut rest, watch, progress)?;
         keep.hold(rest);
         let mut notes = shown.notes(video.timebase, &watch.key_pictures());
         notes.extend(watch.told());
@@ -308,7 +318,7 @@ impl Whole<'_> {
         let pts = std::mem::take(&mut shown.pts);
         let dynamic = std::mem::take(&mut shown.dynamic).into_iter().collect();
         let origin = TableOrigin::Decoded { reason: reason.to_owned() };
-        let table = watch.into_table(pts, video.timebase, origin)?;
+        let table = watch.take_table(pts, video.timebase, origin)?;
         if !order.conceal {
             let from = head_end(&table, &video.codec).unwrap_or(i64::MIN);
             if let Some(error) = shown.damage_from(from, &table.pts) {

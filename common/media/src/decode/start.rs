@@ -50,6 +50,12 @@ pub(crate) fn head_end(table: &FrameTable, codec: &str) -> Option<i64> {
     next.or_else(|| table.pts.first().map(|pts| pts.0))
 }
 
+/// Whether decoding for the frame at `due` goes through the head. There one thread decodes: of several, what the
+/// last packet of the head brings to light may be heard with the next, and be held against that.
+pub(super) fn is_in_head(table: &FrameTable, codec: &str, due: i64) -> bool {
+    head_end(table, codec).is_some_and(|end| due < end || table.entries.len() == 1)
+}
+
 #[cfg(test)]
 mod tests {
     use cleanplate_types::time::{Pts, Timebase};
@@ -111,5 +117,9 @@ mod tests {
         assert_eq!(head_end(&table(&[Recovery, Recovery]), "h264"), Some(10));
         assert_eq!(head_end(&table(&[Recovery, Recovery]), "hevc"), None);
         assert_eq!(head_end(&table(&[Unknown]), "hevc"), Some(0));
+        assert!(is_in_head(&table(&[Unknown]), "hevc", 0));
+        assert!(is_in_head(&table(&[Recovery, Recovery]), "h264", 9));
+        assert!(!is_in_head(&table(&[Recovery, Recovery]), "h264", 10));
+        assert!(!is_in_head(&table(&[Idr, Recovery]), "h264", 0));
     }
 }

@@ -157,13 +157,19 @@ impl Watch {
     ///
     /// # Errors
     /// [`MediaError::NoFrames`], [`MediaError::BadTimes`].
-    pub(super) fn into_table(
-        self,
+    pub(super) fn take_table(
+        &mut self,
         pts: Vec<Pts>,
         timebase: Timebase,
         origin: TableOrigin,
     ) -> Result<FrameTable, MediaError> {
-        table_of(pts, self.entries, self.last.map(|(_, duration)| duration), timebase, origin)
+        table_of(
+            pts,
+            std::mem::take(&mut self.entries),
+            self.last.map(|(_, duration)| duration),
+            timebase,
+            origin,
+        )
     }
 }
 
