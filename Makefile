@@ -1,6 +1,6 @@
 # Every target is a script that people and CI run alike; none needs anything set up before.
 .DEFAULT_GOAL := help
-.PHONY: help setup-models demo test lint bench bench-quality bench-models bench-storage torture chaos simulate fuzz gpu-check kernels
+.PHONY: help setup-models demo test lint bench bench-quality bench-models bench-storage torture chaos simulate fuzz gpu-check release kernels
 
 help:       ## Say what there is to make.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ fuzz:       ## Parsers against made-up bytes, at length (RUNS=10000000 SECONDS=3
 
 gpu-check:  ## Pack build/gpu-check.tar.xz: a check that runs unattended on a machine with an NVIDIA card.
 	@scripts/gpu-check
+
+release:    ## Make the archive that is given out: binary, licences and list of what it is made of.
+	@scripts/release
 
 kernels:    ## Compile the GPU kernels to the PTX that is committed; every card's assembler takes it (needs no card).
 	@scripts/kernels

@@ -53,6 +53,7 @@ pub(crate) async fn run(
         output_limit: settings.limits.worker.output,
         new_store,
         door,
+        sign_for_workers: settings.sign_for_workers,
     };
     serve(options, (listener, probes), signals).await
 }

@@ -124,6 +124,8 @@ pub(crate) struct Settings {
     pub(crate) probe_listen: Option<String>,
     /// Whether it may be reached by others without TLS and tokens.
     pub(crate) insecure: bool,
+    /// Whether the coordinator signs workers' requests to S3.
+    pub(crate) sign_for_workers: bool,
     /// Who is who.
     pub(crate) access: AccessSettings,
     /// URL at which others find the coordinator, where it is not what it listens on.
@@ -250,6 +252,7 @@ impl Settings {
             listen: coordinator.listen.unwrap_or_else(|| LISTEN.to_owned()),
             probe_listen: coordinator.probe_listen,
             insecure: coordinator.insecure.unwrap_or(false),
+            sign_for_workers: coordinator.sign_for_workers.unwrap_or(true),
             access,
             advertise: coordinator.advertise,
             state: coordinator.state.unwrap_or_else(|| StateUrl::of(STATE)),

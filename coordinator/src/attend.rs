@@ -7,6 +7,7 @@
 mod door;
 mod grants;
 mod sessions;
+mod sign;
 
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -26,8 +27,10 @@ use tonic::{Request, Response, Status, Streaming};
 
 pub(crate) use crate::attend::grants::grant_to_wire;
 pub(crate) use crate::attend::sessions::Sessions;
+pub(crate) use crate::attend::sign::Held;
+use crate::attend::sign::Signer;
 use crate::closing::Closing;
-use crate::dispatch::{Order, Orders};
+use crate::dispatch::{Order, Orders, Question};
 use crate::door::{self as front, Door};
 
 /// How long a worker may take to say hello.
@@ -45,6 +48,8 @@ pub(crate) struct Greeting {
     pub(crate) heartbeat_ms: u32,
     /// By what the store is known to be the same.
     pub(crate) farm: String,
+    /// Whether its requests to S3 are signed here.
+    pub(crate) signs: bool,
 }
 
 /// See the top of the file.
@@ -55,19 +60,32 @@ pub(crate) struct Attend {
     greeting: Greeting,
     closing: Closing,
     door: Arc<Door>,
+    /// Signs workers' requests to the store, where it does.
+    signer: Option<Signer>,
 }
 
 type ToWorkerStream = Pin<Box<dyn futures::Stream<Item = Result<pb::ToWorker, Status>> + Send>>;
 
 impl Attend {
-    pub(crate) const fn new(
+    pub(crate) fn new(
         orders: Orders,
         sessions: Arc<Sessions>,
         greeting: Greeting,
         closing: Closing,
         door: Arc<Door>,
     ) -> Self {
-        Self { orders, sessions, greeting, closing, door }
+        let signer = greeting.signs.then(|| Signer::new(&greeting.store));
+        Self { orders, sessions, greeting, closing, door, signer }
+    }
+
+    /// What a worker holds that says to be that process.
+    async fn held(&self, worker: &WorkerId, instance: u64) -> Result<Held, Status> {
+        let asked = worker.clone();
+        let held = self.orders.ask(|reply| Question::Held { worker: asked, reply }).await?;
+        held.filter(|held| held.instance == instance).ok_or_else(|| {
+            // It comes back with a stream of its own, and then asks again.
+            Status::unavailable(format!("no worker {worker} of this process is attached"))
+        })
     }
 
     /// In the words of the worker's protocol, which is taken: an older worker goes by an equal number.
@@ -78,6 +96,7 @@ impl Attend {
             store: self.greeting.store.clone(),
             heartbeat_ms: self.greeting.heartbeat_ms,
             farm: self.greeting.farm.clone(),
+            signs: self.signer.is_some(),
         };
         pb::ToWorker { message: Some(pb::to_worker::Message::Welcome(welcome)) }
     }
@@ -104,6 +123,24 @@ impl Fleet for Attend {
         tracing::info!(%worker, token = credential.token, "worker joins");
         let ends_in_ms = u64::try_from(CREDENTIAL_LIFE.as_millis()).unwrap_or(u64::MAX);
         Ok(Response::new(pb::JoinResponse { credential: text, ends_in_ms }))
+    }
+
+    async fn sign(
+        &self,
+        request: Request<pb::SignRequest>,
+    ) -> Result<Response<pb::SignResponse>, Status> {
+        let caller = front::caller(&request)?;
+        let (worker, instance, request) = door::to_sign(request.into_inner())?;
+        caller.may_be(worker.as_str(), instance)?;
+        let signer = self.signer.as_ref().ok_or_else(|| {
+            Status::failed_precondition("this coordinator signs no requests; use keys of your own")
+        })?;
+        let held = self.held(&worker, instance).await?;
+        let (url, lasts) = signer.sign(&request, &held).await.inspect_err(|refused| {
+            tracing::warn!(%worker, %refused, "a request to the store is not signed");
+        })?;
+        let lasts_ms = u64::try_from(lasts.as_millis()).unwrap_or(u64::MAX);
+        Ok(Response::new(pb::SignResponse { url, lasts_ms }))
     }
 
     type AttendStream = ToWorkerStream;

@@ -56,6 +56,8 @@ pub struct CoordinatorOptions {
     pub new_store: bool,
     /// Who is let in, how much it takes, and which places jobs may name.
     pub door: Arc<Door>,
+    /// Whether workers' requests to S3 are signed by this process's keys, so that they need none.
+    pub sign_for_workers: bool,
 }
 
 /// Why a coordinator does not run.
@@ -225,13 +227,14 @@ impl Coordinator {
             walls: _,
             new_store,
             door,
+            sign_for_workers: signs,
         } = options;
         scheduler.check()?;
-        let heartbeat_ms = u32::try_from(scheduler.worker_silent_ms / 3).unwrap_or(u32::MAX);
+        let heartbeat_ms =
+            u32::try_from(scheduler.worker_silent_ms / 3).map_or(u32::MAX, |ms| ms.max(1));
         let taken = TakenUp::by_whoever_leads(&*journal, (&store, new_store), scheduler).await?;
         let TakenUp { scheduler, book, clock, latest, before, forgotten, found, farm } = taken;
-        let heartbeat_ms = heartbeat_ms.max(1);
-        let greeting = Greeting { store: store.url(), heartbeat_ms, farm: farm.clone() };
+        let greeting = Greeting { store: store.url(), heartbeat_ms, farm: farm.clone(), signs };
 
         let (sender, waiting) = mpsc::channel(ORDERS_WAITING_MAX);
         let orders = Orders::new(sender);
@@ -243,15 +246,9 @@ impl Coordinator {
         for job in forgotten.into_iter().filter(|job| scheduler.job_view(job).is_none()) {
             objects.sweep(job, before, None);
         }
-        let lead = Lead::of(Arc::clone(&journal));
+        let led = (Lead::of(Arc::clone(&journal)), Arc::clone(&door));
         let limits = (engine_silent, movies_max, output_limit);
-        let finisher = Finisher::new(
-            store.clone(),
-            orders.clone(),
-            program,
-            limits,
-            (lead, Arc::clone(&door)),
-        );
+        let finisher = Finisher::new(store.clone(), orders.clone(), program, limits, led);
         let performer =
             Performer::new(Arc::clone(&sessions), objects, finisher, Marks::new(store.clone()));
         tell_found(found, orders.clone());

@@ -19,6 +19,7 @@ use cleanplate_core::scheduler::Scheduler;
 use cleanplate_types::ids::{JobId, WorkerId};
 use tokio::sync::{mpsc, oneshot, watch};
 
+use crate::attend::Held;
 use crate::book::Book;
 use crate::clock::Clock;
 use crate::dispatch::board::Board;
@@ -282,6 +283,9 @@ impl Dispatch {
             Answer::To(Question::Workers { reply }) => {
                 let shown = |view| self.performer.worker_state(&view, &self.book);
                 reply.send(self.scheduler.worker_views().map(shown).collect()).ok();
+            }
+            Answer::To(Question::Held { worker, reply }) => {
+                reply.send(self.scheduler.held_by(&worker).map(|held| Held::of(&held))).ok();
             }
             Answer::To(Question::Watch { job, reply }) => {
                 let watched = self.board.watch(&job, &self.scheduler, &mut self.book);

@@ -169,6 +169,12 @@ fn a_token_that_is_taken_out_of_the_file_ends_its_streams_and_another_takes_its_
     let alice = farm.tokens.add("alice", "roles = [\"submit\", \"read\"]\nowner = \"alice\"");
     let path = folder.path().join("join.token");
     fs::write(&path, old.reveal()).unwrap();
+    let knows = |farm: &mut ClosedFarm, tokens: &str| {
+        farm.cluster.until("the tokens are known", |cluster| {
+            cluster.said("coordinator").contains(&format!("known count={tokens}")).then_some(())
+        });
+    };
+    knows(&mut farm, "3");
     farm.cluster.start_worker_with(1, &["--join-token-file", text(&path)], &[]);
     farm.cluster.until("the worker has joined", |cluster| {
         cluster.said("coordinator").contains("worker joins").then_some(())
@@ -176,9 +182,7 @@ fn a_token_that_is_taken_out_of_the_file_ends_its_streams_and_another_takes_its_
     // Rotated: the new one first, then the worker's file, then the old one goes.
     let new = farm.tokens.add("join-2", "kind = \"join\"");
     fs::write(&path, new.reveal()).unwrap();
-    farm.cluster.until("the new token is known", |cluster| {
-        (cluster.said("coordinator").matches("read again").count() > 0).then_some(())
-    });
+    knows(&mut farm, "4");
     farm.tokens.remove("join");
     farm.cluster.until("the worker has joined by the new token", |cluster| {
         cluster.said("coordinator").contains("token=\"join-2\"").then_some(())

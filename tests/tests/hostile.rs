@@ -274,6 +274,7 @@ async fn nobody(scene: &Scene, catalogue: &mut Catalogue) {
     add("DrainWorker", jobs.drain_worker(pb::DrainWorkerRequest::default()).await.map(drop));
     let mut fleet = FleetClient::new(scene.channel.clone());
     add("Join", fleet.join(pb::JoinRequest::default()).await.map(drop));
+    add("Sign", fleet.sign(pb::SignRequest::default()).await.map(drop));
     let silent = tokio_stream::pending::<pb::FromWorker>();
     add("Attend", fleet.attend(silent).await.map(drop));
     let mut health = HealthClient::new(scene.channel.clone());
@@ -533,6 +534,24 @@ async fn workers(scene: &Scene, catalogue: &mut Catalogue) {
         Code::InvalidArgument,
         scene.joined("../w", 1).await,
     );
+    let to_sign = |worker: &str, instance| pb::SignRequest {
+        worker: worker.to_owned(),
+        instance,
+        bucket: "films".to_owned(),
+        path: "in/another.mp4".to_owned(),
+        method: "GET".to_owned(),
+        ..pb::SignRequest::default()
+    };
+    for (what, secret, worker, instance, code) in [
+        ("has a request signed with a client's token", scene.admin.reveal(), "w1", 11, denied),
+        ("has a request signed with a join token", scene.join.reveal(), "w1", 11, denied),
+        ("has a request signed as another", one.as_str(), "w2", 22, denied),
+        ("has a request signed as another process", one.as_str(), "w1", 12, denied),
+        ("has a request signed before it attends", one.as_str(), "w1", 11, Code::Unavailable),
+    ] {
+        let got = scene.fleet(secret).sign(to_sign(worker, instance)).await;
+        catalogue.add(kind, what, code, got);
+    }
     let got = scene.attend(&one, vec![hello("w2", 11)]).await;
     catalogue.add(kind, "says that it is another", denied, got);
     let got = scene.attend(&one, vec![hello("w1", 12)]).await;

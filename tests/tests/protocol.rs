@@ -87,6 +87,13 @@ impl Fleet for Another {
         Ok(Response::new(pb::JoinResponse::default()))
     }
 
+    async fn sign(
+        &self,
+        _request: Request<pb::SignRequest>,
+    ) -> Result<Response<pb::SignResponse>, Status> {
+        Err(Status::unimplemented("it signs nothing"))
+    }
+
     type AttendStream = Pin<Box<dyn Stream<Item = Result<pb::ToWorker, Status>> + Send>>;
 
     async fn attend(
@@ -98,6 +105,7 @@ impl Fleet for Another {
             protocol: PROTOCOL_VERSION + 1,
             version: "9.9.9".to_owned(),
             store: "file:///nowhere".to_owned(),
+            signs: false,
             heartbeat_ms: 1000,
         };
         let message = pb::ToWorker { message: Some(to_worker::Message::Welcome(welcome)) };

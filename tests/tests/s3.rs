@@ -37,12 +37,21 @@ fn a_job_on_a_bucket_gives_the_movie_that_a_job_on_files_gives() {
     let target = format!("s3://{BUCKET}/out/movie.mp4");
     let store = format!("s3://{BUCKET}/store");
     let mut cluster = Cluster::start_with(folder.path(), &store, &server.environment());
+    // One has keys, the other has none, and knows of no server: the coordinator signs.
     cluster.start_worker(1);
-    cluster.start_worker(1);
+    let none = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL", "AWS_REGION"];
+    cluster.start_worker_with(1, &[], &none.map(|name| (name, String::new())));
     let job = cluster.submit(&source, &target, &OPTIONS);
     let last = cluster.done(&job);
     assert_eq!(last["outcome"]["output_bytes"], expected.len() as u64);
     assert!(server.get("out/movie.mp4").unwrap() == expected, "the same bytes as on files");
+    let shown = cluster.show(&job);
+    for worker in ["worker-0", "worker-1"] {
+        let attempts = shown["attempts"].as_array().unwrap().iter();
+        let own: Vec<_> = attempts.filter(|attempt| attempt["worker"] == worker).collect();
+        assert!(own.iter().any(|attempt| attempt["work"] == "segment"), "{worker}: {own:?}");
+        assert!(own.iter().all(|attempt| attempt["outcome"] == "done"), "{worker}: {own:?}");
+    }
 
     // `run` between URLs keeps its state in the user's folder, and removes it.
     let state = folder.path().join("state");

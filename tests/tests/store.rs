@@ -5,9 +5,15 @@
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
-use cleanplate_store::{Location, MovieUpload, SourceReader, Store, StoreError, keys};
+use cleanplate_store::{
+    Keys, Location, MovieUpload, OwnKeys, Sign, Signed, SourceReader, Store, StoreError,
+    Unsignable, Unsigned, keys,
+};
 use cleanplate_tests::tiny_disk::TinyDisk;
 use cleanplate_tests::weed::{BUCKET, Weed};
 use cleanplate_types::digest::Sha;
@@ -37,6 +43,7 @@ async fn in_a_folder_every_promise_holds() {
 async fn on_a_real_s3_server_every_promise_holds() {
     if let Ok(root) = std::env::var(ROOT) {
         every_promise(&root).await;
+        what_another_signs_is_as_good(&root).await;
         return a_killed_upload_leaves_nothing_visible(&root).await;
     }
     let server = match Weed::start() {
@@ -164,6 +171,62 @@ async fn every_promise(root: &str) {
     store.check().await.unwrap();
     let left = store.list("").await.unwrap();
     assert!(left.is_empty(), "left behind: {left:?}");
+}
+
+/// The keys of this process, asked for by one that could as well have none.
+#[derive(Debug, Default)]
+struct Signs {
+    keys: OwnKeys,
+    signed: AtomicUsize,
+    refuses: AtomicBool,
+}
+
+#[async_trait::async_trait]
+impl Sign for Signs {
+    async fn sign(&self, request: &Unsigned) -> Result<Signed, Unsignable> {
+        if self.refuses.load(Ordering::Relaxed) {
+            return Err(Unsignable::Refused("not for you".to_owned()));
+        }
+        self.signed.fetch_add(1, Ordering::Relaxed);
+        let lasts = Duration::from_secs(600);
+        let url = self.keys.sign(request, lasts).await;
+        let url = url.map_err(|error| Unsignable::Unanswered(error.to_string()))?;
+        Ok(Signed { url, lasts })
+    }
+}
+
+/// A worker's store: what it reads and writes, the pieces of uploads included.
+async fn what_another_signs_is_as_good(root: &str) {
+    let signs = Arc::new(Signs::default());
+    let store = Store::open_by(root, Keys::Signed(Arc::clone(&signs) as _)).unwrap();
+    for length in [0, 100, 19 * MIB + 3] {
+        let bytes = noise(length, 2);
+        let mut part = store.sink("jobs/p/part").unwrap();
+        part.write(bytes.clone()).await.unwrap();
+        let object = part.finish().await.unwrap();
+        assert_eq!(store.get(&object).await.unwrap(), bytes);
+        let reader = store.reader(&object).await.unwrap();
+        let (from, end) = (length / 2, length);
+        let read = reader.read_range(from as u64, length).await.unwrap();
+        assert!(read == bytes[from..end], "{length} bytes from {from}");
+    }
+    let odd = "jobs/a/what's + 100 % of it?.&=#";
+    let object = store.put(odd, noise(9, 7)).await.unwrap();
+    let before = signs.signed.load(Ordering::Relaxed);
+    for _ in 0..5 {
+        assert_eq!(store.get(&object).await.unwrap(), noise(9, 7));
+    }
+    let asked = signs.signed.load(Ordering::Relaxed) - before;
+    assert_eq!(asked, 1, "what is read again is not signed again");
+    let mut part = store.sink("jobs/p/other").unwrap();
+    part.write(noise(17 * MIB, 3)).await.unwrap();
+    part.abort().await.unwrap();
+    assert!(!store.exists("jobs/p/other").await.unwrap());
+    Store::open(root).unwrap().delete_prefix("jobs", |_| true).await.unwrap();
+    signs.refuses.store(true, Ordering::Relaxed);
+    let refused = store.put("jobs/p/part", Bytes::new()).await.unwrap_err();
+    let StoreError::Denied { detail, .. } = &refused else { panic!("{refused:?}") };
+    assert!(detail.contains("not for you"), "{detail}");
 }
 
 /// What holds of every store; leaves it as it was.

@@ -254,6 +254,7 @@ fn welcome() -> pb::Welcome {
         version: "0.1.0".into(),
         store: "s3://bucket/prefix".into(),
         heartbeat_ms: 2500,
+        signs: false,
     }
 }
 

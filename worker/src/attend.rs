@@ -7,6 +7,7 @@
 mod leases;
 mod line;
 mod session;
+mod signing;
 
 use std::cmp::Reverse;
 use std::collections::VecDeque;
@@ -24,7 +25,7 @@ use pb::to_worker::Message as Heard;
 use tokio::sync::watch;
 
 use crate::attend::leases::Leases;
-use crate::attend::line::Line;
+use crate::attend::line::{Fleet, Line};
 use crate::attend::session::Over;
 use crate::farm_store::FarmStore;
 use crate::grant::Grant;
@@ -49,6 +50,8 @@ pub(crate) struct Attendant {
     room: Arc<Room>,
     leases: Leases,
     store: Option<FarmStore>,
+    /// The coordinator, while a stream is open.
+    fleet: watch::Sender<Option<Fleet>>,
     outbox: VecDeque<pb::FromWorker>,
     /// It takes nothing new, for this reason; the first counts.
     going: Option<Ended>,
@@ -65,6 +68,7 @@ impl Attendant {
             room,
             leases,
             store: None,
+            fleet: watch::Sender::new(None),
             outbox: VecDeque::new(),
             going: None,
             idleness,
@@ -90,7 +94,10 @@ impl Attendant {
                     return Ok(ended);
                 }
             };
-            match self.session(stream, &mut stop).await? {
+            self.fleet.send_replace(Some(stream.fleet.clone()));
+            let over = self.session(stream, &mut stop).await?;
+            self.fleet.send_replace(None);
+            match over {
                 Over::Lost(lost) => line.lost(lost),
                 Over::Changed => tracing::info!("attaching again without what was lost"),
                 Over::Renewed => tracing::debug!("attaching again with another credential"),

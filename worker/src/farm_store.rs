@@ -3,7 +3,7 @@
 //! Owns whether it is the coordinator's: a folder that is not mounted here, or not any more, is an empty one, in which
 //! all that the farm has seems to be lost and all that is written is.
 
-use cleanplate_store::{Store, StoreError, keys};
+use cleanplate_store::{Keys, Store, StoreError, keys};
 
 /// A store, and the mark by which the coordinator's is known.
 #[derive(Debug, Clone)]
@@ -12,21 +12,24 @@ pub(crate) struct FarmStore {
     url: String,
     /// Empty where an older coordinator does not tell.
     farm: String,
+    /// The coordinator signs what is asked of it.
+    signed: bool,
 }
 
 impl FarmStore {
-    /// The store at `url` as it is here.
+    /// The store at `url` as it is here, by `keys`.
     ///
     /// # Errors
-    /// Those of [`Store::open`].
-    pub(crate) fn open(url: &str, farm: &str) -> Result<Self, StoreError> {
-        let store = Store::open(url)?;
-        Ok(Self { store, url: url.to_owned(), farm: farm.to_owned() })
+    /// Those of [`Store::open_by`].
+    pub(crate) fn open(url: &str, farm: &str, keys: Keys) -> Result<Self, StoreError> {
+        let signed = matches!(keys, Keys::Signed(_));
+        let store = Store::open_by(url, keys)?;
+        Ok(Self { store, url: url.to_owned(), farm: farm.to_owned(), signed })
     }
 
     /// Whether it is what a coordinator means that tells these.
-    pub(crate) fn is(&self, url: &str, farm: &str) -> bool {
-        self.url == url && self.farm == farm
+    pub(crate) fn is(&self, url: &str, farm: &str, signed: bool) -> bool {
+        self.url == url && self.farm == farm && self.signed == signed
     }
 
     /// Its URL.

@@ -3,6 +3,7 @@
 //! Owns that question, where one job is all that a worker will ever have: a model that is damaged, absent or none is
 //! told in its own words, at once. In a fleet the coordinator asks who can run what, and any worker may be the one.
 
+use cleanplate_store::Keys;
 use cleanplate_types::failure::{Failure, FailureKind, Stage};
 use cleanplate_types::model::{Detector, ModelRef};
 use cleanplate_types::request::JobRequest;
@@ -86,7 +87,7 @@ impl JobModels {
         let painter = self.painter.iter().map(|model| (model, Purpose::Fill));
         let mut own = Vec::new();
         for (model, purpose) in brought.chain(painter) {
-            let path = models.open(model).await?.path;
+            let path = models.open(&Keys::Own, model).await?.path;
             own.push(OwnModel { path, name: model.to_string(), purpose });
         }
         Ok(own)

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use cleanplate_store::{Location, SourceReader};
+use cleanplate_store::{Keys, Location, SourceReader};
 use cleanplate_types::digest::Sha;
 use cleanplate_types::failure::{Failure, FailureKind, Stage};
 use cleanplate_types::model::ModelRef;
@@ -40,13 +40,13 @@ impl Models {
         Self { installed, cache: ModelsFolder::new(cache), cache_bytes }
     }
 
-    /// Opens `model`, which is read from where its URL says if it is not here yet.
+    /// Opens `model`, which is read from where its URL says, by `keys`, if it is not here yet.
     ///
     /// # Errors
     /// [`FailureKind::WorkerLacks`] where it must be installed and is not,
     /// [`FailureKind::SourceUnavailable`] where it cannot be read, [`FailureKind::BadRequest`] where it is
     /// another file than the job pinned.
-    pub(crate) async fn open(&self, model: &ModelRef) -> Result<ModelFile, Failure> {
+    pub(crate) async fn open(&self, keys: &Keys, model: &ModelRef) -> Result<ModelFile, Failure> {
         if let Some(file) = in_folder(&self.installed, model).await? {
             return Ok(file);
         }
@@ -60,7 +60,7 @@ impl Models {
         if let Some(file) = in_folder(&self.cache, model).await? {
             return Ok(file);
         }
-        let bytes = fetch(model).await?;
+        let bytes = fetch(keys, model).await?;
         let kept = self.cache.keep(&bytes).map_err(|error| {
             failed(FailureKind::WorkerLacks, format!("the model `{model}` cannot be kept: {error}"))
         })?;
@@ -86,7 +86,7 @@ async fn in_folder(folder: &ModelsFolder, model: &ModelRef) -> Result<Option<Mod
 }
 
 /// Reads a model from where it is, and checks that it is the one.
-async fn fetch(model: &ModelRef) -> Result<Vec<u8>, Failure> {
+async fn fetch(keys: &Keys, model: &ModelRef) -> Result<Vec<u8>, Failure> {
     let unread = |error: &dyn std::fmt::Display| {
         let text = format!("the model {} cannot be read: {error}", model.url);
         failed(FailureKind::SourceUnavailable, text)
@@ -102,7 +102,8 @@ async fn fetch(model: &ModelRef) -> Result<Vec<u8>, Failure> {
         return Err(changed(&format!("{} bytes are more than 2 GiB", model.bytes)));
     }
     let location = Location::parse(&model.url).map_err(|error| unread(&error))?;
-    let reader = SourceReader::open(&location, None).await.map_err(|error| unread(&error))?;
+    let reader =
+        SourceReader::open_by(&location, None, keys).await.map_err(|error| unread(&error))?;
     let found = reader.head().bytes;
     if found != model.bytes {
         return Err(changed(&format!("it has {found} bytes instead of {}", model.bytes)));
@@ -177,9 +178,9 @@ mod tests {
     async fn a_model_is_read_once_and_then_is_in_the_cache() {
         let (folder, models) = places();
         let model = written(folder.path(), "a.onnx", b"abc");
-        assert_eq!(models.open(&model).await.unwrap().bytes, 3);
+        assert_eq!(models.open(&Keys::Own, &model).await.unwrap().bytes, 3);
         fs::remove_file(folder.path().join("a.onnx")).unwrap();
-        assert_eq!(models.open(&model).await.unwrap().bytes, 3);
+        assert_eq!(models.open(&Keys::Own, &model).await.unwrap().bytes, 3);
     }
 
     #[tokio::test]
@@ -187,9 +188,9 @@ mod tests {
         use std::os::unix::fs::FileExt as _;
         let (folder, models) = places();
         let first = written(folder.path(), "a.onnx", b"aaaaaa");
-        let file = models.open(&first).await.unwrap();
+        let file = models.open(&Keys::Own, &first).await.unwrap();
         let second = written(folder.path(), "b.onnx", b"bbbbbb");
-        models.open(&second).await.unwrap();
+        models.open(&Keys::Own, &second).await.unwrap();
         assert_eq!(cached(&models), 1, "both are more than 10 bytes");
         assert!(models.cache.file(second.sha).exists());
         let mut read = [0; 6];
@@ -197,7 +198,7 @@ mod tests {
         assert_eq!(&read, b"aaaaaa");
         let large = written(folder.path(), "c.onnx", b"cccccccccccc");
         assert_eq!(
-            models.open(&large).await.unwrap().bytes,
+            models.open(&Keys::Own, &large).await.unwrap().bytes,
             12,
             "it is needed, whatever the limit"
         );
@@ -208,7 +209,7 @@ mod tests {
         let (folder, models) = places();
         let mut model = written(folder.path(), "a.onnx", b"abc");
         model.sha = Sha::of(b"abd");
-        let failure = models.open(&model).await.unwrap_err();
+        let failure = models.open(&Keys::Own, &model).await.unwrap_err();
         assert_eq!(failure.kind, FailureKind::BadRequest);
         assert!(failure.message.contains("submit the job again"), "{}", failure.message);
         assert_eq!(cached(&models), 0);
@@ -218,9 +219,9 @@ mod tests {
     async fn a_file_that_was_changed_in_the_cache_is_read_anew() {
         let (folder, models) = places();
         let model = written(folder.path(), "a.onnx", b"abc");
-        models.open(&model).await.unwrap();
+        models.open(&Keys::Own, &model).await.unwrap();
         fs::write(models.cache.file(model.sha), b"xyz").unwrap();
-        models.open(&model).await.unwrap();
+        models.open(&Keys::Own, &model).await.unwrap();
         assert_eq!(fs::read(models.cache.file(model.sha)).unwrap(), b"abc");
     }
 
@@ -228,10 +229,10 @@ mod tests {
     async fn a_model_that_must_be_installed_names_the_remedy() {
         let (_folder, models) = places();
         let model = ModelRef::installed("text", Sha::of(b"text"), 4);
-        let failure = models.open(&model).await.unwrap_err();
+        let failure = models.open(&Keys::Own, &model).await.unwrap_err();
         assert_eq!(failure.kind, FailureKind::WorkerLacks);
         assert!(failure.message.contains("make setup-models"), "{}", failure.message);
         models.installed.keep(b"text").unwrap();
-        assert_eq!(models.open(&model).await.unwrap().bytes, 4);
+        assert_eq!(models.open(&Keys::Own, &model).await.unwrap().bytes, 4);
     }
 }

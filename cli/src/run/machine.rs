@@ -77,6 +77,8 @@ impl Machine {
             output_limit: settings.limits.worker.output,
             new_store: false,
             door: Arc::new(Door::open()),
+            // Its one worker is this process.
+            sign_for_workers: false,
         })
         .await
         .map_err(|error| Refusal::failed(error.to_string()))?;

@@ -20,9 +20,10 @@ pub enum Need {
     Known,
 }
 
-const CALLS: [(&str, Need); 16] = [
+const CALLS: [(&str, Need); 17] = [
     ("/cleanplate.v1.Fleet/Join", Need::Join),
     ("/cleanplate.v1.Fleet/Attend", Need::Worker),
+    ("/cleanplate.v1.Fleet/Sign", Need::Worker),
     ("/cleanplate.v1.Jobs/Submit", Need::Role(Role::Submit)),
     ("/cleanplate.v1.Jobs/Cancel", Need::Role(Role::Submit)),
     ("/cleanplate.v1.Jobs/Retry", Need::Role(Role::Submit)),

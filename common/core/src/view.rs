@@ -130,6 +130,15 @@ pub struct LeaseView<'a> {
     pub frames: u64,
 }
 
+/// What a worker holds.
+#[derive(Debug, Clone)]
+pub struct HeldView<'a> {
+    /// The process that it is of.
+    pub instance: u64,
+    /// Its leases, each with its job and what was asked for.
+    pub leases: Vec<(LeaseId, &'a JobId, &'a JobRequest)>,
+}
+
 /// What a job is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum JobPhase {

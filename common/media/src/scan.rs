@@ -208,11 +208,11 @@ impl Whole<'_> {
         };
         let mut watch = self.watch();
         let threads = if self.order.conceal { 1 } else { self.order.threads };
-        match self.by_decoding(&reason, threads, &mut watch, keep, progress) {
+        match self.by_decoding(&reason, (threads, &mut watch), keep, progress) {
             // Of several threads, what the head of a recording cut in mid-stream brings to light may be
             // heard after it. Of one it is not.
             Err(MediaError::Damaged { .. }) if threads > 1 && !watch.whole_start => {
-                self.by_decoding(&reason, 1, &mut self.watch(), keep, progress)
+                self.by_decoding(&reason, (1, &mut self.watch()), keep, progress)
             }
             other => other,
         }
@@ -295,8 +295,7 @@ impl Whole<'_> {
     fn by_decoding(
         &self,
         reason: &str,
-        threads: u32,
-        watch: &mut Watch,
+        (threads, watch): (u32, &mut Watch),
         keep: &mut Keep<'_>,
         progress: &mut dyn FnMut(u64),
     ) -> Result<ReadWhole, MediaError> {

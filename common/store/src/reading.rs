@@ -22,6 +22,7 @@ use crate::location::Location;
 use crate::reading::ranged::{Far, Ranged};
 use crate::remote::{Patience, checked_path, open_bucket};
 use crate::settings::current;
+use crate::signing::Keys;
 use crate::web::WebFile;
 
 /// The largest single read in bytes; a longer one is cut to it.
@@ -74,6 +75,18 @@ impl SourceReader {
     /// [`StoreError::NotFound`], [`StoreError::NotAFile`], [`StoreError::Denied`],
     /// [`StoreError::Unavailable`], and [`StoreError::Changed`] where it is another version.
     pub async fn open(location: &Location, pinned: Option<&str>) -> Result<Self, StoreError> {
+        Self::open_by(location, pinned, &Keys::Own).await
+    }
+
+    /// The same by other keys than this process's own.
+    ///
+    /// # Errors
+    /// As for [`SourceReader::open`].
+    pub async fn open_by(
+        location: &Location,
+        pinned: Option<&str>,
+        keys: &Keys,
+    ) -> Result<Self, StoreError> {
         let what = location.shown();
         let ahead = current().read_ahead_bytes;
         let reader = match location {
@@ -90,7 +103,7 @@ impl SourceReader {
                     text: what.clone(),
                     reason: error.to_string(),
                 })?;
-                let store = open_bucket(bucket, Patience::Work)?;
+                let store = open_bucket(bucket, Patience::Work, keys)?;
                 Self::of_object((store, path), (what, Side::Source), (of_process(), ahead)).await?
             }
         };

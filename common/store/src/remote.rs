@@ -20,6 +20,7 @@ use crate::error::StoreError;
 use crate::location::{BucketOf, Service};
 use crate::pace::pace_of;
 use crate::settings::current;
+use crate::signing::{Keys, Sign, Signing, UNSIGNED_ENDPOINT};
 use crate::transport::Paced;
 
 /// What a bucket can do: objects, and multipart uploads whose parts come in any order.
@@ -46,28 +47,73 @@ const CHECK_DEADLINE: Duration = Duration::from_secs(5);
 /// up much sooner, and this bounds what trickles.
 const REQUEST_DEADLINE: &str = "1800 seconds";
 
-/// Opens a bucket by the environment's settings. Talks to nobody yet.
+/// Opens a bucket by the environment's settings, and by `keys`. Talks to nobody yet.
 pub(crate) fn open_bucket(
     bucket: BucketOf<'_>,
     patience: Patience,
+    keys: &Keys,
 ) -> Result<Arc<dyn Bucket>, StoreError> {
+    let (name, (paced, deadline)) = (bucket.name, paced(&bucket.url(), patience));
+    let built: object_store::Result<Arc<dyn Bucket>> = match bucket.service {
+        Service::S3 => {
+            let opened = match keys {
+                Keys::Own => amazon(name, paced, deadline),
+                Keys::Signed(sign) => signed(name, (paced, sign), deadline),
+            };
+            opened.map(|it| Arc::new(it) as Arc<dyn Bucket>)
+        }
+        Service::Gcs => google(name, paced, deadline).map(|it| Arc::new(it) as Arc<dyn Bucket>),
+        Service::Azure => azure(name, paced, deadline).map(|it| Arc::new(it) as Arc<dyn Bucket>),
+    };
+    built.map_err(|error| StoreError::BadSettings { what: bucket.url(), detail: error.to_string() })
+}
+
+/// How a bucket's requests go, and how long each is tried.
+fn paced(url: &str, patience: Patience) -> (Paced, Duration) {
     let settings = current();
     let deadline = match patience {
         Patience::Work => settings.deadline,
         Patience::Check => CHECK_DEADLINE.min(settings.deadline),
     };
-    let mut paced = Paced::new(pace_of(&bucket.url(), settings.requests_max), settings);
+    let mut paced = Paced::new(pace_of(url, settings.requests_max), settings);
     if patience == Patience::Check {
         paced.throttled = paced.throttled.min(deadline);
         paced.silent = paced.silent.min(deadline);
     }
-    let name = bucket.name;
-    let built: object_store::Result<Arc<dyn Bucket>> = match bucket.service {
-        Service::S3 => amazon(name, paced, deadline).map(|it| Arc::new(it) as Arc<dyn Bucket>),
-        Service::Gcs => google(name, paced, deadline).map(|it| Arc::new(it) as Arc<dyn Bucket>),
-        Service::Azure => azure(name, paced, deadline).map(|it| Arc::new(it) as Arc<dyn Bucket>),
-    };
-    built.map_err(|error| StoreError::BadSettings { what: bucket.url(), detail: error.to_string() })
+    (paced, deadline)
+}
+
+/// A bucket of S3 by this process's keys.
+///
+/// # Errors
+/// [`StoreError::BadSettings`].
+pub(crate) fn open_amazon(name: &str) -> Result<AmazonS3, StoreError> {
+    let url = format!("s3://{name}");
+    let (paced, deadline) = paced(&url, Patience::Work);
+    amazon(name, paced, deadline)
+        .map_err(|error| StoreError::BadSettings { what: url, detail: error.to_string() })
+}
+
+/// The same bucket for one that has no keys. The environment is not asked: where requests go, too, is what the signer
+/// says.
+fn signed(
+    name: &str,
+    (paced, sign): (Paced, &Arc<dyn Sign>),
+    deadline: Duration,
+) -> object_store::Result<AmazonS3> {
+    let signing = Signing { sign: Arc::clone(sign), bucket: name.to_owned(), paced };
+    let timeout = AmazonS3ConfigKey::Client(ClientConfigKey::Timeout);
+    AmazonS3Builder::new()
+        .with_bucket_name(name)
+        .with_endpoint(UNSIGNED_ENDPOINT)
+        .with_region("signed")
+        .with_virtual_hosted_style_request(false)
+        .with_skip_signature(true)
+        .with_allow_http(true)
+        .with_config(timeout, REQUEST_DEADLINE)
+        .with_http_connector(signing)
+        .with_retry(retry_until(deadline))
+        .build()
 }
 
 fn amazon(name: &str, paced: Paced, deadline: Duration) -> object_store::Result<AmazonS3> {

@@ -21,6 +21,7 @@ use crate::location::Location;
 use crate::objects::{decode_object, encode_object};
 use crate::reading::{SourceReader, blocking};
 use crate::remote::{Patience, checked_path, open_bucket};
+use crate::signing::Keys;
 use crate::writing::PartUpload;
 
 /// Deletions under way at once in [`Store::delete_prefix`].
@@ -33,6 +34,8 @@ pub struct Store {
     /// Rooted at the folder, or at the whole bucket with `prefix` below it.
     objects: Arc<dyn ObjectStore>,
     prefix: Path,
+    /// By which sources are read as well.
+    keys: Keys,
 }
 
 #[derive(Debug, Clone)]
@@ -57,16 +60,29 @@ impl Store {
     /// # Errors
     /// Those of [`Location::parse`], a folder that cannot be made, and settings without sense.
     pub fn open(root: &str) -> Result<Self, StoreError> {
-        Self::open_patient(Location::parse(root)?, Patience::Work)
+        Self::open_by(root, Keys::Own)
+    }
+
+    /// The same by other keys than this process's own.
+    ///
+    /// # Errors
+    /// As for [`Store::open`].
+    pub fn open_by(root: &str, keys: Keys) -> Result<Self, StoreError> {
+        Self::open_patient(Location::parse(root)?, Patience::Work, keys)
     }
 
     /// A store in this process's memory, for tests.
     #[must_use]
     pub fn in_memory() -> Self {
-        Self { root: Root::Memory, objects: Arc::new(InMemory::new()), prefix: Path::default() }
+        Self {
+            root: Root::Memory,
+            objects: Arc::new(InMemory::new()),
+            prefix: Path::default(),
+            keys: Keys::Own,
+        }
     }
 
-    fn open_patient(root: Location, patience: Patience) -> Result<Self, StoreError> {
+    fn open_patient(root: Location, patience: Patience, keys: Keys) -> Result<Self, StoreError> {
         let (objects, prefix): (Arc<dyn ObjectStore>, Path) = match &root {
             Location::File(path) => (Arc::new(open_folder(path, &root)?), Path::default()),
             Location::S3 { .. }
@@ -76,10 +92,10 @@ impl Store {
                 let bucket = root.bucket().ok_or_else(|| root.is_no_bucket())?;
                 let key = bucket.key.trim_end_matches('/');
                 let prefix = if key.is_empty() { Path::default() } else { checked_path(key)? };
-                (open_bucket(bucket, patience)?, prefix)
+                (open_bucket(bucket, patience, &keys)?, prefix)
             }
         };
-        Ok(Self { root: Root::Place(root), objects, prefix })
+        Ok(Self { root: Root::Place(root), objects, prefix, keys })
     }
 
     /// The root as a URL that [`Store::open`] takes on another machine that reaches it.
@@ -222,6 +238,24 @@ impl Store {
         })
     }
 
+    /// By which keys it is read and written.
+    #[must_use]
+    pub const fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
+    /// Opens a source by the keys of this store. With `pinned`, only that version of it.
+    ///
+    /// # Errors
+    /// As for [`SourceReader::open`].
+    pub async fn source(
+        &self,
+        location: &Location,
+        pinned: Option<&str>,
+    ) -> Result<SourceReader, StoreError> {
+        SourceReader::open_by(location, pinned, &self.keys).await
+    }
+
     /// Begins an upload under `key` that is written from front to back and hashed on the way.
     ///
     /// # Errors
@@ -326,7 +360,9 @@ impl Store {
     /// The first step that failed.
     pub async fn check(&self) -> Result<(), StoreError> {
         let probe = match &self.root {
-            Root::Place(root) => Self::open_patient(root.clone(), Patience::Check)?,
+            Root::Place(root) => {
+                Self::open_patient(root.clone(), Patience::Check, self.keys.clone())?
+            }
             Root::Memory => self.clone(),
         };
         let key = format!("check/{}.{}", std::process::id(), unique());

@@ -24,6 +24,7 @@ use crate::location::Location;
 use crate::movie_file::MovieFile;
 use crate::movie_parts::MovieParts;
 use crate::remote::{Patience, checked_path, open_bucket};
+use crate::signing::Keys;
 use crate::upload_log::UploadLog;
 
 /// Size of a piece of a part's upload in bytes: above S3's least of 5 MiB, and above nearly every
@@ -215,7 +216,7 @@ impl MovieUpload {
                     text: what.clone(),
                     reason: error.to_string(),
                 })?;
-                let bucket = open_bucket(bucket, Patience::Work)?;
+                let bucket = open_bucket(bucket, Patience::Work, &Keys::Own)?;
                 Place::Parts(Box::new(MovieParts::new(bucket, path, what.clone())))
             }
         };

@@ -3,7 +3,7 @@
 
 use cleanplate_core::input::{Input, IntakeResult, Report};
 use cleanplate_proto::{WireError, card_from_wire, v1 as pb};
-use cleanplate_store::keys;
+use cleanplate_store::{Unsigned, keys};
 use cleanplate_types::digest::Sha;
 use cleanplate_types::encode::EncoderProof;
 use cleanplate_types::failure::{Failure, FailureKind, Stage};
@@ -29,6 +29,19 @@ pub(super) struct Hello {
     pub(super) models: WorkerModels,
     pub(super) holding: Vec<LeaseId>,
     pub(super) acknowledges: bool,
+}
+
+/// Takes a request that is to be signed, of which worker and process.
+pub(super) fn to_sign(request: pb::SignRequest) -> Result<(WorkerId, u64, Unsigned), WireError> {
+    let pb::SignRequest { worker, instance, bucket, path, method, query, headers } = request;
+    let worker = WorkerId::parse(&worker)
+        .map_err(|bad| WireError::Unknown { field: "worker", value: bad.to_string() })?;
+    let (query, headers) = (pairs(query), pairs(headers));
+    Ok((worker, instance, Unsigned { bucket, path, method, query, headers }))
+}
+
+fn pairs(named: Vec<pb::NameValue>) -> Vec<(String, String)> {
+    named.into_iter().map(|pb::NameValue { name, value }| (name, value)).collect()
 }
 
 /// Takes a handshake whose protocol version is ours.

@@ -14,6 +14,7 @@ use cleanplate_types::trail::TrailEntry;
 use tokio::sync::{mpsc, oneshot, watch};
 use tonic::Status;
 
+use crate::attend::Held;
 use crate::jobs::Wanted;
 
 /// One thing for the loop.
@@ -76,6 +77,13 @@ pub(crate) enum Question {
     Workers {
         /// Where to.
         reply: oneshot::Sender<Vec<pb::WorkerState>>,
+    },
+    /// What a worker holds; nothing where no such worker is attached.
+    Held {
+        /// Which.
+        worker: WorkerId,
+        /// Where to.
+        reply: oneshot::Sender<Option<Held>>,
     },
     /// One job's state from now on; nothing where there is no such job.
     Watch {

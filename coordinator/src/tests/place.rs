@@ -180,6 +180,7 @@ pub(super) fn options(
         output_limit: Default::default(),
         new_store: false,
         door: Arc::new(crate::Door::open()),
+        sign_for_workers: false,
     }
 }
 

@@ -66,12 +66,15 @@ struct Held {
     renew: Instant,
 }
 
-type Fleet = FleetClient<InterceptedService<Channel, Bearer>>;
+/// A coordinator, asked as this worker.
+pub(super) type Fleet = FleetClient<InterceptedService<Channel, Bearer>>;
 
 /// An open stream.
 #[derive(Debug)]
 pub(super) struct Stream {
     pub(super) welcome: pb::Welcome,
+    /// Who welcomes.
+    pub(super) fleet: Fleet,
     pub(super) outgoing: mpsc::Sender<pb::FromWorker>,
     pub(super) incoming: Streaming<pb::ToWorker>,
     /// When it is to be opened again, with another credential.
@@ -252,7 +255,7 @@ impl Line {
             Some(pb::to_worker::Message::Welcome(welcome)) => {
                 same_protocol(&welcome)?;
                 let renew = self.credential.as_ref().map(|held| held.renew);
-                Ok(Stream { welcome, outgoing, incoming, renew })
+                Ok(Stream { welcome, fleet: client, outgoing, incoming, renew })
             }
             Some(_) => {
                 Err(Missed::Ever(WorkerError::Refused("it answered without a welcome".to_owned())))

@@ -1,14 +1,17 @@
 //! One stream, from its welcome to its end.
 
 use std::cmp::Reverse;
+use std::sync::Arc;
 use std::time::Duration;
 
 use cleanplate_proto::v1 as pb;
+use cleanplate_store::Keys;
 use pb::from_worker::Message;
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::attend::line::{self, Lost, Stream};
+use crate::attend::signing::SignedByCoordinator;
 use crate::attend::{Attendant, OUTBOX_MAX, TICK, leaving, notice};
 use crate::farm_store::FarmStore;
 use crate::lease::LeaseReport;
@@ -52,7 +55,7 @@ impl Attendant {
         mut stream: Stream,
         stop: &mut watch::Receiver<Stop>,
     ) -> Result<Over, WorkerError> {
-        self.open_store(&stream.welcome.store, &stream.welcome.farm).await?;
+        self.open_store(&stream.welcome).await?;
         let heartbeat_ms =
             stream.welcome.heartbeat_ms.clamp(*HEARTBEAT_MS.start(), *HEARTBEAT_MS.end());
         let heartbeat = Duration::from_millis(heartbeat_ms.into());
@@ -160,13 +163,20 @@ impl Attendant {
         self.going.or_else(|| self.idleness.is_over().then_some(Ended::Idle))
     }
 
-    /// Opens the store and sees that it is the coordinator's, known by `farm`.
-    async fn open_store(&mut self, url: &str, farm: &str) -> Result<(), WorkerError> {
-        if self.store.as_ref().is_none_or(|known| !known.is(url, farm)) {
-            let store = FarmStore::open(url, farm);
+    fn signer(&self) -> SignedByCoordinator {
+        let (worker, instance) = (self.room.worker.clone(), self.instance);
+        SignedByCoordinator { fleet: self.fleet.subscribe(), worker, instance }
+    }
+
+    /// Opens the store as the coordinator welcomes to it, and sees that it is the coordinator's.
+    async fn open_store(&mut self, welcome: &pb::Welcome) -> Result<(), WorkerError> {
+        let pb::Welcome { store: url, farm, signs, .. } = welcome;
+        if self.store.as_ref().is_none_or(|known| !known.is(url, farm, *signs)) {
+            let keys = if *signs { Keys::Signed(Arc::new(self.signer())) } else { Keys::Own };
+            let store = FarmStore::open(url, farm, keys);
             let store = store.map_err(|error| WorkerError::Store(Box::new(error)))?;
             if store.is_another().await {
-                return Err(WorkerError::OtherStore { store: url.to_owned() });
+                return Err(WorkerError::OtherStore { store: url.clone() });
             }
             self.store = Some(store);
         }

@@ -113,14 +113,14 @@ impl Host for LeaseHost {
                 Ok(Arc::new(Whole(bytes)))
             }
             Readable::Source(location) => {
-                let reader = SourceReader::open(location, None).await.map_err(noted)?;
+                let reader = self.store.source(location, None).await.map_err(noted)?;
                 self.kept.lock().head = Some(reader.head().clone());
                 self.written.source(reader.head().bytes);
                 Ok(Arc::new(Ranged { reader, kept: Arc::clone(&self.kept) }))
             }
             Readable::Model(file) => Ok(Arc::new(Local(file.clone()))),
             Readable::Pinned(source) => {
-                let reader = open_pinned(source).await.map_err(noted)?;
+                let reader = open_pinned(&self.store, source).await.map_err(noted)?;
                 self.written.source(reader.head().bytes);
                 Ok(Arc::new(Ranged { reader, kept: Arc::clone(&self.kept) }))
             }
@@ -183,9 +183,9 @@ fn refused(name: &str) -> io::Error {
 }
 
 /// Opens the source that intake saw, and no other.
-async fn open_pinned(source: &SourceRef) -> Result<SourceReader, StoreError> {
+async fn open_pinned(store: &Store, source: &SourceRef) -> Result<SourceReader, StoreError> {
     let location = Location::parse(&source.url)?;
-    let reader = SourceReader::open(&location, source.version.as_deref()).await?;
+    let reader = store.source(&location, source.version.as_deref()).await?;
     let found = reader.head().bytes;
     if found == source.bytes {
         return Ok(reader);

@@ -71,14 +71,14 @@ pub(super) async fn prepare(
         Granted::Intake(intake) => of_intake(grant, intake)?,
         Granted::Analyse(analyse) => {
             let draft = fetched(store, analyse.draft.as_ref()).await?;
-            let models = models(room, analyse).await?;
+            let models = models(room, store, analyse).await?;
             of_analyse(grant, analyse, draft, models)?
         }
         Granted::Reduce(reduce) => of_reduce(grant, reduce),
         Granted::Segment(segment) => {
             let bytes = store.get(&segment.brief).await.map_err(|error| unread(&error))?;
             let brief: JobBrief = decoded(&segment.brief, kinds::BRIEF, &bytes)?;
-            let painter = painter(room, &brief).await?;
+            let painter = painter(room, store, &brief).await?;
             let mut needs = of_segment(grant, segment, (brief, bytes))?;
             needs.reads.extend(painter);
             needs
@@ -202,13 +202,17 @@ fn of_analyse(
 }
 
 /// The model files that a look runs.
-async fn models(room: &Room, analyse: &AnalyseGrant) -> Result<Vec<(String, Readable)>, Failure> {
+async fn models(
+    room: &Room,
+    store: &Store,
+    analyse: &AnalyseGrant,
+) -> Result<Vec<(String, Readable)>, Failure> {
     let detectors = analyse.detectors.iter().enumerate();
     let detectors = detectors.map(|(at, detector)| (model(at), &detector.model));
     let painter = analyse.painter.iter().map(|painter| (PAINTER.to_owned(), painter));
     let mut files = Vec::new();
     for (name, wanted) in detectors.chain(painter) {
-        files.push((name, Readable::Model(room.models.open(wanted).await?)));
+        files.push((name, Readable::Model(room.models.open(store.keys(), wanted).await?)));
     }
     Ok(files)
 }
@@ -263,9 +267,13 @@ fn of_reduce(grant: &Grant, reduce: &ReduceGrant) -> Needs {
 }
 
 /// The model that paints frames, where one does.
-async fn painter(room: &Room, brief: &JobBrief) -> Result<Option<(String, Readable)>, Failure> {
+async fn painter(
+    room: &Room,
+    store: &Store,
+    brief: &JobBrief,
+) -> Result<Option<(String, Readable)>, Failure> {
     let Some(Painting { model, class: _ }) = &brief.spec.painting else { return Ok(None) };
-    Ok(Some((PAINTER.to_owned(), Readable::Model(room.models.open(model).await?))))
+    Ok(Some((PAINTER.to_owned(), Readable::Model(room.models.open(store.keys(), model).await?))))
 }
 
 fn of_segment(

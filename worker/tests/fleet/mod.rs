@@ -48,6 +48,7 @@ impl Session {
             version: "test".to_owned(),
             store: format!("file://{}", store.display()),
             heartbeat_ms: 200,
+            signs: false,
         };
         self.say(pb::to_worker::Message::Welcome(welcome)).await;
     }
@@ -105,6 +106,13 @@ impl Fleet for Door {
         _request: Request<pb::JoinRequest>,
     ) -> Result<Response<pb::JoinResponse>, Status> {
         Ok(Response::new(pb::JoinResponse::default()))
+    }
+
+    async fn sign(
+        &self,
+        _request: Request<pb::SignRequest>,
+    ) -> Result<Response<pb::SignResponse>, Status> {
+        Err(Status::failed_precondition("the welcome did not say so"))
     }
 
     type AttendStream = ReceiverStream<Result<pb::ToWorker, Status>>;

@@ -10,7 +10,7 @@ use crate::outcome::JobOutcome;
 use crate::scheduler::fleet::Worker;
 use crate::scheduler::tending::{Loss, Tending};
 use crate::scheduler::{Scheduler, place_of};
-use crate::view::{JobPhase, JobView, LeaseView, LostBy, MadeAgain, WorkerView};
+use crate::view::{HeldView, JobPhase, JobView, LeaseView, LostBy, MadeAgain, WorkerView};
 
 impl Scheduler {
     /// Every job that is listed, in the order of submission.
@@ -37,6 +37,18 @@ impl Scheduler {
     /// Every worker that is attached or may still come back, by name.
     pub fn worker_views(&self) -> impl Iterator<Item = WorkerView<'_>> {
         self.fleet.workers().map(|(id, worker)| self.worker_view(id, worker))
+    }
+
+    /// The process that a worker is of and the leases that it holds, each with its job; `None` where no such worker is
+    /// attached.
+    #[must_use]
+    pub fn held_by(&self, worker: &WorkerId) -> Option<HeldView<'_>> {
+        let worker = self.fleet.worker(worker).filter(|worker| worker.session.is_some())?;
+        let leases = worker.leases.iter().filter_map(|lease| {
+            let job = &self.ledger.leases.get(lease)?.job;
+            Some((*lease, job, &self.ledger.jobs.get(job)?.request))
+        });
+        Some(HeldView { instance: worker.instance, leases: leases.collect() })
     }
 
     /// `before` says how many queued jobs are served before this one.
