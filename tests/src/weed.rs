@@ -60,7 +60,7 @@ impl Weed {
             "-master.telemetry=false".to_owned(),
             format!("-volume.port={volume}"),
             format!("-volume.port.grpc={volume_grpc}"),
-            "-volume.max=64".to_owned(),
+            "-volume.max=256".to_owned(),
             "-filer".to_owned(),
             format!("-filer.port={filer}"),
             format!("-filer.port.grpc={filer_grpc}"),

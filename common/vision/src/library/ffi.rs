@@ -3,6 +3,7 @@
 //! A library stays loaded until the process ends, so what it returns stays valid.
 #![expect(unsafe_code, reason = "a library's functions are C")]
 
+use std::error::Error as _;
 use std::ffi::{CStr, OsStr, c_char, c_int, c_void};
 use std::mem::ManuallyDrop;
 
@@ -16,7 +17,12 @@ pub(super) fn load(file: &OsStr) -> Result<Loaded, String> {
     // SAFETY: runs the library's initialisers; the files are drivers and a runtime that are made to
     // be loaded so, or the file that the user names for one of them.
     let library = unsafe { libloading::Library::new(file) };
-    library.map(|library| Loaded(ManuallyDrop::new(library))).map_err(|error| error.to_string())
+    library.map(|library| Loaded(ManuallyDrop::new(library))).map_err(|error| loaders_words(&error))
+}
+
+/// What the loader itself said, which stands behind the library's own words.
+fn loaders_words(error: &libloading::Error) -> String {
+    error.source().map_or_else(|| error.to_string(), ToString::to_string)
 }
 
 /// What the library says of its version.
