@@ -1,6 +1,7 @@
 //! The worker as a service: looks at the machine, then attends for each of its seats.
 
 use std::fs::File;
+use std::path::Path;
 use std::sync::Arc;
 
 use cleanplate_types::ids::WorkerId;
@@ -47,8 +48,7 @@ pub async fn serve(
         program,
     } = options;
     if let Some(path) = &scratch {
-        std::fs::create_dir_all(path)
-            .map_err(|source| WorkerError::Scratch { path: path.clone(), source })?;
+        usable(path).map_err(|source| WorkerError::Scratch { path: path.clone(), source })?;
         cleanplate_store::keep_blocks_in(path);
     }
     let cache = models.cache(scratch.as_deref());
@@ -205,6 +205,14 @@ fn numbered(name: &WorkerId, number: usize) -> Result<WorkerId, WorkerError> {
         .map_err(|error| WorkerError::Internal(format!("with the card's number, {error}")))
 }
 
+/// Makes the folder where there is none, and sees that it takes a file.
+fn usable(folder: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(folder)?;
+    let tried = folder.join(format!(".tried-by-{}", std::process::id()));
+    std::fs::write(&tried, b"cleanplate")?;
+    std::fs::remove_file(&tried)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -222,5 +230,14 @@ mod tests {
         assert_eq!(usual_slots_of(&Card::None, 16), 16);
         let card = Card::Gpu { name: "x".to_owned(), vram_mib: 1, pretended: true };
         assert_eq!(usual_slots_of(&card, 16), CARD_SLOTS);
+    }
+
+    #[test]
+    fn a_scratch_folder_is_one_that_takes_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let deep = folder.path().join("not/there/yet");
+        usable(&deep).unwrap();
+        assert_eq!(std::fs::read_dir(&deep).unwrap().count(), 0);
+        usable(Path::new("/proc/self")).unwrap_err();
     }
 }
