@@ -33,7 +33,11 @@ pub(crate) async fn run(arguments: JobsArguments, settings: &Settings) -> Result
     }
     let is_chosen = owner.is_some() || state.is_some();
     let (owner, state) = (owner.unwrap_or_default(), state.unwrap_or_default());
-    let reply = connected.jobs.clone().list(ListRequest { limit, owner, state }).await;
+    let reply = connected
+        .jobs
+        .clone()
+        .list(ListRequest { limit, owner, state, after: String::new() })
+        .await;
     let jobs = reply.map_err(|reply| connected.refusal(&reply))?.into_inner().jobs;
     let jobs = jobs.into_iter().map(parsed).collect::<Result<Vec<_>, _>>()?;
     if client.json {

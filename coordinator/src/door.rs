@@ -18,12 +18,12 @@ use futures::future::{Either, Ready, ready};
 use tonic::body::Body;
 use tonic::codegen::{Service, http};
 use tonic::{Request, Status};
-use tonic_health::server::HealthReporter;
 use tower::Layer;
 
 pub(crate) use probes::{Health, Probes};
 pub(crate) use wire::{Peer, incoming};
 
+use crate::http::{refusal, refuse_pages};
 use crate::limits::DoorLimits;
 
 /// How often is looked whether who is in may stay: who is taken out of the file of tokens is out after this.
@@ -36,14 +36,14 @@ pub struct Door {
     tls: Option<ServerTls>,
     places: Places,
     limits: DoorLimits,
-    health: HealthReporter,
+    health: Health,
 }
 
 impl Door {
     /// A door for those who are known by `access`.
     #[must_use]
     pub fn new(access: Access, tls: Option<ServerTls>, places: Places, limits: DoorLimits) -> Self {
-        Self { access, tls, places, limits, health: HealthReporter::new() }
+        Self { access, tls, places, limits, health: Health::default() }
     }
 
     /// An open door: for one process, for loopback, and for whoever wants it so.
@@ -72,7 +72,7 @@ impl Door {
     }
 
     pub(crate) fn health(&self) -> Health {
-        Health(self.health.clone())
+        self.health.clone()
     }
 
     /// Resolves when `caller` may not stay: its token has gone, or what it was let in by has ended. With a
@@ -142,19 +142,23 @@ where
                 request.extensions_mut().insert(caller);
                 Either::Left(self.inner.call(request))
             }
-            Err(status) => Either::Right(ready(Ok(status.into_http()))),
+            Err(status) => Either::Right(ready(Ok(refusal(request.headers(), status)))),
         }
     }
 }
 
 fn admit<B>(access: &Access, request: &http::Request<B>) -> Result<Caller, Status> {
+    if matches!(access, Access::Anyone) {
+        refuse_pages(request)?;
+    }
     let peer = request.extensions().get::<Peer>();
     let headers = request.headers().get_all(http::header::AUTHORIZATION).iter();
     let headers: Vec<&str> = headers.map(|value| value.to_str().unwrap_or_default()).collect();
     let names = peer.map_or(&[][..], |peer| &peer.names);
     let sent = Sent { authorization: &headers, names };
     let path = request.uri().path();
-    access.admit(path, sent, SystemTime::now()).map_err(|refused| {
+    let call = (request.method().as_str(), path);
+    access.admit(call, sent, SystemTime::now()).map_err(|refused| {
         let from = peer.and_then(|peer| peer.address).map(|address| address.to_string());
         tracing::info!(from = from.as_deref().unwrap_or("this process"), path, %refused, "refused at the door");
         refused.into()

@@ -14,6 +14,7 @@ pub mod pair;
 pub mod postgres;
 pub mod quality;
 pub mod reference;
+pub mod schema;
 pub mod tiny_disk;
 pub mod torture;
 pub mod web_server;

@@ -5,6 +5,7 @@
 
 mod asked;
 mod attempt;
+mod batch;
 mod overlay;
 mod request;
 mod state;
@@ -12,6 +13,7 @@ mod worker;
 
 pub use crate::asked::{Asked, region};
 pub use crate::attempt::{Attempt, TrailLine};
+pub use crate::batch::{BatchFile, BatchLine, BatchRequest, BatchTotals};
 pub use crate::overlay::{ShownOverlay, rounded};
 pub use crate::request::{JobRequest, Plan};
 pub use crate::state::{End, FailureJson, JobState, Outcome};

@@ -14,6 +14,7 @@ use tonic::{Code, Status};
 use tower::Layer;
 
 use crate::door::Peer;
+use crate::http::refusal;
 use crate::limits::{Buckets, DoorLimits};
 
 /// See the top of the file. Clones share the buckets.
@@ -78,7 +79,7 @@ where
         let address = peer.and_then(|peer| peer.address).map(|address| address.ip());
         let refused = address.and_then(|address| self.rate.check(address, Instant::now()).err());
         match refused {
-            Some(status) => Either::Left(ready(Ok(status.into_http()))),
+            Some(status) => Either::Left(ready(Ok(refusal(request.headers(), status)))),
             None => Either::Right(self.inner.call(request)),
         }
     }
