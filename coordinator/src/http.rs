@@ -15,6 +15,7 @@ mod openapi;
 mod problem;
 mod ready;
 
+use std::future::ready as ready_now;
 use std::sync::Arc;
 
 use axum::Router;
@@ -71,7 +72,7 @@ pub(crate) fn routes(api: Api, ready: Ready) -> Router {
 pub(crate) fn routes_elsewhere(ready: Ready, standing: watch::Receiver<Standing>) -> Router {
     let elsewhere = move || {
         let status = crate::standby::answer(&standing);
-        std::future::ready(Problem::of(&status))
+        ready_now(Problem::of(&status))
     };
     let router = always(ready);
     let others = ROUTES.iter().filter(|(method, path, _)| route(method, path).is_some());
@@ -135,11 +136,12 @@ where
 
 /// With an answer for paths that there are not, and a problem for every refusal.
 fn finished(router: Router) -> Router {
-    router.layer(map_response(as_problem)).fallback(nothing_there)
+    let told = map_response(|response| ready_now(as_problem(response)));
+    router.layer(told).fallback(|request: Request| ready_now(nothing_there(&request)))
 }
 
 /// gRPC is told in its own way that there is no such service.
-async fn nothing_there(request: Request) -> Response {
+fn nothing_there(request: &Request) -> Response {
     if is_grpc(request.headers()) {
         let status = Status::unimplemented("there is no such service");
         return status.into_http::<axum::body::Body>();
@@ -150,7 +152,7 @@ async fn nothing_there(request: Request) -> Response {
 }
 
 /// Refusals of the router itself, which are a word or nothing, as problems.
-async fn as_problem(response: Response) -> Response {
+fn as_problem(response: Response) -> Response {
     let kind = response.headers().get(header::CONTENT_TYPE);
     let is_told = kind.is_some_and(|kind| {
         kind.as_bytes().starts_with(problem::MEDIA_TYPE.as_bytes())

@@ -141,9 +141,9 @@ impl JobsService {
             return Ok(false);
         }
         let records = self.journal.records_of(job).await.map_err(unreadable)?;
-        let submitted = records.into_iter().rev().find_map(|record| match record.event {
-            Event::Submitted { request } => Some(request),
-            _ => None,
+        let submitted = records.into_iter().rev().find_map(|record| {
+            let Event::Submitted { request } = record.event else { return None };
+            Some(request)
         });
         Ok(submitted.is_some_and(|submitted| submitted.priority == request.priority))
     }

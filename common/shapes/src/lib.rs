@@ -15,6 +15,8 @@ pub use crate::asked::{Asked, region};
 pub use crate::attempt::{Attempt, TrailLine};
 pub use crate::batch::{BatchFile, BatchLine, BatchRequest, BatchTotals};
 pub use crate::overlay::{ShownOverlay, rounded};
-pub use crate::request::{JobRequest, Plan};
+pub use crate::request::{
+    Base64, Corner, Detector, Hex, JobRequest, Logo, Mask, Model, Plan, PlanOverlay, Rect, Region,
+};
 pub use crate::state::{End, FailureJson, JobState, Outcome};
 pub use crate::worker::{Worker, WorkerCard, WorkerEncoder};

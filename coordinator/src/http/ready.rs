@@ -1,5 +1,7 @@
 //! What probes ask over HTTP: whether the process lives, and whether it takes work.
 
+use std::future;
+
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
@@ -25,16 +27,17 @@ impl Ready {
 }
 
 /// The process answers.
-pub(super) async fn healthz() -> Response {
-    answer(&json!({ "status": "alive" }))
+pub(super) fn healthz() -> future::Ready<Response> {
+    future::ready(answer(&json!({ "status": "alive" })))
 }
 
 /// It leads and takes work; else 503, with who does.
-pub(super) async fn readyz(State(ready): State<Ready>) -> Response {
-    if ready.health.is_serving() {
-        return answer(&json!({ "status": "ready" }));
-    }
-    Problem::of(&crate::standby::answer(&ready.standing)).into_response()
+pub(super) fn readyz(State(ready): State<Ready>) -> future::Ready<Response> {
+    future::ready(if ready.health.is_serving() {
+        answer(&json!({ "status": "ready" }))
+    } else {
+        Problem::of(&crate::standby::answer(&ready.standing)).into_response()
+    })
 }
 
 /// A value as JSON, which no cache keeps.

@@ -9,6 +9,7 @@ use std::pin::Pin;
 use cleanplate_access::Caller;
 use cleanplate_proto::v1 as pb;
 use cleanplate_store::{Location, Use};
+use futures::stream::TakeUntil;
 use futures::{Stream, StreamExt as _};
 use pb::batch_line::Line;
 use tonic::{Code, Status};
@@ -72,34 +73,46 @@ pub(super) fn begin(
         })
         .buffer_unordered(FILES_AT_A_TIME)
         .take_until(closing);
-    let done = Box::pin(done);
-    let totals = pb::BatchTotals::default();
-    Ok(Box::pin(futures::stream::unfold((done, Some(totals)), |(mut done, totals)| async move {
-        let mut totals = totals?;
-        loop {
-            let line = match done.next().await {
-                Some(Ok(None)) => {
-                    totals.others += 1;
-                    continue;
-                }
-                Some(Ok(Some(file))) => {
-                    count(&mut totals, &file.outcome);
-                    Ok(Line::File(file))
-                }
-                Some(Err(status)) => return Some((Err(status), (done, None))),
-                None if done.is_stopped() => {
-                    let status = Status::unavailable("the coordinator is stopping; ask again");
-                    return Some((Err(status), (done, None)));
-                }
-                None => {
-                    let line = pb::BatchLine { line: Some(Line::Totals(totals)) };
-                    return Some((Ok(line), (done, None)));
-                }
-            };
-            let line = line.map(|line| pb::BatchLine { line: Some(line) });
-            return Some((line, (done, Some(totals))));
-        }
+    let lines = Lines { done: Box::pin(done), totals: Some(pb::BatchTotals::default()) };
+    Ok(Box::pin(futures::stream::unfold(lines, |mut lines| async move {
+        let line = lines.next().await?;
+        Some((line.map(|line| pb::BatchLine { line: Some(line) }), lines))
     })))
+}
+
+/// What came of files, and of all so far; no totals once the last line is said.
+struct Lines<D> {
+    done: Pin<Box<D>>,
+    totals: Option<pb::BatchTotals>,
+}
+
+impl<D, F> Lines<TakeUntil<D, F>>
+where
+    D: Stream<Item = Result<Option<pb::BatchFile>, Status>>,
+    F: Future,
+{
+    async fn next(&mut self) -> Option<Result<Line, Status>> {
+        let totals = self.totals.as_mut()?;
+        loop {
+            match self.done.next().await {
+                Some(Ok(None)) => totals.others += 1,
+                Some(Ok(Some(file))) => {
+                    count(totals, &file.outcome);
+                    return Some(Ok(Line::File(file)));
+                }
+                Some(Err(status)) => {
+                    self.totals = None;
+                    return Some(Err(status));
+                }
+                None => break,
+            }
+        }
+        let totals = self.totals.take()?;
+        if self.done.is_stopped() {
+            return Some(Err(Status::unavailable("the coordinator is stopping; ask again")));
+        }
+        Some(Ok(Line::Totals(totals)))
+    }
 }
 
 fn count(totals: &mut pb::BatchTotals, outcome: &str) {
