@@ -300,7 +300,7 @@ async fn a_key_is_one_job_across_restarts_and_another_body_is_refused() {
 async fn every_error_is_a_problem_with_a_name_and_words_that_help() {
     let folder = tempfile::tempdir().unwrap();
     let store = format!("file://{}", folder.path().join("store").display());
-    let limit = ("CLEANPLATE_LIMITS_MESSAGE".to_owned(), "1MiB".to_owned());
+    let limit = ("CLEANPLATE_LIMITS_MESSAGE".to_owned(), "8MiB".to_owned());
     let cluster = Cluster::start_with(folder.path(), &store, &[limit]);
     let web = Web::of(cluster.url());
     let jobs = "/api/v1/jobs";
@@ -325,7 +325,7 @@ async fn every_error_is_a_problem_with_a_name_and_words_that_help() {
     let told = problem(web.post(jobs, &odd).await, 400, "invalid-request").await;
     assert!(told["detail"].as_str().unwrap().contains("prioritty"), "{told}");
     let mut large = asked.clone();
-    large["preset"] = "x".repeat(2 << 20).into();
+    large["preset"] = "x".repeat(9 << 20).into();
     let told = problem(web.post(jobs, &large).await, 413, "too-large").await;
     assert!(told["detail"].as_str().unwrap().contains("limits.message"), "{told}");
     let mut same = asked.clone();
