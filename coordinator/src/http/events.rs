@@ -115,12 +115,12 @@ mod tests {
 
     fn follower(states: Vec<Result<pb::JobState, Status>>) -> Follower {
         let states: States = Box::pin(stream::iter(states).chain(stream::pending()));
-        let mut beats = interval(HEARTBEAT);
+        let mut beats = interval(Duration::from_millis(50));
         beats.reset();
         Follower { states, next: 7, beats, is_over: false }
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn states_have_ids_that_count_on_silence_has_a_beat_and_the_end_ends_it() {
         let running = pb::JobState { job: "j".to_owned(), ..pb::JobState::default() };
         let outcome = pb::Outcome { kind: "done".to_owned(), ..pb::Outcome::default() };
