@@ -22,7 +22,7 @@ struct Web {
 
 impl Web {
     fn of(url: String) -> Self {
-        let client = Client::builder().timeout(PATIENCE).build().unwrap();
+        let client = Client::builder().timeout(PATIENCE).pool_max_idle_per_host(0).build().unwrap();
         Self { client, url, token: None }
     }
 

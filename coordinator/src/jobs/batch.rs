@@ -9,11 +9,11 @@ use std::pin::Pin;
 use cleanplate_access::Caller;
 use cleanplate_proto::v1 as pb;
 use cleanplate_store::{Location, Use};
-use futures::stream::TakeUntil;
 use futures::{Stream, StreamExt as _};
 use pb::batch_line::Line;
 use tonic::{Code, Status};
 
+use crate::closing::Closing;
 use crate::jobs::names::keyed;
 use crate::jobs::{JobsService, door, pattern};
 
@@ -62,7 +62,7 @@ pub(super) fn begin(
 ) -> Result<LineStream, Status> {
     let batch = Batch::parse(service, caller, asked)?;
     let names = batch.from.names_below().map_err(door::refusal)?;
-    let closing = service.closing.clone().wait();
+    let closing = service.closing.clone();
     let done = names
         .map(move |name| {
             let batch = batch.clone();
@@ -72,8 +72,9 @@ pub(super) fn begin(
             }
         })
         .buffer_unordered(FILES_AT_A_TIME)
-        .take_until(closing);
-    let lines = Lines { done: Box::pin(done), totals: Some(pb::BatchTotals::default()) };
+        .take_until(closing.clone().wait());
+    let totals = Some(pb::BatchTotals::default());
+    let lines = Lines { done: Box::pin(done), closing, totals };
     Ok(Box::pin(futures::stream::unfold(lines, |mut lines| async move {
         let line = lines.next().await?;
         Some((line.map(|line| pb::BatchLine { line: Some(line) }), lines))
@@ -83,14 +84,11 @@ pub(super) fn begin(
 /// What came of files, and of all so far; no totals once the last line is said.
 struct Lines<D> {
     done: Pin<Box<D>>,
+    closing: Closing,
     totals: Option<pb::BatchTotals>,
 }
 
-impl<D, F> Lines<TakeUntil<D, F>>
-where
-    D: Stream<Item = Result<Option<pb::BatchFile>, Status>>,
-    F: Future,
-{
+impl<D: Stream<Item = Result<Option<pb::BatchFile>, Status>>> Lines<D> {
     async fn next(&mut self) -> Option<Result<Line, Status>> {
         let totals = self.totals.as_mut()?;
         loop {
@@ -108,7 +106,7 @@ where
             }
         }
         let totals = self.totals.take()?;
-        if self.done.is_stopped() {
+        if self.closing.is_closing() {
             return Some(Err(Status::unavailable("the coordinator is stopping; ask again")));
         }
         Some(Ok(Line::Totals(totals)))
