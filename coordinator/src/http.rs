@@ -34,7 +34,7 @@ use crate::journal::Standing;
 
 pub(crate) use crate::http::browsers::refuse_pages;
 pub(crate) use crate::http::problem::refusal;
-use crate::http::problem::{Problem, Type};
+use crate::http::problem::{Kind, Problem};
 pub(crate) use crate::http::ready::Ready;
 
 /// What the handlers answer with.
@@ -148,7 +148,7 @@ fn nothing_there(request: &Request) -> Response {
     }
     let detail =
         format!("there is nothing at {}; docs/api.md lists what there is", request.uri().path());
-    Problem::new(Type::NoSuchPath, detail).into_response()
+    Problem::new(Kind::NoSuchPath, detail).into_response()
 }
 
 /// Refusals of the router itself, which are a word or nothing, as problems.
@@ -163,13 +163,13 @@ fn as_problem(response: Response) -> Response {
     }
     let problem = match response.status() {
         StatusCode::METHOD_NOT_ALLOWED => Problem::new(
-            Type::MethodNotAllowed,
+            Kind::MethodNotAllowed,
             "the path is right and the method is not; `allow` lists those that are",
         ),
         status if status.is_client_error() => {
-            Problem::new(Type::InvalidRequest, "the request cannot be read")
+            Problem::new(Kind::InvalidRequest, "the request cannot be read")
         }
-        _ => Problem::new(Type::Internal, "a bug, which the coordinator's log tells"),
+        _ => Problem::new(Kind::Internal, "a bug, which the coordinator's log tells"),
     };
     let mut told = problem.into_response();
     if let Some(allowed) = response.headers().get(header::ALLOW) {

@@ -11,7 +11,7 @@ use bytes::{Bytes, BytesMut};
 use futures::StreamExt as _;
 use serde::de::DeserializeOwned;
 
-use crate::http::problem::{Problem, Type};
+use crate::http::problem::{Kind, Problem};
 
 /// How long a body may take: a slow line brings 16 MiB in it.
 const BODY_WAIT: Duration = Duration::from_secs(60);
@@ -31,7 +31,7 @@ pub(super) async fn json<T: DeserializeOwned>(
     is_json(headers)?;
     let bytes = whole(body, bytes_max).await?;
     serde_json::from_slice(&bytes).map_err(|error| {
-        Problem::new(Type::InvalidRequest, format!("the body is refused: {error}"))
+        Problem::new(Kind::InvalidRequest, format!("the body is refused: {error}"))
     })
 }
 
@@ -58,13 +58,13 @@ fn is_json(headers: &HeaderMap) -> Result<(), Problem> {
         return Ok(());
     }
     let detail = "the body is to be JSON, and says so by `content-type: application/json`";
-    Err(Problem::new(Type::UnsupportedMediaType, detail))
+    Err(Problem::new(Kind::UnsupportedMediaType, detail))
 }
 
 async fn whole(body: Body, bytes_max: usize) -> Result<Bytes, Problem> {
     let late = |_elapsed| {
         let detail = format!("the body did not come within {} s", BODY_WAIT.as_secs());
-        Problem::new(Type::Timeout, detail)
+        Problem::new(Kind::Timeout, detail)
     };
     tokio::time::timeout(BODY_WAIT, gathered(body, bytes_max)).await.map_err(late)?
 }
@@ -74,13 +74,13 @@ async fn gathered(body: Body, bytes_max: usize) -> Result<Bytes, Problem> {
     let mut pieces = body.into_data_stream();
     while let Some(piece) = pieces.next().await {
         let piece = piece.map_err(|error| {
-            Problem::new(Type::InvalidRequest, format!("the body was cut off: {error}"))
+            Problem::new(Kind::InvalidRequest, format!("the body was cut off: {error}"))
         })?;
         if piece.len() > bytes_max.saturating_sub(whole.len()) {
             let detail = format!(
                 "the body is larger than {bytes_max} bytes, which is what `limits.message` allows"
             );
-            return Err(Problem::new(Type::TooLarge, detail));
+            return Err(Problem::new(Kind::TooLarge, detail));
         }
         whole.extend_from_slice(&piece);
     }

@@ -89,7 +89,7 @@ impl Follower {
     }
 
     fn told(&mut self, state: Result<pb::JobState, Status>) -> Option<String> {
-        let shaped = state.map_err(Problem::from).and_then(|state| shape::<_, JobState>(state));
+        let shaped = state.map_err(Problem::from).and_then(shape::<_, JobState>);
         let id = self.next;
         self.next = self.next.saturating_add(1);
         match shaped {

@@ -17,7 +17,7 @@ use serde_json::json;
 use tonic::Status;
 
 use crate::http::body::{json, json_or_nothing};
-use crate::http::problem::{Problem, Type};
+use crate::http::problem::{Kind, Problem};
 use crate::http::ready::answer;
 use crate::http::{Api, call};
 use crate::jobs::keyed;
@@ -75,7 +75,7 @@ fn key_of(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
     let mut sent = headers.get_all(KEY).iter();
     let (Some(key), None) = (sent.next(), sent.next()) else {
         return if headers.contains_key(KEY) {
-            Err(Problem::new(Type::InvalidRequest, "there is more than one Idempotency-Key"))
+            Err(Problem::new(Kind::InvalidRequest, "there is more than one Idempotency-Key"))
         } else {
             Ok(None)
         };
@@ -83,7 +83,7 @@ fn key_of(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
     let key = key.to_str().ok().filter(|key| (1..=KEY_LETTERS_MAX).contains(&key.len()));
     let wrong = || {
         let detail = format!("an Idempotency-Key has 1 to {KEY_LETTERS_MAX} visible ASCII letters");
-        Problem::new(Type::InvalidRequest, detail)
+        Problem::new(Kind::InvalidRequest, detail)
     };
     key.map(Some).ok_or_else(wrong)
 }
@@ -105,7 +105,7 @@ pub(super) async fn list(
     wanted: Result<Query<Wanted>, QueryRejection>,
 ) -> Answer {
     let Query(Wanted { owner, state, limit, cursor }) =
-        wanted.map_err(|refused| Problem::new(Type::InvalidRequest, refused.body_text()))?;
+        wanted.map_err(|refused| Problem::new(Kind::InvalidRequest, refused.body_text()))?;
     let list = pb::ListRequest { limit, owner, state, after: cursor };
     let pb::ListResponse { jobs, next } = api.jobs.list(call(caller, list)).await?.into_inner();
     let jobs: Vec<JobState> = jobs.into_iter().map(shape).collect::<Result<_, _>>()?;

@@ -20,7 +20,7 @@ const PREFIX: &str = "urn:cleanplate:problem:";
 
 /// Kinds of problems.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Type {
+pub(crate) enum Kind {
     /// What is asked for makes no sense.
     InvalidRequest,
     /// Nobody knows who asks.
@@ -59,7 +59,7 @@ pub(crate) enum Type {
     StandsBy,
 }
 
-impl Type {
+impl Kind {
     /// Its name, its HTTP status and its title.
     const fn parts(self) -> (&'static str, StatusCode, &'static str) {
         match self {
@@ -136,7 +136,7 @@ pub(crate) struct Problem {
 
 impl Problem {
     /// A problem of this kind, in words.
-    pub(crate) fn new(kind: Type, detail: impl Into<String>) -> Self {
+    pub(crate) fn new(kind: Kind, detail: impl Into<String>) -> Self {
         let (name, status, title) = kind.parts();
         let name = format!("{PREFIX}{name}");
         Self { name, title, status: status.as_u16(), detail: detail.into(), leader: None }
@@ -145,7 +145,7 @@ impl Problem {
     /// What a status is over HTTP.
     pub(crate) fn of(status: &Status) -> Self {
         let leader = StandsBy::of(status).and_then(|it| it.leader);
-        Self { leader, ..Self::new(Type::of(status), status.message()) }
+        Self { leader, ..Self::new(Kind::of(status), status.message()) }
     }
 
     /// The same where a key was sent that makes a request the same as an earlier one.
@@ -155,7 +155,7 @@ impl Problem {
             return Self::of(status);
         }
         Self::new(
-            Type::IdempotencyKeyReused,
+            Kind::IdempotencyKeyReused,
             "this Idempotency-Key was sent before with another body; choose another key for another job",
         )
     }
