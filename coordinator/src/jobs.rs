@@ -132,20 +132,12 @@ impl JobsService {
     /// Whether the job was submitted with this request: its priority may have been changed since, and only the journal
     /// tells what it was.
     async fn asked_so(&self, job: &JobId, request: &JobRequest) -> Result<bool, Status> {
-        let known = self.known(job).await?.request;
-        if known == *request {
-            return Ok(true);
-        }
-        let priority = known.priority;
-        if known != (JobRequest { priority, ..request.clone() }) {
-            return Ok(false);
-        }
         let records = self.journal.records_of(job).await.map_err(unreadable)?;
         let submitted = records.into_iter().rev().find_map(|record| {
             let Event::Submitted { request } = record.event else { return None };
             Some(request)
         });
-        Ok(submitted.is_some_and(|submitted| submitted.priority == request.priority))
+        Ok(submitted.is_some_and(|submitted| *submitted == *request))
     }
 
     /// Submits under a name that is made here.
