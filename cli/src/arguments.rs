@@ -247,10 +247,20 @@ pub(crate) struct ClientArguments {
 /// Options of `submit`.
 #[derive(Debug, Args)]
 pub(crate) struct SubmitArguments {
-    /// The video: a URL, or a path that every worker sees.
+    /// The video: a URL, or a path that every worker sees. With a slash at the end it is a folder, and each video
+    /// below it becomes a job; asked again, only what is missing does.
     pub(crate) input: String,
-    /// Where the clean video goes: a URL, or a path that the coordinator sees.
+    /// Where the clean video goes: a URL, or a path that the coordinator sees. A folder where the input is one.
     pub(crate) output: String,
+    /// Of a folder, only files that this pattern fits (*, ?, ** across folders). Repeatable.
+    #[arg(long, value_name = "PATTERN", help_heading = "A whole folder")]
+    pub(crate) include: Vec<String>,
+    /// Of a folder, the ending of all outputs, such as mkv; each keeps its own where it is not given.
+    #[arg(long, value_name = "ENDING", help_heading = "A whole folder")]
+    pub(crate) container: Option<String>,
+    /// Of a folder, only say what would be done.
+    #[arg(long, help_heading = "A whole folder")]
+    pub(crate) dry_run: bool,
     /// What to remove and how.
     #[command(flatten)]
     pub(crate) job: JobArguments,

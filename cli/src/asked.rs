@@ -1,9 +1,9 @@
-//! What was asked of a job, for people and as JSON: what it was submitted with, as the coordinator keeps it.
+//! What was asked of a job, for people: what it was submitted with, as the coordinator keeps it.
 //!
 //! Owns which options are told. Refuses to repeat masks, logos and plans: it says that they were given.
 
-use cleanplate_proto::v1::{Detector, JobRequest, Region};
-use serde_json::{Value, json};
+use cleanplate_proto::v1::{Detector, JobRequest};
+use cleanplate_shapes::region;
 
 /// Regions that people are told one by one, at most.
 const REGIONS_TOLD: usize = 8;
@@ -47,24 +47,6 @@ pub(crate) fn in_words(request: &JobRequest) -> Vec<(&'static str, String)> {
     told.into_iter().filter(|(_, value)| !value.is_empty()).collect()
 }
 
-/// A region as it is typed, its times in seconds.
-fn region(region: &Region) -> String {
-    let Region { rect, when } = region;
-    let rect = rect.unwrap_or_default();
-    let mut text = format!("{},{},{},{}", rect.x, rect.y, rect.width, rect.height);
-    if let Some(span) = when {
-        let seconds = |nanos: u64| {
-            let text = format!("{}.{:09}", nanos / NANOS, nanos % NANOS);
-            text.trim_end_matches('0').trim_end_matches('.').to_owned()
-        };
-        text.push_str(&format!("@{}-{}", seconds(span.from_nanos), seconds(span.to_nanos)));
-    }
-    text
-}
-
-/// Nanoseconds of a second.
-const NANOS: u64 = 1_000_000_000;
-
 /// A detector: its model, and what of it counts.
 fn detector(detector: &Detector) -> Option<String> {
     let Detector { what: _, model, classes, score_min } = detector;
@@ -79,34 +61,10 @@ fn detector(detector: &Detector) -> Option<String> {
     Some(text)
 }
 
-/// The same as JSON.
-pub(crate) fn as_json(request: &JobRequest) -> Value {
-    json!({
-        "regions": request.regions.len(),
-        "region": request.regions.iter().map(region).collect::<Vec<_>>(),
-        "masks": request.masks.len(),
-        "logos": request.logos.len(),
-        "plan": request.told.is_some(),
-        "detect": request.detect,
-        "detectors": request
-            .detectors
-            .iter()
-            .map(|one| one.model.as_ref().map(|model| model.url.clone()))
-            .collect::<Vec<_>>(),
-        "fill": request.fill,
-        "painter": request.painter.as_ref().map(|model| model.url.clone()),
-        "encoder": request.encoder,
-        "preset": request.preset,
-        "quality": request.quality,
-        "lossless": request.lossless,
-        "owner": request.owner,
-        "priority": request.priority,
-    })
-}
-
 #[cfg(test)]
 mod tests {
-    use cleanplate_proto::v1::{ModelRef, Rect, TimeSpan};
+    use cleanplate_proto::v1::{ModelRef, Rect, Region, TimeSpan};
+    use cleanplate_shapes::Asked;
 
     use super::*;
 
@@ -140,7 +98,8 @@ mod tests {
         assert_eq!(value("asked: detect"), Some(sought));
         assert_eq!((value("owner"), value("priority")), (Some("archive"), Some("-5")));
         assert_eq!(value("asked: preset"), None);
-        assert_eq!(as_json(&request)["detectors"][0], "installed:text");
-        assert_eq!(as_json(&request)["region"][1], "1,2,30,40@0-90.5");
+        let json = serde_json::to_value(Asked::from(&request)).unwrap();
+        assert_eq!(json["detectors"][0], "installed:text");
+        assert_eq!(json["region"][1], "1,2,30,40@0-90.5");
     }
 }

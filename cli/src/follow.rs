@@ -7,7 +7,7 @@ use tonic::{Status as Reply, Streaming};
 
 use crate::client::{Client, is_lost};
 use crate::exit::{Refusal, Status};
-use crate::job_state::{End, JobState, Outcome};
+use crate::job_state::{End, JobState, Outcome, OutcomeWords as _};
 use crate::progress::{Progress, REMIND_EVERY, clock, thousandths};
 use crate::{report, say};
 

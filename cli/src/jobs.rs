@@ -1,14 +1,16 @@
 //! `jobs`: lists jobs, or shows one with its attempts and the trail of each.
 
+use cleanplate_proto::WireError;
 use cleanplate_proto::v1::{Attempt, ListRequest, ShowRequest, ShowResponse};
+use cleanplate_shapes as shapes;
 use cleanplate_types::failure::Failure;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::arguments::JobsArguments;
 use crate::client::Client;
 use crate::exit::{Refusal, Status};
 use crate::follow::parsed;
-use crate::job_state::{FailureJson, JobState};
+use crate::job_state::{JobState, JobWords as _, OutcomeWords as _};
 use crate::progress::{clock, summary, thousandths};
 use crate::report::{numbered, percentages};
 use crate::settings::Settings;
@@ -31,7 +33,11 @@ pub(crate) async fn run(arguments: JobsArguments, settings: &Settings) -> Result
     }
     let is_chosen = owner.is_some() || state.is_some();
     let (owner, state) = (owner.unwrap_or_default(), state.unwrap_or_default());
-    let reply = connected.jobs.clone().list(ListRequest { limit, owner, state }).await;
+    let reply = connected
+        .jobs
+        .clone()
+        .list(ListRequest { limit, owner, state, after: String::new() })
+        .await;
     let jobs = reply.map_err(|reply| connected.refusal(&reply))?.into_inner().jobs;
     let jobs = jobs.into_iter().map(parsed).collect::<Result<Vec<_>, _>>()?;
     if client.json {
@@ -99,9 +105,9 @@ fn show_one(shown: ShowResponse, as_json: bool) -> Result<Status, Refusal> {
         state.ok_or_else(|| Refusal::failed("the coordinator shows a job without state"))?;
     let state = parsed(state)?;
     if as_json {
-        let attempts = attempts.iter().map(attempt_as_json).collect::<Result<Vec<_>, _>>()?;
+        let attempts = attempts.into_iter().map(attempt_as_json).collect::<Result<Vec<_>, _>>()?;
         say::json(
-            &json!({ "state": state, "request": asked::as_json(&request), "attempts": attempts }),
+            &json!({ "state": state, "request": shapes::Asked::from(&request), "attempts": attempts }),
         )?;
         return Ok(Status::Done);
     }
@@ -152,8 +158,11 @@ fn split_at_colon(line: &str) -> Vec<String> {
 
 fn failure_of(attempt: &Attempt) -> Result<Option<Failure>, Refusal> {
     let failure = attempt.failure.clone().map(Failure::try_from).transpose();
-    failure
-        .map_err(|error| Refusal::failed(format!("the coordinator is of another version: {error}")))
+    failure.map_err(|error| of_another_version(&error))
+}
+
+fn of_another_version(error: &WireError) -> Refusal {
+    Refusal::failed(format!("the coordinator is of another version: {error}"))
 }
 
 fn tell_attempt(attempt: &Attempt) -> Result<(), Refusal> {
@@ -191,31 +200,8 @@ fn tell_attempt(attempt: &Attempt) -> Result<(), Refusal> {
     }
 }
 
-fn attempt_as_json(attempt: &Attempt) -> Result<Value, Refusal> {
-    let failure = failure_of(attempt)?;
-    let trail: Vec<Value> = attempt
-        .trail
-        .iter()
-        .map(|entry| {
-            json!({
-                "at_ms": entry.at_ms,
-                "stage": entry.stage,
-                "event": entry.event,
-                "detail": entry.detail,
-                "count": entry.count,
-            })
-        })
-        .collect();
-    Ok(json!({
-        "lease": attempt.lease,
-        "work": attempt.work,
-        "worker": attempt.worker,
-        "frames": attempt.frames.as_ref().map(|range| [range.start, range.end]),
-        "attempt": attempt.attempt,
-        "outcome": attempt.outcome,
-        "failure": failure.as_ref().map(FailureJson::from),
-        "trail": trail,
-    }))
+fn attempt_as_json(attempt: Attempt) -> Result<shapes::Attempt, Refusal> {
+    attempt.try_into().map_err(|error: WireError| of_another_version(&error))
 }
 
 #[cfg(test)]

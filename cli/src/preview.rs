@@ -14,7 +14,7 @@ use serde::Serialize;
 use crate::arguments::{JobArguments, PreviewArguments};
 use crate::client::Client;
 use crate::exit::{Refusal, Status};
-use crate::job_state::{End, JobState};
+use crate::job_state::{End, JobState, JobWords as _, OutcomeWords as _};
 use crate::preview::stills::Stills;
 use crate::progress::Progress;
 use crate::report::numbered;

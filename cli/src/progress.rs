@@ -10,7 +10,7 @@ use cleanplate_types::overlay::Look;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::exit::Refusal;
-use crate::job_state::JobState;
+use crate::job_state::{JobState, JobWords as _};
 use crate::report::numbered;
 use crate::say;
 

@@ -1,41 +1,24 @@
-//! What is removed and what came in its place: the same facts for people and in `--json`.
+//! What is removed and what came in its place, for people; `cleanplate-shapes` has the same facts as JSON.
 //!
 //! Shares are of the luma samples that overlays covered, summed over the frames that are done. Where no
 //! sample was covered there are none.
 
-use cleanplate_proto::{WireError, v1 as pb};
+use cleanplate_shapes::{ShownOverlay, rounded};
 use cleanplate_types::part::Restored;
-use serde::Serialize;
 
 /// Overlays that the last line of a command names, at most.
 const NAMED_MAX: usize = 3;
 
-/// An overlay of a job. The names of its fields are those of `--json`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct ShownOverlay {
-    /// Its left edge.
-    pub(crate) x: u32,
-    /// Its upper edge.
-    pub(crate) y: u32,
-    /// Samples in a row.
-    pub(crate) width: u32,
-    /// Number of rows.
-    pub(crate) height: u32,
-    /// How it became known: region, mask, static, logo, plan, text, face, plate, object.
-    pub(crate) origin: String,
-    /// How it is removed.
-    pub(crate) fill: String,
-    /// Frames that may show it.
-    pub(crate) frames: u64,
-    /// Luma samples of its mask.
-    pub(crate) samples: u64,
-    /// The first ranges of these frames.
-    pub(crate) when: Vec<(u64, u64)>,
+/// An overlay in words.
+trait OverlayWords {
+    /// All of it but its number, on one line.
+    fn in_words(&self) -> String;
+    /// What it is, how large, and where.
+    fn place(&self) -> String;
 }
 
-impl ShownOverlay {
-    /// All of it but its number, on one line.
-    pub(crate) fn in_words(&self) -> String {
+impl OverlayWords for ShownOverlay {
+    fn in_words(&self) -> String {
         let when = match self.frames {
             0 => "in no frame: it is not removed".to_owned(),
             1 => "in 1 frame".to_owned(),
@@ -44,22 +27,9 @@ impl ShownOverlay {
         format!("{}, {when}, fill {}", self.place(), self.fill)
     }
 
-    /// What it is, how large, and where.
     fn place(&self) -> String {
         let Self { x, y, width, height, origin, .. } = self;
         format!("{origin} {width}x{height} at {x},{y}")
-    }
-}
-
-impl TryFrom<pb::OverlayState> for ShownOverlay {
-    type Error = WireError;
-
-    fn try_from(overlay: pb::OverlayState) -> Result<Self, WireError> {
-        let pb::OverlayState { bounds, origin, fill, frames, samples, when } = overlay;
-        let pb::Rect { x, y, width, height } =
-            bounds.ok_or(WireError::Missing("overlay.bounds"))?;
-        let when = when.into_iter().map(|range| (range.start, range.end)).collect();
-        Ok(Self { x, y, width, height, origin, fill, frames, samples, when })
     }
 }
 
@@ -121,44 +91,9 @@ pub(crate) fn percentages(restored: &Restored) -> Option<String> {
     Some(told.collect::<Vec<_>>().join(", "))
 }
 
-/// The fields of `--json` that tell what came in the overlays' place.
-#[derive(Debug, Serialize)]
-struct Shares {
-    frames_with_overlay: u64,
-    inverted: Option<f64>,
-    fetched: Option<f64>,
-    synthesised: Option<f64>,
-    pixelated: Option<f64>,
-    frames_painted: u64,
-}
-
-/// Writes the fields of `--json`, for serde.
-pub(crate) fn shares<S: serde::Serializer>(
-    restored: &Restored,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    let samples = restored.samples();
-    let share = |part| (samples > 0).then(|| f64::from(rounded(part, samples, 1_000_000)) / 1e6);
-    let Restored { frames, inverted, fetched, synthesised, pixelated, painted_frames } = *restored;
-    let shares = Shares {
-        frames_with_overlay: frames,
-        inverted: share(inverted),
-        fetched: share(fetched),
-        synthesised: share(synthesised),
-        pixelated: share(pixelated),
-        frames_painted: painted_frames,
-    };
-    shares.serialize(serializer)
-}
-
-/// `part` of `whole` in units of one `unit`th, rounded to the nearest.
-fn rounded(part: u64, whole: u64, unit: u32) -> u32 {
-    let (part, whole) = (u128::from(part), u128::from(whole.max(1)));
-    u32::try_from((part * u128::from(unit) + whole / 2) / whole).unwrap_or(u32::MAX)
-}
-
 #[cfg(test)]
-pub(crate) fn overlay_for_tests(origin: &str, frames: u64) -> pb::OverlayState {
+pub(crate) fn overlay_for_tests(origin: &str, frames: u64) -> cleanplate_proto::v1::OverlayState {
+    use cleanplate_proto::v1 as pb;
     pb::OverlayState {
         bounds: Some(pb::Rect { x: 10, y: 20, width: 120, height: 40 }),
         origin: origin.to_owned(),
@@ -215,10 +150,5 @@ mod tests {
     #[test]
     fn there_are_no_percentages_of_nothing() {
         assert_eq!(percentages(&Restored::default()), None);
-        let json = shares(&Restored::default(), serde_json::value::Serializer).unwrap();
-        assert!(json["inverted"].is_null(), "{json}");
-        let json = shares(&RESTORED, serde_json::value::Serializer).unwrap();
-        assert_eq!((json["inverted"].as_f64(), json["fetched"].as_f64()), (Some(0.805), Some(0.0)));
-        assert_eq!(json["frames_with_overlay"], 240);
     }
 }

@@ -1,6 +1,9 @@
-//! `submit`: queues a job and prints its id, and nothing else, on standard output.
+//! `submit`: queues a job and prints its id, and nothing else, on standard output; or a job for each video of a folder,
+//! with a line for each.
 
-use cleanplate_proto::v1::SubmitRequest;
+use cleanplate_proto::WireError;
+use cleanplate_proto::v1::{BatchRequest, SubmitRequest};
+use cleanplate_shapes::{BatchFile, BatchLine, BatchTotals};
 use cleanplate_types::request::Review;
 use serde_json::json;
 
@@ -19,7 +22,23 @@ pub(crate) async fn run(
     arguments: SubmitArguments,
     settings: &Settings,
 ) -> Result<Status, Refusal> {
-    let SubmitArguments { input, output, job, review, keep_plan, client } = arguments;
+    let SubmitArguments {
+        input,
+        output,
+        include,
+        container,
+        dry_run,
+        job,
+        review,
+        keep_plan,
+        client,
+    } = arguments;
+    let is_folder = input.ends_with('/');
+    if !is_folder && (!include.is_empty() || container.is_some() || dry_run) {
+        return Err(Refusal::usage(
+            "--include, --container and --dry-run are for a folder: let the input end with a slash",
+        ));
+    }
     if job.what.save_plan.is_some() {
         return Err(Refusal::usage(
             "--save-plan waits for the end of the job, and submit does not; submit with --keep-plan, then \
@@ -32,6 +51,12 @@ pub(crate) async fn run(
     let terms = Terms { restart_default: false, review, keep_plan };
     let request = request::build(input.url(), output.url(), &job, terms).await?;
     let connected = Client::of(settings, &client).await?;
+    if is_folder {
+        let request = Some(request.into());
+        let container = container.unwrap_or_default();
+        let asked = BatchRequest { request, include, container, dry_run };
+        return whole_folder(&connected, asked, client.json).await;
+    }
     let request = SubmitRequest { request: Some(request.into()), job: None };
     let reply = connected.jobs.clone().submit(request).await;
     let job = reply.map_err(|reply| connected.refusal(&reply))?.into_inner().job;
@@ -39,6 +64,67 @@ pub(crate) async fn run(
         say::json(&json!({ "job": job }))?;
     } else {
         say::line(&job)?;
+    }
+    Ok(Status::Done)
+}
+
+/// Tells what comes of each file, as it comes; fails where one was refused.
+async fn whole_folder(
+    connected: &Client,
+    asked: BatchRequest,
+    as_json: bool,
+) -> Result<Status, Refusal> {
+    let reply = connected.jobs.clone().batch(asked).await;
+    let mut lines = reply.map_err(|reply| connected.refusal(&reply))?.into_inner();
+    while let Some(line) = lines.message().await.map_err(|reply| connected.refusal(&reply))? {
+        let line = BatchLine::try_from(line).map_err(|error: WireError| {
+            Refusal::failed(format!("the coordinator is of another version: {error}"))
+        })?;
+        if as_json {
+            say::json(&line)?;
+        }
+        match line {
+            BatchLine::File(file) if !as_json => tell(&file)?,
+            BatchLine::File(_) => {}
+            BatchLine::Totals(totals) => return ended(totals),
+        }
+    }
+    Err(Refusal::failed(
+        "the coordinator stopped in the middle; the same command goes on from there",
+    ))
+}
+
+/// The id on standard output, as for one job; what has none is for people.
+fn tell(file: &BatchFile) -> Result<(), Refusal> {
+    let BatchFile { file, outcome, job, why, .. } = file;
+    match outcome.as_str() {
+        "submitted" if !job.is_empty() => say::line(&format!("{job} {file}")),
+        "submitted" => say::line(&format!("- {file}")),
+        "known" => {
+            say::note(&format!("{file}: there is job {job} for it"));
+            Ok(())
+        }
+        "exists" => {
+            say::note(&format!("{file}: its output is there"));
+            Ok(())
+        }
+        _ => {
+            say::note(&format!("{file}: refused: {why}"));
+            Ok(())
+        }
+    }
+}
+
+fn ended(totals: BatchTotals) -> Result<Status, Refusal> {
+    let BatchTotals { files, submitted, known, exists, refused, others } = totals;
+    say::note(&format!(
+        "{files} videos: {submitted} submitted, {known} known, {exists} with an output already, {refused} refused; \
+         {others} other files were left"
+    ));
+    if refused > 0 {
+        return Err(Refusal::failed(format!(
+            "{refused} of {files} videos were refused; the same command submits them once that is mended"
+        )));
     }
     Ok(Status::Done)
 }

@@ -2,9 +2,8 @@
 
 use cleanplate_proto::v1::{WorkerState, WorkersRequest};
 use cleanplate_proto::{card_from_wire, v1 as pb};
-use cleanplate_types::digest::Sha;
+use cleanplate_shapes::Worker;
 use cleanplate_types::tier::Card;
-use serde_json::json;
 
 use crate::arguments::ClientArguments;
 use crate::client::Client;
@@ -22,7 +21,7 @@ pub(crate) async fn run(client: ClientArguments, settings: &Settings) -> Result<
     let reply = connected.jobs.clone().workers(WorkersRequest {}).await;
     let workers = reply.map_err(|reply| connected.refusal(&reply))?.into_inner().workers;
     if client.json {
-        workers.iter().try_for_each(|worker| say::json(&as_json(worker)))?;
+        workers.into_iter().map(Worker::from).try_for_each(|worker| say::json(&worker))?;
         return Ok(Status::Done);
     }
     if workers.is_empty() {
@@ -64,37 +63,4 @@ pub(crate) fn card_for_people(card: &Card) -> String {
             format!("{name} {gib} GiB{mark}")
         }
     }
-}
-
-fn hex(sha: &[u8]) -> String {
-    Sha::from_slice(sha).map(|sha| sha.to_string()).unwrap_or_default()
-}
-
-fn as_json(worker: &WorkerState) -> serde_json::Value {
-    let card = match card_from_wire(worker.card.clone()) {
-        Card::None => serde_json::Value::Null,
-        Card::Gpu { name, vram_mib, pretended } => {
-            json!({ "name": name, "vram_mib": vram_mib, "pretended": pretended })
-        }
-    };
-    let encoders: Vec<_> = worker
-        .encoders
-        .iter()
-        .map(|proof| json!({ "name": proof.name, "build": proof.build }))
-        .collect();
-    json!({
-        "worker": worker.worker,
-        "state": worker.state,
-        "card": card,
-        "tier": worker.tier,
-        "slots": worker.slots,
-        "busy": worker.busy,
-        "fps_milli": worker.fps_milli,
-        "encoders": encoders,
-        "frames_done": worker.frames_done,
-        "note": worker.note,
-        "version": worker.version,
-        "runtime": Some(&worker.runtime).filter(|version| !version.is_empty()),
-        "models": worker.models.iter().map(|sha| hex(sha)).collect::<Vec<_>>(),
-    })
 }

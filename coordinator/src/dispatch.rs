@@ -16,6 +16,8 @@ use cleanplate_core::input::Input;
 use cleanplate_core::outcome::JobOutcome;
 use cleanplate_core::record::{Event, Record};
 use cleanplate_core::scheduler::Scheduler;
+use cleanplate_core::view::JobView;
+use cleanplate_proto::v1 as pb;
 use cleanplate_types::ids::{JobId, WorkerId};
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -24,6 +26,7 @@ use crate::book::Book;
 use crate::clock::Clock;
 use crate::dispatch::board::Board;
 use crate::failpoint::{self, Moment};
+use crate::jobs::{Place, Wanted};
 use crate::journal::{Batch, Journal, JournalError};
 use crate::milestones;
 use crate::shown;
@@ -267,18 +270,7 @@ impl Dispatch {
                 reply.send(named(&self.scheduler, &begins, &reach)).ok();
             }
             Answer::To(Question::Jobs { wanted, reply }) => {
-                let views: Vec<_> = self.scheduler.jobs().filter(|view| wanted.has(view)).collect();
-                let newest = views.iter().rev().take(wanted.limit);
-                let state = |view| {
-                    // A list is of many jobs; what each removes is told by itself.
-                    let overlays = Vec::new();
-                    cleanplate_proto::v1::JobState {
-                        overlays,
-                        ..shown::job_state(view, &mut self.book)
-                    }
-                };
-                let states = newest.map(state).collect();
-                reply.send(states).ok();
+                reply.send(listed(&self.scheduler, &wanted, &mut self.book)).ok();
             }
             Answer::To(Question::Workers { reply }) => {
                 let shown = |view| self.performer.worker_state(&view, &self.book);
@@ -293,6 +285,25 @@ impl Dispatch {
             }
         }
     }
+}
+
+/// A page of jobs, newest first.
+fn listed(scheduler: &Scheduler, wanted: &Wanted, book: &mut Book) -> pb::ListResponse {
+    // The place of a page counts among all jobs: its last one may be in another state by now.
+    let mut newest: Vec<_> = scheduler.jobs().collect();
+    newest.reverse();
+    let rest = wanted.after.as_ref().map_or(newest.as_slice(), |after| after.rest(&newest));
+    let mut chosen = rest.iter().filter(|view| wanted.has(view));
+    let page: Vec<_> = chosen.by_ref().take(wanted.limit).collect();
+    let has_more = chosen.next().is_some();
+    let last = page.last().filter(|_| has_more).map(|view| Place::of(view));
+    let state = |view: &JobView<'_>| {
+        // A list is of many jobs; what each removes is told by itself.
+        let overlays = Vec::new();
+        pb::JobState { overlays, ..shown::job_state(view, book) }
+    };
+    let jobs = page.into_iter().map(state).collect();
+    pb::ListResponse { jobs, next: last.map(|place| place.text()).unwrap_or_default() }
 }
 
 /// The job of the id `text`; else the first two whose ids begin so, with or without `job-`.

@@ -10,7 +10,7 @@ mod wire;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use cleanplate_access::{Access, CREDENTIAL_LIFE, Caller, Sent, ServerTls};
 use cleanplate_store::Places;
@@ -18,13 +18,13 @@ use futures::future::{Either, Ready, ready};
 use tonic::body::Body;
 use tonic::codegen::{Service, http};
 use tonic::{Request, Status};
-use tonic_health::server::HealthReporter;
 use tower::Layer;
 
 pub(crate) use probes::{Health, Probes};
 pub(crate) use wire::{Peer, incoming};
 
-use crate::limits::DoorLimits;
+use crate::http::{refusal, refuse_pages};
+use crate::limits::{DoorLimits, Rate};
 
 /// How often is looked whether who is in may stay: who is taken out of the file of tokens is out after this.
 const STAYS_EVERY: Duration = Duration::from_secs(5);
@@ -36,14 +36,17 @@ pub struct Door {
     tls: Option<ServerTls>,
     places: Places,
     limits: DoorLimits,
-    health: HealthReporter,
+    /// Requests of each caller that has a name.
+    callers: Rate<String>,
+    health: Health,
 }
 
 impl Door {
     /// A door for those who are known by `access`.
     #[must_use]
     pub fn new(access: Access, tls: Option<ServerTls>, places: Places, limits: DoorLimits) -> Self {
-        Self { access, tls, places, limits, health: HealthReporter::new() }
+        let callers = Rate::new(limits);
+        Self { access, tls, places, limits, callers, health: Health::default() }
     }
 
     /// An open door: for one process, for loopback, and for whoever wants it so.
@@ -72,7 +75,20 @@ impl Door {
     }
 
     pub(crate) fn health(&self) -> Health {
-        Health(self.health.clone())
+        self.health.clone()
+    }
+
+    /// Refuses a request that is one too many of its caller's, from however many addresses they come. Who joins is
+    /// known by its address alone: a site's workers share a token.
+    fn is_not_too_often(&self, caller: &Caller) -> Result<(), Status> {
+        let name = match caller {
+            Caller::Client(who) => format!("the token `{}`", who.id),
+            Caller::Worker { worker, .. } => format!("the worker `{worker}`"),
+            Caller::Anyone | Caller::Probe | Caller::Joiner { .. } | Caller::Certified { .. } => {
+                return Ok(());
+            }
+        };
+        self.callers.check(&name, Instant::now())
     }
 
     /// Resolves when `caller` may not stay: its token has gone, or what it was let in by has ended. With a
@@ -136,25 +152,31 @@ where
     }
 
     fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
-        match admit(&self.door.access, &request) {
+        let admitted = admit(&self.door.access, &request)
+            .and_then(|caller| self.door.is_not_too_often(&caller).map(|()| caller));
+        match admitted {
             Ok(caller) => {
                 request.headers_mut().remove(http::header::AUTHORIZATION);
                 request.extensions_mut().insert(caller);
                 Either::Left(self.inner.call(request))
             }
-            Err(status) => Either::Right(ready(Ok(status.into_http()))),
+            Err(status) => Either::Right(ready(Ok(refusal(request.headers(), status)))),
         }
     }
 }
 
 fn admit<B>(access: &Access, request: &http::Request<B>) -> Result<Caller, Status> {
+    if matches!(access, Access::Anyone) {
+        refuse_pages(request)?;
+    }
     let peer = request.extensions().get::<Peer>();
     let headers = request.headers().get_all(http::header::AUTHORIZATION).iter();
     let headers: Vec<&str> = headers.map(|value| value.to_str().unwrap_or_default()).collect();
     let names = peer.map_or(&[][..], |peer| &peer.names);
     let sent = Sent { authorization: &headers, names };
     let path = request.uri().path();
-    access.admit(path, sent, SystemTime::now()).map_err(|refused| {
+    let call = (request.method().as_str(), path);
+    access.admit(call, sent, SystemTime::now()).map_err(|refused| {
         let from = peer.and_then(|peer| peer.address).map(|address| address.to_string());
         tracing::info!(from = from.as_deref().unwrap_or("this process"), path, %refused, "refused at the door");
         refused.into()
@@ -163,12 +185,29 @@ fn admit<B>(access: &Access, request: &http::Request<B>) -> Result<Caller, Statu
 
 #[cfg(test)]
 mod tests {
+    use cleanplate_access::{Role, Who};
+
     use super::*;
 
     #[test]
     fn a_request_that_did_not_come_through_the_door_is_nobodys() {
         let status = caller(&Request::new(())).unwrap_err();
         assert_eq!(status.code(), tonic::Code::Unauthenticated);
+    }
+
+    #[test]
+    fn a_token_asks_so_often_from_wherever_and_another_is_not_touched() {
+        let limits = DoorLimits { requests: 1, ..DoorLimits::default() };
+        let door = Door::new(Access::Anyone, None, Places::Any, limits);
+        let client = |id: &str| {
+            let roles = [Role::Read].into_iter().collect();
+            Caller::Client(Who { id: id.to_owned(), roles, owner: None })
+        };
+        let refused = (0..100).find_map(|_| door.is_not_too_often(&client("a")).err()).unwrap();
+        assert_eq!(refused.code(), tonic::Code::ResourceExhausted);
+        assert!(refused.message().contains("the token `a` asks"), "{refused}");
+        door.is_not_too_often(&client("b")).unwrap();
+        door.is_not_too_often(&Caller::Anyone).unwrap();
     }
 
     #[tokio::test]

@@ -1,8 +1,10 @@
 //! The `Jobs` service: what clients ask, checked at the door, answered in one sentence where it fails. A job that is
 //! not within the caller's reach is not there.
 
+mod batch;
 mod door;
 mod names;
+mod pattern;
 mod wanted;
 
 use std::pin::Pin;
@@ -12,6 +14,7 @@ use cleanplate_access::{Caller, Reach};
 use cleanplate_core::effect::Ignored;
 use cleanplate_core::input::Input;
 use cleanplate_core::outcome::JobOutcome;
+use cleanplate_core::record::Event;
 use cleanplate_core::view::JobPhase;
 use cleanplate_proto::v1 as pb;
 use cleanplate_proto::v1::jobs_server::Jobs;
@@ -22,6 +25,7 @@ use cleanplate_types::request::{EncoderChoice, JobRequest, Review, ToldPlan};
 use futures::{Stream, StreamExt as _};
 use tokio::sync::watch;
 use tokio_stream::wrappers::WatchStream;
+use tonic::metadata::MetadataValue;
 use tonic::{Request, Response, Status};
 
 use crate::attempts::attempts;
@@ -31,7 +35,8 @@ use crate::door::{self as front, Door};
 use crate::journal::{Journal, JournalError};
 use crate::shown::attempts_shown;
 
-pub(crate) use crate::jobs::wanted::Wanted;
+pub(crate) use crate::jobs::names::keyed;
+pub(crate) use crate::jobs::wanted::{Place, Wanted};
 
 /// Bytes of a preview in one message.
 const PIECE_BYTES: usize = 1 << 20;
@@ -39,8 +44,14 @@ const PIECE_BYTES: usize = 1 << 20;
 /// Names that are tried for a job before something is taken to be wrong.
 const NAMES_TRIED_MAX: usize = 16;
 
+/// The key of the metadata of a refusal, by which programs tell it from others of its status.
+pub(crate) const REASON: &str = "cleanplate-reason";
+
+/// The id is that of a job that asks for something else.
+pub(crate) const OTHER_REQUEST: &str = "other-request";
+
 /// See the top of the file.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct JobsService {
     orders: Orders,
     store: Store,
@@ -108,12 +119,25 @@ impl JobsService {
         let input = Input::Submit { job: job.clone(), request: Box::new(request.clone()) };
         let void = self.orders.input(input).await?;
         self.refuse_unopened(void.as_ref(), caller).await?;
-        if void.is_none() || self.known(job).await?.request == request {
+        if void.is_none() || self.asked_so(job, &request).await? {
             return Ok(());
         }
-        Err(Status::already_exists(format!(
+        let mut status = Status::already_exists(format!(
             "there is a job {job} already, and it asks for something else; choose another id"
-        )))
+        ));
+        status.metadata_mut().insert(REASON, MetadataValue::from_static(OTHER_REQUEST));
+        Err(status)
+    }
+
+    /// Whether the job was submitted with this request: its priority may have been changed since, and only the journal
+    /// tells what it was.
+    async fn asked_so(&self, job: &JobId, request: &JobRequest) -> Result<bool, Status> {
+        let records = self.journal.records_of(job).await.map_err(unreadable)?;
+        let submitted = records.into_iter().rev().find_map(|record| {
+            let Event::Submitted { request } = record.event else { return None };
+            Some(request)
+        });
+        Ok(submitted.is_some_and(|submitted| *submitted == *request))
     }
 
     /// Submits under a name that is made here.
@@ -198,6 +222,16 @@ impl Jobs for JobsService {
         Ok(Response::new(pb::SubmitResponse { job: job.as_str().to_owned() }))
     }
 
+    type BatchStream = batch::LineStream;
+
+    async fn batch(
+        &self,
+        request: Request<pb::BatchRequest>,
+    ) -> Result<Response<Self::BatchStream>, Status> {
+        let caller = front::caller(&request)?;
+        Ok(Response::new(batch::begin(self, caller, request.into_inner())?))
+    }
+
     type WatchStream = StateStream;
 
     async fn watch(
@@ -221,8 +255,8 @@ impl Jobs for JobsService {
         let request = request.into_inner();
         let owner = caller.listed_owner(&request.owner)?;
         let wanted = Wanted::parse(pb::ListRequest { owner, ..request })?;
-        let jobs = self.orders.ask(|reply| Question::Jobs { wanted, reply }).await?;
-        Ok(Response::new(pb::ListResponse { jobs }))
+        let page = self.orders.ask(|reply| Question::Jobs { wanted, reply }).await?;
+        Ok(Response::new(page))
     }
 
     async fn show(

@@ -15,6 +15,7 @@ mod dispatch;
 mod door;
 mod failpoint;
 mod finish;
+mod http;
 mod jobs;
 mod journal;
 mod limits;

@@ -1,7 +1,7 @@
 //! How much the door takes: connections, requests and messages, each with a limit of its own.
 //!
-//! Owns the numbers and who has how much of them. Refuses to know who somebody is: a peer is an address, and whoever
-//! knows a better name for it (a token) asks [`Buckets`] by that.
+//! Owns the numbers and who has how much of them. Refuses to know who somebody is: a peer is an address, and the door,
+//! which knows a better name for it, asks [`Rate`] by that.
 
 mod buckets;
 mod rate;
@@ -20,7 +20,7 @@ pub struct DoorLimits {
     pub connections: u32,
     /// Of these from one address (`limits.connections_each`).
     pub connections_each: u32,
-    /// Requests a second from one address (`limits.requests`).
+    /// Requests a second from one address, and of one caller from wherever (`limits.requests`).
     pub requests: u32,
 }
 

@@ -1,4 +1,4 @@
-//! The server: `Fleet`, `Jobs`, gRPC health and reflection on one port, or inside the process.
+//! The server: `Fleet`, `Jobs`, gRPC health and reflection, and the HTTP interface, on one port or inside the process.
 
 use std::future::Future;
 use std::io;
@@ -21,6 +21,7 @@ use crate::attend::Attend;
 use crate::closing::Closing;
 use crate::coordinator::{Coordinator, CoordinatorError};
 use crate::door::{AskWho, Door, incoming};
+use crate::http::{self, Api, Ready};
 use crate::jobs::JobsService;
 use crate::limits::Rate;
 
@@ -41,6 +42,7 @@ pub(crate) fn server(door: &Arc<Door>) -> Server<Stack<AskWho, Stack<Rate, Ident
     Server::builder()
         .layer(Rate::new(*door.limits()))
         .layer(AskWho(Arc::clone(door)))
+        .accept_http1(true)
         .http2_keepalive_interval(Some(KEEPALIVE_EVERY))
         .http2_keepalive_timeout(Some(KEEPALIVE_WAIT))
 }
@@ -129,11 +131,15 @@ impl Coordinator {
         let fleet = FleetServer::new(attend)
             .max_decoding_message_size(message_bytes)
             .max_encoding_message_size(MESSAGE_BYTES_MAX);
-        let jobs = JobsServer::new(jobs)
+        let jobs = Arc::new(jobs);
+        let api = Api::new(Arc::clone(&jobs), message_bytes);
+        let ready = Ready::new(health.clone(), self.journal.standing());
+        let jobs = JobsServer::from_arc(jobs)
             .max_decoding_message_size(message_bytes)
             .max_encoding_message_size(MESSAGE_BYTES_MAX);
         let mut until = stopped;
         let server = server(&self.door)
+            .add_routes(http::routes(api, ready).into())
             .add_service(fleet)
             .add_service(jobs)
             .add_service(health.service())

@@ -27,8 +27,8 @@ pub async fn serve_in_turn(
     (listener, probes): (TcpListener, Option<TcpListener>),
     stop: impl Future<Output = ()>,
 ) -> Result<(), CoordinatorError> {
-    let _probes = Probes::begin(probes, &options.door).await;
     let journal = Arc::clone(&options.journal);
+    let _probes = Probes::begin(probes, &options.door, journal.standing()).await;
     let mut stop = pin!(stop);
     let port = Port::of(listener)?;
     loop {

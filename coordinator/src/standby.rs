@@ -1,8 +1,8 @@
 //! What a coordinator serves that does not lead: health, which says `NOT_SERVING` of the services and `SERVING` of the
-//! process, and to every other call of who is let in UNAVAILABLE with the address of the one that leads.
+//! process, and to every other call of who is let in UNAVAILABLE (503) with the address of the one that leads.
 
 use std::convert::Infallible;
-use std::future::{Ready, ready};
+use std::future::{self, ready};
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -14,12 +14,13 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tonic::Status;
 use tonic::body::Body;
-use tonic::codegen::{Service, http};
+use tonic::codegen::{Service, http as message};
 use tonic::server::NamedService;
 
 use crate::attend::Attend;
 use crate::coordinator::CoordinatorError;
 use crate::door::{Door, incoming};
+use crate::http::{self, Ready};
 use crate::jobs::JobsService;
 use crate::journal::Standing;
 use crate::serve::{SHUTDOWN_WAIT, reflection, server};
@@ -44,7 +45,9 @@ impl Standby {
         let health = door.health();
         health.not_serving().await;
         let (stop, stopped) = oneshot::channel();
+        let ready = Ready::new(health.clone(), standing.clone());
         let serving = server(door)
+            .add_routes(http::routes_elsewhere(ready, standing.clone()).into())
             .add_service(Elsewhere::<FleetServer<Attend>>::new(standing.clone()))
             .add_service(Elsewhere::<JobsServer<JobsService>>::new(standing))
             .add_service(health.service())
@@ -81,13 +84,14 @@ impl<S> Elsewhere<S> {
     const fn new(standing: watch::Receiver<Standing>) -> Self {
         Self { standing, service: PhantomData }
     }
+}
 
-    fn answer(&self) -> Status {
-        match &*self.standing.borrow() {
-            Standing::StandsBy(Some(leader)) => cleanplate_proto::stands_by(Some(&leader.address)),
-            // It has just taken the lead, and reads the journal.
-            Standing::Leads(_) | Standing::StandsBy(None) => cleanplate_proto::stands_by(None),
-        }
+/// Where to ask instead.
+pub(crate) fn answer(standing: &watch::Receiver<Standing>) -> Status {
+    match &*standing.borrow() {
+        Standing::StandsBy(Some(leader)) => cleanplate_proto::stands_by(Some(&leader.address)),
+        // It has just taken the lead, and reads the journal.
+        Standing::Leads(_) | Standing::StandsBy(None) => cleanplate_proto::stands_by(None),
     }
 }
 
@@ -101,16 +105,16 @@ impl<S: NamedService> NamedService for Elsewhere<S> {
     const NAME: &'static str = S::NAME;
 }
 
-impl<S> Service<http::Request<Body>> for Elsewhere<S> {
-    type Response = http::Response<Body>;
+impl<S> Service<message::Request<Body>> for Elsewhere<S> {
+    type Response = message::Response<Body>;
     type Error = Infallible;
-    type Future = Ready<Result<Self::Response, Infallible>>;
+    type Future = future::Ready<Result<Self::Response, Infallible>>;
 
     fn poll_ready(&mut self, _context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, _request: http::Request<Body>) -> Self::Future {
-        ready(Ok(self.answer().into_http()))
+    fn call(&mut self, _request: message::Request<Body>) -> Self::Future {
+        ready(Ok(answer(&self.standing).into_http()))
     }
 }

@@ -273,6 +273,7 @@ async fn a_list_has_the_jobs_of_an_owner_or_a_state_and_its_limit_counts_those()
         limit,
         owner: owner.to_owned(),
         state: state.to_owned(),
+        after: String::new(),
     };
     let cases = [
         (list(0, "", ""), &["j4", "j3", "j2", "j1", "j0"][..]),

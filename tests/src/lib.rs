@@ -3,6 +3,7 @@
 //!
 //! Owns no assertion about the product. Panics where the machine lacks what `make test` installs.
 
+pub mod azurite;
 pub mod binary;
 pub mod chaos;
 pub mod clips;
@@ -14,6 +15,7 @@ pub mod pair;
 pub mod postgres;
 pub mod quality;
 pub mod reference;
+pub mod schema;
 pub mod tiny_disk;
 pub mod torture;
 pub mod web_server;

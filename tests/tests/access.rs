@@ -11,6 +11,7 @@ use cleanplate_tests::cluster::{Cluster, PATIENCE, free_port, said};
 use cleanplate_tests::{binary, clips};
 use prost::Message as _;
 use prost_types::FileDescriptorSet;
+use serde_json::Value;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 
@@ -324,11 +325,31 @@ fn every_call_of_every_service_has_a_need_of_its_own() {
         for service in &file.service {
             for method in &service.method {
                 let path = format!("/{}.{}/{}", file.package(), service.name(), method.name());
-                let need = need_of(&path);
+                let need = need_of("POST", &path);
                 assert!(!matches!(need, Need::Known | Need::Probe), "{path} is in no table");
                 calls += 1;
             }
         }
     }
     assert!(calls >= 15, "{calls}");
+}
+
+#[test]
+fn every_http_request_that_is_described_has_the_need_that_is_told() {
+    let path = binary::repository().join("coordinator/src/http/openapi.json");
+    let document: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+    let mut requests = 0;
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        let path = path.replace(['{', '}'], "");
+        for (method, operation) in methods.as_object().unwrap() {
+            let told = match need_of(&method.to_ascii_uppercase(), &path) {
+                Need::Role(role) => role.as_str(),
+                Need::Probe => "probe",
+                other => panic!("{method} {path} needs {other:?}"),
+            };
+            assert_eq!(operation["x-role"], told, "{method} {path}");
+            requests += 1;
+        }
+    }
+    assert!(requests >= 18, "{requests}");
 }

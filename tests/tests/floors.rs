@@ -9,7 +9,7 @@ use serde_json::Value;
 
 /// Each crate and those of ours that it may name, as DESIGN draws it. `proto` and the shelf know
 /// nothing but the nouns; the worker never knows a decision, the coordinator never a model.
-const FLOORS: [(&str, &[&str]); 15] = [
+const FLOORS: [(&str, &[&str]); 16] = [
     ("types", &[]),
     ("telemetry", &[]),
     ("core", &["types"]),
@@ -20,7 +20,11 @@ const FLOORS: [(&str, &[&str]); 15] = [
     ("child", &["types"]),
     ("access", &["types"]),
     ("proto", &["types"]),
-    ("coordinator", &["types", "core", "proto", "media", "store", "child", "access", "telemetry"]),
+    ("shapes", &["types", "proto"]),
+    (
+        "coordinator",
+        &["types", "core", "proto", "shapes", "media", "store", "child", "access", "telemetry"],
+    ),
     (
         "worker",
         &["types", "proto", "plate", "media", "vision", "store", "child", "access", "telemetry"],
@@ -31,6 +35,7 @@ const FLOORS: [(&str, &[&str]); 15] = [
             "types",
             "core",
             "proto",
+            "shapes",
             "media",
             "vision",
             "store",
@@ -46,7 +51,7 @@ const FLOORS: [(&str, &[&str]); 15] = [
 ];
 
 /// Foreign libraries and the only crates that may name them: the fences.
-const FENCES: [(&str, &[&str]); 15] = [
+const FENCES: [(&str, &[&str]); 16] = [
     ("ffmpeg-next", &["media"]),
     ("landlock", &["child"]),
     ("seccompiler", &["child"]),
@@ -59,7 +64,8 @@ const FENCES: [(&str, &[&str]); 15] = [
     ("reqwest", &["store"]),
     ("sqlx", &["coordinator"]),
     ("tokio-rustls", &["access", "coordinator", "tests"]),
-    ("hmac", &["access"]),
+    ("hmac", &["access", "tests"]),
+    ("axum", &["coordinator"]),
     ("clap", &["cli"]),
     ("anyhow", &["cli"]),
 ];

@@ -14,6 +14,7 @@ use cleanplate_store::{
     Keys, Location, MovieUpload, OwnKeys, Sign, Signed, SourceReader, Store, StoreError,
     Unsignable, Unsigned, keys,
 };
+use cleanplate_tests::azurite::{Azurite, CONTAINER};
 use cleanplate_tests::tiny_disk::TinyDisk;
 use cleanplate_tests::weed::{BUCKET, Weed};
 use cleanplate_types::digest::Sha;
@@ -53,6 +54,26 @@ async fn on_a_real_s3_server_every_promise_holds() {
     let output = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "on_a_real_s3_server_every_promise_holds", "--nocapture"])
         .env(ROOT, format!("s3://{BUCKET}/some/prefix"))
+        .envs(server.environment())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{}\n{said}", String::from_utf8_lossy(&output.stdout));
+}
+
+#[tokio::test]
+async fn on_a_server_of_azures_blobs_every_promise_holds() {
+    if let Ok(root) = std::env::var(ROOT) {
+        every_promise(&root).await;
+        return a_killed_upload_leaves_nothing_visible(&root).await;
+    }
+    let server = match Azurite::start() {
+        Ok(server) => server,
+        Err(reason) => return println!("skipped: {reason}"),
+    };
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "on_a_server_of_azures_blobs_every_promise_holds", "--nocapture"])
+        .env(ROOT, format!("az://{CONTAINER}/some/prefix"))
         .envs(server.environment())
         .output()
         .unwrap();

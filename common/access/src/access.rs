@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use crate::caller::{Caller, Refused, Who};
 use crate::credential::{self, Credential, CredentialError};
 use crate::entries::{EntryError, Grants, Tokens};
-use crate::need::{Need, need_of};
+use crate::need::{Need, is_call, need_of};
 use crate::token::Token;
 use crate::watched::Watched;
 
@@ -39,21 +39,29 @@ const HOW: &str = "put a token into CLEANPLATE_TOKEN, or its file into --token-f
                    (docs/access.md)";
 
 impl Access {
-    /// Says who made the call at `path`, where that one may make it.
+    /// Says who made the call with this method at this path, where that one may make it.
     ///
     /// # Errors
     /// [`Refused`], before anything of the call is read.
-    pub fn admit(&self, path: &str, sent: Sent<'_>, now: SystemTime) -> Result<Caller, Refused> {
+    pub fn admit(
+        &self,
+        (method, path): (&str, &str),
+        sent: Sent<'_>,
+        now: SystemTime,
+    ) -> Result<Caller, Refused> {
         let (tokens, probes) = match self {
             Self::Anyone => return Ok(Caller::Anyone),
             Self::Known { tokens, probes } => (tokens.now(), *probes),
         };
-        let need = need_of(path);
+        let need = need_of(method, path);
         if need == Need::Probe && probes {
             return Ok(Caller::Probe);
         }
         let caller = known(&tokens, sent, now)?;
-        let call = path.rsplit('/').next().unwrap_or_default();
+        let call = match path.rsplit('/').next() {
+            Some(call) if is_call(path) => call.to_owned(),
+            Some(_) | None => format!("{method} {path}"),
+        };
         match (need, &caller) {
             (Need::Role(role), Caller::Client(who)) if !who.roles.may(role) => {
                 Err(Refused::Denied(format!(
@@ -208,7 +216,7 @@ mod tests {
     fn asked(access: &Access, path: &str, secret: Option<&str>) -> Result<Caller, Refused> {
         let header = secret.map(|secret| format!("Bearer {secret}"));
         let headers: Vec<&str> = header.iter().map(String::as_str).collect();
-        access.admit(path, Sent { authorization: &headers, names: &[] }, now())
+        access.admit(("POST", path), Sent { authorization: &headers, names: &[] }, now())
     }
 
     #[test]
@@ -266,7 +274,7 @@ mod tests {
             vec!["Bearer hush", "Bearer hush"],
         ] {
             let sent = Sent { authorization: &headers, names: &[] };
-            let refused = access.admit(LIST, sent, now()).unwrap_err();
+            let refused = access.admit(("POST", LIST), sent, now()).unwrap_err();
             assert!(
                 matches!(&refused, Refused::Unknown(said) if !said.contains("hush")),
                 "{headers:?}"
@@ -274,10 +282,13 @@ mod tests {
         }
         let spaced = format!("bearer {token}");
         let sent = Sent { authorization: &[spaced.as_str()], names: &[] };
-        assert!(access.admit(LIST, sent, now()).is_ok(), "the scheme's letters may be small");
+        assert!(
+            access.admit(("POST", LIST), sent, now()).is_ok(),
+            "the scheme's letters may be small"
+        );
         let padded = format!("Bearer {token} ");
         let sent = Sent { authorization: &[padded.as_str()], names: &[] };
-        assert!(access.admit(LIST, sent, now()).is_err());
+        assert!(access.admit(("POST", LIST), sent, now()).is_err());
     }
 
     #[test]
@@ -285,9 +296,12 @@ mod tests {
         let Farm { access, .. } = farm(true);
         let names = ["box-1".to_owned()];
         let sent = Sent { authorization: &[], names: &names };
-        assert!(access.admit(ATTEND, sent, now()).unwrap().may_be("box-1", 9).is_ok());
+        assert!(access.admit(("POST", ATTEND), sent, now()).unwrap().may_be("box-1", 9).is_ok());
         for path in [LIST, SUBMIT, JOIN] {
-            assert!(matches!(access.admit(path, sent, now()), Err(Refused::Denied(_))), "{path}");
+            assert!(
+                matches!(access.admit(("POST", path), sent, now()), Err(Refused::Denied(_))),
+                "{path}"
+            );
         }
     }
 }

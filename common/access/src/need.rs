@@ -1,7 +1,9 @@
-//! Which call needs what: one table, looked up by the call's path before anything of it is parsed.
+//! Which call needs what: one table for gRPC and one for HTTP, looked up by method and path before anything of the
+//! call is parsed.
 //!
-//! A path that is not in it needs a token that is known, and then finds no service: nothing is open by omission.
-//! `tests/tests/access.rs` holds that every call of every service is in it.
+//! What is in neither needs a token that is known, and then finds nothing: nothing is open by omission.
+//! `tests/tests/access.rs` holds that every call of every service is in the one, and the coordinator makes its routes
+//! from the other.
 
 use crate::role::Role;
 
@@ -20,11 +22,12 @@ pub enum Need {
     Known,
 }
 
-const CALLS: [(&str, Need); 17] = [
+const CALLS: [(&str, Need); 18] = [
     ("/cleanplate.v1.Fleet/Join", Need::Join),
     ("/cleanplate.v1.Fleet/Attend", Need::Worker),
     ("/cleanplate.v1.Fleet/Sign", Need::Worker),
     ("/cleanplate.v1.Jobs/Submit", Need::Role(Role::Submit)),
+    ("/cleanplate.v1.Jobs/Batch", Need::Role(Role::Submit)),
     ("/cleanplate.v1.Jobs/Cancel", Need::Role(Role::Submit)),
     ("/cleanplate.v1.Jobs/Retry", Need::Role(Role::Submit)),
     ("/cleanplate.v1.Jobs/Prioritise", Need::Role(Role::Submit)),
@@ -40,15 +43,63 @@ const CALLS: [(&str, Need); 17] = [
     ("/grpc.health.v1.Health/Check", Need::Probe),
 ];
 
+/// What an HTTP request is, by method and path, and what it needs. A part of a path in braces stands for any one part
+/// that is not empty, as it is sent: nothing is decoded before it is compared. `HEAD` is as `GET`.
+pub const ROUTES: [(&str, &str, Need); 18] = [
+    ("GET", "/healthz", Need::Probe),
+    ("GET", "/readyz", Need::Probe),
+    ("GET", "/openapi.json", Need::Role(Role::Read)),
+    ("POST", "/api/v1/jobs", Need::Role(Role::Submit)),
+    ("GET", "/api/v1/jobs", Need::Role(Role::Read)),
+    ("GET", "/api/v1/jobs/{job}", Need::Role(Role::Read)),
+    ("PATCH", "/api/v1/jobs/{job}", Need::Role(Role::Submit)),
+    ("GET", "/api/v1/jobs/{job}/attempts", Need::Role(Role::Read)),
+    ("GET", "/api/v1/jobs/{job}/plan", Need::Role(Role::Read)),
+    ("GET", "/api/v1/jobs/{job}/preview", Need::Role(Role::Read)),
+    ("GET", "/api/v1/jobs/{job}/events", Need::Role(Role::Read)),
+    ("POST", "/api/v1/jobs/{job}/cancel", Need::Role(Role::Submit)),
+    ("POST", "/api/v1/jobs/{job}/retry", Need::Role(Role::Submit)),
+    ("POST", "/api/v1/jobs/{job}/approve", Need::Role(Role::Submit)),
+    ("POST", "/api/v1/jobs/{job}/reject", Need::Role(Role::Submit)),
+    ("GET", "/api/v1/workers", Need::Role(Role::Operate)),
+    ("POST", "/api/v1/workers/{worker}/drain", Need::Role(Role::Operate)),
+    ("POST", "/api/v1/batches", Need::Role(Role::Submit)),
+];
+
 /// Calls that a prefix decides: health's others.
 const HEALTH: &str = "/grpc.health.v1.Health/";
 
-/// What the call at `path` needs.
+/// What a call or a request needs.
 #[must_use]
-pub fn need_of(path: &str) -> Need {
+pub fn need_of(method: &str, path: &str) -> Need {
     let known = CALLS.iter().find(|(call, _)| *call == path).map(|(_, need)| *need);
-    let health = path.starts_with(HEALTH).then_some(Need::Probe);
-    known.or(health).unwrap_or(Need::Known)
+    let health = || path.starts_with(HEALTH).then_some(Need::Probe);
+    let method = if method == "HEAD" { "GET" } else { method };
+    let route = || {
+        let mut routes = ROUTES.iter();
+        let found = routes.find(|(verb, pattern, _)| *verb == method && is_like(path, pattern));
+        found.map(|(_, _, need)| *need)
+    };
+    known.or_else(health).or_else(route).unwrap_or(Need::Known)
+}
+
+/// Whether it is a path of gRPC's, by which no route of HTTP begins.
+#[must_use]
+pub fn is_call(path: &str) -> bool {
+    let service = path.trim_start_matches('/').split('/').next().unwrap_or_default();
+    service.contains('.') && path.matches('/').count() == 2
+}
+
+fn is_like(path: &str, pattern: &str) -> bool {
+    let (mut parts, mut wanted) = (path.split('/'), pattern.split('/'));
+    loop {
+        match (parts.next(), wanted.next()) {
+            (None, None) => return true,
+            (Some(part), Some(any)) if any.starts_with('{') && !part.is_empty() => {}
+            (Some(part), Some(same)) if part == same => {}
+            (None | Some(_), None | Some(_)) => return false,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -65,8 +116,36 @@ mod tests {
             "/cleanplate.v1.Jobs/%4cist",
             "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
         ] {
-            assert_eq!(need_of(path), Need::Known, "{path}");
+            assert_eq!(need_of("POST", path), Need::Known, "{path}");
         }
-        assert_eq!(need_of("/grpc.health.v1.Health/Watch"), Need::Probe);
+        assert_eq!(need_of("POST", "/grpc.health.v1.Health/Watch"), Need::Probe);
+    }
+
+    #[test]
+    fn a_request_that_is_only_like_a_route_is_no_route() {
+        for (method, path) in [
+            ("POST", "/api/v1/jobs/"),
+            ("POST", "/api/v1//jobs"),
+            ("POST", "/API/v1/jobs"),
+            ("POST", "/api/v1/%6aobs"),
+            ("DELETE", "/api/v1/jobs"),
+            ("GET", "/api/v1/jobs//plan"),
+            ("GET", "/api/v1/jobs/a/b/plan"),
+            ("GET", "/api/v1/jobs/a/plan/"),
+            ("GET", "/api/v2/jobs"),
+            ("OPTIONS", "/api/v1/jobs"),
+        ] {
+            assert_eq!(need_of(method, path), Need::Known, "{method} {path}");
+        }
+        let read = Need::Role(Role::Read);
+        assert_eq!(need_of("GET", "/api/v1/jobs/job-1/plan"), read);
+        assert_eq!(need_of("HEAD", "/api/v1/jobs/job-1"), read);
+        assert_eq!(need_of("PATCH", "/api/v1/jobs/%2e%2e"), Need::Role(Role::Submit));
+    }
+
+    #[test]
+    fn a_path_of_grpc_is_told_from_one_of_http() {
+        assert!(is_call("/cleanplate.v1.Jobs/List") && is_call("/grpc.health.v1.Health/Check"));
+        assert!(!is_call("/api/v1/jobs") && !is_call("/openapi.json") && !is_call("/"));
     }
 }

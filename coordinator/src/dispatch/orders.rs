@@ -66,12 +66,12 @@ pub(crate) enum Question {
         /// Where to.
         reply: oneshot::Sender<Vec<JobId>>,
     },
-    /// The newest jobs of those that are wanted, newest first.
+    /// A page of those that are wanted, newest first.
     Jobs {
         /// Which, and how many at most.
         wanted: Wanted,
         /// Where to.
-        reply: oneshot::Sender<Vec<pb::JobState>>,
+        reply: oneshot::Sender<pb::ListResponse>,
     },
     /// All workers.
     Workers {

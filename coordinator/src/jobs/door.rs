@@ -64,7 +64,7 @@ pub(super) fn may_use(request: &JobRequest, places: &Places) -> Result<(), Statu
     Ok(())
 }
 
-fn refused_place(error: &PlaceError) -> Status {
+pub(super) fn refused_place(error: &PlaceError) -> Status {
     match error {
         PlaceError::NotListed { .. } | PlaceError::Own { .. } | PlaceError::Address(_) => {
             Status::permission_denied(error.to_string())
@@ -86,7 +86,7 @@ pub(super) async fn prove(request: &JobRequest) -> Result<(), Status> {
 }
 
 /// A place that cannot be used, for the client: its own mistake, or a state of things.
-fn refusal(error: StoreError) -> Status {
+pub(super) fn refusal(error: StoreError) -> Status {
     match error.kind() {
         FailureKind::BadRequest => Status::invalid_argument(error.to_string()),
         FailureKind::BadInput

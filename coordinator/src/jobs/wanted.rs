@@ -1,8 +1,12 @@
 //! Which jobs a list has: the filter of a client, parsed once, so that the limit counts what is shown.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use cleanplate_core::outcome::JobOutcome;
 use cleanplate_core::view::JobView;
 use cleanplate_proto::v1 as pb;
+use cleanplate_types::ids::JobId;
+use cleanplate_types::time::Tick;
 use tonic::Status;
 
 use crate::shown::phase;
@@ -18,10 +22,52 @@ const LISTED_MAX: usize = 5_000;
 pub(crate) struct Wanted {
     /// How many at most.
     pub(crate) limit: usize,
+    /// Only those after this one.
+    pub(crate) after: Option<Place>,
     /// Only those of this owner.
     owner: Option<String>,
     /// Only those in this state.
     state: Option<State>,
+}
+
+/// A place in the list of jobs, newest first: that of a job, which may be gone by now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Place {
+    submitted: Tick,
+    job: JobId,
+}
+
+impl Place {
+    /// That of a job that was shown.
+    pub(crate) fn of(view: &JobView<'_>) -> Self {
+        Self { submitted: view.submitted, job: view.job.clone() }
+    }
+
+    /// What a client is given and brings back.
+    pub(crate) fn text(&self) -> String {
+        URL_SAFE_NO_PAD.encode(format!("{}.{}", self.submitted.0, self.job))
+    }
+
+    fn parse(text: &str) -> Result<Self, Status> {
+        let parsed = || {
+            let text = String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
+            let (submitted, job) = text.split_once('.')?;
+            let submitted = Tick(submitted.parse().ok()?);
+            Some(Self { submitted, job: JobId::parse(job).ok()? })
+        };
+        parsed().ok_or_else(|| {
+            Status::invalid_argument("the cursor is none of a list; leave it out to begin anew")
+        })
+    }
+
+    /// Those of `newest` that come after it. Where its job is there that is exact; where it was forgotten since, those
+    /// of its very millisecond come again rather than never.
+    pub(crate) fn rest<'a, 'v>(&self, newest: &'a [JobView<'v>]) -> &'a [JobView<'v>] {
+        let at = newest.iter().position(|view| *view.job == self.job);
+        let after = || newest.iter().position(|view| view.submitted <= self.submitted);
+        let first = at.map(|at| at + 1).or_else(after).unwrap_or(newest.len());
+        &newest[first..]
+    }
 }
 
 /// A state by which jobs are chosen.
@@ -96,14 +142,16 @@ impl Wanted {
     /// # Errors
     /// A status where no job can be in such a state.
     pub(super) fn parse(request: pb::ListRequest) -> Result<Self, Status> {
-        let pb::ListRequest { limit, owner, state } = request;
+        let pb::ListRequest { limit, owner, state, after } = request;
         let limit = match limit {
             0 => LISTED,
             limit => (limit as usize).min(LISTED_MAX),
         };
         let state = Some(state).filter(|state| !state.is_empty());
         let state = state.map(|state| State::parse(&state)).transpose()?;
-        Ok(Self { limit, owner: Some(owner).filter(|owner| !owner.is_empty()), state })
+        let after = Some(after).filter(|after| !after.is_empty());
+        let after = after.map(|after| Place::parse(&after)).transpose()?;
+        Ok(Self { limit, after, owner: Some(owner).filter(|owner| !owner.is_empty()), state })
     }
 
     /// Whether the list is to have this job.

@@ -1,7 +1,8 @@
-//! Requests a second from one address, before a request is looked at.
+//! Requests a second: from one address, before a request is looked at, and of one caller, once it is known who that is.
 //!
 //! A worker's stream is one request, however long it is open. What comes over memory has no address and no limit.
 
+use std::fmt::Display;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -14,16 +15,17 @@ use tonic::{Code, Status};
 use tower::Layer;
 
 use crate::door::Peer;
+use crate::http::refusal;
 use crate::limits::{Buckets, DoorLimits};
 
 /// See the top of the file. Clones share the buckets.
 #[derive(Debug, Clone)]
-pub(crate) struct Rate {
-    buckets: Arc<Mutex<Buckets<IpAddr>>>,
+pub(crate) struct Rate<K = IpAddr> {
+    buckets: Arc<Mutex<Buckets<K>>>,
     requests: u32,
 }
 
-impl Rate {
+impl<K: Ord + Clone + Display> Rate<K> {
     /// As many requests as `limits` say.
     pub(crate) fn new(limits: DoorLimits) -> Self {
         let requests = limits.requests;
@@ -31,15 +33,18 @@ impl Rate {
     }
 
     /// Refuses a request that is one too many.
-    fn check(&self, address: IpAddr, now: Instant) -> Result<(), Status> {
+    ///
+    /// # Errors
+    /// `RESOURCE_EXHAUSTED`, with the time to wait.
+    pub(crate) fn check(&self, whose: &K, now: Instant) -> Result<(), Status> {
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
-        buckets.take(address, now).map_err(|wait| self.refusal(address, wait))
+        buckets.take(whose.clone(), now).map_err(|wait| self.refusal(whose, wait))
     }
 
-    fn refusal(&self, address: IpAddr, wait: Duration) -> Status {
+    fn refusal(&self, whose: &K, wait: Duration) -> Status {
         let (requests, wait_ms) = (self.requests, wait.as_millis().max(1));
         let text = format!(
-            "{address} asks more than {requests} times a second, which is what `limits.requests` allows; \
+            "{whose} asks more than {requests} times a second, which is what `limits.requests` allows; \
              come back in {wait_ms} ms"
         );
         Status::new(Code::ResourceExhausted, text)
@@ -76,9 +81,9 @@ where
     fn call(&mut self, request: http::Request<B>) -> Self::Future {
         let peer = request.extensions().get::<Peer>();
         let address = peer.and_then(|peer| peer.address).map(|address| address.ip());
-        let refused = address.and_then(|address| self.rate.check(address, Instant::now()).err());
+        let refused = address.and_then(|address| self.rate.check(&address, Instant::now()).err());
         match refused {
-            Some(status) => Either::Left(ready(Ok(status.into_http()))),
+            Some(status) => Either::Left(ready(Ok(refusal(request.headers(), status)))),
             None => Either::Right(self.inner.call(request)),
         }
     }
@@ -92,9 +97,9 @@ mod tests {
     fn one_that_asks_too_often_is_told_the_limit_and_when_to_come_back() {
         let rate = Rate::new(DoorLimits { requests: 1, ..DoorLimits::default() });
         let (address, now) = (IpAddr::from([10, 0, 0, 1]), Instant::now());
-        let refused = (0..).find_map(|_| rate.check(address, now).err()).unwrap();
+        let refused = (0..).find_map(|_| rate.check(&address, now).err()).unwrap();
         assert_eq!(refused.code(), Code::ResourceExhausted);
         assert!(refused.message().contains("`limits.requests`"), "{refused}");
-        assert!(rate.check(IpAddr::from([10, 0, 0, 2]), now).is_ok());
+        assert!(rate.check(&IpAddr::from([10, 0, 0, 2]), now).is_ok());
     }
 }

@@ -1,0 +1,272 @@
+//! A whole folder: a job for each video below it, named by owner, folders and file, so that the same again is the same
+//! jobs and only what is missing is new.
+//!
+//! Owns which files are videos and where each output goes. Each file passes the same door as a job by itself. Names
+//! come and answers go one by one: a folder of any size needs the memory of a few.
+
+use std::pin::Pin;
+
+use cleanplate_access::Caller;
+use cleanplate_proto::v1 as pb;
+use cleanplate_store::{Location, Use};
+use futures::{Stream, StreamExt as _};
+use pb::batch_line::Line;
+use tonic::{Code, Status};
+
+use crate::closing::Closing;
+use crate::jobs::names::keyed;
+use crate::jobs::{JobsService, door, pattern};
+
+/// Endings of files that are taken for videos: the containers that are read.
+const VIDEOS: [&str; 18] = [
+    "3gp", "asf", "avi", "flv", "m2ts", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg", "mts", "mxf",
+    "ogv", "ts", "vob", "webm", "wmv",
+];
+
+/// Endings of outputs: the containers that are written.
+const WRITTEN: [&str; 7] = ["m2ts", "m4v", "mkv", "mov", "mp4", "ts", "webm"];
+
+/// Patterns of a request, and letters of each.
+const PATTERNS_MAX: usize = 32;
+const PATTERN_LETTERS_MAX: usize = 256;
+
+/// Files that are looked at side by side: most of it is waiting for the outputs' store.
+const FILES_AT_A_TIME: usize = 8;
+
+/// The answer, line by line.
+pub(super) type LineStream = Pin<Box<dyn Stream<Item = Result<pb::BatchLine, Status>> + Send>>;
+
+/// A batch that was let in.
+#[derive(Debug, Clone)]
+struct Batch {
+    service: JobsService,
+    caller: Caller,
+    /// Whose jobs they are.
+    owner: String,
+    from: Location,
+    to: Location,
+    request: pb::JobRequest,
+    include: Vec<String>,
+    container: String,
+    dry_run: bool,
+}
+
+/// Begins a batch.
+///
+/// # Errors
+/// A status where it makes no sense as a whole, or may not be.
+pub(super) fn begin(
+    service: &JobsService,
+    caller: Caller,
+    asked: pb::BatchRequest,
+) -> Result<LineStream, Status> {
+    let batch = Batch::parse(service, caller, asked)?;
+    let names = batch.from.names_below().map_err(door::refusal)?;
+    let closing = service.closing.clone();
+    let done = names
+        .map(move |name| {
+            let batch = batch.clone();
+            async move {
+                let name = name.map_err(door::refusal)?;
+                Ok(batch.take(name).await)
+            }
+        })
+        .buffer_unordered(FILES_AT_A_TIME)
+        .take_until(closing.clone().wait());
+    let totals = Some(pb::BatchTotals::default());
+    let lines = Lines { done: Box::pin(done), closing, totals };
+    Ok(Box::pin(futures::stream::unfold(lines, |mut lines| async move {
+        let line = lines.next().await?;
+        Some((line.map(|line| pb::BatchLine { line: Some(line) }), lines))
+    })))
+}
+
+/// What came of files, and of all so far; no totals once the last line is said.
+struct Lines<D> {
+    done: Pin<Box<D>>,
+    closing: Closing,
+    totals: Option<pb::BatchTotals>,
+}
+
+impl<D: Stream<Item = Result<Option<pb::BatchFile>, Status>>> Lines<D> {
+    async fn next(&mut self) -> Option<Result<Line, Status>> {
+        let totals = self.totals.as_mut()?;
+        loop {
+            match self.done.next().await {
+                Some(Ok(None)) => totals.others += 1,
+                Some(Ok(Some(file))) => {
+                    count(totals, &file.outcome);
+                    return Some(Ok(Line::File(file)));
+                }
+                Some(Err(status)) => {
+                    self.totals = None;
+                    return Some(Err(status));
+                }
+                None => break,
+            }
+        }
+        let totals = self.totals.take()?;
+        if self.closing.is_closing() {
+            return Some(Err(Status::unavailable("the coordinator is stopping; ask again")));
+        }
+        Some(Ok(Line::Totals(totals)))
+    }
+}
+
+fn count(totals: &mut pb::BatchTotals, outcome: &str) {
+    totals.files += 1;
+    match outcome {
+        SUBMITTED => totals.submitted += 1,
+        KNOWN => totals.known += 1,
+        EXISTS => totals.exists += 1,
+        _ => totals.refused += 1,
+    }
+}
+
+const SUBMITTED: &str = "submitted";
+const KNOWN: &str = "known";
+const EXISTS: &str = "exists";
+const REFUSED: &str = "refused";
+
+impl Batch {
+    fn parse(
+        service: &JobsService,
+        caller: Caller,
+        asked: pb::BatchRequest,
+    ) -> Result<Self, Status> {
+        let pb::BatchRequest { request, include, container, dry_run } = asked;
+        let request = request.ok_or_else(|| Status::invalid_argument("a batch needs a request"))?;
+        if include.len() > PATTERNS_MAX
+            || include.iter().any(|one| one.chars().count() > PATTERN_LETTERS_MAX)
+        {
+            return Err(Status::invalid_argument(format!(
+                "a batch has at most {PATTERNS_MAX} patterns of {PATTERN_LETTERS_MAX} letters"
+            )));
+        }
+        let container = container.trim_start_matches('.').to_ascii_lowercase();
+        if !container.is_empty() && !WRITTEN.contains(&container.as_str()) {
+            return Err(Status::invalid_argument(format!(
+                "`{container}` is not written here; outputs end with {}",
+                WRITTEN.join(", ")
+            )));
+        }
+        let owner = caller.owner_of_new(&request.owner)?;
+        let from = folder("input", &request.input)?;
+        let to = folder("output", &request.output)?;
+        let (from_url, to_url) = (from.url(), to.url());
+        for (used, url) in [(Use::Source, &from_url), (Use::Destination, &to_url)] {
+            let checked = service.door.places().check_here(&owner, used, url);
+            checked.map_err(|error| door::refused_place(&error))?;
+        }
+        let inside = format!("{}/", from_url.trim_end_matches('/'));
+        if to_url == from_url || to_url.starts_with(&inside) {
+            return Err(Status::invalid_argument(format!(
+                "the outputs would be in the folder of the inputs, {from}, and be taken for inputs the next time; \
+                 name another folder"
+            )));
+        }
+        let service = service.clone();
+        Ok(Self { service, caller, owner, from, to, request, include, container, dry_run })
+    }
+
+    /// Does what is to be done with a file; nothing where it is none of the batch.
+    async fn take(&self, name: String) -> Option<pb::BatchFile> {
+        let ending = name.rsplit_once('.').map(|(_, end)| end.to_ascii_lowercase())?;
+        let is_video = VIDEOS.contains(&ending.as_str());
+        let is_wanted = self.include.is_empty()
+            || self.include.iter().any(|pattern| pattern::fits(pattern, &name));
+        let is_hidden = name.split('/').any(|part| part.starts_with('.'));
+        if !is_video || !is_wanted || is_hidden {
+            return None;
+        }
+        let mut file = pb::BatchFile { file: name.clone(), ..pb::BatchFile::default() };
+        match self.submit(&name, &ending, &mut file).await {
+            Ok(outcome) => outcome.clone_into(&mut file.outcome),
+            Err(status) => {
+                REFUSED.clone_into(&mut file.outcome);
+                status.message().clone_into(&mut file.why);
+            }
+        }
+        Some(file)
+    }
+
+    async fn submit(
+        &self,
+        name: &str,
+        ending: &str,
+        file: &mut pb::BatchFile,
+    ) -> Result<&'static str, Status> {
+        let output = self.to.below(&self.named_as(name, ending)?).map_err(door::refusal)?;
+        file.output = output.url();
+        let key = format!("batch\0{}\0{}\0{name}", self.from.url(), self.to.url());
+        let job = keyed(&self.owner, &key)?;
+        if self.service.find(&job).await?.is_some() {
+            job.as_str().clone_into(&mut file.job);
+            return Ok(KNOWN);
+        }
+        let input = self.from.below(name).map_err(door::refusal)?;
+        let request =
+            pb::JobRequest { input: input.url(), output: output.url(), ..self.request.clone() };
+        let places = (&self.caller, self.service.door.places());
+        let request = door::admit(request, self.service.encoder_default, places)?;
+        if output.is_there().await.map_err(door::refusal)? {
+            return Ok(EXISTS);
+        }
+        if self.dry_run {
+            return Ok(SUBMITTED);
+        }
+        output.make_room().await.map_err(door::refusal)?;
+        door::prove(&request).await?;
+        self.service.submit_as(&job, request, &self.caller).await?;
+        job.as_str().clone_into(&mut file.job);
+        Ok(SUBMITTED)
+    }
+
+    /// The output's name below its folder.
+    fn named_as(&self, name: &str, ending: &str) -> Result<String, Status> {
+        if !self.container.is_empty() {
+            let stem = name.strip_suffix(ending_of(name)).unwrap_or(name);
+            return Ok(format!("{stem}{}", self.container));
+        }
+        if WRITTEN.contains(&ending) {
+            return Ok(name.to_owned());
+        }
+        Err(Status::new(
+            Code::InvalidArgument,
+            format!("`.{ending}` is not written here; say which container the outputs are to have"),
+        ))
+    }
+}
+
+fn ending_of(name: &str) -> &str {
+    name.rsplit_once('.').map_or("", |(_, end)| end)
+}
+
+/// A folder or a prefix, with or without a slash at its end, in one spelling.
+fn folder(what: &str, text: &str) -> Result<Location, Status> {
+    let trimmed = text.trim_end_matches('/');
+    let (scheme_only, trimmed) =
+        (trimmed.ends_with(':'), if trimmed.is_empty() { "/" } else { trimmed });
+    if text.is_empty() || scheme_only {
+        return Err(Status::invalid_argument(format!(
+            "the {what} of a batch is a folder, not `{text}`"
+        )));
+    }
+    let place = Location::parse(trimmed).map_err(door::refusal)?;
+    Location::parse(place.url().trim_end_matches('/')).map_err(door::refusal)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_has_one_spelling_and_the_root_of_a_scheme_is_none() {
+        let url = |text: &str| folder("input", text).map(|place| place.url());
+        assert_eq!(url("s3://b/in/").unwrap(), url("s3://b/in").unwrap());
+        assert_eq!(url("/a/b/").unwrap(), "file:///a/b");
+        for text in ["", "s3://", "file://"] {
+            assert!(url(text).is_err(), "{text}");
+        }
+    }
+}

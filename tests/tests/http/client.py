@@ -1,0 +1,61 @@
+"""What the Python client does against a real coordinator; its folder is the argument."""
+
+import os
+import sys
+
+from cleanplate_client import Client, Problem, Unreachable
+
+
+def refused(name, call):
+    try:
+        call()
+    except Problem as problem:
+        assert problem.name == name, (name, problem.name, problem.detail)
+        assert problem.detail, problem
+        return problem
+    raise AssertionError(f"{name} was expected")
+
+
+def main():
+    folder = sys.argv[1]
+    client = Client()
+    place = lambda name: os.path.join(folder, name)
+    idle = {"input": place("absent.mp4"), "detect": [], "encoder": "libx264", "priority": -9}
+    job = client.submit(idle, output=place("one.mp4"), key="one")
+    assert client.submit(idle, output=place("one.mp4"), key="one") == job
+    problem = refused("idempotency-key-reused", lambda: client.submit(idle, output=place("x.mp4"), key="one"))
+    assert problem.status == 422
+    refused("invalid-request", lambda: client.submit(idle, output=place("y.mp4"), colour="red"))
+    refused("not-found", lambda: client.get("job-absent"))
+    last = client.wait(job)
+    assert last["outcome"]["kind"] == "failed", last
+    assert client.attempts(job)
+    refused("not-now", lambda: client.cancel(job))
+    client.retry(job)
+    client.wait(job)
+    many = [client.submit(idle, output=place(f"{at}.mkv")) for at in range(5)]
+    listed = [state["job"] for state in client.list(page=2)]
+    assert listed[:5] == many[::-1] and len(listed) == len(set(listed)), (listed, many)
+    assert client.workers()[0]["worker"] == "worker-0"
+    os.makedirs(place("in/deep"))
+    os.makedirs(place("clean"))
+    open(place("in/deep/a.mp4"), "wb").close()
+    told = list(client.batch({"detect": [], "encoder": "libx264"}, input=place("in/"), output=place("clean/")))
+    assert told[0]["file"]["outcome"] == "submitted" and told[1]["totals"]["submitted"] == 1, told
+    for job in many:
+        client.wait(job)
+    client.drain("worker-0", within_ms=1000)
+    refused("not-found", lambda: client.drain("nobody"))
+    try:
+        Client("http://127.0.0.1:1").get("x")
+        raise AssertionError("nobody is there")
+    except Unreachable:
+        pass
+    try:
+        Client("http://head:7700", token="t")
+        raise AssertionError("a token in the clear")
+    except ValueError:
+        pass
+
+
+main()
