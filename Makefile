@@ -1,6 +1,6 @@
 # Every target is a script that people and CI run alike; none needs anything set up before.
 .DEFAULT_GOAL := help
-.PHONY: help setup-models demo test lint bench bench-quality bench-models bench-storage torture chaos simulate fuzz gpu-check kernels
+.PHONY: help setup-models demo test lint bench bench-quality bench-models bench-storage torture chaos simulate fuzz gpu-check kernels containers
 
 help:       ## Say what there is to make.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,3 +46,6 @@ gpu-check:  ## Pack build/gpu-check.tar.xz: a check that runs unattended on a ma
 
 kernels:    ## Compile the GPU kernels to the PTX that is committed; every card's assembler takes it (needs no card).
 	@scripts/kernels
+
+containers: ## Build images of a coordinator and a worker, and run them: read-only, closed, one job (TARGETS= SOURCE=1 BASE=).
+	@scripts/containers
