@@ -53,7 +53,8 @@ fn says(text: &str, pieces: &[&str]) -> bool {
     text.match_indices(first).any(|(start, found)| {
         let mut at = start + found.len();
         rest.iter().all(|piece| {
-            let end = (at..=(at + NEAR).min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+            let end =
+                (at..=(at + NEAR).min(text.len())).rev().find(|end| text.is_char_boundary(*end));
             let near = end.and_then(|end| text.get(at..end)).unwrap_or_default();
             near.find(piece).is_some_and(|found| {
                 at += found + piece.len();
@@ -80,11 +81,12 @@ fn each_message_that_is_explained_is_still_said() {
     let texts = texts();
     let messages = quoted(&document);
     assert!(messages.len() >= 40, "{}", messages.len());
-    let forgotten: Vec<_> = messages
-        .iter()
-        .filter(|pieces| !texts.iter().any(|text| says(text, pieces)))
-        .collect();
-    assert!(forgotten.is_empty(), "docs/troubleshooting.md explains what nobody says: {forgotten:#?}");
+    let forgotten: Vec<_> =
+        messages.iter().filter(|pieces| !texts.iter().any(|text| says(text, pieces))).collect();
+    assert!(
+        forgotten.is_empty(),
+        "docs/troubleshooting.md explains what nobody says: {forgotten:#?}"
+    );
 }
 
 #[test]

@@ -17,7 +17,7 @@ fn the_chart_is_linted_and_each_set_of_values_fits_the_schemas() {
     for values in ALL {
         let output = helm_on_chart(&["lint", "--strict"], values, &[]);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
-        assert!(rendered(values, &[]).len() > 5);
+        assert!(rendered(values).len() > 5);
     }
 }
 
@@ -27,14 +27,17 @@ fn no_pod_runs_as_root_or_may_write_its_root_or_gain_anything() {
         return;
     }
     for values in ALL {
-        let documents = rendered(values, &[]);
+        let documents = rendered(values);
         let pods = pods(&documents);
         assert!(pods.len() >= 2, "{values}");
         for (name, pod) in pods {
             let spec = &pod["spec"];
             assert_eq!(spec["securityContext"]["runAsNonRoot"], true, "{name}");
             assert_eq!(spec["securityContext"]["runAsUser"], 10001, "{name}");
-            assert_eq!(spec["securityContext"]["seccompProfile"]["type"], "RuntimeDefault", "{name}");
+            assert_eq!(
+                spec["securityContext"]["seccompProfile"]["type"], "RuntimeDefault",
+                "{name}"
+            );
             assert_eq!(spec["automountServiceAccountToken"], false, "{name}");
             assert!(spec.get("hostNetwork").is_none() && spec.get("hostPID").is_none(), "{name}");
             let container = &container(pod)["securityContext"];
@@ -50,14 +53,15 @@ fn each_pool_has_its_scaler_and_no_count_of_its_own() {
     if !are_here() {
         return;
     }
-    let documents = rendered("farm", &[]);
+    let documents = rendered("farm");
     let deployments = of_kind(&documents, "Deployment");
     let objects = of_kind(&documents, "ScaledObject");
     let jobs = of_kind(&documents, "ScaledJob");
     assert_eq!((deployments.len(), objects.len(), jobs.len()), (3, 3, 1));
     for deployment in deployments {
         assert!(deployment["spec"].get("replicas").is_none(), "KEDA decides: {}", name(deployment));
-        let its_own = |object: &&&Value| object["spec"]["scaleTargetRef"]["name"] == name(deployment);
+        let its_own =
+            |object: &&&Value| object["spec"]["scaleTargetRef"]["name"] == name(deployment);
         assert_eq!(objects.iter().filter(its_own).count(), 1, "{}", name(deployment));
     }
     let tiers = [("big", "24"), ("mid", "16"), ("once", "10"), ("cpu", "cpu")];
@@ -88,7 +92,7 @@ fn without_keda_a_pool_has_as_many_workers_as_it_says() {
     if !are_here() {
         return;
     }
-    let documents = rendered("open", &[]);
+    let documents = rendered("open");
     assert!(of_kind(&documents, "ScaledObject").is_empty());
     assert_eq!(of_kind(&documents, "Deployment")[0]["spec"]["replicas"], 2);
 }
@@ -98,7 +102,7 @@ fn each_selector_finds_the_pods_that_it_is_meant_for_and_no_others() {
     if !are_here() {
         return;
     }
-    let documents = rendered("farm", &[]);
+    let documents = rendered("farm");
     let pods = pods(&documents);
     let found = |selector: &Value| -> Vec<&str> {
         pods.iter().filter(|(_, pod)| selects(selector, pod)).map(|(name, _)| *name).collect()
@@ -142,7 +146,7 @@ fn workers_know_all_coordinators_by_names_that_the_certificate_holds() {
     if !are_here() {
         return;
     }
-    let documents = rendered("farm", &[]);
+    let documents = rendered("farm");
     let certificate = of_kind(&documents, "Certificate")[0];
     let names = certificate["spec"]["dnsNames"].as_array().unwrap();
     for (name, pod) in pods(&documents) {
@@ -169,7 +173,7 @@ fn a_worker_has_time_to_hand_in_and_never_the_coordinators_key() {
         return;
     }
     for values in ALL {
-        for (name, pod) in pods(&rendered(values, &[])) {
+        for (name, pod) in pods(&rendered(values)) {
             let Some(grace) = variable(pod, "CLEANPLATE_WORKER_GRACE") else { continue };
             let grace: u64 = grace.strip_suffix('s').unwrap().parse().unwrap();
             let killed = pod["spec"]["terminationGracePeriodSeconds"].as_u64().unwrap();
@@ -187,7 +191,7 @@ fn pools_with_cards_ask_for_them_and_the_others_do_not() {
         return;
     }
     let cards = [("big", Some("1")), ("mid", Some("2")), ("once", Some("1")), ("cpu", None)];
-    let documents = rendered("farm", &[]);
+    let documents = rendered("farm");
     for (pool, cards) in cards {
         let pods = pods(&documents);
         let (_, pod) = pods.iter().find(|(name, _)| name.ends_with(&format!("-{pool}"))).unwrap();
@@ -204,14 +208,18 @@ fn a_journal_in_sqlite_is_on_a_volume_and_one_in_postgresql_is_told_by_a_secret(
         return;
     }
     let state = |values: &str| {
-        let documents = rendered(values, &[]);
+        let documents = rendered(values);
         let set = of_kind(&documents, "StatefulSet")[0].clone();
         let variables = container(&set["spec"]["template"])["env"].as_array().unwrap().clone();
-        let told = variables.into_iter().find(|told| told["name"] == "CLEANPLATE_COORDINATOR_STATE");
+        let told =
+            variables.into_iter().find(|told| told["name"] == "CLEANPLATE_COORDINATOR_STATE");
         (set["spec"].clone(), told.unwrap())
     };
     let (spec, told) = state("small");
-    assert_eq!((&spec["replicas"], &told["value"]), (&json!(1), &json!("sqlite:/var/lib/cleanplate/journal.db")));
+    assert_eq!(
+        (&spec["replicas"], &told["value"]),
+        (&json!(1), &json!("sqlite:/var/lib/cleanplate/journal.db"))
+    );
     assert_eq!(spec["volumeClaimTemplates"][0]["metadata"]["name"], "state");
     let (spec, told) = state("farm");
     assert_eq!(spec["replicas"], 2);

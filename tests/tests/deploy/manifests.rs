@@ -1,8 +1,10 @@
 //! Documents of `deploy/` as JSON, held to their schemas on the way; ends a test that finds one wrong.
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
+use std::sync::{Mutex, PoisonError};
 
 use cleanplate_tests::binary::repository;
 use serde_json::Value;
@@ -45,11 +47,18 @@ pub(crate) fn helm_on_chart(command: &[&str], values: &str, set: &[&str]) -> Out
     helm.output().expect("helm starts")
 }
 
-/// The documents that the chart becomes, each held to its schema.
-pub(crate) fn rendered(values: &str, set: &[&str]) -> Vec<Value> {
-    let output = helm_on_chart(&["template", RELEASE], values, set);
+/// The documents that the chart becomes, each held to its schema. Rendered once for all tests of this process.
+pub(crate) fn rendered(values: &str) -> Vec<Value> {
+    static RENDERED: Mutex<BTreeMap<String, Vec<Value>>> = Mutex::new(BTreeMap::new());
+    let mut known = RENDERED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(documents) = known.get(values) {
+        return documents.clone();
+    }
+    let output = helm_on_chart(&["template", RELEASE], values, &[]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    checked(&["kubernetes"], &output.stdout)
+    let documents = checked(&["kubernetes"], &output.stdout);
+    known.insert(values.to_owned(), documents.clone());
+    documents
 }
 
 /// A file of the repository as JSON: `compose` held to its schema, `plain` to none.

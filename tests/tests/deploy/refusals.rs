@@ -23,7 +23,11 @@ const REFUSED: [(&str, &[&str], &[&str]); 15] = [
     ("small", &["insecure=true"], &["no TLS and no tokens"]),
     ("small", &["settings.coordinator.listen=0.0.0.0:1"], &["settings.coordinator.listen"]),
     ("small", &["settings.worker.grace=1s"], &["settings.worker.grace"]),
-    ("small", &["workers.pools[0].kind=Job", "workers.pools[0].name=a", "workers.pools[0].tier=cpu"], &["KEDA alone starts"]),
+    (
+        "small",
+        &["workers.pools[0].kind=Job", "workers.pools[0].name=a", "workers.pools[0].tier=cpu"],
+        &["KEDA alone starts"],
+    ),
     ("farm", &["workers.pools[1].name=big", "workers.pools[1].tier=16"], &["two are called big"]),
     ("small", &["workers.pools[0].name=a", "workers.pools[0].tier=12"], &["tier"]),
     ("small", &["coordinator.replica=2"], &["replica"]),

@@ -9,7 +9,14 @@ use crate::manifests::{are_here, container, of_kind, pods, read, rendered};
 
 /// All that the program reads from its environment: names as they stand in its sources.
 fn known() -> BTreeSet<String> {
-    let sources = ["settings/raw.rs", "settings/access.rs", "settings.rs", "main.rs", "client.rs", "arguments.rs"];
+    let sources = [
+        "settings/raw.rs",
+        "settings/access.rs",
+        "settings.rs",
+        "main.rs",
+        "client.rs",
+        "arguments.rs",
+    ];
     let mut names = BTreeSet::new();
     for path in sources {
         let text = std::fs::read_to_string(repository().join("cli/src").join(path)).unwrap();
@@ -21,7 +28,8 @@ fn known() -> BTreeSet<String> {
 
 /// Names that begin with CLEANPLATE_ in a text.
 fn variables(text: &str) -> BTreeSet<String> {
-    let letter = |letter: char| letter.is_ascii_uppercase() || letter.is_ascii_digit() || letter == '_';
+    let letter =
+        |letter: char| letter.is_ascii_uppercase() || letter.is_ascii_digit() || letter == '_';
     let found = text.match_indices("CLEANPLATE_").map(|(start, _)| {
         let end = text[start..].find(|next| !letter(next)).map_or(text.len(), |end| start + end);
         text[start..end].to_owned()
@@ -42,7 +50,7 @@ fn each_variable_of_images_compose_file_and_chart_is_a_setting() {
         given.extend(environment.into_iter().flatten().map(|(name, _)| name.clone()));
     }
     for values in ["farm", "small", "open"] {
-        for (_, pod) in pods(&rendered(values, &[])) {
+        for (_, pod) in pods(&rendered(values)) {
             let variables = container(pod)["env"].as_array().unwrap();
             given.extend(variables.iter().map(|told| told["name"].as_str().unwrap().to_owned()));
         }
@@ -72,13 +80,16 @@ fn the_settings_that_the_chart_writes_are_taken_by_the_program() {
         String::from_utf8_lossy(&output.stderr).into_owned()
     };
     for values in ["farm", "small", "open"] {
-        let documents = rendered(values, &[]);
+        let documents = rendered(values);
         let text = written(&documents);
         let told = told(&text);
-        assert!(told.contains("/no/such/source") && !told.contains("settings file"), "{told}\n{text}");
+        assert!(
+            told.contains("/no/such/source") && !told.contains("settings file"),
+            "{told}\n{text}"
+        );
     }
     assert!(told("[scheduler]\nno_such_key = 1\n").contains("settings file"), "it would be told");
-    let farm = written(&rendered("farm", &[]));
+    let farm = written(&rendered("farm"));
     for line in ["attempts_max = 5", "cells = 1048576", "mode = \"required\""] {
         assert!(farm.lines().any(|written| written == line), "{line} is not in\n{farm}");
     }

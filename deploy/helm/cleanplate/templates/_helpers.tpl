@@ -141,6 +141,7 @@ scratch and podDisruptionBudget key by key. */}}
 {{- $_ := set $merged $key $value -}}
 {{- end -}}
 {{- end -}}
+{{- $_ := set $merged "tier" (toString $merged.tier) -}}
 {{- if kindIs "invalid" $merged.gpus -}}
 {{- $_ := set $merged "gpus" (ternary 0 1 (eq $merged.tier "cpu")) -}}
 {{- end -}}
