@@ -1,6 +1,6 @@
 # Every target is a script that people and CI run alike; none needs anything set up before.
 .DEFAULT_GOAL := help
-.PHONY: help setup-models demo test lint bench bench-quality bench-models bench-storage torture chaos simulate fuzz gpu-check release kernels
+.PHONY: help setup-models demo test lint bench bench-quality bench-models bench-storage torture chaos simulate fuzz gpu-check release kernels containers
 
 help:       ## Say what there is to make.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,3 +49,6 @@ release:    ## Make the archive that is given out: binary, licences and list of 
 
 kernels:    ## Compile the GPU kernels to the PTX that is committed; every card's assembler takes it (needs no card).
 	@scripts/kernels
+
+containers: ## Build images of a coordinator and a worker, and run them: read-only, closed, one job (TARGETS= SOURCE=1 BASE=).
+	@scripts/containers
