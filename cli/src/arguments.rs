@@ -129,6 +129,11 @@ pub(crate) enum Command {
         after_help = "Examples:\n  cleanplate drain gpu-7\n  cleanplate drain gpu-7 --within 60"
     )]
     Drain(DrainArguments),
+    /// Ask a coordinator whether it lives; ends with 0 where it does. For probes.
+    #[command(after_help = "Examples:\n  \
+        cleanplate health   (of the coordinator that these settings are of)\n  \
+        cleanplate health http://127.0.0.1:7701 --leads")]
+    Health(HealthArguments),
     /// Make a token for clients or workers of a coordinator.
     #[command(subcommand)]
     Token(TokenCommand),
@@ -240,6 +245,22 @@ pub(crate) struct ClientArguments {
     #[arg(long, value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
     /// One JSON object a line on standard output.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Options of `health`.
+#[derive(Debug, Args)]
+pub(crate) struct HealthArguments {
+    /// Where it answers probes; by default what `coordinator.probe_listen` says, else `coordinator.listen`.
+    pub(crate) url: Option<String>,
+    /// It must lead too: one that stands by ends with 1.
+    #[arg(long)]
+    pub(crate) leads: bool,
+    /// The file of a token, where probes need one.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+    /// One JSON object on standard output.
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -75,7 +75,11 @@ impl Route {
         Ok(endpoint.http2_keep_alive_interval(KEEP_ALIVE).keep_alive_timeout(KEEP_ALIVE))
     }
 
-    fn bearer(&self, address: &str) -> Result<Bearer, Refusal> {
+    /// What is shown to the coordinator at `address`.
+    ///
+    /// # Errors
+    /// A refusal where a token would go over the wire in the clear.
+    pub(crate) fn bearer(&self, address: &str) -> Result<Bearer, Refusal> {
         let bearer = self.token.as_ref().map(|token| self.dialer.bearer(address, token));
         Ok(bearer.transpose().map_err(|error| refused(&error))?.unwrap_or_default())
     }

@@ -15,6 +15,7 @@ mod drawing;
 mod engine;
 mod exit;
 mod follow;
+mod health;
 mod heap;
 mod inquiry;
 mod job_state;
@@ -118,6 +119,7 @@ fn begin(command: Command, verbose: u8, settings: &Settings) -> Result<Status, R
         | Command::Jobs(_)
         | Command::Watch(_)
         | Command::Cancel(_)
+        | Command::Health(_)
         | Command::Priority(_)
         | Command::Retry(_)
         | Command::Workers(_)
@@ -150,6 +152,7 @@ async fn dispatch(command: Command, settings: &Settings) -> Result<Status, Refus
         Command::Jobs(arguments) => jobs::run(arguments, settings).await,
         Command::Watch(arguments) => watch::run(arguments, settings).await,
         Command::Cancel(arguments) => cancel::run(arguments, settings).await,
+        Command::Health(arguments) => health::run(arguments, settings).await,
         Command::Priority(arguments) => priority::run(arguments, settings).await,
         Command::Retry(arguments) => retry::run(arguments, settings).await,
         Command::Preview(arguments) => preview::run(*arguments, settings).await,

@@ -14,7 +14,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use cleanplate_access::{Access, CREDENTIAL_LIFE, Caller, Sent, ServerTls};
 use cleanplate_store::Places;
-use futures::future::{Either, Ready, ready};
+use futures::future::{BoxFuture, Either};
+use http_body_util::BodyExt as _;
 use tonic::body::Body;
 use tonic::codegen::{Service, http};
 use tonic::{Request, Status};
@@ -23,6 +24,7 @@ use tower::Layer;
 pub(crate) use probes::{Health, Probes};
 pub(crate) use wire::{Peer, incoming};
 
+use crate::http::is_grpc;
 use crate::http::{refusal, refuse_pages};
 use crate::limits::{DoorLimits, Rate};
 
@@ -145,7 +147,7 @@ where
 {
     type Response = http::Response<Body>;
     type Error = Infallible;
-    type Future = Either<S::Future, Ready<Result<Self::Response, Infallible>>>;
+    type Future = Either<S::Future, BoxFuture<'static, Result<Self::Response, Infallible>>>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         self.inner.poll_ready(context)
@@ -160,9 +162,39 @@ where
                 request.extensions_mut().insert(caller);
                 Either::Left(self.inner.call(request))
             }
-            Err(status) => Either::Right(ready(Ok(refusal(request.headers(), status)))),
+            Err(status) => {
+                let refused = refusal(request.headers(), status);
+                // A stream of gRPC has no end to wait for.
+                let rest = (!is_grpc(request.headers())).then(|| request.into_body());
+                Either::Right(Box::pin(answered(refused, rest)))
+            }
         }
     }
+}
+
+/// Bytes of a refused request that are read before it is answered, and for how long: HTTP/2 says with the answer that
+/// no more is wanted, and curl 7.88 (Debian 12) then drops the answer.
+const REFUSED_BYTES: usize = 1 << 20;
+const REFUSED_WAIT: Duration = Duration::from_secs(2);
+
+async fn answered(
+    refused: http::Response<Body>,
+    rest: Option<Body>,
+) -> Result<http::Response<Body>, Infallible> {
+    if let Some(mut rest) = rest {
+        let read = async {
+            let mut bytes = 0;
+            while let Some(Ok(frame)) = rest.frame().await {
+                bytes += frame.data_ref().map_or(0, |data| data.len());
+                if bytes > REFUSED_BYTES {
+                    break;
+                }
+            }
+        };
+        // Whoever sends so slowly hears nothing, or hears it now.
+        tokio::time::timeout(REFUSED_WAIT, read).await.ok();
+    }
+    Ok(refused)
 }
 
 fn admit<B>(access: &Access, request: &http::Request<B>) -> Result<Caller, Status> {

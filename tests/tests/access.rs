@@ -305,6 +305,23 @@ fn a_token_is_made_once_on_standard_output_and_its_hash_is_kept() {
 }
 
 #[test]
+fn a_coordinators_health_is_an_exit_status() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut cluster = Cluster::start(folder.path());
+    let health = |url: &str, more: &[&str]| {
+        let output = binary::command([&["health", url][..], more].concat()).output().unwrap();
+        (output.status.code(), said(&output))
+    };
+    let url = cluster.url();
+    cluster.until("it leads", |_| (health(&url, &["--leads"]).0 == Some(0)).then_some(()));
+    assert_eq!(health(&url, &[]).0, Some(0));
+    cluster.kill_coordinator();
+    let (status, words) = health(&url, &["--json"]);
+    assert_eq!(status, Some(1), "{words}");
+    assert!(words.contains("does not answer"), "{words}");
+}
+
+#[test]
 fn on_loopback_nobody_is_asked() {
     let folder = tempfile::tempdir().unwrap();
     let mut cluster = Cluster::start(folder.path());

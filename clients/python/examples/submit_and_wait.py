@@ -21,7 +21,7 @@ def main() -> int:
     client = Client()
     try:
         # The same input and output again is the same job, whenever this program is started.
-        job = client.submit(request, key=f"{sys.argv[1]} {sys.argv[2]}")
+        job = client.submit(request, key=f"{sys.argv[1]}\n{sys.argv[2]}")
         print(f"job {job}", file=sys.stderr)
         state = {}
         for state in client.watch(job):

@@ -79,7 +79,7 @@ pub enum PlaceError {
     /// It is in no list.
     #[error(
         "{} may not be {} for {}: no entry of `{}` in the coordinator's settings holds it (docs/access.md)",
-        .url, .used.verb(), shown_owner(.owner), .used.key(.owner)
+        .url, .used.verb(), shown_owner(.owner), .key
     )]
     NotListed {
         /// The place.
@@ -88,6 +88,8 @@ pub enum PlaceError {
         used: Use,
         /// For whom.
         owner: String,
+        /// The setting that was looked at.
+        key: String,
     },
     /// It is the farm's own.
     #[error("{url} is in the coordinator's own store, which no job reads or writes")]
@@ -116,16 +118,13 @@ impl Use {
         }
     }
 
-    fn key(self, owner: &str) -> String {
+    /// The setting that has the list of an owner, who may have one of its own.
+    fn key(self, owner: &str, has_own: bool) -> String {
         let list = match self {
             Self::Source => "sources",
             Self::Destination => "destinations",
         };
-        if owner.is_empty() {
-            format!("access.{list}")
-        } else {
-            format!("access.owners.{owner}.{list}")
-        }
+        if has_own { format!("access.owners.{owner}.{list}") } else { format!("access.{list}") }
     }
 }
 
@@ -155,7 +154,8 @@ impl Places {
         if list.iter().any(|place| place.holds(&asked)) {
             return Ok(());
         }
-        Err(PlaceError::NotListed { url: url.to_owned(), used, owner: owner.to_owned() })
+        let key = used.key(owner, owners.contains_key(owner));
+        Err(PlaceError::NotListed { url: url.to_owned(), used, owner: owner.to_owned(), key })
     }
 
     /// The same, where the place is a file of this machine also by its real path: a link in a folder that is listed
@@ -171,8 +171,8 @@ impl Places {
         let real_places = self.with_real_folders();
         real_places.check(owner, used, &real).map_err(|error| match error {
             // What was asked for is told, not where it leads.
-            PlaceError::NotListed { used, owner, .. } => {
-                PlaceError::NotListed { url: url.to_owned(), used, owner }
+            PlaceError::NotListed { used, owner, key, .. } => {
+                PlaceError::NotListed { url: url.to_owned(), used, owner, key }
             }
             PlaceError::Own { .. } => PlaceError::Own { url: url.to_owned() },
             odd @ (PlaceError::Odd { .. } | PlaceError::Address(_)) => odd,

@@ -149,6 +149,22 @@ pub fn lease_of(key: &str) -> Option<LeaseId> {
     lease?.parse().ok().map(LeaseId)
 }
 
+/// Whether an object of this key is one that workers make, under the lease that it carries: what the coordinator writes
+/// carries a lease, too, and it may be one that a worker holds.
+#[must_use]
+pub fn is_made_by_workers(key: &str) -> bool {
+    let parts: Vec<&str> = key.split('/').collect();
+    match parts[..] {
+        ["jobs", _, name] => {
+            let kind = name.split('.').next().unwrap_or_default();
+            ["description", "table", "rest", "finding", "mattes"].contains(&kind)
+        }
+        ["jobs", _, "parts", _] => true,
+        ["jobs", _, look, _] => Look::ALL.iter().any(|one| one.as_str() == look),
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -188,6 +204,20 @@ mod tests {
                 let parts: Vec<&str> = key.split('/').collect();
                 assert!(parts.iter().all(|part| !["", ".", ".."].contains(part)), "{key}");
             }
+        }
+    }
+
+    #[test]
+    fn what_the_coordinator_writes_is_not_made_by_workers() {
+        let (id, lease) = (JobId::parse("a").unwrap(), LeaseId(7));
+        let own = [brief(&id, lease), stitch_upload(&id, lease), stitch_piece(&id, lease, 3)];
+        let own = own.into_iter().chain(Look::ALL.map(|look| draft(&id, look, lease)));
+        let own: BTreeSet<String> = own.collect();
+        for key in all("a", 7).into_iter().chain([farm("f"), leases(lease), published(&id, lease)])
+        {
+            let workers =
+                key.starts_with("jobs/") && !key.contains("/stitch/") && !own.contains(&key);
+            assert_eq!(is_made_by_workers(&key), workers, "{key}");
         }
     }
 

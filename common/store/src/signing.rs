@@ -19,8 +19,9 @@ use url::Url;
 
 use crate::transport::Paced;
 
-/// Where requests would go that nobody signs: a name that resolves nowhere.
-pub(crate) const UNSIGNED_ENDPOINT: &str = "https://unsigned.invalid";
+/// Where requests would go that nobody signs: a name that resolves nowhere, and that errors show in the place of the
+/// signed address, which is a secret while it holds.
+pub(crate) const UNSIGNED_ENDPOINT: &str = "https://signed-by-the-coordinator.invalid";
 
 /// Addresses that are kept to be used again.
 const KEPT_MAX: usize = 1024;
@@ -155,10 +156,11 @@ impl HttpService for Service {
             .then(|| (unsigned.method.clone(), unsigned.path.clone()));
         if let Some((key, url)) = key.as_ref().and_then(|key| Some((key, self.known(key)?))) {
             let response = self.client.execute(sent_to(request.clone(), &url)?).await?;
-            if response.status() != StatusCode::FORBIDDEN {
+            // Keys that were changed, and, with the other status, a session of a role that is over.
+            let outdated = [StatusCode::FORBIDDEN, StatusCode::BAD_REQUEST];
+            if !outdated.contains(&response.status()) {
                 return Ok(response);
             }
-            // The keys that it was signed by may have been changed.
             self.kept().remove(key);
         }
         let signed = match self.sign.sign(&unsigned).await {

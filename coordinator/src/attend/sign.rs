@@ -12,8 +12,11 @@ use cleanplate_store::{Location, OwnKeys, StoreError, Unsigned, keys};
 use cleanplate_types::ids::{JobId, LeaseId};
 use tonic::Status;
 
-/// How long an address holds that was signed: the wait for a throttled store, and an upload over a slow line.
-const LASTS: Duration = Duration::from_secs(15 * 60);
+/// How long an address holds that was signed for reading, in ranges, for as long as a segment takes.
+const READ_LASTS: Duration = Duration::from_secs(15 * 60);
+
+/// The same for a write, which is one request: the wait for a throttled store. One that has begun goes on.
+const WRITE_LASTS: Duration = Duration::from_secs(3 * 60);
 
 /// What one worker holds.
 #[derive(Debug, Clone, Default)]
@@ -85,14 +88,15 @@ impl Signer {
                 request.method
             )));
         }
-        let signed = self.keys.sign(request, LASTS).await;
+        let lasts = if Verb::of(request) == Ok(Verb::Read) { READ_LASTS } else { WRITE_LASTS };
+        let signed = self.keys.sign(request, lasts).await;
         let url = signed.map_err(|error| {
             if matches!(error, StoreError::BadKey { .. }) {
                 return Status::invalid_argument(error.to_string());
             }
             Status::unavailable(format!("the coordinator's keys of the store: {error}"))
         })?;
-        Ok((url.into(), LASTS))
+        Ok((url.into(), lasts))
     }
 
     fn may(&self, request: &Unsigned, place: &Place, held: &Held) -> Result<(), &'static str> {
@@ -118,6 +122,7 @@ impl Signer {
         let lease = keys::lease_of(key);
         match verb {
             Verb::Read => Ok(()),
+            Verb::Write if !keys::is_made_by_workers(key) => Err("workers make no such object"),
             Verb::Write if leases.any(|(held, _)| lease == Some(*held)) => Ok(()),
             Verb::Write => Err("it writes under its own leases only"),
         }
@@ -248,6 +253,13 @@ mod tests {
             ("GET", "farm", "work/jobs/job-ab/brief.3", &[]),
             ("PUT", "farm", "work/jobs/job-a/parts/000001.9.part", &[]),
             ("PUT", "farm", "work/jobs/job-a/brief.6", &[]),
+            // What the coordinator writes carries leases as well.
+            ("PUT", "farm", "work/jobs/job-a/brief.7", &[]),
+            ("PUT", "farm", "work/jobs/job-a/draft.find.7", &[]),
+            ("PUT", "farm", "work/jobs/job-a/stitch/7.upload", &[]),
+            ("PUT", "farm", "work/jobs/job-a/stitch/7.00000.piece", &[]),
+            ("PUT", "farm", "work/jobs/job-a/new.7", &[]),
+            ("PUT", "farm", "work/jobs/job-a/deep/er/000001.7.part", &[]),
             ("PUT", "farm", "work/farm/f-1", &[]),
             ("PUT", "farm", "work/leases/7", &[]),
             ("GET", "farm", "work/leases/7", &[]),

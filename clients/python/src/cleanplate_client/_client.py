@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import http.client
 import json
 import os
@@ -51,8 +52,11 @@ class Client:
     def submit(
         self, request: Optional[Mapping[str, Any]] = None, *, key: Optional[str] = None, **fields: Any
     ) -> str:
-        """Queues a job and returns its id. With the same ``key`` and request again it is the same job."""
-        headers = {"Idempotency-Key": key} if key is not None else {}
+        """Queues a job and returns its id. With the same ``key`` and request again it is the same job.
+
+        ``key`` is any text: its SHA-256 is sent, since a header takes 255 letters of ASCII.
+        """
+        headers = {"Idempotency-Key": hashlib.sha256(key.encode()).hexdigest()} if key is not None else {}
         body = {**(request or {}), **fields}
         return str(self._json("POST", "/api/v1/jobs", body, headers)["job"])
 
@@ -94,7 +98,7 @@ class Client:
                 if last.endswith(".end"):
                     return
             except Problem as problem:
-                if problem.status != 503 or tries >= _TRIES_MAX:
+                if problem.status not in (429, 503) or tries >= _TRIES_MAX:
                     raise
             except Unreachable:
                 if tries >= _TRIES_MAX:

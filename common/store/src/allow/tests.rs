@@ -149,7 +149,13 @@ fn even_who_may_use_all_places_uses_none_that_leads_elsewhere_or_is_the_farms_ow
 fn a_refusal_names_the_setting_that_would_allow_it() {
     let said =
         |owner| usual().check(owner, Use::Destination, "s3://media/x").unwrap_err().to_string();
+    let own = |owner: &str| {
+        let Places::Listed { owners, .. } = usual() else { panic!("there are lists") };
+        owners.contains_key(owner)
+    };
+    assert!(own("alice") && !own("nobody"));
     assert!(said("alice").contains("`access.owners.alice.destinations`"), "{}", said("alice"));
+    assert!(said("nobody").contains("`access.destinations`"), "{}", said("nobody"));
     assert!(said("").contains("`access.destinations`"), "{}", said(""));
 }
 
