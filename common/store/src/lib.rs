@@ -26,6 +26,7 @@ mod movie_file;
 mod movie_parts;
 mod pace;
 mod remote;
+mod traffic;
 mod transport;
 mod upload_log;
 mod web;
@@ -40,6 +41,7 @@ pub use objects::{FORMAT as OBJECT_FORMAT, ObjectError, decode_object, encode_ob
 pub use reading::{LocalFile, SourceMeta, SourceReader};
 pub use settings::{StorageSettings, WebSettings};
 pub use store::{Listed, Store};
+pub use traffic::{Traffic, traffic};
 pub use upload_log::UploadLog;
 pub use web::public_address;
 pub use writing::{MovieUpload, PartUpload};
