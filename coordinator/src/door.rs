@@ -25,6 +25,7 @@ pub(crate) use wire::{Peer, incoming};
 
 use crate::http::{refusal, refuse_pages};
 use crate::limits::DoorLimits;
+use crate::meters::Meters;
 
 /// How often is looked whether who is in may stay: who is taken out of the file of tokens is out after this.
 const STAYS_EVERY: Duration = Duration::from_secs(5);
@@ -37,13 +38,15 @@ pub struct Door {
     places: Places,
     limits: DoorLimits,
     health: Health,
+    meters: Arc<Meters>,
 }
 
 impl Door {
     /// A door for those who are known by `access`.
     #[must_use]
     pub fn new(access: Access, tls: Option<ServerTls>, places: Places, limits: DoorLimits) -> Self {
-        Self { access, tls, places, limits, health: Health::default() }
+        let (health, meters) = (Health::default(), Arc::default());
+        Self { access, tls, places, limits, health, meters }
     }
 
     /// An open door: for one process, for loopback, and for whoever wants it so.
@@ -73,6 +76,11 @@ impl Door {
 
     pub(crate) fn health(&self) -> Health {
         self.health.clone()
+    }
+
+    /// What this process tells of itself.
+    pub(crate) const fn meters(&self) -> &Arc<Meters> {
+        &self.meters
     }
 
     /// Resolves when `caller` may not stay: its token has gone, or what it was let in by has ended. With a
