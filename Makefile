@@ -17,7 +17,7 @@ test:       ## Install what is missing, build, run every test.
 lint:       ## Format, clippy, docs, licences: warnings are errors.
 	@scripts/lint
 
-bench:      ## Print the promised figures, product and peer side by side (ONLY=golden,fleet,farm,failover,wall,memory,verify,table,scheduler,stitch).
+bench:      ## Print the promised figures, product and peer side by side (ONLY=golden,fleet,farm,failover,wall,memory,verify,table,scheduler,metrics,stitch).
 	@scripts/bench
 
 bench-quality: ## Print how near the truth what comes out is, beside its peers (ONLY=quality,clean,speed,memory,smoke CLIPS= OVERLAYS=).

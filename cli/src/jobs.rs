@@ -1,5 +1,7 @@
 //! `jobs`: lists jobs, or shows one with its attempts and the trail of each.
 
+use std::collections::BTreeMap;
+
 use cleanplate_proto::WireError;
 use cleanplate_proto::v1::{Attempt, ListRequest, ShowRequest, ShowResponse};
 use cleanplate_shapes as shapes;
@@ -143,12 +145,25 @@ fn show_one(shown: ShowResponse, as_json: bool) -> Result<Status, Refusal> {
         rows.push(vec!["to go on".to_owned(), state.review_in_words()]);
     }
     rows.extend(state.notes.iter().map(|note| vec!["note".to_owned(), note.clone()]));
+    rows.extend(card_time(&attempts).map(|told| vec!["card time".to_owned(), told]));
     if let Some(outcome) = &state.outcome {
         rows.push(vec!["outcome".to_owned(), outcome.in_words()]);
     }
     say::table(&rows)?;
     attempts.iter().try_for_each(tell_attempt)?;
     Ok(Status::Done)
+}
+
+/// For how long workers held the job's leases, by the row of their cards; what runs is not in it.
+fn card_time(attempts: &[Attempt]) -> Option<String> {
+    let mut held: BTreeMap<&str, u64> = BTreeMap::new();
+    for attempt in attempts.iter().filter(|attempt| !attempt.worker.is_empty()) {
+        let row = if attempt.tier.is_empty() { "workers that are gone" } else { &attempt.tier };
+        *held.entry(row).or_default() += attempt.held_ms.unwrap_or(0);
+    }
+    let told = |(row, millis): (&str, u64)| format!("{} ({row})", clock(millis));
+    let told: Vec<String> = held.into_iter().map(told).collect();
+    Some(told.join(", ")).filter(|told| !told.is_empty())
 }
 
 fn split_at_colon(line: &str) -> Vec<String> {

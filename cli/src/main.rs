@@ -143,6 +143,10 @@ fn begin(command: Command, verbose: u8, settings: &Settings) -> Result<Status, R
     ended
 }
 
+#[expect(
+    clippy::cognitive_complexity,
+    reason = "a line for each command, and nothing between them"
+)]
 async fn dispatch(command: Command, settings: &Settings) -> Result<Status, Refusal> {
     match command {
         Command::Run(arguments) => run::run(*arguments, settings).await,

@@ -5,6 +5,7 @@ use cleanplate_core::record::{Event, LeaseEnd, Piece, Record};
 use cleanplate_types::failure::{Failure, FailureKind, Stage};
 use cleanplate_types::frames::FrameRange;
 use cleanplate_types::ids::{LeaseId, WorkerId};
+use cleanplate_types::time::Tick;
 
 /// One lease of a job and how it went.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,8 +20,23 @@ pub(crate) struct Attempt {
     pub(crate) frames: Option<FrameRange>,
     /// Which attempt at the piece of work, from 1.
     pub(crate) attempt: u32,
+    /// When it was granted.
+    pub(crate) since: Tick,
+    /// When it ended, where it has.
+    pub(crate) until: Option<Tick>,
     /// How it went.
     pub(crate) fate: Fate,
+}
+
+impl Attempt {
+    /// For how long its lease was held, in milliseconds; nothing while it runs.
+    pub(crate) fn held_ms(&self) -> Option<u64> {
+        self.until.map(|until| until.since(self.since))
+    }
+
+    fn end(&mut self, at: Tick, fate: Fate) {
+        (self.until, self.fate) = (Some(at), fate);
+    }
 }
 
 /// How an attempt went.
@@ -41,6 +57,9 @@ pub(crate) enum Fate {
 }
 
 impl Fate {
+    /// How an attempt may end, by its name on the wire.
+    pub(crate) const ENDS: [&str; 5] = ["done", "failed", "lapsed", "revoked", "gave_back"];
+
     /// Its name on the wire.
     pub(crate) const fn as_str(&self) -> &'static str {
         match self {
@@ -61,7 +80,7 @@ impl Fate {
         }
     }
 
-    fn of(failure: &Failure) -> Self {
+    pub(crate) fn of(failure: &Failure) -> Self {
         let failure = Box::new(failure.clone());
         match failure.kind {
             FailureKind::LeaseLapsed => Self::Lapsed(failure),
@@ -88,12 +107,28 @@ impl Fate {
     }
 }
 
-const STITCH: &str = "stitch";
+pub(crate) const STITCH: &str = "stitch";
+
+/// Every kind of work, by its name on the wire.
+pub(crate) const WORKS: [&str; 9] =
+    ["intake", "find", "learn", "fetch", "preview", "reduce", "segment", "audit", STITCH];
+
+/// A piece of work by its name on the wire.
+pub(crate) const fn work_of(piece: Piece) -> &'static str {
+    match piece {
+        Piece::Intake => "intake",
+        Piece::Window(window) => window.look.as_str(),
+        Piece::Reduce => "reduce",
+        Piece::Segment(_) => "segment",
+        Piece::Audit(_) => "audit",
+    }
+}
 
 /// The attempts that `records` (of one job, in order) tell of, oldest first.
 pub(crate) fn attempts(records: &[Record]) -> Vec<Attempt> {
     let mut log = Log::default();
     for record in records {
+        log.at = record.at;
         log.take(&record.event);
     }
     log.attempts
@@ -101,6 +136,8 @@ pub(crate) fn attempts(records: &[Record]) -> Vec<Attempt> {
 
 #[derive(Default)]
 struct Log {
+    /// When what is taken now was decided.
+    at: Tick,
     attempts: Vec<Attempt>,
     cells: Vec<FrameRange>,
     frames: Option<FrameRange>,
@@ -159,15 +196,18 @@ impl Log {
     }
 
     fn leased(&mut self, lease: LeaseId, worker: &WorkerId, piece: Piece, attempt: u32) {
-        let (work, frames) = match piece {
-            Piece::Intake => ("intake", None),
-            Piece::Window(window) => (window.look.as_str(), Some(window.frames)),
-            Piece::Reduce => ("reduce", self.frames),
-            Piece::Segment(segment) => ("segment", Some(segment.frames)),
-            Piece::Audit(cell) => ("audit", self.cells.get(cell.0 as usize).copied()),
+        let frames = match piece {
+            Piece::Intake => None,
+            Piece::Window(window) => Some(window.frames),
+            Piece::Reduce => self.frames,
+            Piece::Segment(segment) => Some(segment.frames),
+            Piece::Audit(cell) => self.cells.get(cell.0 as usize).copied(),
         };
+        let work = work_of(piece);
         let worker = Some(worker.clone());
-        self.attempts.push(Attempt { lease, work, worker, frames, attempt, fate: Fate::Running });
+        let (since, fate) = (self.at, Fate::Running);
+        let begun = Attempt { lease, work, worker, frames, attempt, since, until: None, fate };
+        self.attempts.push(begun);
     }
 
     fn stitch_started(&mut self, lease: LeaseId) {
@@ -180,6 +220,8 @@ impl Log {
             worker: None,
             frames: self.frames,
             attempt: self.stitches,
+            since: self.at,
+            until: None,
             fate: Fate::Running,
         });
     }
@@ -203,8 +245,9 @@ impl Log {
     }
 
     fn end(&mut self, lease: LeaseId, fate: Fate) {
+        let at = self.at;
         if let Some(attempt) = self.attempts.iter_mut().rev().find(|one| one.lease == lease) {
-            attempt.fate = fate;
+            attempt.end(at, fate);
         }
     }
 
@@ -213,18 +256,21 @@ impl Log {
     }
 
     fn end_stitches(&mut self, fate: &Fate) {
+        let at = self.at;
         for attempt in self.running().filter(|attempt| attempt.work == STITCH) {
-            attempt.fate = fate.clone();
+            attempt.end(at, fate.clone());
         }
     }
 
     /// Ends what runs; the one whose failure is the reason has failed.
     fn end_all(&mut self, failure: Option<&Failure>, fate: &Fate) {
+        let at = self.at;
         for attempt in self.running() {
-            attempt.fate = match failure {
+            let fate = match failure {
                 Some(failure) if failure.lease == Some(attempt.lease) => Fate::of(failure),
                 Some(_) | None => fate.clone(),
             };
+            attempt.end(at, fate);
         }
     }
 }
@@ -234,7 +280,6 @@ mod tests {
     use cleanplate_core::outcome::Published;
     use cleanplate_types::cell::Segment;
     use cleanplate_types::ids::{CellIndex, JobId};
-    use cleanplate_types::time::Tick;
 
     use super::*;
 

@@ -12,6 +12,7 @@ use cleanplate_core::record::{Event, Record};
 use cleanplate_core::scheduler::Scheduler;
 use cleanplate_core::view::JobView;
 use cleanplate_store::{Store, StoreError};
+use cleanplate_telemetry::traces::{TraceError, Traces};
 use cleanplate_types::ids::{JobId, LeaseId};
 use cleanplate_types::limits::OutputLimit;
 use cleanplate_types::object::ObjectRef;
@@ -29,6 +30,7 @@ use crate::finish::{Finisher, Lead, StitchProgram};
 use crate::journal::{Epoch, Journal, JournalError, renew_for_good, stand_by};
 use crate::marks::{self, Marks};
 use crate::objects::Objects;
+use crate::tally::Tally;
 
 /// What a coordinator goes by.
 #[derive(Debug, Clone)]
@@ -66,6 +68,9 @@ pub enum CoordinatorError {
     /// Its settings contradict each other.
     #[error("the settings of the scheduler are wrong: {0}")]
     Settings(#[from] ConfigError),
+    /// The settings for traces contradict each other.
+    #[error(transparent)]
+    Traces(#[from] TraceError),
     /// The journal could not be read when it started.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -230,10 +235,12 @@ impl Coordinator {
             sign_for_workers: signs,
         } = options;
         scheduler.check()?;
+        let traces = Traces::from_environment(env!("CARGO_PKG_VERSION"))?;
         let heartbeat_ms =
             u32::try_from(scheduler.worker_silent_ms / 3).map_or(u32::MAX, |ms| ms.max(1));
         let taken = TakenUp::by_whoever_leads(&*journal, (&store, new_store), scheduler).await?;
-        let TakenUp { scheduler, book, clock, latest, before, forgotten, found, farm } = taken;
+        let TakenUp { scheduler, book, tally, clock, latest, before, forgotten, found, farm } =
+            taken;
         let greeting = Greeting { store: store.url(), heartbeat_ms, farm: farm.clone(), signs };
 
         let (sender, waiting) = mpsc::channel(ORDERS_WAITING_MAX);
@@ -252,23 +259,12 @@ impl Coordinator {
         let performer =
             Performer::new(Arc::clone(&sessions), objects, finisher, Marks::new(store.clone()));
         tell_found(found, orders.clone());
-        let dispatch = Dispatch::new(scheduler, clock, Arc::clone(&journal), book, performer);
+        let meters = Arc::clone(door.meters());
+        meters.leads(&orders);
+        let (kept, telling) = ((book, tally), (performer, meters, traces));
+        let dispatch = Dispatch::new(scheduler, clock, Arc::clone(&journal), kept, telling);
 
-        let (stop, stopped) = watch::channel(false);
-        let (told, ending) = watch::channel(Ending::Running);
-        let (leads, halt) = (Arc::clone(&journal), stop.clone());
-        let dispatch = tokio::spawn(async move {
-            let mut running = Box::pin(dispatch.run(waiting, stopped));
-            let ended = tokio::select! {
-                ended = &mut running => ended,
-                error = renew_for_good(&*leads) => {
-                    // Stitches are given up in order.
-                    halt.send_replace(true);
-                    running.await.and(Err(error))
-                }
-            };
-            told.send_replace(ended.map_or_else(Ending::by, |()| Ending::Stopped));
-        });
+        let (stop, ending, dispatch) = begun(dispatch, waiting, &journal);
         Ok(Self {
             orders,
             sessions,
@@ -320,6 +316,30 @@ impl Coordinator {
     }
 }
 
+/// Runs the loop until it is stopped, or another leads.
+fn begun(
+    dispatch: Dispatch,
+    waiting: mpsc::Receiver<Order>,
+    journal: &Arc<dyn Journal>,
+) -> (watch::Sender<bool>, watch::Receiver<Ending>, JoinHandle<()>) {
+    let (stop, stopped) = watch::channel(false);
+    let (told, ending) = watch::channel(Ending::Running);
+    let (leads, halt) = (Arc::clone(journal), stop.clone());
+    let dispatch = tokio::spawn(async move {
+        let mut running = Box::pin(dispatch.run(waiting, stopped));
+        let ended = tokio::select! {
+            ended = &mut running => ended,
+            error = renew_for_good(&*leads) => {
+                // Stitches are given up in order.
+                halt.send_replace(true);
+                running.await.and(Err(error))
+            }
+        };
+        told.send_replace(ended.map_or_else(Ending::by, |()| Ending::Stopped));
+    });
+    (stop, ending, dispatch)
+}
+
 /// Lets another lead at once.
 async fn give_up(journal: &dyn Journal) {
     if let Err(error) = journal.resign().await {
@@ -331,6 +351,7 @@ async fn give_up(journal: &dyn Journal) {
 struct TakenUp {
     scheduler: Scheduler,
     book: Book,
+    tally: Tally,
     clock: Clock,
     /// When the last record was written.
     latest: Tick,
@@ -370,7 +391,7 @@ impl TakenUp {
         (store, new_store): (&Store, bool),
         config: SchedulerConfig,
     ) -> Result<Self, CoordinatorError> {
-        let (records, book) = taken_up(journal).await?;
+        let (records, book, tally) = taken_up(journal).await?;
         let latest = records.last().map_or(Tick(0), |record| record.at);
         let clock = Clock::starting_after(latest);
         let count = records.len();
@@ -381,7 +402,7 @@ impl TakenUp {
         let open = scheduler.jobs_open();
         let farm = farm(journal, store, if new_store { 0 } else { open }).await?;
         let found = marks::compare(store, &mut scheduler).await.map_err(CoordinatorError::Store)?;
-        Ok(Self { scheduler, book, clock, latest, before, forgotten, found, farm })
+        Ok(Self { scheduler, book, tally, clock, latest, before, forgotten, found, farm })
     }
 }
 
@@ -420,18 +441,20 @@ fn tell_found(found: Vec<(JobId, JobOutcome)>, orders: Orders) {
 }
 
 /// All records of the journal, and what they come to.
-async fn taken_up(journal: &dyn Journal) -> Result<(Vec<Record>, Book), JournalError> {
+async fn taken_up(journal: &dyn Journal) -> Result<(Vec<Record>, Book, Tally), JournalError> {
     let records = journal.load().await?;
-    let mut book = Book::default();
+    let (mut book, mut tally) = (Book::default(), Tally::default());
     for record in &records {
         // These lines are in the journal already.
         drop(book.foretell(record));
         book.take(record);
+        // What ended before is no event of this process.
+        drop(tally.take(record, |_| None));
     }
     for line in &journal.fallbacks().await? {
         book.take_line(line);
     }
-    Ok((records, book))
+    Ok((records, book, tally))
 }
 
 /// Jobs whose objects were about to be deleted when the journal's last record was written, each with the

@@ -9,6 +9,7 @@ mod orders;
 mod perform;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use cleanplate_access::Reach;
 use cleanplate_core::effect::{Effect, Ignored};
@@ -18,7 +19,9 @@ use cleanplate_core::record::{Event, Record};
 use cleanplate_core::scheduler::Scheduler;
 use cleanplate_core::view::JobView;
 use cleanplate_proto::v1 as pb;
+use cleanplate_telemetry::traces::Traces;
 use cleanplate_types::ids::{JobId, WorkerId};
+use cleanplate_types::trail::TrailEvent;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::attend::Held;
@@ -27,11 +30,15 @@ use crate::clock::Clock;
 use crate::dispatch::board::Board;
 use crate::failpoint::{self, Moment};
 use crate::jobs::{Place, Wanted};
-use crate::journal::{Batch, Journal, JournalError};
+use crate::journal::{Batch, Journal, JournalError, TrailLine};
+use crate::measured;
+use crate::meters::Meters;
 use crate::milestones;
 use crate::shown;
+use crate::tally::{self, Tally};
+use crate::traces::Tracer;
 
-pub(crate) use crate::dispatch::orders::{Known, Order, Orders, Question};
+pub(crate) use crate::dispatch::orders::{Gone, Known, Order, Orders, Question, WeakOrders};
 pub(crate) use crate::dispatch::perform::Performer;
 
 /// Orders that may wait for the loop: four full turns. Each is below a KiB but for a submission
@@ -56,6 +63,9 @@ pub(crate) struct Dispatch {
     book: Book,
     board: Board,
     performer: Performer,
+    tally: Tally,
+    meters: Arc<Meters>,
+    tracer: Tracer,
 }
 
 /// What one turn of the loop came to.
@@ -69,6 +79,16 @@ struct Turn {
     left: Vec<u64>,
     /// Bytes of pictures in submissions.
     bytes: usize,
+    /// Orders that were taken.
+    orders: u64,
+}
+
+/// Why the loop does something.
+#[derive(Debug)]
+enum Woken {
+    Told(Box<Order>),
+    Due,
+    ToRefresh,
 }
 
 /// What is said once the batch is durable.
@@ -83,10 +103,12 @@ impl Dispatch {
         scheduler: Scheduler,
         clock: Clock,
         journal: Arc<dyn Journal>,
-        book: Book,
-        performer: Performer,
+        (book, tally): (Book, Tally),
+        (performer, meters, traces): (Performer, Arc<Meters>, Option<Traces>),
     ) -> Self {
-        Self { scheduler, clock, journal, book, board: Board::default(), performer }
+        let tracer = Tracer::new(traces, Arc::clone(&journal));
+        let board = Board::default();
+        Self { scheduler, clock, journal, book, board, performer, tally, meters, tracer }
     }
 
     /// Runs until `stop` says so, or its sender is gone; then stitches are given up in order.
@@ -100,6 +122,7 @@ impl Dispatch {
     ) -> Result<(), JournalError> {
         let ended = self.turn(orders, stop).await;
         self.performer.stop().await;
+        self.tracer.stop().await;
         ended
     }
 
@@ -110,17 +133,21 @@ impl Dispatch {
     ) -> Result<(), JournalError> {
         loop {
             let mut turn = Turn::default();
-            tokio::select! {
+            let woken = tokio::select! {
                 biased;
                 _ = stop.wait_for(|stop| *stop) => return Ok(()),
                 order = orders.recv() => match order {
-                    Some(order) => self.take(order, &mut turn),
+                    Some(order) => Woken::Told(Box::new(order)),
                     None => return Ok(()),
                 },
-                () = self.clock.until(self.scheduler.next_deadline()) => {
-                    self.step(Input::Clock, &mut turn);
-                }
-                () = self.clock.until(self.board.due()) => {}
+                () = self.clock.until(self.scheduler.next_deadline()) => Woken::Due,
+                () = self.clock.until(self.board.due()) => Woken::ToRefresh,
+            };
+            let begun = Instant::now();
+            match woken {
+                Woken::Told(order) => self.take(*order, &mut turn),
+                Woken::Due => drop(self.step(Input::Clock, &mut turn)),
+                Woken::ToRefresh => {}
             }
             for _ in 1..ORDERS_A_TURN_MAX {
                 if turn.bytes >= BYTES_A_TURN_MAX {
@@ -131,11 +158,14 @@ impl Dispatch {
                     Err(_none) => break,
                 }
             }
+            let orders_taken = turn.orders;
             self.end(turn).await?;
+            self.meters.metrics().turned(orders_taken, begun.elapsed());
         }
     }
 
     fn take(&mut self, order: Order, turn: &mut Turn) {
+        turn.orders += 1;
         match order {
             Order::Tell { input, reply } => {
                 if let Input::Submit { request, .. } = &input {
@@ -199,20 +229,25 @@ impl Dispatch {
 
     /// Makes the turn durable, then performs and answers.
     async fn end(&mut self, turn: Turn) -> Result<(), JournalError> {
-        let Turn { batch, effects, answers, left, bytes: _ } = turn;
+        let Turn { batch, effects, answers, left, bytes: _, orders: _ } = turn;
         let events = || batch.records.iter().map(|record| &record.event);
         failpoint::pass_events(Moment::Before, events());
         if !batch.is_empty() {
+            let begun = Instant::now();
             self.journal.append(&batch).await?;
+            self.meters.metrics().appended(begun.elapsed());
+            self.meters.stir();
         }
         failpoint::pass_events(Moment::After, events());
         for record in &batch.records {
             milestones::tell(record);
             self.book.take(record);
             self.mark(record);
+            self.count(record);
         }
         self.performer.marks().given(self.scheduler.last_lease());
         for line in &batch.trails {
+            self.count_line(line);
             if self.book.take_line(line) {
                 let (job, lease, entry) = (&line.job, line.lease, &line.entry);
                 tracing::warn!(%job, %lease, stage = %entry.stage, detail = entry.detail, "fallback");
@@ -235,6 +270,25 @@ impl Dispatch {
         }
         self.board.refresh(self.clock.now(), &self.scheduler, &mut self.book);
         Ok(())
+    }
+
+    fn count(&mut self, record: &Record) {
+        let scheduler = &self.scheduler;
+        let tier_of = |worker: &WorkerId| scheduler.card_of(worker).map(|card| card.tier().name);
+        let endings = self.tally.take(record, tier_of);
+        tally::count(self.meters.metrics(), record, &endings);
+        if let Event::Ended(_) = record.event {
+            self.tracer.ended(&record.job);
+        }
+    }
+
+    fn count_line(&mut self, line: &TrailLine) {
+        let (metrics, stage) = (self.meters.metrics(), line.entry.stage.as_str());
+        if line.entry.event == TrailEvent::Fallback {
+            metrics.fallback(stage);
+        } else if let Some(took) = self.tally.take_line(line) {
+            metrics.stage(stage, took);
+        }
     }
 
     /// Tells the store what must not be forgotten with the journal.
@@ -278,6 +332,12 @@ impl Dispatch {
             }
             Answer::To(Question::Held { worker, reply }) => {
                 reply.send(self.scheduler.held_by(&worker).map(|held| Held::of(&held))).ok();
+            }
+            Answer::To(Question::Snapshot { reply }) => {
+                reply.send(measured::snapshot(&self.scheduler, self.clock.now())).ok();
+            }
+            Answer::To(Question::Demand { ask, reply }) => {
+                reply.send(self.scheduler.demand(&ask)).ok();
             }
             Answer::To(Question::Watch { job, reply }) => {
                 let watched = self.board.watch(&job, &self.scheduler, &mut self.book);

@@ -27,6 +27,7 @@ pub(crate) use wire::{Peer, incoming};
 use crate::http::is_grpc;
 use crate::http::{refusal, refuse_pages};
 use crate::limits::{DoorLimits, Rate};
+use crate::meters::Meters;
 
 /// How often is looked whether who is in may stay: who is taken out of the file of tokens is out after this.
 const STAYS_EVERY: Duration = Duration::from_secs(5);
@@ -41,6 +42,7 @@ pub struct Door {
     /// Requests of each caller that has a name.
     callers: Rate<String>,
     health: Health,
+    meters: Arc<Meters>,
 }
 
 impl Door {
@@ -48,7 +50,8 @@ impl Door {
     #[must_use]
     pub fn new(access: Access, tls: Option<ServerTls>, places: Places, limits: DoorLimits) -> Self {
         let callers = Rate::new(limits);
-        Self { access, tls, places, limits, callers, health: Health::default() }
+        let (health, meters) = (Health::default(), Arc::default());
+        Self { access, tls, places, limits, callers, health, meters }
     }
 
     /// An open door: for one process, for loopback, and for whoever wants it so.
@@ -91,6 +94,11 @@ impl Door {
             }
         };
         self.callers.check(&name, Instant::now())
+    }
+
+    /// What this process tells of itself.
+    pub(crate) const fn meters(&self) -> &Arc<Meters> {
+        &self.meters
     }
 
     /// Resolves when `caller` may not stay: its token has gone, or what it was let in by has ended. With a

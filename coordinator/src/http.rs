@@ -83,7 +83,7 @@ pub(crate) fn routes_elsewhere(ready: Ready, standing: watch::Receiver<Standing>
     finished(router)
 }
 
-/// Health alone, for the address of the probes.
+/// Health and metrics alone, for the address of the probes.
 pub(crate) fn routes_of_probes(ready: Ready) -> Router {
     finished(probes(ready))
 }
@@ -92,6 +92,7 @@ fn probes(ready: Ready) -> Router {
     Router::new()
         .route("/healthz", get(ready::healthz))
         .route("/readyz", get(ready::readyz))
+        .route("/metrics", get(ready::metrics))
         .with_state(ready)
 }
 
@@ -197,7 +198,7 @@ mod tests {
 
     #[test]
     fn every_row_of_the_table_is_a_route() {
-        let always = ["/healthz", "/readyz", "/openapi.json"];
+        let always = ["/healthz", "/readyz", "/metrics", "/openapi.json"];
         for (method, path, _) in ROUTES {
             let made = route(method, path).is_some() || always.contains(&path);
             assert!(made, "{method} {path} is in the table and nothing answers it");

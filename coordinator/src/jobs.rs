@@ -268,10 +268,12 @@ impl Jobs for JobsService {
         let Known { state, request, .. } = self.known(&job).await?;
         let records = self.journal.records_of(&job).await.map_err(unreadable)?;
         let trails = self.journal.trails_of(&job).await.map_err(unreadable)?;
+        let workers = self.orders.ask(|reply| Question::Workers { reply }).await?;
+        let tiers = workers.into_iter().map(|worker| (worker.worker, worker.tier)).collect();
         Ok(Response::new(pb::ShowResponse {
             state: Some(state),
             request: Some(request.into()),
-            attempts: attempts_shown(attempts(&records), &trails),
+            attempts: attempts_shown(attempts(&records), &trails, &tiers),
         }))
     }
 

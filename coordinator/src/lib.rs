@@ -20,14 +20,19 @@ mod jobs;
 mod journal;
 mod limits;
 mod marks;
+mod measured;
+mod meters;
 mod milestones;
 mod objects;
+mod scaler;
 mod serve;
 mod service;
 mod shown;
 mod standby;
+mod tally;
 #[cfg(test)]
 mod tests;
+mod traces;
 
 pub use crate::coordinator::{Coordinator, CoordinatorError, CoordinatorOptions};
 pub use crate::door::Door;

@@ -1,10 +1,11 @@
-//! The server: `Fleet`, `Jobs`, gRPC health and reflection, and the HTTP interface, on one port or inside the process.
+//! The server: `Fleet`, `Jobs`, KEDA's scaler, gRPC health and reflection, and the HTTP interface, on one port or inside the process.
 
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use cleanplate_proto::keda::external_scaler_server::ExternalScalerServer;
 use cleanplate_proto::v1::fleet_server::FleetServer;
 use cleanplate_proto::v1::jobs_server::JobsServer;
 use cleanplate_proto::{DESCRIPTORS, MESSAGE_BYTES_MAX};
@@ -24,6 +25,7 @@ use crate::door::{AskWho, Door, incoming};
 use crate::http::{self, Api, Ready};
 use crate::jobs::JobsService;
 use crate::limits::Rate;
+use crate::scaler::Scaler;
 
 /// How often a silent connection is asked for a sign of life: below what routers and balancers
 /// between the sites of a fleet forget.
@@ -133,7 +135,9 @@ impl Coordinator {
             .max_encoding_message_size(MESSAGE_BYTES_MAX);
         let jobs = Arc::new(jobs);
         let api = Api::new(Arc::clone(&jobs), message_bytes);
-        let ready = Ready::new(health.clone(), self.journal.standing());
+        let meters = Arc::clone(self.door.meters());
+        let ready = Ready::new(health.clone(), self.journal.standing(), Arc::clone(&meters));
+        let scaler = Scaler::new(meters, self.journal.standing());
         let jobs = JobsServer::from_arc(jobs)
             .max_decoding_message_size(message_bytes)
             .max_encoding_message_size(MESSAGE_BYTES_MAX);
@@ -142,6 +146,7 @@ impl Coordinator {
             .add_routes(http::routes(api, ready).into())
             .add_service(fleet)
             .add_service(jobs)
+            .add_service(ExternalScalerServer::new(scaler))
             .add_service(health.service())
             .add_service(reflection()?)
             .serve_with_incoming_shutdown(incoming, async move {

@@ -1,6 +1,6 @@
 //! What clients see: the scheduler's views as messages.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use cleanplate_core::outcome::{CopyReason, JobOutcome, Published};
 use cleanplate_core::view::{JobPhase, JobView, SetAsideFor, WorkerView};
@@ -187,13 +187,9 @@ fn outcome(outcome: &JobOutcome) -> pb::Outcome {
     }
 }
 
-/// A worker's state for the wire; `version` is that of its product, where it is attached.
-pub(crate) fn worker_state(
-    view: &WorkerView<'_>,
-    book: &Book,
-    version: Option<String>,
-) -> pb::WorkerState {
-    let state = match (view.session, view.draining, view.set_aside_for) {
+/// How a worker stands, by its name on the wire.
+pub(crate) const fn worker_stands(view: &WorkerView<'_>) -> &'static str {
+    match (view.session, view.draining, view.set_aside_for) {
         (None, _, _) => "away",
         (Some(_), _, _) if view.silent => "silent",
         (Some(_), true, _) if view.leaves_by.is_some() => "leaving",
@@ -201,7 +197,16 @@ pub(crate) fn worker_state(
         (Some(_), false, Some(SetAsideFor::CrashLoop { .. })) => "crash_loop",
         (Some(_), false, Some(_)) => "set_aside",
         (Some(_), false, None) => "attached",
-    };
+    }
+}
+
+/// A worker's state for the wire; `version` is that of its product, where it is attached.
+pub(crate) fn worker_state(
+    view: &WorkerView<'_>,
+    book: &Book,
+    version: Option<String>,
+) -> pb::WorkerState {
+    let state = worker_stands(view);
     let aside = view.set_aside_for.map(|why| format!("set aside: {why}"));
     let held = view.not_letting_go.iter().map(|lease| format!("not letting go of lease {lease}"));
     let note = aside.into_iter().chain(held).collect::<Vec<_>>().join("; ");
@@ -223,13 +228,22 @@ pub(crate) fn worker_state(
 }
 
 /// The attempts of a job for the wire, each with its trail.
-pub(crate) fn attempts_shown(attempts: Vec<Attempt>, trails: &[TrailLine]) -> Vec<pb::Attempt> {
+/// `tiers` are the rows of the workers that are known.
+pub(crate) fn attempts_shown(
+    attempts: Vec<Attempt>,
+    trails: &[TrailLine],
+    tiers: &BTreeMap<String, String>,
+) -> Vec<pb::Attempt> {
     let shown = |attempt: Attempt| {
         let lines = trails.iter().filter(|line| line.lease == attempt.lease);
+        let held_ms = attempt.held_ms();
+        let worker = attempt.worker.as_ref().map(WorkerId::to_string).unwrap_or_default();
         pb::Attempt {
+            tier: tiers.get(&worker).cloned().unwrap_or_default(),
+            held_ms,
             lease: attempt.lease.0,
             work: attempt.work.to_owned(),
-            worker: attempt.worker.as_ref().map(WorkerId::to_string).unwrap_or_default(),
+            worker,
             frames: attempt.frames.map(|FrameRange { start, end }| pb::FrameRange { start, end }),
             attempt: attempt.attempt,
             outcome: attempt.fate.as_str().to_owned(),

@@ -7,6 +7,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use cleanplate_proto::keda::external_scaler_server::ExternalScalerServer;
 use cleanplate_proto::v1::fleet_server::FleetServer;
 use cleanplate_proto::v1::jobs_server::JobsServer;
 use tokio::net::TcpListener;
@@ -23,6 +24,7 @@ use crate::door::{Door, incoming};
 use crate::http::{self, Ready};
 use crate::jobs::JobsService;
 use crate::journal::Standing;
+use crate::scaler::Scaler;
 use crate::serve::{SHUTDOWN_WAIT, reflection, server};
 
 /// A server that sends everybody elsewhere. Dropped, it ends.
@@ -45,11 +47,14 @@ impl Standby {
         let health = door.health();
         health.not_serving().await;
         let (stop, stopped) = oneshot::channel();
-        let ready = Ready::new(health.clone(), standing.clone());
+        let meters = Arc::clone(door.meters());
+        let ready = Ready::new(health.clone(), standing.clone(), Arc::clone(&meters));
+        let scaler = Scaler::new(meters, standing.clone());
         let serving = server(door)
             .add_routes(http::routes_elsewhere(ready, standing.clone()).into())
             .add_service(Elsewhere::<FleetServer<Attend>>::new(standing.clone()))
             .add_service(Elsewhere::<JobsServer<JobsService>>::new(standing))
+            .add_service(ExternalScalerServer::new(scaler))
             .add_service(health.service())
             .add_service(reflection()?)
             .serve_with_incoming_shutdown(incoming(listener, door), async {

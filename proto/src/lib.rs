@@ -22,6 +22,12 @@ pub mod v1 {
     tonic::include_proto!("cleanplate.v1");
 }
 
+/// What KEDA asks a scaler: its interface, not ours.
+#[allow(clippy::all, missing_docs, reason = "generated code")]
+pub mod keda {
+    tonic::include_proto!("externalscaler");
+}
+
 /// The descriptors of all services, for gRPC reflection.
 pub const DESCRIPTORS: &[u8] = tonic::include_file_descriptor_set!("descriptors");
 

@@ -13,6 +13,7 @@ pub mod meddler;
 pub mod memory;
 pub mod pair;
 pub mod postgres;
+pub mod prometheus;
 pub mod quality;
 pub mod reference;
 pub mod schema;

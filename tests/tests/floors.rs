@@ -51,7 +51,7 @@ const FLOORS: [(&str, &[&str]); 16] = [
 ];
 
 /// Foreign libraries and the only crates that may name them: the fences.
-const FENCES: [(&str, &[&str]); 16] = [
+const FENCES: [(&str, &[&str]); 19] = [
     ("ffmpeg-next", &["media"]),
     ("landlock", &["child"]),
     ("seccompiler", &["child"]),
@@ -66,6 +66,9 @@ const FENCES: [(&str, &[&str]); 16] = [
     ("tokio-rustls", &["access", "coordinator", "tests"]),
     ("hmac", &["access", "tests"]),
     ("axum", &["coordinator"]),
+    ("prometheus-client", &["telemetry"]),
+    ("opentelemetry-otlp", &["telemetry"]),
+    ("opentelemetry_sdk", &["telemetry"]),
     ("clap", &["cli"]),
     ("anyhow", &["cli"]),
 ];

@@ -6,6 +6,8 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use cleanplate_access::{Bearer, Credential, Dialer, Token};
+use cleanplate_proto::keda::external_scaler_client::ExternalScalerClient;
+use cleanplate_proto::keda::{GetMetricsRequest, ScaledObjectRef};
 use cleanplate_proto::{PROTOCOL_VERSION, v1 as pb};
 use cleanplate_tests::closed::{Authority, ClosedFarm, bearer};
 use cleanplate_tests::cluster::free_port;
@@ -286,6 +288,13 @@ async fn nobody(scene: &Scene, catalogue: &mut Catalogue) {
         "health, where probes have an address",
         health.check(HealthCheckRequest::default()).await.map(drop),
     );
+    let mut scaler = ExternalScalerClient::new(scene.channel.clone());
+    add(
+        "IsActive, where probes have an address",
+        scaler.is_active(ScaledObjectRef::default()).await.map(drop),
+    );
+    let metrics = scaler.get_metrics(GetMetricsRequest::default()).await;
+    add("GetMetrics, where probes have an address", metrics.map(drop));
     add("a call that there is not", raw(scene, "/cleanplate.v1.Jobs/Shutdown", None).await);
     add("a service that there is not", raw(scene, "/x.y.Z/W", None).await);
     let reflection = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
@@ -760,7 +769,7 @@ async fn over_http(scene: &Scene, catalogue: &mut Catalogue) {
     }
     for (what, method, path, token, status) in asked {
         // A probe with an address of its own finds none here, and whoever is known may ask.
-        let is_probe = path.ends_with("healthz") || path.ends_with("readyz");
+        let is_probe = ["/healthz", "/readyz", "/metrics"].contains(&path.as_str());
         if is_probe && what == "a join token" {
             continue;
         }

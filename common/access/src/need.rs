@@ -22,7 +22,7 @@ pub enum Need {
     Known,
 }
 
-const CALLS: [(&str, Need); 18] = [
+const CALLS: [(&str, Need); 22] = [
     ("/cleanplate.v1.Fleet/Join", Need::Join),
     ("/cleanplate.v1.Fleet/Attend", Need::Worker),
     ("/cleanplate.v1.Fleet/Sign", Need::Worker),
@@ -41,13 +41,18 @@ const CALLS: [(&str, Need); 18] = [
     ("/cleanplate.v1.Jobs/Workers", Need::Role(Role::Operate)),
     ("/cleanplate.v1.Jobs/DrainWorker", Need::Role(Role::Operate)),
     ("/grpc.health.v1.Health/Check", Need::Probe),
+    ("/externalscaler.ExternalScaler/IsActive", Need::Probe),
+    ("/externalscaler.ExternalScaler/StreamIsActive", Need::Probe),
+    ("/externalscaler.ExternalScaler/GetMetricSpec", Need::Probe),
+    ("/externalscaler.ExternalScaler/GetMetrics", Need::Probe),
 ];
 
 /// What an HTTP request is, by method and path, and what it needs. A part of a path in braces stands for any one part
 /// that is not empty, as it is sent: nothing is decoded before it is compared. `HEAD` is as `GET`.
-pub const ROUTES: [(&str, &str, Need); 18] = [
+pub const ROUTES: [(&str, &str, Need); 19] = [
     ("GET", "/healthz", Need::Probe),
     ("GET", "/readyz", Need::Probe),
+    ("GET", "/metrics", Need::Probe),
     ("GET", "/openapi.json", Need::Role(Role::Read)),
     ("POST", "/api/v1/jobs", Need::Role(Role::Submit)),
     ("GET", "/api/v1/jobs", Need::Role(Role::Read)),

@@ -4,6 +4,7 @@
 //! async and media: time is an argument, data comes by an input, what must happen leaves as an effect.
 
 pub mod config;
+pub mod demand;
 pub mod effect;
 pub mod input;
 pub(crate) mod ledger;

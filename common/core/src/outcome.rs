@@ -53,6 +53,10 @@ pub struct Published {
 }
 
 impl JobOutcome {
+    /// The name of every outcome.
+    pub const NAMES: [&str; 6] =
+        ["done", "copied", "previewed", "abstained", "failed", "cancelled"];
+
     /// The exit status of a command that waited for this job.
     #[must_use]
     pub fn exit_status(&self) -> u8 {

@@ -7,6 +7,7 @@
 mod advance;
 mod aside;
 mod attend;
+mod demand;
 mod fleet;
 mod granting;
 mod judging;

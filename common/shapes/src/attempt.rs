@@ -21,6 +21,10 @@ pub struct Attempt {
     pub attempt: u32,
     /// running, done, failed, lapsed, revoked, `gave_back`.
     pub outcome: String,
+    /// For how long its lease was held, in milliseconds; nothing while it runs.
+    pub held_ms: Option<u64>,
+    /// The row of its worker's card in the tier table, while the coordinator knows the worker.
+    pub tier: String,
     /// What went wrong, where something did.
     #[serde(serialize_with = "failure_as_json")]
     pub failure: Option<Failure>,
@@ -47,7 +51,18 @@ impl TryFrom<pb::Attempt> for Attempt {
     type Error = WireError;
 
     fn try_from(attempt: pb::Attempt) -> Result<Self, WireError> {
-        let pb::Attempt { lease, work, worker, frames, attempt, outcome, failure, trail } = attempt;
+        let pb::Attempt {
+            lease,
+            work,
+            worker,
+            frames,
+            attempt,
+            outcome,
+            failure,
+            trail,
+            held_ms,
+            tier,
+        } = attempt;
         let line = |entry: pb::TrailEntry| {
             let pb::TrailEntry { at_ms, stage, event, detail, count } = entry;
             TrailLine { at_ms, stage, event, detail, count }
@@ -59,6 +74,8 @@ impl TryFrom<pb::Attempt> for Attempt {
             frames: frames.map(|range| (range.start, range.end)),
             attempt,
             outcome,
+            held_ms,
+            tier,
             failure: failure.map(TryInto::try_into).transpose()?,
             trail: trail.into_iter().map(line).collect(),
         })

@@ -256,6 +256,7 @@ impl StoreError {
 
     /// Names what an operating system's error happened to.
     pub(crate) fn of_io(side: Side, what: &str, error: &io::Error) -> Self {
+        crate::traffic::failed(side);
         let what = what.to_owned();
         let detail = error.to_string();
         #[expect(clippy::wildcard_enum_match_arm, reason = "io::ErrorKind is not ours and grows")]
@@ -280,6 +281,7 @@ impl StoreError {
         if let Some(system) = system_error(error) {
             return Self::of_io(side, what, system);
         }
+        crate::traffic::failed(side);
         let detail = chain(error);
         let what = what.to_owned();
         #[expect(clippy::wildcard_enum_match_arm, reason = "the library's errors grow")]

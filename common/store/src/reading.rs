@@ -200,6 +200,7 @@ impl SourceReader {
         .await?;
         // After the read, so that bytes written between the two are noticed too.
         if meta == self.0.meta {
+            crate::traffic::read(read.len());
             return Ok(read);
         }
         let name = |meta: &SourceMeta| meta.version.clone().unwrap_or_default();

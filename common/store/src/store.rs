@@ -22,6 +22,7 @@ use crate::objects::{decode_object, encode_object};
 use crate::reading::{SourceReader, blocking};
 use crate::remote::{Patience, checked_path, open_bucket};
 use crate::signing::Keys;
+use crate::traffic;
 use crate::writing::PartUpload;
 
 /// Deletions under way at once in [`Store::delete_prefix`].
@@ -143,6 +144,7 @@ impl Store {
             .put_opts(&path, PutPayload::from_bytes(bytes), options)
             .await
             .map_err(|error| self.failed(key, &error))?;
+        traffic::written(usize::try_from(object.bytes).unwrap_or(usize::MAX));
         Ok(object)
     }
 
@@ -164,6 +166,7 @@ impl Store {
             return Err(StoreError::Corrupt { key: object.key.clone(), expected, found });
         }
         let bytes = answer.bytes().await.map_err(failed)?;
+        traffic::read(bytes.len());
         let found = Content { bytes: bytes.len() as u64, sha: Some(Sha::of(&bytes)) };
         if found == expected {
             Ok(bytes)
@@ -184,6 +187,7 @@ impl Store {
         let failed = |error| self.failed(&listed.key, &error);
         let answer = self.objects.get(&self.path(&listed.key)?).await.map_err(failed)?;
         let bytes = answer.bytes().await.map_err(failed)?;
+        traffic::read(bytes.len());
         decode_object(kind, &bytes)
             .map_err(|source| StoreError::Undecodable { key: listed.key.clone(), source })
     }

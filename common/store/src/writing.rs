@@ -83,6 +83,7 @@ impl PartUpload {
     pub async fn write(&mut self, bytes: Bytes) -> Result<(), StoreError> {
         self.sha.write(&bytes);
         self.end += bytes.len() as u64;
+        crate::traffic::written(bytes.len());
         self.filling.extend_from_slice(&bytes);
         while self.filling.len() >= PIECE_BYTES {
             let piece = self.filling.split_to(PIECE_BYTES).freeze();
@@ -310,7 +311,8 @@ impl MovieUpload {
     /// [`StoreError::Offset`] where it is neither; [`StoreError::Full`],
     /// [`StoreError::TooLarge`], and what kept the place from taking them.
     pub async fn write_at(&mut self, offset: u64, bytes: Bytes) -> Result<(), StoreError> {
-        let after = offset.saturating_add(bytes.len() as u64);
+        let count = bytes.len();
+        let after = offset.saturating_add(count as u64);
         if offset != self.end && (offset > self.end || after > self.head) {
             let (what, end) = (self.what.clone(), self.end);
             return Err(StoreError::Offset { what, offset, bytes: bytes.len() as u64, end });
@@ -320,6 +322,7 @@ impl MovieUpload {
             Place::Parts(parts) => parts.write_at(offset, bytes).await?,
         }
         self.end = self.end.max(after);
+        crate::traffic::written(count);
         Ok(())
     }
 

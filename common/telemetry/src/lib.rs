@@ -1,6 +1,10 @@
-//! Logging, in one place: facts with fields on standard error.
+//! Logging, metrics and traces, in one place: facts with fields on standard error, the names of all metrics, and the
+//! way to a collector of traces.
 //!
 //! Owns levels and format. Refuses standard output: that belongs to results.
+
+pub mod metrics;
+pub mod traces;
 
 use std::io;
 

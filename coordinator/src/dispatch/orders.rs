@@ -1,11 +1,13 @@
 //! What the loop may be told and asked, and the one way to it.
 
 use cleanplate_access::Reach;
+use cleanplate_core::demand::{Ask, Demand};
 use cleanplate_core::effect::Ignored;
 use cleanplate_core::input::Input;
 use cleanplate_core::outcome::JobOutcome;
 use cleanplate_core::view::JobPhase;
 use cleanplate_proto::v1 as pb;
+use cleanplate_telemetry::metrics::Snapshot;
 use cleanplate_types::ids::{JobId, LeaseId, WorkerId};
 use cleanplate_types::object::ObjectRef;
 use cleanplate_types::overlay::{Look, OverlayPlan};
@@ -85,6 +87,18 @@ pub(crate) enum Question {
         /// Where to.
         reply: oneshot::Sender<Option<Held>>,
     },
+    /// The state of the fleet in numbers.
+    Snapshot {
+        /// Where to.
+        reply: oneshot::Sender<Snapshot>,
+    },
+    /// How much there is to do.
+    Demand {
+        /// For which workers.
+        ask: Ask,
+        /// Where to.
+        reply: oneshot::Sender<Demand>,
+    },
     /// One job's state from now on; nothing where there is no such job.
     Watch {
         /// Which.
@@ -124,6 +138,17 @@ impl From<Gone> for Status {
     }
 }
 
+/// The way to a loop that does not keep it running.
+#[derive(Debug, Clone)]
+pub(crate) struct WeakOrders(mpsc::WeakSender<Order>);
+
+impl WeakOrders {
+    /// The way, where the loop still runs.
+    pub(crate) fn orders(&self) -> Option<Orders> {
+        self.0.upgrade().map(Orders)
+    }
+}
+
 /// The way to the loop. Waits where the loop is behind.
 #[derive(Debug, Clone)]
 pub(crate) struct Orders(mpsc::Sender<Order>);
@@ -131,6 +156,11 @@ pub(crate) struct Orders(mpsc::Sender<Order>);
 impl Orders {
     pub(crate) const fn new(sender: mpsc::Sender<Order>) -> Self {
         Self(sender)
+    }
+
+    /// The same without keeping the loop running: it ends when nobody is left who could tell it anything.
+    pub(crate) fn weak(&self) -> WeakOrders {
+        WeakOrders(self.0.downgrade())
     }
 
     /// Hands over an order.

@@ -1,11 +1,13 @@
 //! What probes ask: health, one for all of this process's life, beside the door or at an address of its own.
 //!
-//! An address of its own serves health (of gRPC, and `/healthz` and `/readyz`) and nothing else, without TLS and
-//! without a token: who may reach it is for the network to say.
+//! An address of its own serves health (of gRPC, and `/healthz` and `/readyz`), `/metrics` and KEDA's scaler, and
+//! nothing else, without TLS and without a token: who may reach it is for the network to say. None of that names a
+//! job, a file or a person.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use cleanplate_proto::keda::external_scaler_server::ExternalScalerServer;
 use cleanplate_proto::v1::fleet_server::FleetServer;
 use cleanplate_proto::v1::jobs_server::JobsServer;
 use tokio::net::TcpListener;
@@ -20,6 +22,7 @@ use crate::door::wire::incoming_open;
 use crate::http::{self, Ready};
 use crate::jobs::JobsService;
 use crate::journal::Standing;
+use crate::scaler::Scaler;
 
 /// Whether this coordinator takes work.
 #[derive(Debug, Clone, Default)]
@@ -75,10 +78,13 @@ impl Probes {
         if let Ok(address) = listener.local_addr() {
             tracing::info!(%address, "probes are answered, without a token");
         }
-        let ready = Ready::new(door.health(), standing);
+        let meters = Arc::clone(door.meters());
+        let ready = Ready::new(door.health(), standing.clone(), Arc::clone(&meters));
+        let scaler = Scaler::new(meters, standing);
         let server = tonic::transport::Server::builder()
             .accept_http1(true)
             .add_routes(http::routes_of_probes(ready).into())
+            .add_service(ExternalScalerServer::new(scaler))
             .add_service(door.health().service());
         let incoming = incoming_open(listener, *door.limits());
         Self(tokio::spawn(async move {

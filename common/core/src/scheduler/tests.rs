@@ -11,6 +11,7 @@ mod models;
 mod poison;
 mod progress;
 mod queueing;
+mod scaling;
 mod tail;
 
 use cleanplate_types::encode::{EncoderName, EncoderProof};

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use cleanplate_types::ids::{JobId, LeaseId, WorkerId};
 use cleanplate_types::overlay::Look;
+use cleanplate_types::tier::Card;
 
 use crate::ledger::job::{Encoding, Job, Phase};
 use crate::outcome::JobOutcome;
@@ -49,6 +50,12 @@ impl Scheduler {
             Some((*lease, job, &self.ledger.jobs.get(job)?.request))
         });
         Some(HeldView { instance: worker.instance, leases: leases.collect() })
+    }
+
+    /// What a worker computes on, where it is known.
+    #[must_use]
+    pub fn card_of(&self, worker: &WorkerId) -> Option<&Card> {
+        self.fleet.worker(worker).filter(|worker| worker.slots > 0).map(|worker| &worker.card)
     }
 
     /// `before` says how many queued jobs are served before this one.
@@ -149,7 +156,7 @@ impl Scheduler {
         }
     }
 
-    fn lease_view(&self, id: LeaseId) -> Option<LeaseView<'_>> {
+    pub(super) fn lease_view(&self, id: LeaseId) -> Option<LeaseView<'_>> {
         let lease = self.ledger.leases.get(&id)?;
         Some(LeaseView {
             lease: id,
@@ -174,7 +181,7 @@ fn lost_by<'a>(job: &'a Job, tending: &Tending) -> Option<LostBy<'a>> {
     }
 }
 
-fn phase(job: &Job) -> JobPhase {
+pub(super) fn phase(job: &Job) -> JobPhase {
     if job.outcome.is_some() {
         return JobPhase::Ended;
     }

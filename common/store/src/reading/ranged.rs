@@ -233,6 +233,7 @@ impl Origin {
             Far::Object { store, path } => self.fetch_object(store, path, range.clone()).await?,
         };
         self.fetched.fetch_add(run.len() as u64, Ordering::Relaxed);
+        crate::traffic::read(run.len());
         if run.len() as u64 == range.end - range.start {
             Ok(run)
         } else {
