@@ -5,6 +5,7 @@
 //! go on where the journal cannot be written: what is not durable is neither performed nor told.
 
 mod board;
+mod glance;
 mod orders;
 mod perform;
 
@@ -24,12 +25,14 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::book::Book;
 use crate::clock::Clock;
 use crate::dispatch::board::Board;
+use crate::dispatch::glance::Glances;
 use crate::failpoint::{self, Moment};
 use crate::jobs::{Place, Wanted};
 use crate::journal::{Batch, Journal, JournalError};
 use crate::milestones;
 use crate::shown;
 
+pub(crate) use crate::dispatch::glance::{Glance, Totals};
 pub(crate) use crate::dispatch::orders::{Known, Order, Orders, Question};
 pub(crate) use crate::dispatch::perform::Performer;
 
@@ -54,6 +57,7 @@ pub(crate) struct Dispatch {
     journal: Arc<dyn Journal>,
     book: Book,
     board: Board,
+    glances: Glances,
     performer: Performer,
 }
 
@@ -85,7 +89,8 @@ impl Dispatch {
         book: Book,
         performer: Performer,
     ) -> Self {
-        Self { scheduler, clock, journal, book, board: Board::default(), performer }
+        let (board, glances) = (Board::default(), Glances::default());
+        Self { scheduler, clock, journal, book, board, glances, performer }
     }
 
     /// Runs until `stop` says so, or its sender is gone; then stitches are given up in order.
@@ -208,6 +213,7 @@ impl Dispatch {
         for record in &batch.records {
             milestones::tell(record);
             self.book.take(record);
+            self.glances.take(record);
             self.mark(record);
         }
         self.performer.marks().given(self.scheduler.last_lease());
@@ -274,6 +280,11 @@ impl Dispatch {
             Answer::To(Question::Workers { reply }) => {
                 let shown = |view| self.performer.worker_state(&view, &self.book);
                 reply.send(self.scheduler.worker_views().map(shown).collect()).ok();
+            }
+            Answer::To(Question::Glance { jobs, reach, reply }) => {
+                let now = self.clock.now();
+                let asked = (now, jobs.as_slice(), &reach);
+                reply.send(self.glances.look(asked, &self.scheduler, &mut self.book)).ok();
             }
             Answer::To(Question::Watch { job, reply }) => {
                 let watched = self.board.watch(&job, &self.scheduler, &mut self.book);

@@ -23,7 +23,9 @@ use tower::Layer;
 pub(crate) use probes::{Health, Probes};
 pub(crate) use wire::{Peer, incoming};
 
-use crate::http::{refusal, refuse_pages};
+use crate::http::{
+    bearer_of_cookie, passed, refusal, refuse_pages, refuse_unproven, turned_away,
+};
 use crate::limits::DoorLimits;
 
 /// How often is looked whether who is in may stay: who is taken out of the file of tokens is out after this.
@@ -55,6 +57,37 @@ impl Door {
     /// Who is let in.
     pub(crate) const fn access(&self) -> &Access {
         &self.access
+    }
+
+    /// Whether nobody is asked who they are.
+    pub(crate) const fn is_open(&self) -> bool {
+        matches!(self.access, Access::Anyone)
+    }
+
+    /// Whether what is spoken here is encrypted.
+    pub(crate) const fn is_tls(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    /// The first of `paths` that a client with this token may see.
+    ///
+    /// # Errors
+    /// Why it may not see the first of them, in words.
+    pub(crate) fn first_seen<'a>(&self, token: &str, paths: &[&'a str]) -> Result<&'a str, String> {
+        let bearer = format!("Bearer {token}");
+        let sent = Sent { authorization: &[&bearer], names: &[] };
+        let mut why = None;
+        for path in paths {
+            match self.access.admit(("GET", path), sent, SystemTime::now()) {
+                Ok(_caller) => return Ok(path),
+                Err(refused) => {
+                    why.get_or_insert_with(|| refused.to_string());
+                }
+            }
+        }
+        let why = why.unwrap_or_default();
+        tracing::info!(%why, "nobody logged in");
+        Err(why)
     }
 
     /// Which places jobs may name.
@@ -136,29 +169,39 @@ where
     }
 
     fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
-        match admit(&self.door.access, &request) {
+        match admit(&self.door, &request) {
             Ok(caller) => {
                 request.headers_mut().remove(http::header::AUTHORIZATION);
+                request.headers_mut().remove(http::header::COOKIE);
                 request.extensions_mut().insert(caller);
                 Either::Left(self.inner.call(request))
             }
-            Err(status) => Either::Right(ready(Ok(refusal(request.headers(), status)))),
+            Err(status) => {
+                let (method, uri) = (request.method(), request.uri());
+                let page = turned_away((method, uri.path()), uri.query(), &status);
+                let told = page.map(passed);
+                let told = told.unwrap_or_else(|| refusal(request.headers(), status));
+                Either::Right(ready(Ok(told)))
+            }
         }
     }
 }
 
-fn admit<B>(access: &Access, request: &http::Request<B>) -> Result<Caller, Status> {
-    if matches!(access, Access::Anyone) {
+fn admit<B>(door: &Door, request: &http::Request<B>) -> Result<Caller, Status> {
+    if door.is_open() {
         refuse_pages(request)?;
     }
+    let cookie = bearer_of_cookie(request, door.is_tls()).filter(|_| !door.is_open());
+    refuse_unproven(request, cookie.is_some())?;
     let peer = request.extensions().get::<Peer>();
     let headers = request.headers().get_all(http::header::AUTHORIZATION).iter();
-    let headers: Vec<&str> = headers.map(|value| value.to_str().unwrap_or_default()).collect();
+    let headers = headers.map(|value| value.to_str().unwrap_or_default());
+    let headers: Vec<&str> = headers.chain(cookie.as_deref()).collect();
     let names = peer.map_or(&[][..], |peer| &peer.names);
     let sent = Sent { authorization: &headers, names };
     let path = request.uri().path();
     let call = (request.method().as_str(), path);
-    access.admit(call, sent, SystemTime::now()).map_err(|refused| {
+    door.access.admit(call, sent, SystemTime::now()).map_err(|refused| {
         let from = peer.and_then(|peer| peer.address).map(|address| address.to_string());
         tracing::info!(from = from.as_deref().unwrap_or("this process"), path, %refused, "refused at the door");
         refused.into()

@@ -14,6 +14,7 @@ use cleanplate_types::trail::TrailEntry;
 use tokio::sync::{mpsc, oneshot, watch};
 use tonic::Status;
 
+use crate::dispatch::glance::Glance;
 use crate::jobs::Wanted;
 
 /// One thing for the loop.
@@ -71,6 +72,15 @@ pub(crate) enum Question {
         wanted: Wanted,
         /// Where to.
         reply: oneshot::Sender<pb::ListResponse>,
+    },
+    /// The states of a few jobs, and what all within reach come to.
+    Glance {
+        /// Which; those that there are not are left out.
+        jobs: Vec<JobId>,
+        /// Whose jobs are counted and shown.
+        reach: Reach,
+        /// Where to.
+        reply: oneshot::Sender<Glance>,
     },
     /// All workers.
     Workers {
