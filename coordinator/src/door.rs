@@ -23,9 +23,7 @@ use tower::Layer;
 pub(crate) use probes::{Health, Probes};
 pub(crate) use wire::{Peer, incoming};
 
-use crate::http::{
-    bearer_of_cookie, passed, refusal, refuse_pages, refuse_unproven, turned_away,
-};
+use crate::http::{bearer_of_cookie, passed, refusal, refuse_pages, refuse_unproven, turned_away};
 use crate::limits::DoorLimits;
 
 /// How often is looked whether who is in may stay: who is taken out of the file of tokens is out after this.

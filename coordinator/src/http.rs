@@ -64,7 +64,8 @@ fn call<T>(caller: Caller, message: T) -> tonic::Request<T> {
 pub(crate) fn routes(api: Api, ready: Ready) -> Router {
     let router = always(ready);
     let made = ROUTES.iter().filter_map(|(method, path, _)| Some((*path, route(method, path)?)));
-    let pages = PAGES.iter().filter_map(|(method, path, _)| Some((*path, pages::route(method, path)?)));
+    let pages =
+        PAGES.iter().filter_map(|(method, path, _)| Some((*path, pages::route(method, path)?)));
     let router = made.chain(pages).fold(router, |router, (path, route)| {
         router.route(path, route.with_state::<()>(api.clone()))
     });

@@ -76,7 +76,9 @@ pub(crate) fn turned_away(
     }
     if status.code() == Code::Unauthenticated && method == Method::GET && path != "/ui/events" {
         let next = query.map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"));
-        let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("next", &next).finish();
+        let query = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("next", &next)
+            .finish();
         return Some(Redirect::to(&format!("/ui/login?{query}")).into_response());
     }
     Some(Mishap::from(Problem::of(status)).into_response())
@@ -143,14 +145,25 @@ mod tests {
     #[test]
     fn every_row_of_the_table_is_a_page() {
         for (method, path, _) in PAGES {
-            assert!(route(method, path).is_some(), "{method} {path} is in the table and is no page");
+            assert!(
+                route(method, path).is_some(),
+                "{method} {path} is in the table and is no page"
+            );
         }
     }
 
     #[test]
     fn nobody_is_led_to_another_site() {
         assert_eq!(local("/ui/jobs/job-1?x=1"), "/ui/jobs/job-1?x=1");
-        for path in ["//evil.example", "https://evil.example", "/\\evil", "/ui/\\x", "/ui/a\r\nb", "", "/api"] {
+        for path in [
+            "//evil.example",
+            "https://evil.example",
+            "/\\evil",
+            "/ui/\\x",
+            "/ui/a\r\nb",
+            "",
+            "/api",
+        ] {
             assert_eq!(local(path), FIRST, "{path:?}");
         }
     }

@@ -194,8 +194,11 @@ mod tests {
             ..pb::JobState::default()
         };
         let state: JobState = shape(state).unwrap();
-        let wanted =
-            Wanted { owner: hostile.to_owned(), state: hostile.to_owned(), cursor: hostile.to_owned() };
+        let wanted = Wanted {
+            owner: hostile.to_owned(),
+            state: hostile.to_owned(),
+            cursor: hostile.to_owned(),
+        };
         let viewer = Viewer::of(&Caller::Anyone);
         let told = html! {
             (table(&[state], hostile)) (filter(&wanted, &viewer)) (further(&wanted, hostile))
