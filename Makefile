@@ -1,6 +1,6 @@
 # Every target is a script that people and CI run alike; none needs anything set up before.
 .DEFAULT_GOAL := help
-.PHONY: help setup-models demo test lint bench bench-quality bench-models bench-storage torture chaos simulate fuzz gpu-check release kernels containers
+.PHONY: help setup-models demo test lint bench bench-quality bench-models bench-storage bench-ui torture chaos simulate fuzz gpu-check release kernels containers
 
 help:       ## Say what there is to make.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ bench-models: ## Print how well captions and faces are found and at what cost, b
 
 bench-storage: ## A whole job over S3 beside files, and the bytes of a large source that everybody reads (ONLY=wall,bytes MIB=1100).
 	@scripts/bench-storage
+
+bench-ui:   ## How soon the dashboard's pages come with 10,000 jobs and 1,000 workers, and what they weigh.
+	@scripts/bench-ui
 
 torture:    ## Runs drawn by seed over the torture set, with kills (RUNS=200 SEED=1 KIND=name; RUNS=0: each kind once).
 	@scripts/torture

@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use cleanplate_proto::{StandsBy, v1 as pb};
+use cleanplate_shapes::report;
+pub(crate) use cleanplate_shapes::words::size;
 use tonic::{Status as Reply, Streaming};
 
 use crate::client::{Client, is_lost};
 use crate::exit::{Refusal, Status};
 use crate::job_state::{End, JobState, Outcome, OutcomeWords as _};
 use crate::progress::{Progress, REMIND_EVERY, clock, thousandths};
-use crate::{report, say};
+use crate::say;
 
 /// How long to wait before a lost coordinator is asked again: it may be restarting.
 const ASK_AGAIN: Duration = Duration::from_millis(500);
@@ -193,18 +195,21 @@ fn count(number: u64, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
-/// Bytes as people read them: three digits are enough.
-pub(crate) fn size(bytes: u64) -> String {
-    let units = [(1_u64 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
-    units.into_iter().find(|(unit, _)| bytes >= *unit).map_or_else(
-        || format!("{bytes} bytes"),
-        |(unit, name)| format!("{}.{} {name}", bytes / unit, bytes % unit * 10 / unit),
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn overlay(frames: u64) -> cleanplate_shapes::ShownOverlay {
+        let overlay = pb::OverlayState {
+            bounds: Some(pb::Rect { x: 10, y: 20, width: 120, height: 40 }),
+            origin: "static".to_owned(),
+            fill: "auto".to_owned(),
+            frames,
+            samples: 4800,
+            when: vec![pb::FrameRange { start: 0, end: frames }],
+        };
+        overlay.try_into().unwrap()
+    }
 
     #[test]
     fn the_last_line_says_what_was_done() {
@@ -217,8 +222,7 @@ mod tests {
             what_was_done(state, Waited { ms: 12_500, frames_before })
         };
         assert_eq!(said(&state, 0), "250 frames in 1 cell by libx264, 0:13 (20.0 fps), 2 notes");
-        state.overlays =
-            vec![report::overlay_for_tests("static", 240).try_into().expect("it is whole")];
+        state.overlays = vec![overlay(240)];
         let nothing = said(&state, 0);
         assert!(nothing.starts_with("no frame shows static 120x40 at 10,20:"), "{nothing}");
         state.restored.frames = 240;
@@ -228,13 +232,5 @@ mod tests {
             said(&state, 125).contains("(10.0 fps)"),
             "work of an earlier run is not this one's"
         );
-    }
-
-    #[test]
-    fn sizes_read_as_people_write_them() {
-        assert_eq!(size(999), "999 bytes");
-        assert_eq!(size(1536), "1.5 KiB");
-        assert_eq!(size(3 << 20), "3.0 MiB");
-        assert_eq!(size(5 << 30), "5.0 GiB");
     }
 }

@@ -2,8 +2,9 @@
 
 pub(crate) use cleanplate_shapes::{End, JobState, Outcome};
 
+use cleanplate_shapes::words;
+
 use crate::exit::Status;
-use crate::follow::size;
 
 /// An outcome in words, and the exit status that it comes to.
 pub(crate) trait OutcomeWords {
@@ -11,8 +12,6 @@ pub(crate) trait OutcomeWords {
     fn status(&self) -> Status;
     /// The whole of it on one line.
     fn in_words(&self) -> String;
-    /// Why there is no movie, or no new one, as short as a table wants it; empty where there is nothing to say.
-    fn why(&self) -> &str;
 }
 
 /// A job's state in words.
@@ -38,31 +37,7 @@ impl OutcomeWords for Outcome {
     }
 
     fn in_words(&self) -> String {
-        let kind = match self.kind {
-            End::Done => "done",
-            End::Unchanged => "unchanged",
-            End::Previewed => "previewed",
-            End::Abstained => "abstained",
-            End::Failed => "failed",
-            End::Cancelled => "cancelled",
-        };
-        let mut words = vec![kind.to_owned()];
-        words.extend((self.output_bytes > 0).then(|| size(self.output_bytes)));
-        // The message of a failure is the failure in words.
-        words.push(match &self.failure {
-            Some(failure) => failure.to_string(),
-            None => self.message.clone(),
-        });
-        words.retain(|words| !words.is_empty());
-        words.join(", ")
-    }
-
-    fn why(&self) -> &str {
-        match (&self.failure, self.kind) {
-            (Some(failure), _) => &failure.message,
-            (None, End::Done | End::Previewed | End::Cancelled) => "",
-            (None, End::Unchanged | End::Abstained | End::Failed) => &self.message,
-        }
+        words::ending(self)
     }
 }
 
@@ -72,7 +47,7 @@ impl JobWords for JobState {
     }
 
     fn why(&self) -> &str {
-        self.outcome.as_ref().map_or(&self.waits_for, OutcomeWords::why)
+        words::why(self)
     }
 
     fn review_in_words(&self) -> String {

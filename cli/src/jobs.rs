@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use cleanplate_proto::WireError;
 use cleanplate_proto::v1::{Attempt, ListRequest, ShowRequest, ShowResponse};
 use cleanplate_shapes as shapes;
+use cleanplate_shapes::report::{numbered, percentages};
 use cleanplate_types::failure::Failure;
 use serde_json::json;
 
@@ -14,7 +15,6 @@ use crate::exit::{Refusal, Status};
 use crate::follow::parsed;
 use crate::job_state::{JobState, JobWords as _, OutcomeWords as _};
 use crate::progress::{clock, summary, thousandths};
-use crate::report::{numbered, percentages};
 use crate::settings::Settings;
 use crate::{asked, say};
 

@@ -33,7 +33,6 @@ mod program;
 mod progress;
 mod region;
 mod reject;
-mod report;
 mod request;
 mod retry;
 mod run;

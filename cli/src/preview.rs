@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use cleanplate_proto::v1::ShowRequest;
+use cleanplate_shapes::report::numbered;
 use cleanplate_store::Location;
 use cleanplate_types::request::Review;
 use serde::Serialize;
@@ -17,7 +18,6 @@ use crate::exit::{Refusal, Status};
 use crate::job_state::{End, JobState, JobWords as _, OutcomeWords as _};
 use crate::preview::stills::Stills;
 use crate::progress::Progress;
-use crate::report::numbered;
 use crate::request::Terms;
 use crate::run::{Alone, Followed, work};
 use crate::settings::Settings;

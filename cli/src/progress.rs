@@ -2,25 +2,22 @@
 //! with `--json` every state as one object a line on standard output.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 use std::io::IsTerminal as _;
 use std::time::{Duration, Instant};
 
+use cleanplate_shapes::report::numbered;
+pub(crate) use cleanplate_shapes::words::{clock, summary, thousandths};
 use cleanplate_types::overlay::Look;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::exit::Refusal;
 use crate::job_state::{JobState, JobWords as _};
-use crate::report::numbered;
 use crate::say;
 
 /// How often a line is written where no bar can be shown.
 const LINE_EVERY: Duration = Duration::from_secs(5);
 /// How often that is where nothing changes meanwhile: a log in which nothing moves looks as one that hangs.
 pub(crate) const REMIND_EVERY: Duration = Duration::from_secs(30);
-
-/// The phase in which no frame is done, whatever is known of their number.
-const INTAKE: &str = "intake";
 
 /// What a job is doing, as far as a line of its own is worth it.
 type Stage = (String, Option<Look>);
@@ -162,74 +159,9 @@ fn without_times(note: &str) -> &str {
     }
 }
 
-/// Frames, speed, time left, and why nothing happens: as much of it as is known.
-pub(crate) fn summary(state: &JobState) -> String {
-    let mut text = String::new();
-    if let Some(look) = state.look {
-        text.push_str(look_in_words(look));
-        if state.windows_total > 0 {
-            write!(text, ", {}/{} windows", state.windows_done, state.windows_total).ok();
-        }
-    } else if state.frames_total > 0 && state.phase != INTAKE {
-        write!(text, "{}/{} frames", state.frames_done, state.frames_total).ok();
-    } else {
-        text.push_str("looking at the source");
-    }
-    if state.fps_milli > 0 {
-        write!(text, ", {} fps", thousandths(state.fps_milli)).ok();
-    }
-    match (state.eta_ms, state.eta_soonest_ms.zip(state.eta_latest_ms)) {
-        (Some(_), Some((soonest, latest))) if clock(soonest) != clock(latest) => {
-            write!(text, ", {} to {} left", clock(soonest), clock(latest)).ok();
-        }
-        (Some(left), _) => {
-            write!(text, ", {} left", clock(left)).ok();
-        }
-        (None, _) => {}
-    }
-    if !state.waits_for.is_empty() {
-        write!(text, ", waiting: {}", state.waits_for).ok();
-    }
-    text
-}
-
-/// What a look at the frames is for.
-const fn look_in_words(look: Look) -> &'static str {
-    match look {
-        Look::Find => "looking for overlays",
-        Look::Learn => "learning what they are made of",
-        Look::Fetch => "painting what lies behind",
-        Look::Preview => "making the preview",
-    }
-}
-
-/// Thousandths as a number with one decimal.
-pub(crate) fn thousandths(milli: u32) -> String {
-    format!("{}.{}", milli / 1000, milli % 1000 / 100)
-}
-
-/// Milliseconds as `M:SS` or `H:MM:SS`, rounded up.
-pub(crate) fn clock(millis: u64) -> String {
-    let seconds = millis.div_ceil(1000);
-    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    if hours > 0 {
-        format!("{hours}:{minutes:02}:{seconds:02}")
-    } else {
-        format!("{minutes}:{seconds:02}")
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn times_and_speeds_read_as_people_write_them() {
-        assert_eq!(clock(0), "0:00");
-        assert_eq!(clock(61_001), "1:02");
-        assert_eq!(clock(3_661_000), "1:01:01");
-        assert_eq!(thousandths(35_250), "35.2");
-    }
 
     #[test]
     fn where_nothing_changes_that_is_told_now_and_then_and_not_more_often() {
@@ -251,34 +183,5 @@ mod tests {
         );
         assert_eq!(without_times("a (b) c"), "a (b) c");
         assert_eq!(without_times("x (many times)"), "x (many times)");
-    }
-
-    #[test]
-    fn a_summary_says_what_is_known_and_no_more() {
-        let mut state = JobState::try_from(cleanplate_proto::v1::JobState::default()).unwrap();
-        assert_eq!(summary(&state), "looking at the source");
-        state.frames_total = 250;
-        state.phase = "intake".to_owned();
-        assert_eq!(summary(&state), "looking at the source");
-        state.phase = "encode".to_owned();
-        state.frames_done = 120;
-        state.fps_milli = 30_000;
-        state.eta_ms = Some(4_334);
-        assert_eq!(summary(&state), "120/250 frames, 30.0 fps, 0:05 left");
-        (state.eta_soonest_ms, state.eta_latest_ms) = (Some(4_000), Some(9_500));
-        assert_eq!(summary(&state), "120/250 frames, 30.0 fps, 0:04 to 0:10 left");
-        state.waits_for = "no worker is attached".to_owned();
-        assert!(summary(&state).ends_with("waiting: no worker is attached"));
-    }
-
-    #[test]
-    fn a_summary_names_the_look_that_is_under_way_with_its_windows() {
-        let mut state = JobState::try_from(cleanplate_proto::v1::JobState::default()).unwrap();
-        state.frames_total = 250;
-        state.look = Some(Look::Fetch);
-        assert_eq!(summary(&state), "painting what lies behind");
-        state.windows_total = 12;
-        state.windows_done = 3;
-        assert_eq!(summary(&state), "painting what lies behind, 3/12 windows");
     }
 }

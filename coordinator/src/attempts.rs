@@ -1,11 +1,15 @@
 //! The attempts of a job, as its records tell them. Pure: records in, attempts out.
 
+mod spans;
+
 use cleanplate_core::outcome::JobOutcome;
 use cleanplate_core::record::{Event, LeaseEnd, Piece, Record};
 use cleanplate_types::failure::{Failure, FailureKind, Stage};
 use cleanplate_types::frames::FrameRange;
 use cleanplate_types::ids::{LeaseId, WorkerId};
 use cleanplate_types::time::Tick;
+
+pub(crate) use spans::{Span, spans};
 
 /// One lease of a job and how it went.
 #[derive(Debug, Clone, PartialEq, Eq)]

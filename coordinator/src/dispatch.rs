@@ -5,6 +5,7 @@
 //! go on where the journal cannot be written: what is not durable is neither performed nor told.
 
 mod board;
+mod glance;
 mod orders;
 mod perform;
 
@@ -28,6 +29,7 @@ use crate::attend::Held;
 use crate::book::Book;
 use crate::clock::Clock;
 use crate::dispatch::board::Board;
+use crate::dispatch::glance::Glances;
 use crate::failpoint::{self, Moment};
 use crate::jobs::{Place, Wanted};
 use crate::journal::{Batch, Journal, JournalError, TrailLine};
@@ -38,6 +40,7 @@ use crate::shown;
 use crate::tally::{self, Tally};
 use crate::traces::Tracer;
 
+pub(crate) use crate::dispatch::glance::{Glance, Totals};
 pub(crate) use crate::dispatch::orders::{Gone, Known, Order, Orders, Question, WeakOrders};
 pub(crate) use crate::dispatch::perform::Performer;
 
@@ -62,6 +65,7 @@ pub(crate) struct Dispatch {
     journal: Arc<dyn Journal>,
     book: Book,
     board: Board,
+    glances: Glances,
     performer: Performer,
     tally: Tally,
     meters: Arc<Meters>,
@@ -107,8 +111,8 @@ impl Dispatch {
         (performer, meters, traces): (Performer, Arc<Meters>, Option<Traces>),
     ) -> Self {
         let tracer = Tracer::new(traces, Arc::clone(&journal));
-        let board = Board::default();
-        Self { scheduler, clock, journal, book, board, performer, tally, meters, tracer }
+        let (board, glances) = (Board::default(), Glances::default());
+        Self { scheduler, clock, journal, book, board, glances, performer, tally, meters, tracer }
     }
 
     /// Runs until `stop` says so, or its sender is gone; then stitches are given up in order.
@@ -242,6 +246,7 @@ impl Dispatch {
         for record in &batch.records {
             milestones::tell(record);
             self.book.take(record);
+            self.glances.take(record);
             self.mark(record);
             self.count(record);
         }
@@ -338,6 +343,11 @@ impl Dispatch {
             }
             Answer::To(Question::Demand { ask, reply }) => {
                 reply.send(self.scheduler.demand(&ask)).ok();
+            }
+            Answer::To(Question::Glance { jobs, reach, reply }) => {
+                let now = self.clock.now();
+                let asked = (now, jobs.as_slice(), &reach);
+                reply.send(self.glances.look(asked, &self.scheduler, &mut self.book)).ok();
             }
             Answer::To(Question::Watch { job, reply }) => {
                 let watched = self.board.watch(&job, &self.scheduler, &mut self.book);

@@ -24,8 +24,9 @@ use tower::Layer;
 pub(crate) use probes::{Health, Probes};
 pub(crate) use wire::{Peer, incoming};
 
-use crate::http::is_grpc;
-use crate::http::{refusal, refuse_pages};
+use crate::http::{
+    bearer_of_cookie, is_grpc, passed, refusal, refuse_pages, refuse_unproven, turned_away,
+};
 use crate::limits::{DoorLimits, Rate};
 use crate::meters::Meters;
 
@@ -63,6 +64,37 @@ impl Door {
     /// Who is let in.
     pub(crate) const fn access(&self) -> &Access {
         &self.access
+    }
+
+    /// Whether nobody is asked who they are.
+    pub(crate) const fn is_open(&self) -> bool {
+        matches!(self.access, Access::Anyone)
+    }
+
+    /// Whether what is spoken here is encrypted.
+    pub(crate) const fn is_tls(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    /// The first of `paths` that a client with this token may see.
+    ///
+    /// # Errors
+    /// Why it may not see the first of them, in words.
+    pub(crate) fn first_seen<'a>(&self, token: &str, paths: &[&'a str]) -> Result<&'a str, String> {
+        let bearer = format!("Bearer {token}");
+        let sent = Sent { authorization: &[&bearer], names: &[] };
+        let mut why = None;
+        for path in paths {
+            match self.access.admit(("GET", path), sent, SystemTime::now()) {
+                Ok(_caller) => return Ok(path),
+                Err(refused) => {
+                    why.get_or_insert_with(|| refused.to_string());
+                }
+            }
+        }
+        let why = why.unwrap_or_default();
+        tracing::info!(%why, "nobody logged in");
+        Err(why)
     }
 
     /// Which places jobs may name.
@@ -162,19 +194,23 @@ where
     }
 
     fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
-        let admitted = admit(&self.door.access, &request)
+        let admitted = admit(&self.door, &request)
             .and_then(|caller| self.door.is_not_too_often(&caller).map(|()| caller));
         match admitted {
             Ok(caller) => {
                 request.headers_mut().remove(http::header::AUTHORIZATION);
+                request.headers_mut().remove(http::header::COOKIE);
                 request.extensions_mut().insert(caller);
                 Either::Left(self.inner.call(request))
             }
             Err(status) => {
-                let refused = refusal(request.headers(), status);
+                let (method, uri) = (request.method(), request.uri());
+                let page = turned_away((method, uri.path()), uri.query(), &status);
+                let told = page.map(passed);
+                let told = told.unwrap_or_else(|| refusal(request.headers(), status));
                 // A stream of gRPC has no end to wait for.
                 let rest = (!is_grpc(request.headers())).then(|| request.into_body());
-                Either::Right(Box::pin(answered(refused, rest)))
+                Either::Right(Box::pin(answered(told, rest)))
             }
         }
     }
@@ -205,18 +241,21 @@ async fn answered(
     Ok(refused)
 }
 
-fn admit<B>(access: &Access, request: &http::Request<B>) -> Result<Caller, Status> {
-    if matches!(access, Access::Anyone) {
+fn admit<B>(door: &Door, request: &http::Request<B>) -> Result<Caller, Status> {
+    if door.is_open() {
         refuse_pages(request)?;
     }
+    let cookie = bearer_of_cookie(request, door.is_tls()).filter(|_| !door.is_open());
+    refuse_unproven(request, cookie.is_some())?;
     let peer = request.extensions().get::<Peer>();
     let headers = request.headers().get_all(http::header::AUTHORIZATION).iter();
-    let headers: Vec<&str> = headers.map(|value| value.to_str().unwrap_or_default()).collect();
+    let headers = headers.map(|value| value.to_str().unwrap_or_default());
+    let headers: Vec<&str> = headers.chain(cookie.as_deref()).collect();
     let names = peer.map_or(&[][..], |peer| &peer.names);
     let sent = Sent { authorization: &headers, names };
     let path = request.uri().path();
     let call = (request.method().as_str(), path);
-    access.admit(call, sent, SystemTime::now()).map_err(|refused| {
+    door.access.admit(call, sent, SystemTime::now()).map_err(|refused| {
         let from = peer.and_then(|peer| peer.address).map(|address| address.to_string());
         tracing::info!(from = from.as_deref().unwrap_or("this process"), path, %refused, "refused at the door");
         refused.into()

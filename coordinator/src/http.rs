@@ -3,7 +3,7 @@
 //! Owns how a request becomes a call of [`JobsService`] and how its answer becomes JSON. Refuses decisions and rules:
 //! who may what is the door's, what makes sense is the service's, so that neither can differ from gRPC. The routes are
 //! those of [`ROUTES`] and no others: one that is not in the table is not made, and one that is in it and not made
-//! fails a test. Pages for people go beside `api` here, with a row each in that table.
+//! fails a test; and so with those of [`PAGES`], which are for people.
 //!
 //! There are no CORS headers: what a browser asks for another site's page it does not hand to that page.
 
@@ -12,6 +12,7 @@ mod browsers;
 mod events;
 mod jobs;
 mod openapi;
+mod pages;
 mod problem;
 mod ready;
 
@@ -22,9 +23,9 @@ use axum::Router;
 use axum::extract::Request;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::map_response;
-use axum::response::{IntoResponse as _, Response};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, patch, post};
-use cleanplate_access::{Caller, ROUTES};
+use cleanplate_access::{Caller, PAGES, ROUTES};
 use tokio::sync::watch;
 use tonic::Status;
 use tonic::body::Body;
@@ -33,6 +34,7 @@ use crate::jobs::JobsService;
 use crate::journal::Standing;
 
 pub(crate) use crate::http::browsers::refuse_pages;
+pub(crate) use crate::http::pages::{bearer_of_cookie, refuse_unproven, turned_away};
 pub(crate) use crate::http::problem::refusal;
 use crate::http::problem::{Kind, Problem};
 pub(crate) use crate::http::ready::Ready;
@@ -62,7 +64,9 @@ fn call<T>(caller: Caller, message: T) -> tonic::Request<T> {
 pub(crate) fn routes(api: Api, ready: Ready) -> Router {
     let router = always(ready);
     let made = ROUTES.iter().filter_map(|(method, path, _)| Some((*path, route(method, path)?)));
-    let router = made.fold(router, |router, (path, route)| {
+    let pages =
+        PAGES.iter().filter_map(|(method, path, _)| Some((*path, pages::route(method, path)?)));
+    let router = made.chain(pages).fold(router, |router, (path, route)| {
         router.route(path, route.with_state::<()>(api.clone()))
     });
     finished(router)
@@ -79,6 +83,11 @@ pub(crate) fn routes_elsewhere(ready: Ready, standing: watch::Receiver<Standing>
     let router = others.fold(router, |router, (method, path, _)| {
         let elsewhere = elsewhere.clone();
         router.route(path, on(method, elsewhere))
+    });
+    let page = move || ready_now(pages::Mishap::from(elsewhere().into_inner()));
+    let router = PAGES.iter().fold(router, |router, (method, path, _)| {
+        let page = page.clone();
+        router.route(path, on(method, page))
     });
     finished(router)
 }
@@ -126,7 +135,8 @@ fn route(method: &str, path: &str) -> Option<MethodRouter<Api>> {
 fn on<F, R>(method: &str, answer: F) -> MethodRouter
 where
     F: Fn() -> R + Clone + Send + Sync + 'static,
-    R: Future<Output = Problem> + Send + 'static,
+    R: Future + Send + 'static,
+    R::Output: IntoResponse,
 {
     match method {
         "POST" => post(answer),
@@ -158,6 +168,7 @@ fn as_problem(response: Response) -> Response {
     let is_told = kind.is_some_and(|kind| {
         kind.as_bytes().starts_with(problem::MEDIA_TYPE.as_bytes())
             || kind.as_bytes().starts_with(GRPC.as_bytes())
+            || kind.as_bytes().starts_with(b"text/html")
     });
     if is_told || !(response.status().is_client_error() || response.status().is_server_error()) {
         return response;

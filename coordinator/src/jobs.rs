@@ -3,6 +3,7 @@
 
 mod batch;
 mod door;
+mod glance;
 mod names;
 mod pattern;
 mod wanted;

@@ -54,7 +54,7 @@ impl Access {
             Self::Known { tokens, probes } => (tokens.now(), *probes),
         };
         let need = need_of(method, path);
-        if need == Need::Probe && probes {
+        if need == Need::Open || need == Need::Probe && probes {
             return Ok(Caller::Probe);
         }
         let caller = known(&tokens, sent, now)?;
@@ -72,7 +72,7 @@ impl Access {
             (Need::Role(_), Caller::Client(_))
             | (Need::Join, Caller::Joiner { .. })
             | (Need::Worker, Caller::Worker { .. } | Caller::Certified { .. })
-            | (Need::Known | Need::Probe, _) => Ok(caller),
+            | (Need::Known | Need::Probe | Need::Open, _) => Ok(caller),
             (Need::Role(_), _) => Err(Refused::Denied(format!(
                 "{call} is for clients, and this is a worker's token, credential or certificate; {HOW}"
             ))),

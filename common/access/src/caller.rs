@@ -35,7 +35,7 @@ impl From<Refused> for Status {
 pub enum Caller {
     /// Whoever reaches this server: nobody is asked who they are here.
     Anyone,
-    /// A probe, which may ask for health and for nothing else.
+    /// A probe, or whoever is about to log in: may ask for what is open and for nothing else.
     Probe,
     /// The holder of a client's token.
     Client(Who),

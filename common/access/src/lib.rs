@@ -20,7 +20,7 @@ pub use caller::{Caller, Reach, Refused, Who};
 pub use credential::{CREDENTIAL_LIFE, Credential, CredentialError};
 pub use dial::{Bearer, DialError, Dialer, JoinToken, SecretError, SecretText};
 pub use entries::{Entry, EntryError, Grants, Tokens, TokensError};
-pub use need::{Need, ROUTES, is_call, need_of};
+pub use need::{Need, PAGES, ROUTES, is_call, need_of};
 pub use role::{Role, Roles};
 pub use tls::{ServerTls, TlsError, names_of};
 pub use token::{Token, TokenError};

@@ -20,6 +20,8 @@ pub enum Need {
     Probe,
     /// Whatever is known.
     Known,
+    /// Nothing: it tells nothing, or is how one becomes known.
+    Open,
 }
 
 const CALLS: [(&str, Need); 22] = [
@@ -71,6 +73,28 @@ pub const ROUTES: [(&str, &str, Need); 19] = [
     ("POST", "/api/v1/batches", Need::Role(Role::Submit)),
 ];
 
+/// The pages for people, as in [`ROUTES`]; whoever is not known is led to the one to log in at, and refusals are pages.
+pub const PAGES: [(&str, &str, Need); 18] = [
+    ("GET", "/", Need::Open),
+    ("GET", "/ui/login", Need::Open),
+    ("POST", "/ui/login", Need::Open),
+    ("POST", "/ui/logout", Need::Open),
+    ("GET", "/ui/assets/{file}", Need::Open),
+    ("GET", "/ui/jobs", Need::Role(Role::Read)),
+    ("GET", "/ui/events", Need::Role(Role::Read)),
+    ("GET", "/ui/jobs/{job}", Need::Role(Role::Read)),
+    ("GET", "/ui/jobs/{job}/stills/{still}", Need::Role(Role::Read)),
+    ("POST", "/ui/jobs/{job}/cancel", Need::Role(Role::Submit)),
+    ("POST", "/ui/jobs/{job}/retry", Need::Role(Role::Submit)),
+    ("POST", "/ui/jobs/{job}/approve", Need::Role(Role::Submit)),
+    ("POST", "/ui/jobs/{job}/reject", Need::Role(Role::Submit)),
+    ("POST", "/ui/jobs/{job}/priority", Need::Role(Role::Submit)),
+    ("GET", "/ui/fleet", Need::Role(Role::Operate)),
+    ("POST", "/ui/workers/{worker}/drain", Need::Role(Role::Operate)),
+    ("GET", "/ui/submit", Need::Role(Role::Submit)),
+    ("POST", "/ui/submit", Need::Role(Role::Submit)),
+];
+
 /// Calls that a prefix decides: health's others.
 const HEALTH: &str = "/grpc.health.v1.Health/";
 
@@ -81,7 +105,7 @@ pub fn need_of(method: &str, path: &str) -> Need {
     let health = || path.starts_with(HEALTH).then_some(Need::Probe);
     let method = if method == "HEAD" { "GET" } else { method };
     let route = || {
-        let mut routes = ROUTES.iter();
+        let mut routes = ROUTES.iter().chain(&PAGES);
         let found = routes.find(|(verb, pattern, _)| *verb == method && is_like(path, pattern));
         found.map(|(_, _, need)| *need)
     };

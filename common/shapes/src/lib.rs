@@ -1,14 +1,16 @@
 //! What clients see as JSON, defined once: `--json` of the commands and the HTTP interface speak alike.
 //!
-//! Owns the names of the fields. Refuses words for people, which are the command line's, and decisions. What is
-//! read from JSON becomes a message of the wire, and is checked where all of those are.
+//! Owns the names of the fields, and in [`words`] and [`report`] what is said of jobs to people. Refuses decisions. What
+//! is read from JSON becomes a message of the wire, and is checked where all of those are.
 
 mod asked;
 mod attempt;
 mod batch;
 mod overlay;
+pub mod report;
 mod request;
 mod state;
+pub mod words;
 mod worker;
 
 pub use crate::asked::{Asked, region};

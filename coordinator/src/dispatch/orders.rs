@@ -17,6 +17,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tonic::Status;
 
 use crate::attend::Held;
+use crate::dispatch::glance::Glance;
 use crate::jobs::Wanted;
 
 /// One thing for the loop.
@@ -74,6 +75,15 @@ pub(crate) enum Question {
         wanted: Wanted,
         /// Where to.
         reply: oneshot::Sender<pb::ListResponse>,
+    },
+    /// The states of a few jobs, and what all within reach come to.
+    Glance {
+        /// Which; those that there are not are left out.
+        jobs: Vec<JobId>,
+        /// Whose jobs are counted and shown.
+        reach: Reach,
+        /// Where to.
+        reply: oneshot::Sender<Glance>,
     },
     /// All workers.
     Workers {

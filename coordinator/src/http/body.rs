@@ -51,10 +51,56 @@ pub(super) async fn json_or_nothing<T: DeserializeOwned + Default>(
     json(headers, Body::from(bytes), bytes_max).await
 }
 
-fn is_json(headers: &HeaderMap) -> Result<(), Problem> {
+/// The fields of a form, in their order.
+#[derive(Debug, Default)]
+pub(super) struct Fields(Vec<(String, String)>);
+
+impl Fields {
+    /// The value of the last field of this name; empty where there is none.
+    pub(super) fn last(&self, name: &str) -> &str {
+        let mut named = self.0.iter().rev().filter(|(known, _)| known == name);
+        named.next().map(|(_, value)| value.as_str()).unwrap_or_default()
+    }
+
+    /// The values of all fields of this name.
+    pub(super) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        let named = self.0.iter().filter(move |(known, _)| known == name);
+        named.map(|(_, value)| value.as_str())
+    }
+}
+
+#[cfg(test)]
+impl FromIterator<(String, String)> for Fields {
+    fn from_iter<I: IntoIterator<Item = (String, String)>>(fields: I) -> Self {
+        Self(fields.into_iter().collect())
+    }
+}
+
+/// Takes a body as a form of a page.
+///
+/// # Errors
+/// A problem that says what is wrong.
+pub(super) async fn form(
+    headers: &HeaderMap,
+    body: Body,
+    bytes_max: usize,
+) -> Result<Fields, Problem> {
+    if !is_kind(headers, "application/x-www-form-urlencoded") {
+        let detail = "the body is to be a form, as the page sends it";
+        return Err(Problem::new(Kind::UnsupportedMediaType, detail));
+    }
+    let bytes = whole(body, bytes_max).await?;
+    Ok(Fields(url::form_urlencoded::parse(&bytes).into_owned().collect()))
+}
+
+fn is_kind(headers: &HeaderMap, wanted: &str) -> bool {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
     let kind = kind.and_then(|kind| kind.split(';').next()).unwrap_or_default().trim();
-    if kind.eq_ignore_ascii_case("application/json") {
+    kind.eq_ignore_ascii_case(wanted)
+}
+
+fn is_json(headers: &HeaderMap) -> Result<(), Problem> {
+    if is_kind(headers, "application/json") {
         return Ok(());
     }
     let detail = "the body is to be JSON, and says so by `content-type: application/json`";

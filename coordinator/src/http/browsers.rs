@@ -20,11 +20,7 @@ use crate::door::Peer;
 /// `PERMISSION_DENIED`, with the remedy.
 pub(crate) fn refuse_pages<B>(request: &Request<B>) -> Result<(), Status> {
     let headers = request.headers();
-    let host = match request.version() {
-        // Browsers speak HTTP/2 through TLS alone, where a name leads nowhere without its certificate.
-        Version::HTTP_2 => request.uri().authority().map(Authority::as_str),
-        _ => text(headers, header::HOST.as_str()),
-    };
+    let host = host_of(request);
     let site = text(headers, "sec-fetch-site");
     let origin = text(headers, header::ORIGIN.as_str());
     let is_own = origin.is_none_or(|origin| {
@@ -47,7 +43,17 @@ pub(crate) fn refuse_pages<B>(request: &Request<B>) -> Result<(), Status> {
     Ok(())
 }
 
-fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+/// The host that was asked.
+pub(crate) fn host_of<B>(request: &Request<B>) -> Option<&str> {
+    match request.version() {
+        // Browsers speak HTTP/2 through TLS alone, where a name leads nowhere without its certificate.
+        Version::HTTP_2 => request.uri().authority().map(Authority::as_str),
+        _ => text(request.headers(), header::HOST.as_str()),
+    }
+}
+
+/// A header; one that is no text is the empty one.
+pub(crate) fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).map(|value| value.to_str().unwrap_or_default())
 }
 

@@ -44,7 +44,7 @@ mod tests {
                 let role = match need {
                     Need::Role(role) => role.as_str(),
                     Need::Probe => "probe",
-                    Need::Join | Need::Worker | Need::Known => "none",
+                    Need::Join | Need::Worker | Need::Known | Need::Open => "none",
                 };
                 (method.to_ascii_lowercase(), (*path).to_owned(), role.to_owned())
             })

@@ -148,6 +148,12 @@ impl Problem {
         Self { leader, ..Self::new(Kind::of(status), status.message()) }
     }
 
+    /// Its status, its title and its words.
+    pub(super) fn told(&self) -> (StatusCode, &'static str, &str) {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        (status, self.title, &self.detail)
+    }
+
     /// The same where a key was sent that makes a request the same as an earlier one.
     pub(super) fn of_keyed(status: &Status) -> Self {
         let is_other = status.metadata().get(REASON).is_some_and(|it| it == OTHER_REQUEST);

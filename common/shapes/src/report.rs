@@ -1,10 +1,11 @@
-//! What is removed and what came in its place, for people; `cleanplate-shapes` has the same facts as JSON.
+//! What is removed and what came in its place, for people.
 //!
 //! Shares are of the luma samples that overlays covered, summed over the frames that are done. Where no
 //! sample was covered there are none.
 
-use cleanplate_shapes::{ShownOverlay, rounded};
 use cleanplate_types::part::Restored;
+
+use crate::overlay::{ShownOverlay, rounded};
 
 /// Overlays that the last line of a command names, at most.
 const NAMED_MAX: usize = 3;
@@ -34,7 +35,8 @@ impl OverlayWords for ShownOverlay {
 }
 
 /// Lines that tell all overlays, each with its number.
-pub(crate) fn numbered(overlays: &[ShownOverlay], more: u32) -> Vec<String> {
+#[must_use]
+pub fn numbered(overlays: &[ShownOverlay], more: u32) -> Vec<String> {
     let number =
         |(at, overlay): (usize, &ShownOverlay)| format!("overlay {at}: {}", overlay.in_words());
     let more = (more > 0).then(|| format!("overlays from {} on: {more} more", overlays.len()));
@@ -42,11 +44,8 @@ pub(crate) fn numbered(overlays: &[ShownOverlay], more: u32) -> Vec<String> {
 }
 
 /// What was removed, in a clause; nothing where nothing was.
-pub(crate) fn removed(
-    overlays: &[ShownOverlay],
-    not_listed: u32,
-    restored: &Restored,
-) -> Option<String> {
+#[must_use]
+pub fn removed(overlays: &[ShownOverlay], not_listed: u32, restored: &Restored) -> Option<String> {
     let gone: Vec<&ShownOverlay> = overlays.iter().filter(|overlay| overlay.frames > 0).collect();
     if gone.is_empty() {
         return None;
@@ -73,7 +72,8 @@ pub(crate) fn removed(
 }
 
 /// Where the samples come from, in percent; nothing where none was covered.
-pub(crate) fn percentages(restored: &Restored) -> Option<String> {
+#[must_use]
+pub fn percentages(restored: &Restored) -> Option<String> {
     let samples = restored.samples();
     if samples == 0 {
         return None;
@@ -92,7 +92,7 @@ pub(crate) fn percentages(restored: &Restored) -> Option<String> {
 }
 
 #[cfg(test)]
-pub(crate) fn overlay_for_tests(origin: &str, frames: u64) -> cleanplate_proto::v1::OverlayState {
+fn overlay_for_tests(origin: &str, frames: u64) -> cleanplate_proto::v1::OverlayState {
     use cleanplate_proto::v1 as pb;
     pb::OverlayState {
         bounds: Some(pb::Rect { x: 10, y: 20, width: 120, height: 40 }),
