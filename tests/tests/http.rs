@@ -409,7 +409,7 @@ async fn behind_tls_each_token_may_what_its_role_says_and_sees_its_own_jobs() {
     assert_ne!(one, two);
     // Who sends nothing, and what is not known.
     let nobody = Web { token: None, ..Web::closed(&farm, "") };
-    for path in ["/api/v1/jobs", "/openapi.json", "/", "/api/v1/nothing"] {
+    for path in ["/api/v1/jobs", "/openapi.json", "/api", "/api/v1/nothing"] {
         let answer = nobody.get(path).await;
         assert_eq!(answer.headers()["www-authenticate"], "Bearer", "{path}");
         problem(answer, 401, "unauthenticated").await;
