@@ -15,7 +15,7 @@ use crate::arguments::CoordinatorArguments;
 use crate::exit::{Refusal, Status};
 use crate::settings::Settings;
 use crate::signals::Signals;
-use crate::{client, door, program};
+use crate::{client, door, hooks, program};
 
 /// Does it. Ends with 0 after SIGTERM, which is how services are ended, and 130 after Ctrl-C.
 ///
@@ -29,6 +29,7 @@ pub(crate) async fn run(
         arguments;
     let signals = Signals::listen()?;
     let advertise = advertised(advertise, settings)?;
+    let hooks = hooks::open(settings)?;
     // The address first: a second coordinator by mistake should be told of the first.
     let (listener, bound) = listening(listen.as_deref(), insecure, settings).await?;
     let probes = probes(probe_listen.as_deref(), settings).await?;
@@ -50,10 +51,12 @@ pub(crate) async fn run(
         engine_silent: Duration::from_millis(settings.worker.engine_silent_ms),
         walls: settings.walls.clone(),
         movies_max: settings.movies_max,
+        source_limits: settings.limits.worker.source,
         output_limit: settings.limits.worker.output,
         new_store,
         door,
         sign_for_workers: settings.sign_for_workers,
+        hooks,
     };
     serve(options, (listener, probes), signals).await
 }

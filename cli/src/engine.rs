@@ -16,6 +16,7 @@ pub(crate) fn run(arguments: &EngineArguments) -> ExitCode {
     match (whose.as_str(), subject) {
         ("worker", None) => cleanplate_worker::engine_main(Whose::Worker).into(),
         ("check", None) => cleanplate_worker::engine_main(Whose::Check).into(),
+        ("glimpse", None) => cleanplate_worker::engine_main(Whose::Glimpse).into(),
         ("stitch", None) => cleanplate_coordinator::stitch_main().into(),
         ("probe", None) => probe::child_main().into(),
         ("verify", None) => verify::child_main().into(),
@@ -28,7 +29,7 @@ pub(crate) fn run(arguments: &EngineArguments) -> ExitCode {
         },
         _ => {
             say::note(
-                "error: an engine is one of worker, check, stitch, probe, verify and nvdec CLIP",
+                "error: an engine is one of worker, check, glimpse, stitch, probe, verify and nvdec CLIP",
             );
             Status::Usage.into()
         }

@@ -17,6 +17,7 @@ mod exit;
 mod follow;
 mod health;
 mod heap;
+mod hooks;
 mod inquiry;
 mod job_state;
 mod jobs;

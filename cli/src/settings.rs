@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use cleanplate_child::WallsPolicy;
-use cleanplate_coordinator::StateUrl;
+use cleanplate_coordinator::{Endpoint, StateUrl};
 use cleanplate_core::config::SchedulerConfig;
 use cleanplate_store::StorageSettings;
 use cleanplate_types::encode::EncoderName;
@@ -150,10 +150,23 @@ pub(crate) struct Settings {
     pub(crate) limits: LimitSettings,
     /// Where models are.
     pub(crate) models: ModelOptions,
+    /// Who is told of jobs.
+    pub(crate) webhooks: WebhookSettings,
     /// What is logged.
     pub(crate) log: LogSettings,
     /// Where all this was written.
     origins: Origins,
+}
+
+/// Who is told of jobs that end, or wait for a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct WebhookSettings {
+    /// Who.
+    pub(crate) endpoints: Vec<Endpoint>,
+    /// Where the secrets are that messages are signed with.
+    pub(crate) secret_file: Option<PathBuf>,
+    /// What happened longer ago is not told any more.
+    pub(crate) give_up_ms: u64,
 }
 
 /// What is logged.
@@ -231,6 +244,7 @@ impl Settings {
             models,
             walls,
             limits,
+            webhooks,
             log,
         } = raw;
         let retained = coordinator.retention.as_deref();
@@ -281,6 +295,11 @@ impl Settings {
             walls: guard::walls(walls)?,
             limits,
             models: model_options(models)?,
+            webhooks: WebhookSettings {
+                endpoints: endpoints(webhooks.urls.unwrap_or_default())?,
+                secret_file: webhooks.secret_file,
+                give_up_ms: span("webhooks.give_up", webhooks.give_up.as_deref(), 24 * 3_600_000)?,
+            },
             log: LogSettings { filter: log.filter, json: log.format.map_or(Ok(false), is_json)? },
             origins: origins.clone(),
         })
@@ -388,6 +407,13 @@ fn notices(places: Vec<String>) -> Result<Vec<NoticeSource>, SettingsError> {
         })
     });
     places.collect()
+}
+
+/// Who is told. A wrong one is not shown: what comes after its host may be a secret.
+fn endpoints(urls: Vec<String>) -> Result<Vec<Endpoint>, SettingsError> {
+    let wanted = "https://HOST/PATH or http://HOST/PATH without a password, or OWNER= and such a one";
+    let bad = |_unparsed| SettingsError::of("webhooks.urls", "(not shown)", wanted);
+    urls.iter().map(|url| url.parse().map_err(bad)).collect()
 }
 
 /// Bytes of a size as people write it: `500MiB`, `4GiB`, `4TiB`.

@@ -14,7 +14,7 @@ use cleanplate_core::view::JobView;
 use cleanplate_store::{Store, StoreError};
 use cleanplate_telemetry::traces::{TraceError, Traces};
 use cleanplate_types::ids::{JobId, LeaseId};
-use cleanplate_types::limits::OutputLimit;
+use cleanplate_types::limits::{OutputLimit, SourceLimits};
 use cleanplate_types::object::ObjectRef;
 use cleanplate_types::request::EncoderChoice;
 use cleanplate_types::time::Tick;
@@ -26,6 +26,8 @@ use crate::book::Book;
 use crate::clock::Clock;
 use crate::dispatch::{Dispatch, ORDERS_WAITING_MAX, Order, Orders, Performer};
 use crate::door::Door;
+use crate::hooks::{HookOptions, Hooks};
+use crate::glimpse::Glimpses;
 use crate::finish::{Finisher, Lead, StitchProgram};
 use crate::journal::{Epoch, Journal, JournalError, renew_for_good, stand_by};
 use crate::marks::{self, Marks};
@@ -52,6 +54,8 @@ pub struct CoordinatorOptions {
     pub walls: WallsPolicy,
     /// Movies that are written at a time, each by a child; the others wait. At least 1.
     pub movies_max: u32,
+    /// What a source may be that is looked at before there is a job.
+    pub source_limits: SourceLimits,
     /// How much larger than its source a movie may be.
     pub output_limit: OutputLimit,
     /// Whether the store may be another than the journal's while jobs are open: theirs is lost.
@@ -60,6 +64,8 @@ pub struct CoordinatorOptions {
     pub door: Arc<Door>,
     /// Whether workers' requests to S3 are signed by this process's keys, so that they need none.
     pub sign_for_workers: bool,
+    /// Who is told of jobs that end, or that wait for a person.
+    pub hooks: Option<HookOptions>,
 }
 
 /// Why a coordinator does not run.
@@ -105,6 +111,9 @@ pub enum CoordinatorError {
         /// Jobs that are open.
         jobs: usize,
     },
+    /// There is no way to call webhooks.
+    #[error("webhooks cannot be called from this machine: {0}")]
+    Webhooks(#[source] reqwest::Error),
     /// A bug ended it.
     #[error("the coordinator's loop ended by a bug, which its log tells; start it again")]
     Panicked,
@@ -147,6 +156,7 @@ pub struct Coordinator {
     pub(crate) encoder_default: EncoderChoice,
     pub(crate) door: Arc<Door>,
     pub(crate) ending: watch::Receiver<Ending>,
+    pub(crate) glimpses: Arc<Glimpses>,
     stop: watch::Sender<bool>,
     dispatch: JoinHandle<()>,
 }
@@ -228,11 +238,13 @@ impl Coordinator {
             engine_silent,
             movies_max,
             output_limit,
-            program: _,
-            walls: _,
+            program: executable,
+            walls,
+            source_limits,
             new_store,
             door,
             sign_for_workers: signs,
+            hooks,
         } = options;
         scheduler.check()?;
         let traces = Traces::from_environment(env!("CARGO_PKG_VERSION"))?;
@@ -253,6 +265,8 @@ impl Coordinator {
         for job in forgotten.into_iter().filter(|job| scheduler.job_view(job).is_none()) {
             objects.sweep(job, before, None);
         }
+        let looked = (source_limits, Arc::clone(&door));
+        let glimpses = Glimpses::new(executable, (&walls, engine_silent), looked);
         let led = (Lead::of(Arc::clone(&journal)), Arc::clone(&door));
         let limits = (engine_silent, movies_max, output_limit);
         let finisher = Finisher::new(store.clone(), orders.clone(), program, limits, led);
@@ -261,7 +275,10 @@ impl Coordinator {
         tell_found(found, orders.clone());
         let meters = Arc::clone(door.meters());
         meters.leads(&orders);
-        let (kept, telling) = ((book, tally), (performer, meters, traces));
+        let at = (&scheduler, clock.now());
+        let hooks = Hooks::begin(hooks, (&store, &orders, &meters), at);
+        let hooks = hooks.map_err(CoordinatorError::Webhooks)?;
+        let (kept, telling) = ((book, tally), (performer, meters, traces, hooks));
         let dispatch = Dispatch::new(scheduler, clock, Arc::clone(&journal), kept, telling);
 
         let (stop, ending, dispatch) = begun(dispatch, waiting, &journal);
@@ -274,6 +291,7 @@ impl Coordinator {
             encoder_default,
             door,
             ending,
+            glimpses: Arc::new(glimpses),
             stop,
             dispatch,
         })

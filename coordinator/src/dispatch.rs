@@ -31,6 +31,7 @@ use crate::clock::Clock;
 use crate::dispatch::board::Board;
 use crate::dispatch::glance::Glances;
 use crate::failpoint::{self, Moment};
+use crate::hooks::Hooks;
 use crate::jobs::{Place, Wanted};
 use crate::journal::{Batch, Journal, JournalError, TrailLine};
 use crate::measured;
@@ -70,6 +71,7 @@ pub(crate) struct Dispatch {
     tally: Tally,
     meters: Arc<Meters>,
     tracer: Tracer,
+    hooks: Hooks,
 }
 
 /// What one turn of the loop came to.
@@ -108,11 +110,23 @@ impl Dispatch {
         clock: Clock,
         journal: Arc<dyn Journal>,
         (book, tally): (Book, Tally),
-        (performer, meters, traces): (Performer, Arc<Meters>, Option<Traces>),
+        (performer, meters, traces, hooks): (Performer, Arc<Meters>, Option<Traces>, Hooks),
     ) -> Self {
         let tracer = Tracer::new(traces, Arc::clone(&journal));
         let (board, glances) = (Board::default(), Glances::default());
-        Self { scheduler, clock, journal, book, board, glances, performer, tally, meters, tracer }
+        Self {
+            scheduler,
+            clock,
+            journal,
+            book,
+            board,
+            glances,
+            performer,
+            tally,
+            meters,
+            tracer,
+            hooks,
+        }
     }
 
     /// Runs until `stop` says so, or its sender is gone; then stitches are given up in order.
@@ -249,6 +263,7 @@ impl Dispatch {
             self.glances.take(record);
             self.mark(record);
             self.count(record);
+            self.hooks.take(record, &self.scheduler);
         }
         self.performer.marks().given(self.scheduler.last_lease());
         for line in &batch.trails {

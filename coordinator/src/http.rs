@@ -10,6 +10,7 @@
 mod body;
 mod browsers;
 mod events;
+mod glimpse;
 mod jobs;
 mod openapi;
 mod pages;
@@ -30,6 +31,7 @@ use tokio::sync::watch;
 use tonic::Status;
 use tonic::body::Body;
 
+use crate::glimpse::Glimpses;
 use crate::jobs::JobsService;
 use crate::journal::Standing;
 
@@ -43,13 +45,18 @@ pub(crate) use crate::http::ready::Ready;
 #[derive(Debug, Clone)]
 pub(crate) struct Api {
     jobs: Arc<JobsService>,
+    glimpses: Arc<Glimpses>,
     /// Bytes of a body at most (`limits.message`).
     body_bytes: usize,
 }
 
 impl Api {
-    pub(crate) const fn new(jobs: Arc<JobsService>, body_bytes: usize) -> Self {
-        Self { jobs, body_bytes }
+    pub(crate) const fn new(
+        jobs: Arc<JobsService>,
+        glimpses: Arc<Glimpses>,
+        body_bytes: usize,
+    ) -> Self {
+        Self { jobs, glimpses, body_bytes }
     }
 }
 
@@ -128,6 +135,7 @@ fn route(method: &str, path: &str) -> Option<MethodRouter<Api>> {
         ("GET", "/workers") => get(jobs::workers),
         ("POST", "/workers/{worker}/drain") => post(jobs::drain),
         ("POST", "/batches") => post(jobs::batch),
+        ("GET", "/glimpse") => get(glimpse::show),
         _ => return None,
     })
 }

@@ -36,6 +36,7 @@ use crate::door::{self as front, Door};
 use crate::journal::{Journal, JournalError};
 use crate::shown::attempts_shown;
 
+pub(crate) use crate::jobs::door::{refusal, source_of};
 pub(crate) use crate::jobs::names::keyed;
 pub(crate) use crate::jobs::wanted::{Place, Wanted};
 

@@ -15,6 +15,8 @@ mod dispatch;
 mod door;
 mod failpoint;
 mod finish;
+mod glimpse;
+mod hooks;
 mod http;
 mod jobs;
 mod journal;
@@ -37,6 +39,7 @@ mod traces;
 pub use crate::coordinator::{Coordinator, CoordinatorError, CoordinatorOptions};
 pub use crate::door::Door;
 pub use crate::finish::stitch_main;
+pub use crate::hooks::{BadEndpoint, BadSecrets, Endpoint, HookOptions, Secrets};
 pub use crate::journal::{
     Batch, Candidate, Epoch, Journal, JournalError, Leader, Leadership, PostgresJournal,
     PostgresOptions, RECORD_FORMAT, SqliteJournal, Standing, StateUrl, TrailLine, renew_for_good,

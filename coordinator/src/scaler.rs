@@ -46,10 +46,17 @@ impl Scaler {
     async fn demand(&self, ask: Ask) -> Result<Demand, Status> {
         match self.meters.demand(ask).await {
             Ok(Some(demand)) => Ok(demand),
+            Ok(None) if has_leader(&self.standing.borrow()) => Ok(Demand::default()),
             Ok(None) => Err(crate::standby::answer(&self.standing)),
             Err(silent @ Silent) => Err(Status::unavailable(silent.to_string())),
         }
     }
+}
+
+/// Whether another coordinator leads, which says what there is to do: this one adds nothing to that. Where nobody is known
+/// to lead, nobody knows, and an autoscaler must not take that for nothing.
+const fn has_leader(standing: &Standing) -> bool {
+    matches!(standing, Standing::StandsBy(Some(_)))
 }
 
 /// The settings of a trigger.

@@ -134,7 +134,7 @@ impl Coordinator {
             .max_decoding_message_size(message_bytes)
             .max_encoding_message_size(MESSAGE_BYTES_MAX);
         let jobs = Arc::new(jobs);
-        let api = Api::new(Arc::clone(&jobs), message_bytes);
+        let api = Api::new(Arc::clone(&jobs), Arc::clone(&self.glimpses), message_bytes);
         let meters = Arc::clone(self.door.meters());
         let ready = Ready::new(health.clone(), self.journal.standing(), Arc::clone(&meters));
         let scaler = Scaler::new(meters, self.journal.standing());

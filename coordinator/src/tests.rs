@@ -3,6 +3,7 @@
 
 mod failpoints;
 mod fleet;
+mod hooks;
 mod killed;
 mod mishap;
 mod part;

@@ -6,8 +6,11 @@
 mod audit;
 mod card;
 mod check;
+mod colour;
 mod desk;
 mod fetch;
+mod glimpse;
+mod image;
 mod intake;
 mod look;
 mod painting;
@@ -34,6 +37,8 @@ pub enum Whose {
     Worker,
     /// That of a look at the machine.
     Check,
+    /// A coordinator's, for a picture of a source.
+    Glimpse,
 }
 
 /// Does the work that the parent asks for over standard input; returns the process's exit status.
@@ -52,6 +57,7 @@ pub fn engine_main(whose: Whose) -> u8 {
     let done = catch_unwind(AssertUnwindSafe(|| match whose {
         Whose::Worker => work(&link, &request),
         Whose::Check => check::run(&request),
+        Whose::Glimpse => glimpse::run(&link, &request),
     }));
     let done = done.unwrap_or_else(|panic| Err(panicked(Stage::Fetch, panic.as_ref())));
     let told = match done {

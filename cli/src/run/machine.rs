@@ -74,11 +74,13 @@ impl Machine {
             engine_silent,
             walls: settings.walls.clone(),
             movies_max: settings.movies_max,
+            source_limits: settings.limits.worker.source,
             output_limit: settings.limits.worker.output,
             new_store: false,
             door: Arc::new(Door::open()),
             // Its one worker is this process.
             sign_for_workers: false,
+            hooks: None,
         })
         .await
         .map_err(|error| Refusal::failed(error.to_string()))?;

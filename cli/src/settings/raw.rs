@@ -16,7 +16,7 @@ const WHOLE: &str = "a whole number";
 
 /// Number of keys in all tables.
 #[cfg(test)]
-pub(super) const KEYS: usize = 81;
+pub(super) const KEYS: usize = 84;
 
 /// The file.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -36,6 +36,7 @@ pub(crate) struct RawSettings {
     pub(super) models: RawModels,
     pub(super) walls: RawWalls,
     pub(super) limits: RawLimits,
+    pub(super) webhooks: RawWebhooks,
     pub(super) log: RawLog,
 }
 
@@ -170,6 +171,14 @@ pub(super) struct RawStorage {
 
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+pub(super) struct RawWebhooks {
+    pub(super) urls: Option<Vec<String>>,
+    pub(super) secret_file: Option<PathBuf>,
+    pub(super) give_up: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub(super) struct RawModels {
     pub(super) folder: Option<PathBuf>,
     pub(super) runtime: Option<PathBuf>,
@@ -262,6 +271,9 @@ impl RawSettings {
         path(&mut self.worker.scratch, "CLEANPLATE_WORKER_SCRATCH");
         path(&mut self.models.folder, "CLEANPLATE_MODELS_FOLDER");
         path(&mut self.models.runtime, "CLEANPLATE_MODELS_RUNTIME");
+        path(&mut self.webhooks.secret_file, "CLEANPLATE_WEBHOOKS_SECRET_FILE");
+        text(&mut self.webhooks.give_up, "CLEANPLATE_WEBHOOKS_GIVE_UP");
+        list(&mut self.webhooks.urls, lookup, "CLEANPLATE_WEBHOOKS_URLS");
         list(&mut self.access.sources, lookup, "CLEANPLATE_ACCESS_SOURCES");
         list(&mut self.access.destinations, lookup, "CLEANPLATE_ACCESS_DESTINATIONS");
         self.overlay_numbers(lookup)

@@ -51,7 +51,7 @@ const CALLS: [(&str, Need); 22] = [
 
 /// What an HTTP request is, by method and path, and what it needs. A part of a path in braces stands for any one part
 /// that is not empty, as it is sent: nothing is decoded before it is compared. `HEAD` is as `GET`.
-pub const ROUTES: [(&str, &str, Need); 19] = [
+pub const ROUTES: [(&str, &str, Need); 20] = [
     ("GET", "/healthz", Need::Probe),
     ("GET", "/readyz", Need::Probe),
     ("GET", "/metrics", Need::Probe),
@@ -71,6 +71,7 @@ pub const ROUTES: [(&str, &str, Need); 19] = [
     ("GET", "/api/v1/workers", Need::Role(Role::Operate)),
     ("POST", "/api/v1/workers/{worker}/drain", Need::Role(Role::Operate)),
     ("POST", "/api/v1/batches", Need::Role(Role::Submit)),
+    ("GET", "/api/v1/glimpse", Need::Role(Role::Submit)),
 ];
 
 /// The pages for people, as in [`ROUTES`]; whoever is not known is led to the one to log in at, and refusals are pages.

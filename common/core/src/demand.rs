@@ -51,7 +51,7 @@ impl Ask {
 }
 
 /// What there is to do for the workers of an [`Ask`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Demand {
     /// Work that remains, queued and in flight, in milliseconds of one such worker.
     pub work_ms: u64,

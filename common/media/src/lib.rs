@@ -17,6 +17,7 @@ pub mod encode;
 pub mod error;
 pub mod fault;
 pub mod frame;
+pub mod glimpse;
 pub mod index;
 pub mod input;
 pub mod log;

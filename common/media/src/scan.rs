@@ -154,7 +154,7 @@ pub fn scan_keeping(
 }
 
 /// Refuses by what the container says of itself, before any picture is decoded.
-fn within(input: &Input, limits: &SourceLimits) -> Result<(), MediaError> {
+pub(crate) fn within(input: &Input, limits: &SourceLimits) -> Result<(), MediaError> {
     let count = input.context().streams().len();
     limits.check_streams(count)?;
     for facts in (0..count).filter_map(|index| input.facts(index)) {

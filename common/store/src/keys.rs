@@ -8,6 +8,7 @@
 
 use cleanplate_types::ids::{CellIndex, JobId, LeaseId};
 use cleanplate_types::overlay::Look;
+use cleanplate_types::time::Tick;
 
 /// The prefix of everything that belongs to jobs, with its closing slash.
 pub const JOBS: &str = "jobs/";
@@ -43,6 +44,42 @@ pub fn published_of(job: &JobId) -> String {
 #[must_use]
 pub fn published(job: &JobId, lease: LeaseId) -> String {
     format!("{PUBLISHED}{job}/{lease}")
+}
+
+/// The prefix of the marks of what `endpoint` was told, with its closing slash.
+#[must_use]
+pub fn told(endpoint: &str) -> String {
+    format!("told/{endpoint}/")
+}
+
+/// The prefix of the marks of what `endpoint` was told of `job`, with its closing slash.
+#[must_use]
+pub fn told_of_job(endpoint: &str, job: &JobId) -> String {
+    format!("told/{endpoint}/{job}/")
+}
+
+/// The mark that `endpoint` was told `what` of `job`.
+#[must_use]
+pub fn told_of(endpoint: &str, job: &JobId, what: &str) -> String {
+    format!("told/{endpoint}/{job}/{what}")
+}
+
+/// The prefix of the mark since when `endpoint` is told, with its closing slash.
+#[must_use]
+pub fn told_since(endpoint: &str) -> String {
+    format!("told-since/{endpoint}/")
+}
+
+/// The mark that `endpoint` is told what happens from `tick` on.
+#[must_use]
+pub fn told_since_tick(endpoint: &str, tick: Tick) -> String {
+    format!("told-since/{endpoint}/{}", tick.0)
+}
+
+/// Since when that mark is.
+#[must_use]
+pub fn told_since_of(key: &str) -> Option<Tick> {
+    key.rsplit_once('/')?.1.parse().ok().map(Tick)
 }
 
 /// The prefix of everything that belongs to `job`, with its closing slash.

@@ -61,6 +61,7 @@ pub struct Metrics {
     orders: Counter,
     store_bytes: Counts<1>,
     store_errors: Counts<1>,
+    webhooks: Counts<1>,
 }
 
 impl Metrics {
@@ -125,6 +126,7 @@ impl Metrics {
                 "store_errors",
                 "Reads and writes of the coordinator that failed for good, by the place that they concern",
             ),
+            webhooks: counts(r, "webhooks", "Requests of webhooks, by how they ended"),
             registry: Mutex::new(registry),
         };
         this.begin_at_zero();
@@ -155,6 +157,9 @@ impl Metrics {
         }
         for side in SIDES {
             drop(self.store_errors.get_or_create(&[(SIDE, side)]));
+        }
+        for end in WebhookEnd::ALL {
+            drop(self.webhooks.get_or_create(&[(OUTCOME, end.as_str())]));
         }
     }
 
@@ -213,6 +218,11 @@ impl Metrics {
         self.parts_discarded.inc();
     }
 
+    /// A request of a webhook ended so.
+    pub fn webhook(&self, end: WebhookEnd) {
+        self.webhooks.get_or_create(&[(OUTCOME, end.as_str())]).inc();
+    }
+
     /// A batch became durable after so long.
     pub fn appended(&self, took: Duration) {
         self.append_seconds.observe(seconds(took));
@@ -245,6 +255,29 @@ impl Metrics {
         encode_registry(&mut text, &measured)?;
         encode_eof(&mut text)?;
         Ok(text)
+    }
+}
+
+/// How a request of a webhook ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WebhookEnd {
+    /// It was taken.
+    Delivered,
+    /// It was not, and is made again.
+    Failed,
+    /// It was not, for so long that it is not made again.
+    GivenUp,
+}
+
+impl WebhookEnd {
+    const ALL: [Self; 3] = [Self::Delivered, Self::Failed, Self::GivenUp];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Delivered => "delivered",
+            Self::Failed => "failed",
+            Self::GivenUp => "given_up",
+        }
     }
 }
 

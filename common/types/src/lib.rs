@@ -12,6 +12,7 @@ pub mod digest;
 pub mod encode;
 pub mod failure;
 pub mod frames;
+pub mod glimpse;
 pub mod ids;
 pub mod limits;
 pub mod model;

@@ -21,17 +21,9 @@ pub(super) fn admit(
     let mut request = JobRequest::try_from(request)?;
     request.owner = caller.owner_of_new(&request.owner)?;
     caller.may_prefer(request.priority)?;
-    // What leads into an inner network is refused as that, whatever else it is.
-    for text in [&request.input, &request.output] {
-        if let Some(url) = Url::parse(text).ok().filter(|url| url.scheme() == "https") {
-            https_host(&url).map_err(|error| refused_place(&error.into()))?;
-        }
-    }
-    let input = Location::parse(&request.input).map_err(refusal)?;
-    // One spelling for one place: a path may have `..` in it, its URL read again has none.
-    let again = |place: Location| Location::parse(&place.url()).map_err(refusal);
-    let input = again(input)?;
-    let output = again(Location::parse(&request.output).map_err(refusal)?)?;
+    refuse_inner(&request.input)?;
+    refuse_inner(&request.output)?;
+    let (input, output) = (place_of(&request.input)?, place_of(&request.output)?);
     if input.is_same(&output) {
         return Err(Status::invalid_argument(format!(
             "the output is the input, {input}, which is never written to; name another output"
@@ -44,6 +36,38 @@ pub(super) fn admit(
         request.encoder = encoder_default;
     }
     Ok(request)
+}
+
+/// A place that a person names: relative to which folder a path is meant, only they know.
+fn place_of(text: &str) -> Result<Location, Status> {
+    if !text.contains(':') && !text.starts_with('/') {
+        return Err(Status::invalid_argument(format!(
+            "`{text}` is no full path and no URL: write it as the coordinator and its workers find it"
+        )));
+    }
+    let place = Location::parse(text).map_err(refusal)?;
+    // One spelling for one place: a path may have `..` in it, its URL read again has none.
+    Location::parse(&place.url()).map_err(refusal)
+}
+
+/// Where the source of a job of `owner` is.
+///
+/// # Errors
+/// As for [`admit`].
+pub(crate) fn source_of(text: &str, owner: &str, places: &Places) -> Result<Location, Status> {
+    refuse_inner(text)?;
+    let location = place_of(text)?;
+    let checked = places.check_here(owner, Use::Source, &location.url());
+    checked.map_err(|error| refused_place(&error))?;
+    Ok(location)
+}
+
+/// What leads into an inner network is refused as that, whatever else it is.
+fn refuse_inner(text: &str) -> Result<(), Status> {
+    match Url::parse(text).ok().filter(|url| url.scheme() == "https") {
+        Some(url) => https_host(&url).map(drop).map_err(|error| refused_place(&error.into())),
+        None => Ok(()),
+    }
 }
 
 /// Whether the job's owner may read and write what the job names.
@@ -86,7 +110,7 @@ pub(super) async fn prove(request: &JobRequest) -> Result<(), Status> {
 }
 
 /// A place that cannot be used, for the client: its own mistake, or a state of things.
-pub(super) fn refusal(error: StoreError) -> Status {
+pub(crate) fn refusal(error: StoreError) -> Status {
     match error.kind() {
         FailureKind::BadRequest => Status::invalid_argument(error.to_string()),
         FailureKind::BadInput

@@ -12,6 +12,7 @@ use cleanplate_proto::v1 as pb;
 use cleanplate_proto::v1::jobs_client::JobsClient;
 use cleanplate_store::Store;
 use cleanplate_types::ids::JobId;
+use cleanplate_types::limits::SourceLimits;
 use cleanplate_types::request::EncoderChoice;
 use hyper_util::rt::TokioIo;
 use tokio::io::DuplexStream;
@@ -22,6 +23,7 @@ use tonic::Status;
 use tonic::transport::{Channel, Endpoint};
 
 use crate::finish::StitchProgram;
+use crate::hooks::HookOptions;
 use crate::tests::part;
 use crate::{
     Batch, Coordinator, CoordinatorError, CoordinatorOptions, Epoch, Journal, JournalError,
@@ -111,6 +113,14 @@ impl Place {
         self.start_for(Arc::new(self.journal().await), retention).await
     }
 
+    /// As `start`, and somebody is told of jobs.
+    pub(super) async fn start_telling(&self, hooks: HookOptions) -> Running {
+        let retention = SchedulerConfig::default().retention;
+        let options = options(Arc::new(self.journal().await), self.store.clone(), retention);
+        let options = CoordinatorOptions { hooks: Some(hooks), ..options };
+        Running::of(Coordinator::start_with(options, self.program()).await.unwrap()).await
+    }
+
     async fn start_for(&self, journal: Arc<dyn Journal>, retention: Retention) -> Running {
         let options = options(journal, self.store.clone(), retention);
         Running::of(Coordinator::start_with(options, self.program()).await.unwrap()).await
@@ -177,10 +187,12 @@ pub(super) fn options(
         engine_silent: PATIENCE,
         walls: Default::default(),
         movies_max: 2,
+        source_limits: SourceLimits::USUAL,
         output_limit: Default::default(),
         new_store: false,
         door: Arc::new(crate::Door::open()),
         sign_for_workers: false,
+        hooks: None,
     }
 }
 

@@ -5,8 +5,6 @@
 //! removed, in frames that show it. Refuses to be exact in colour: the pictures are 8-bit RGB, which nothing else here ever is.
 
 mod choice;
-mod colour;
-mod image;
 mod removed;
 
 use std::collections::BTreeSet;
@@ -24,10 +22,10 @@ use cleanplate_types::source::VideoDescription;
 
 use super::Viewer;
 use crate::engine::Restoring;
+use crate::engine::colour::rgb;
+use crate::engine::image::{Image, animation};
 use crate::order::EVIDENCE;
 use choice::Seen;
-use colour::rgb;
-use image::{Image, animation};
 use removed::Removed;
 
 /// Widest still; larger pictures are reduced, so that a preview stays far below what one object may hold.

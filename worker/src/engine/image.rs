@@ -4,14 +4,14 @@ use cleanplate_types::picture::Rect;
 
 /// A picture: three bytes a sample, row by row.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Image {
-    pub(super) width: u32,
-    pub(super) height: u32,
-    pub(super) samples: Vec<u8>,
+pub(in crate::engine) struct Image {
+    pub(in crate::engine) width: u32,
+    pub(in crate::engine) height: u32,
+    pub(in crate::engine) samples: Vec<u8>,
 }
 
 impl Image {
-    pub(super) fn black(width: u32, height: u32) -> Self {
+    pub(in crate::engine) fn black(width: u32, height: u32) -> Self {
         Self { width, height, samples: vec![0; 3 * width as usize * height as usize] }
     }
 
@@ -20,7 +20,7 @@ impl Image {
     }
 
     /// Paints a sample; outside the picture nothing happens.
-    pub(super) fn put(&mut self, x: u32, y: u32, paint: [u8; 3]) {
+    pub(in crate::engine) fn put(&mut self, x: u32, y: u32, paint: [u8; 3]) {
         if x < self.width && y < self.height {
             let at = self.place(x, y);
             self.samples[at..at + 3].copy_from_slice(&paint);
@@ -28,7 +28,7 @@ impl Image {
     }
 
     /// The same in dark grey, to paint on.
-    pub(super) fn dimmed(&self) -> Self {
+    pub(in crate::engine) fn dimmed(&self) -> Self {
         let mut dim = self.clone();
         for sample in dim.samples.chunks_exact_mut(3) {
             let grey = sample.iter().map(|part| u16::from(*part)).sum::<u16>() / 3;
@@ -38,7 +38,7 @@ impl Image {
     }
 
     /// A part of it, cut to what there is.
-    pub(super) fn part(&self, rect: Rect) -> Self {
+    pub(in crate::engine) fn part(&self, rect: Rect) -> Self {
         let (right, bottom) = (rect.right().min(self.width), rect.bottom().min(self.height));
         let (x, y) = (rect.x.min(right), rect.y.min(bottom));
         let rows = (y..bottom).map(|row| &self.samples[self.place(x, row)..self.place(right, row)]);
@@ -47,7 +47,7 @@ impl Image {
     }
 
     /// Squares of `factor` samples averaged to one; what the division leaves over is cut off.
-    pub(super) fn reduced(self, factor: u32) -> Self {
+    pub(in crate::engine) fn reduced(self, factor: u32) -> Self {
         if factor <= 1 {
             return self;
         }
@@ -71,7 +71,7 @@ impl Image {
     }
 
     /// Both, with a white line between them.
-    pub(super) fn beside(&self, other: &Self) -> Self {
+    pub(in crate::engine) fn beside(&self, other: &Self) -> Self {
         let mut both = Self::black(self.width + 2 + other.width, self.height.max(other.height));
         for (image, left) in [(self, 0), (other, self.width + 2)] {
             for y in 0..image.height {
@@ -87,7 +87,7 @@ impl Image {
     }
 
     /// The picture as a PNG file.
-    pub(super) fn png(&self) -> Result<Vec<u8>, png::EncodingError> {
+    pub(in crate::engine) fn png(&self) -> Result<Vec<u8>, png::EncodingError> {
         let mut bytes = Vec::new();
         let mut writer = self.encoder(&mut bytes).write_header()?;
         writer.write_image_data(&self.samples)?;
@@ -105,7 +105,7 @@ impl Image {
 }
 
 /// Pictures of one size as an animated PNG that repeats, at `rate` pictures a second.
-pub(super) fn animation(
+pub(in crate::engine) fn animation(
     pictures: &[Image],
     rate: (u32, u32),
 ) -> Result<Vec<u8>, png::EncodingError> {

@@ -3,11 +3,11 @@
 use cleanplate_types::picture::{PixelLayout, PlaneRef, PlanesRef};
 use cleanplate_types::source::VideoDescription;
 
-use super::image::Image;
+use crate::engine::image::Image;
 
 /// A frame in 8-bit RGB. The matrix is the video's own (ITU-T H.273), where none is told BT.709 from 720 rows
 /// on, else BT.601.
-pub(super) fn rgb(planes: &PlanesRef<'_>, video: &VideoDescription) -> Image {
+pub(in crate::engine) fn rgb(planes: &PlanesRef<'_>, video: &VideoDescription) -> Image {
     let shares = match video.colour.matrix {
         1 => (0.2126, 0.0722),
         9 | 10 => (0.2627, 0.0593),

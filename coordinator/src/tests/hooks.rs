@@ -1,0 +1,218 @@
+//! Webhooks as a receiver sees them: a server of this test's own beside a coordinator that is killed or stopped.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use cleanplate_access::Watched;
+use cleanplate_proto::v1 as pb;
+use serde_json::Value;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+
+use crate::hooks::{HookOptions, Secrets};
+use crate::tests::fleet::FakeWorker;
+use crate::tests::place::{PATIENCE, Place, Running};
+
+const SECRET: &str = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+
+/// A request that came.
+#[derive(Debug, Clone)]
+struct Came {
+    path: String,
+    headers: HashMap<String, String>,
+    body: Vec<u8>,
+}
+
+impl Came {
+    fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
+    fn id(&self) -> &str {
+        &self.headers["webhook-id"]
+    }
+
+    /// Its path, type and job.
+    fn told(&self) -> (String, String, String) {
+        let json = self.json();
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        (self.path.clone(), text(&json["type"]), text(&json["data"]["job"]["job"]))
+    }
+}
+
+/// A server that answers by its plan, and 200 after that.
+struct Receiver {
+    port: u16,
+    came: watch::Receiver<Vec<Came>>,
+    answers: Arc<Mutex<Vec<&'static str>>>,
+}
+
+impl Receiver {
+    async fn new(answers: &[&'static str]) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (sender, came) = watch::channel(Vec::new());
+        let answers = Arc::new(Mutex::new(answers.iter().rev().copied().collect::<Vec<_>>()));
+        let (plan, sender) = (Arc::clone(&answers), Arc::new(sender));
+        tokio::spawn(async move {
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                let (plan, sender) = (Arc::clone(&plan), Arc::clone(&sender));
+                tokio::spawn(async move {
+                    let (mut stream, one) = read(stream).await;
+                    let answer = plan.lock().unwrap().pop().unwrap_or("200 OK");
+                    sender.send_modify(|came| came.push(one));
+                    let answer = format!("HTTP/1.1 {answer}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+                    stream.write_all(answer.as_bytes()).await.ok();
+                });
+            }
+        });
+        Self { port, came, answers }
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}/{path}", self.port)
+    }
+
+    /// What came, once it is at least `count` requests.
+    async fn came(&self, count: usize) -> Vec<Came> {
+        let mut came = self.came.clone();
+        let waited = came.wait_for(|came| came.len() >= count);
+        let came = tokio::time::timeout(PATIENCE, waited).await;
+        came.unwrap_or_else(|_late| panic!("{count} requests are awaited")).unwrap().clone()
+    }
+}
+
+async fn read(mut stream: TcpStream) -> (TcpStream, Came) {
+    let mut bytes = Vec::new();
+    let head = loop {
+        stream.read_buf(&mut bytes).await.unwrap();
+        if let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
+            break end;
+        }
+    };
+    let text = String::from_utf8(bytes[..head].to_vec()).unwrap();
+    let mut lines = text.lines();
+    let path = lines.next().unwrap().split(' ').nth(1).unwrap().to_owned();
+    let header = |line: &str| line.split_once(": ").map(|(name, value)| (name.to_lowercase(), value.to_owned()));
+    let headers: HashMap<_, _> = lines.filter_map(header).collect();
+    let length = headers["content-length"].parse::<usize>().unwrap();
+    while bytes.len() < head + 4 + length {
+        stream.read_buf(&mut bytes).await.unwrap();
+    }
+    (stream, Came { path, headers, body: bytes[head + 4..].to_vec() })
+}
+
+fn options(urls: &[String]) -> HookOptions {
+    HookOptions {
+        endpoints: urls.iter().map(|url| url.parse().unwrap()).collect(),
+        secrets: Watched::fixed(Secrets::parse(SECRET).unwrap()),
+        give_up: Duration::from_secs(3_600),
+        first_pause: Duration::from_millis(20),
+    }
+}
+
+/// Waits until it is marked that something was told.
+async fn marked(place: &Place) {
+    let marked = async {
+        while place.store.list("told/").await.unwrap().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, marked).await.expect("what was told is marked");
+}
+
+async fn submit(place: &Place, running: &Running, (job, owner): (&str, &str)) {
+    let output = place.folder().join(format!("{job}.mp4")).display().to_string();
+    let request = pb::JobRequest { output, owner: owner.to_owned(), ..place.request() };
+    let submit = pb::SubmitRequest { request: Some(request), job: Some(job.to_owned()) };
+    running.jobs().submit(submit).await.unwrap();
+}
+
+async fn cancel(running: &Running, job: &str) {
+    running.jobs().cancel(pb::CancelRequest { job: job.to_owned() }).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_end_is_told_signed_to_whom_it_concerns_and_again_under_its_id_until_it_is_taken() {
+    let place = Place::new();
+    let receiver = Receiver::new(&["500 Internal Server Error", "503 Service Unavailable", "302 Found"]).await;
+    let alices = format!("alice={}", receiver.url("alice"));
+    let running = place.start_telling(options(&[alices])).await;
+    submit(&place, &running, ("bobs", "bob")).await;
+    cancel(&running, "bobs").await;
+    submit(&place, &running, ("hers", "alice")).await;
+    FakeWorker::attach(&running, "w1").await.work(&place, &running, "hers").await;
+    let came = receiver.came(4).await;
+    for one in &came {
+        assert_eq!(one.told(), ("/alice".to_owned(), "job.done".to_owned(), "hers".to_owned()));
+        assert_eq!(one.id(), came[0].id());
+        let timestamp = one.headers["webhook-timestamp"].parse().unwrap();
+        let signature = Secrets::parse(SECRET).unwrap().sign(one.id(), timestamp, &one.body);
+        assert_eq!(one.headers["webhook-signature"], signature);
+    }
+    assert_eq!(came[0].json()["data"]["job"]["outcome"]["kind"], "done");
+    running.stop().await;
+    assert_eq!(receiver.came(4).await.len(), 4, "what was taken is not told again");
+}
+
+#[tokio::test]
+async fn what_one_coordinator_could_not_tell_the_next_one_tells_and_nothing_twice() {
+    let place = Place::new();
+    let receiver = Receiver::new(&[]).await;
+    let urls = [receiver.url("in")];
+    let running = place.start().await;
+    submit(&place, &running, ("before", "")).await;
+    cancel(&running, "before").await;
+    running.stop().await;
+
+    // From its first start on.
+    let running = place.start_telling(options(&urls)).await;
+    submit(&place, &running, ("first", "")).await;
+    cancel(&running, "first").await;
+    assert_eq!(receiver.came(1).await[0].told().2, "first");
+    marked(&place).await;
+    *receiver.answers.lock().unwrap() = vec!["500 Internal Server Error"; 1_000];
+    submit(&place, &running, ("second", "")).await;
+    cancel(&running, "second").await;
+    receiver.came(2).await;
+    running.kill().await;
+
+    receiver.answers.lock().unwrap().clear();
+    let running = place.start_telling(options(&urls)).await;
+    submit(&place, &running, ("third", "")).await;
+    cancel(&running, "third").await;
+    let told = |came: &[Came]| -> HashMap<String, usize> {
+        let mut told = HashMap::new();
+        let ids = came.iter().map(|one| (one.id().to_owned(), one.told().2));
+        for (_, job) in ids.collect::<std::collections::HashSet<_>>() {
+            *told.entry(job).or_default() += 1;
+        }
+        told
+    };
+    let mut came = receiver.came.clone();
+    let all = came.wait_for(|came| came.last().is_some() && told(came).len() == 3);
+    let came = tokio::time::timeout(PATIENCE, all).await.unwrap().unwrap().clone();
+    let once = ["first", "second", "third"].map(|job| (job.to_owned(), 1)).into();
+    assert_eq!(told(&came), once, "each under one id, and none of what came before");
+    assert_eq!(came.iter().filter(|one| one.told().2 == "first").count(), 1);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn an_endpoint_that_is_gone_hears_nothing_more_and_another_does() {
+    let place = Place::new();
+    let (gone, other) = (Receiver::new(&["410 Gone"]).await, Receiver::new(&[]).await);
+    let running = place.start_telling(options(&[gone.url("a"), other.url("b")])).await;
+    submit(&place, &running, ("one", "")).await;
+    cancel(&running, "one").await;
+    gone.came(1).await;
+    other.came(1).await;
+    submit(&place, &running, ("two", "")).await;
+    cancel(&running, "two").await;
+    assert_eq!(other.came(2).await[1].told().2, "two");
+    running.stop().await;
+    assert_eq!(gone.came(1).await.len(), 1);
+}
