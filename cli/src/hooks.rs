@@ -33,9 +33,9 @@ pub(crate) fn open(settings: &Settings) -> Result<Option<HookOptions>, Refusal> 
         ));
     };
     let watched = path.clone();
-    let secrets = Watched::start("the file of webhooks' secrets", vec![watched], move || read(&path));
     let secrets =
-        secrets.map_err(|why| Refusal::new(Status::MachineLacks, place().tell(&why)))?;
+        Watched::start("the file of webhooks' secrets", vec![watched], move || read(&path));
+    let secrets = secrets.map_err(|why| Refusal::new(Status::MachineLacks, place().tell(&why)))?;
     Ok(Some(HookOptions {
         endpoints: hooks.endpoints.clone(),
         secrets,

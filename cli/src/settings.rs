@@ -411,7 +411,8 @@ fn notices(places: Vec<String>) -> Result<Vec<NoticeSource>, SettingsError> {
 
 /// Who is told. A wrong one is not shown: what comes after its host may be a secret.
 fn endpoints(urls: Vec<String>) -> Result<Vec<Endpoint>, SettingsError> {
-    let wanted = "https://HOST/PATH or http://HOST/PATH without a password, or OWNER= and such a one";
+    let wanted =
+        "https://HOST/PATH or http://HOST/PATH without a password, or OWNER= and such a one";
     let bad = |_unparsed| SettingsError::of("webhooks.urls", "(not shown)", wanted);
     urls.iter().map(|url| url.parse().map_err(bad)).collect()
 }

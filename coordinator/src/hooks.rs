@@ -93,10 +93,8 @@ impl Hooks {
                 gone: AtomicBool::new(false),
             })
         };
-        let mut hooks = Self {
-            tellers: endpoints.into_iter().map(teller).collect(),
-            ..Self::default()
-        };
+        let mut hooks =
+            Self { tellers: endpoints.into_iter().map(teller).collect(), ..Self::default() };
         let window = u64::try_from(give_up.as_millis()).unwrap_or(u64::MAX);
         hooks.catch_up(&Occasion::all(scheduler, Tick(now.0.saturating_sub(window))), now);
         Ok(hooks)
@@ -145,7 +143,8 @@ impl Hooks {
     /// The marks of a job that nobody knows any more are of use to nobody.
     fn forget(&mut self, job: &JobId) {
         for teller in &self.tellers {
-            let (store, prefix) = (teller.store.clone(), keys::told_of_job(&teller.endpoint.id(), job));
+            let (store, prefix) =
+                (teller.store.clone(), keys::told_of_job(&teller.endpoint.id(), job));
             self.errands.spawn(async move {
                 if let Err(error) = store.delete_prefix(&prefix, |_key| true).await {
                     tracing::debug!(%error, "marks of what was told stay in the store");

@@ -197,7 +197,10 @@ impl Followed {
 
 #[cfg(test)]
 mod tests {
+    use futures::StreamExt as _;
+
     use super::*;
+    use crate::{Epoch, Leader};
 
     fn trigger(metadata: &[(&str, &str)]) -> ScaledObjectRef {
         let metadata =
@@ -234,6 +237,28 @@ mod tests {
             let status = ask_of(Some(&trigger(&[(name, value)]))).unwrap_err();
             assert_eq!(status.code(), tonic::Code::InvalidArgument);
             assert!(status.message().contains(name), "{status}");
+        }
+    }
+    /// What a coordinator of this standing, which has no loop, answers.
+    async fn asked(standing: Standing) -> Result<(bool, i64, bool), Status> {
+        let (_kept, standing) = watch::channel(standing);
+        let scaler = Scaler::new(Arc::new(Meters::default()), standing);
+        let active = scaler.is_active(Request::new(trigger(&[]))).await?.into_inner().result;
+        let request = GetMetricsRequest { scaled_object_ref: Some(trigger(&[])), ..Default::default() };
+        let metrics = scaler.get_metrics(Request::new(request)).await?.into_inner().metric_values;
+        let stream = scaler.stream_is_active(Request::new(trigger(&[]))).await?.into_inner();
+        let first = std::pin::pin!(stream).next().await.unwrap()?;
+        Ok((active, metrics[0].metric_value, first.result))
+    }
+
+    #[tokio::test]
+    async fn one_that_stands_by_adds_nothing_and_where_nobody_leads_nobody_knows() {
+        let (holder, address) = ("other".to_owned(), "http://other".to_owned());
+        let leader = Leader { epoch: Epoch(2), holder, address };
+        let told = asked(Standing::StandsBy(Some(leader))).await.unwrap();
+        assert_eq!(told, (false, 0, false));
+        for unknown in [Standing::StandsBy(None), Standing::Leads(Epoch(1))] {
+            assert_eq!(asked(unknown).await.unwrap_err().code(), tonic::Code::Unavailable);
         }
     }
 }

@@ -60,7 +60,8 @@ fn shown(
         let stamp = stamp(&input, place.stream, micros);
         input.seek(place.stream, SeekTo::Stamp(stamp))?;
     }
-    let Some(First { frame: found, .. }) = first_frame(&mut input, place.stream, PACKETS_MAX)? else {
+    let Some(First { frame: found, .. }) = first_frame(&mut input, place.stream, PACKETS_MAX)?
+    else {
         return Ok(None);
     };
     if micros.is_some() && frame::damage_of(&found).is_some() {
@@ -93,7 +94,8 @@ mod tests {
     /// Black for two seconds, then white for eight, with key frames each second.
     fn clip(folder: &std::path::Path, name: &str) -> Arc<dyn ReadAt> {
         let path = folder.join(name);
-        let black = "color=black:s=320x180:r=25:d=2[a];color=white:s=320x180:r=25:d=8[b];[a][b]concat";
+        let black =
+            "color=black:s=320x180:r=25:d=2[a];color=white:s=320x180:r=25:d=8[b];[a][b]concat";
         let made = Command::new("ffmpeg")
             .args(["-v", "error", "-filter_complex", black, "-c:v", "libx264", "-g", "25"])
             .args(["-pix_fmt", "yuv420p"])

@@ -14,6 +14,7 @@ pub mod failure;
 pub mod frames;
 pub mod glimpse;
 pub mod ids;
+pub mod known_models;
 pub mod limits;
 pub mod model;
 pub mod object;

@@ -25,8 +25,9 @@ mod wire;
 
 pub use batch::{Batch, BatchStep, Measured, RESERVE_MIN, RUNS_TO_GROW};
 pub use cards::{Found, FoundCard, find_cards, find_cards_by};
-pub use catalogue::{CatalogueError, KNOWN_MODELS, KnownModel, ModelsFolder, known_model};
+pub use catalogue::{CatalogueError, ModelsFolder};
 pub use class::{PAINT_DEVICE, processor_class};
+pub use cleanplate_types::known_models::{KNOWN_MODELS, KnownModel, known_model};
 pub use detect::{CardTensorError, Detector, DetectorError, DetectorSettings, TOLERANCE};
 pub use inpaint::{FillError, Foreign, Inpainter, RgbPicture};
 pub use library::{Library, LibraryState, find_library};

@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use cleanplate_types::digest::Sha;
 
-use crate::catalogue::KNOWN_MODELS;
 use crate::cuda;
 use crate::runtime::Runtime;
 use crate::session::{Device, Element, Network, OpenError};
+use cleanplate_types::known_models::KNOWN_MODELS;
 
 mod detector;
 mod error;

@@ -86,7 +86,7 @@ fn the_script_reads_the_table_of_known_models() {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/setup-models");
     let text = fs::read_to_string(script).unwrap();
     let function = text.split("known_models() {").nth(1).unwrap().split("\n}\n").next().unwrap();
-    let catalogue = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/catalogue.rs");
+    let catalogue = Path::new(env!("CARGO_MANIFEST_DIR")).join("../types/src/known_models.rs");
     let output = Command::new("bash")
         .arg("-c")
         .arg(format!("catalogue='{}'\n{function}", catalogue.display()))

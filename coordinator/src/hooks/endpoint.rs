@@ -81,7 +81,15 @@ mod tests {
         assert!(hers.hears_of("alice") && !hers.hears_of("bob"));
         assert_eq!(hers.url().as_str(), "http://127.0.0.1:9/x?y=z");
         assert_ne!(hers.id(), "bob=http://127.0.0.1:9/x?y=z".parse::<Endpoint>().unwrap().id());
-        for wrong in ["", "hooks.example", "ftp://a/b", "https://u:p@a/", "https://u@a/", "alice=", "file:///x"] {
+        for wrong in [
+            "",
+            "hooks.example",
+            "ftp://a/b",
+            "https://u:p@a/",
+            "https://u@a/",
+            "alice=",
+            "file:///x",
+        ] {
             assert_eq!(wrong.parse::<Endpoint>(), Err(BadEndpoint), "{wrong}");
         }
     }

@@ -23,7 +23,9 @@ pub struct Secrets(Vec<Vec<u8>>);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BadSecrets {
     /// There is none.
-    #[error("it holds no secret: one a line is expected, `whsec_` and 24 to 64 random bytes in base64")]
+    #[error(
+        "it holds no secret: one a line is expected, `whsec_` and 24 to 64 random bytes in base64"
+    )]
     Empty,
     /// A line is none.
     #[error("line {0} is no secret: `whsec_` and 24 to 64 random bytes in base64 are expected")]
@@ -53,7 +55,7 @@ impl Secrets {
     }
 
     /// The header `webhook-signature` of a message: one signature for each secret.
-    pub(super) fn sign(&self, id: &str, timestamp: u64, body: &[u8]) -> String {
+    pub(crate) fn sign(&self, id: &str, timestamp: u64, body: &[u8]) -> String {
         let signed = self.0.iter().filter_map(|secret| {
             let mut mac = Hmac::<Sha256>::new_from_slice(secret).ok()?;
             mac.update(format!("{id}.{timestamp}.").as_bytes());

@@ -64,7 +64,9 @@ impl Receiver {
                     let (mut stream, one) = read(stream).await;
                     let answer = plan.lock().unwrap().pop().unwrap_or("200 OK");
                     sender.send_modify(|came| came.push(one));
-                    let answer = format!("HTTP/1.1 {answer}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+                    let answer = format!(
+                        "HTTP/1.1 {answer}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+                    );
                     stream.write_all(answer.as_bytes()).await.ok();
                 });
             }
@@ -96,7 +98,9 @@ async fn read(mut stream: TcpStream) -> (TcpStream, Came) {
     let text = String::from_utf8(bytes[..head].to_vec()).unwrap();
     let mut lines = text.lines();
     let path = lines.next().unwrap().split(' ').nth(1).unwrap().to_owned();
-    let header = |line: &str| line.split_once(": ").map(|(name, value)| (name.to_lowercase(), value.to_owned()));
+    let header = |line: &str| {
+        line.split_once(": ").map(|(name, value)| (name.to_lowercase(), value.to_owned()))
+    };
     let headers: HashMap<_, _> = lines.filter_map(header).collect();
     let length = headers["content-length"].parse::<usize>().unwrap();
     while bytes.len() < head + 4 + length {
@@ -125,8 +129,7 @@ async fn marked(place: &Place) {
 }
 
 async fn submit(place: &Place, running: &Running, (job, owner): (&str, &str)) {
-    let output = place.folder().join(format!("{job}.mp4")).display().to_string();
-    let request = pb::JobRequest { output, owner: owner.to_owned(), ..place.request() };
+    let request = pb::JobRequest { owner: owner.to_owned(), ..place.request() };
     let submit = pb::SubmitRequest { request: Some(request), job: Some(job.to_owned()) };
     running.jobs().submit(submit).await.unwrap();
 }
@@ -138,7 +141,8 @@ async fn cancel(running: &Running, job: &str) {
 #[tokio::test]
 async fn an_end_is_told_signed_to_whom_it_concerns_and_again_under_its_id_until_it_is_taken() {
     let place = Place::new();
-    let receiver = Receiver::new(&["500 Internal Server Error", "503 Service Unavailable", "302 Found"]).await;
+    let receiver =
+        Receiver::new(&["500 Internal Server Error", "503 Service Unavailable", "302 Found"]).await;
     let alices = format!("alice={}", receiver.url("alice"));
     let running = place.start_telling(options(&[alices])).await;
     submit(&place, &running, ("bobs", "bob")).await;

@@ -120,7 +120,10 @@ async fn a_job_is_drawn_submitted_watched_compared_and_approved() {
     browser.go(&page("/ui/submit")).await;
     browser.type_into("#input", clip.to_str().unwrap()).await;
     browser.type_into("#output", output.to_str().unwrap()).await;
-    browser.run("for (const [at, size] of [['wide', 320], ['high', 180]]) { const it = document.getElementById(at); it.value = size; it.dispatchEvent(new Event('change')); }").await;
+    browser.click("#glimpse").await;
+    browser.until("a frame is shown", "return document.querySelector('[data-draw] canvas').width === 320 && !document.getElementById('glimpse').disabled;").await;
+    let painted = browser.run("const it = document.querySelector('[data-draw] canvas'); const all = it.getContext('2d').getImageData(0, 0, it.width, it.height).data; return new Set(all).size;").await;
+    assert!(painted.as_u64().unwrap() > 32, "the frame is on the canvas: {painted} levels");
     browser.drag("#stage", (100, 100), (400, 400)).await;
     browser.drag("#stage", (500, 500), (700, 700)).await;
     let lines = browser.run("return document.getElementById('regions').value;").await;
@@ -131,7 +134,7 @@ async fn a_job_is_drawn_submitted_watched_compared_and_approved() {
         assert!(found.abs_diff(wanted) <= 2, "{lines:?}");
     }
     browser.picture(&picture("submit")).await;
-    browser.click("#detect").await;
+    browser.click("#detect-static").await;
     browser.run("for (const [at, value] of [['fill', 'membrane'], ['encoder', 'libx264'], ['review', 'wait']]) document.getElementById(at).value = value;").await;
     browser.click("main button[type=submit]").await;
     browser

@@ -13,6 +13,9 @@
   const wide = document.getElementById("wide");
   const high = document.getElementById("high");
   const still = document.getElementById("still");
+  const glimpse = document.getElementById("glimpse");
+  const input = document.getElementById("input");
+  const owner = document.getElementById("owner");
   const LEAST = 2;
   let regions = [];
   let now = -1;
@@ -139,15 +142,36 @@
     write();
   });
 
-  // The still is drawn here and sent nowhere.
+  const show = (image, [width, height]) => {
+    [wide.value, high.value] = [width, height];
+    resize();
+    canvas.getContext("2d").drawImage(image, 0, 0, width, height);
+  };
+
+  glimpse.addEventListener("click", async () => {
+    if (!input.reportValidity()) return;
+    const asked = new URLSearchParams({ input: input.value.trim() });
+    if (owner?.value) asked.set("owner", owner.value);
+    glimpse.disabled = true;
+    told.textContent = "A frame is being fetched.";
+    try {
+      const answer = await fetch(`/api/v1/glimpse?${asked}`);
+      if (!answer.ok) throw new Error((await answer.json()).detail);
+      const image = await createImageBitmap(await answer.blob());
+      show(image, answer.headers.get("cleanplate-size").split("x").map(Number));
+    } catch (why) {
+      told.textContent = `There is no frame to show: ${why.message}`;
+    }
+    glimpse.disabled = false;
+  });
+
+  // A still is drawn here and sent nowhere.
   still.addEventListener("change", async () => {
     const [file] = still.files;
     if (!file) return;
     try {
       const image = await createImageBitmap(file);
-      [wide.value, high.value] = [image.width, image.height];
-      resize();
-      canvas.getContext("2d").drawImage(image, 0, 0);
+      show(image, [image.width, image.height]);
     } catch {
       told.textContent = "That file is no picture that this browser can show.";
     }

@@ -11,8 +11,10 @@ use axum::response::Response;
 use cleanplate_access::{Caller, Role};
 use cleanplate_proto::v1 as pb;
 use cleanplate_proto::v1::jobs_server::Jobs as _;
-use cleanplate_shapes::JobRequest;
+use cleanplate_shapes::{Detector, Hex, JobRequest, Model};
 use cleanplate_types::encode::EncoderName;
+use cleanplate_types::known_models::{KnownModel, known_model};
+use cleanplate_types::model::ModelRef;
 use cleanplate_types::overlay::Fill;
 use maud::{Markup, html};
 use tonic::Status;
@@ -23,6 +25,9 @@ use crate::http::pages::layout::{Head, Part, page};
 use crate::http::pages::{Answer, Viewer, on_to};
 use crate::http::problem::Problem;
 use crate::http::{Api, call};
+
+/// What stays in place.
+const STATIC: &str = "static";
 
 /// Bytes of the form at most: thousands of regions.
 const FORM_BYTES_MAX: usize = 256 << 10;
@@ -66,14 +71,17 @@ fn request(fields: &Fields) -> Result<JobRequest, String> {
             .map(|text| text.parse::<u32>().map_err(|_none| format!("`{text}` is no {what}")));
         number.transpose()
     };
+    // A box that is not ticked is not sent: nothing is looked for then.
+    let (detect, models): (Vec<&str>, Vec<&str>) =
+        fields.all("detect").partition(|what| *what == STATIC);
     let priority = optional("priority").unwrap_or_else(|| "0".to_owned());
     Ok(JobRequest {
         input: text("input"),
         output: text("output"),
         owner: text("owner"),
         regions: regions::parse(fields.last("regions"))?,
-        // A box that is not ticked is not sent: nothing is looked for then.
-        detect: Some(fields.all("detect").map(str::to_owned).collect()),
+        detect: Some(detect.into_iter().map(str::to_owned).collect()),
+        detectors: models.into_iter().map(detector).collect::<Result<_, _>>()?,
         fill: text("fill"),
         encoder: text("encoder"),
         quality: number("quality", "quality")?,
@@ -81,6 +89,16 @@ fn request(fields: &Fields) -> Result<JobRequest, String> {
         review: text("review"),
         ..JobRequest::default()
     })
+}
+
+/// The detector of that name which workers have installed.
+fn detector(name: &str) -> Result<Detector, String> {
+    let known = known_model(name);
+    let KnownModel { sha, bytes, .. } =
+        known.ok_or_else(|| format!("`{name}` is nothing that is looked for"))?;
+    let ModelRef { url, .. } = ModelRef::installed(name, *sha, *bytes);
+    let model = Model { url, sha256: Hex(sha.0.to_vec()), bytes: *bytes };
+    Ok(Detector { what: name.to_owned(), model, classes: Vec::new(), score_min: None })
 }
 
 fn shown(status: StatusCode, viewer: &Viewer, given: &Fields, refused: Option<&str>) -> Response {
@@ -105,12 +123,13 @@ fn drawing(given: &Fields) -> Markup {
         fieldset {
             legend { "Regions to remove" }
             div data-draw hidden {
+                p { button #glimpse type="button" { "Show a frame of the input" } }
                 div.fields {
-                    div { label for="still" { "A still of the video" } input #still type="file" accept="image/*" aria-describedby="still-note"; }
+                    div { label for="still" { "Or a still of your own" } input #still type="file" accept="image/*" aria-describedby="still-note"; }
                     div { label for="wide" { "Width" } input #wide type="number" min="16" max="16384" value="1920"; }
                     div { label for="high" { "Height" } input #high type="number" min="16" max="16384" value="1080"; }
                 }
-                p.quiet #still-note { "The still stays in this browser. Without one, give the size of the video." }
+                p.quiet #still-note { "The coordinator shows a frame from the middle. A still of your own stays in this browser. Without either, give the size of the video." }
                 div.canvas {
                     canvas aria-hidden="true" {}
                     svg #stage tabindex="0" role="application" aria-label="Regions" aria-describedby="keys" {}
@@ -148,7 +167,16 @@ fn places(viewer: &Viewer, given: &Fields) -> Markup {
 }
 
 fn ways(given: &Fields, is_again: bool) -> Markup {
-    let is_static = !is_again || given.all("detect").any(|it| it == "static");
+    let is_looked_for = |what: &str| given.all("detect").any(|it| it == what);
+    let wanted = [
+        (STATIC, "what stays in place", !is_again || is_looked_for(STATIC)),
+        ("text", "text (workers need the model)", is_looked_for("text")),
+        (
+            "faces",
+            "faces, to be made unrecognisable (workers need the model)",
+            is_looked_for("faces"),
+        ),
+    ];
     let encoders = std::iter::once("auto").chain(EncoderName::ALL.map(EncoderName::as_str));
     let reviews = [
         ("go", "no, go on"),
@@ -158,9 +186,12 @@ fn ways(given: &Fields, is_again: bool) -> Markup {
     html! {
         fieldset {
             legend { "How" }
-            p {
-                input #detect type="checkbox" name="detect" value="static" checked[is_static];
-                " " label for="detect" { "look for what stays in place" }
+            p { "Look for" }
+            @for (what, words, is_ticked) in wanted {
+                p {
+                    input id={ "detect-" (what) } type="checkbox" name="detect" value=(what) checked[is_ticked];
+                    " " label for={ "detect-" (what) } { (words) }
+                }
             }
             div.fields {
                 div { label for="fill" { "Fill" } select #fill name="fill" {
@@ -175,7 +206,7 @@ fn ways(given: &Fields, is_again: bool) -> Markup {
                     @for (review, words) in reviews { (choice(given, "review", review, words)) }
                 } }
             }
-            p.quiet { "Text, faces, masks, logos and own models: " code { "cleanplate submit" } " on the command line." }
+            p.quiet { "Masks, logos and own models: " code { "cleanplate submit" } " on the command line." }
         }
     }
 }
@@ -210,6 +241,12 @@ mod tests {
             ("/in.mp4", Some(21), -3)
         );
         assert_eq!((asked.regions.len(), asked.detect), (2, Some(Vec::new())));
+        let both = given(&[("detect", "text"), ("detect", "static")]);
+        let asked = request(&both).unwrap();
+        assert_eq!(asked.detect, Some(vec!["static".to_owned()]));
+        let model = &asked.detectors[0].model;
+        assert_eq!((asked.detectors.len(), model.url.as_str()), (1, "installed:text"));
+        assert!(request(&given(&[("detect", "marks")])).unwrap_err().contains("`marks`"));
         assert!(request(&given(&[("quality", "much")])).unwrap_err().contains("`much`"));
         assert!(request(&given(&[("regions", "1,2,3")])).unwrap_err().contains("1,2,3"));
     }
