@@ -17,7 +17,7 @@ use cleanplate_access::{CREDENTIAL_LIFE, Caller};
 use cleanplate_core::effect::Ignored;
 use cleanplate_core::input::{Attachment, Input};
 use cleanplate_proto::v1::fleet_server::Fleet;
-use cleanplate_proto::{PROTOCOL_OLDEST, PROTOCOL_VERSION, v1 as pb};
+use cleanplate_proto::{PROTOCOL_OLDEST, PROTOCOL_VERSION, load_from_wire, v1 as pb};
 use cleanplate_store::OBJECT_FORMAT;
 use cleanplate_types::ids::WorkerId;
 use futures::StreamExt as _;
@@ -284,6 +284,11 @@ impl Listener {
                 Ok(None) => break "it closed its stream".to_owned(),
                 Err(status) => break status.message().to_owned(),
             };
+            if let Some(pb::from_worker::Message::Heartbeat(pb::Heartbeat { load: Some(load) })) =
+                &message.message
+            {
+                self.sessions.loaded(self.session, load_from_wire(*load));
+            }
             match door::message(&self.worker, self.session, message) {
                 Ok(order) => {
                     if self.orders.send(order).await.is_err() {

@@ -18,7 +18,7 @@ use cleanplate_core::input::Input;
 use cleanplate_core::outcome::JobOutcome;
 use cleanplate_core::record::{Event, Record};
 use cleanplate_core::scheduler::Scheduler;
-use cleanplate_core::view::JobView;
+use cleanplate_core::view::{JobView, WorkerView};
 use cleanplate_proto::v1 as pb;
 use cleanplate_telemetry::traces::Traces;
 use cleanplate_types::ids::{JobId, WorkerId};
@@ -354,7 +354,9 @@ impl Dispatch {
                 reply.send(self.scheduler.held_by(&worker).map(|held| Held::of(&held))).ok();
             }
             Answer::To(Question::Snapshot { reply }) => {
-                reply.send(measured::snapshot(&self.scheduler, self.clock.now())).ok();
+                let load = |view: &WorkerView<'_>| self.performer.load(view);
+                let now = self.clock.now();
+                reply.send(measured::snapshot(&self.scheduler, now, &load)).ok();
             }
             Answer::To(Question::Demand { ask, reply }) => {
                 reply.send(self.scheduler.demand(&ask)).ok();

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use cleanplate_core::demand::Backlog;
 use cleanplate_core::scheduler::Scheduler;
-use cleanplate_core::view::JobPhase;
-use cleanplate_telemetry::metrics::{Age, PerTier, Snapshot, WorkersIn};
-use cleanplate_types::tier::TIERS;
+use cleanplate_core::view::{JobPhase, WorkerView};
+use cleanplate_telemetry::metrics::{Age, CardIn, PerTier, Snapshot, WorkersIn};
+use cleanplate_types::tier::{CardLoad, TIERS};
 use cleanplate_types::time::Tick;
 
 use crate::attempts::work_of;
@@ -15,11 +15,16 @@ use crate::shown::worker_stands;
 
 const QUEUED: &str = "queued";
 
-/// The state of the fleet at `now`.
-pub(crate) fn snapshot(scheduler: &Scheduler, now: Tick) -> Snapshot {
+/// The state of the fleet at `now`, where `load` tells what a worker's card is doing.
+pub(crate) fn snapshot(
+    scheduler: &Scheduler,
+    now: Tick,
+    load: &dyn Fn(&WorkerView<'_>) -> Option<CardLoad>,
+) -> Snapshot {
     let backlog = scheduler.backlog();
     let mut states: BTreeMap<(&'static str, &'static str), u64> = BTreeMap::new();
     let mut slots: BTreeMap<&'static str, (u64, u64)> = BTreeMap::new();
+    let mut cards = Vec::new();
     for view in scheduler.worker_views() {
         let tier = view.card.tier().name;
         *states.entry((tier, worker_stands(&view))).or_default() += 1;
@@ -27,6 +32,10 @@ pub(crate) fn snapshot(scheduler: &Scheduler, now: Tick) -> Snapshot {
             let (all, busy) = slots.entry(tier).or_default();
             *all += u64::from(view.slots);
             *busy += view.leases.len() as u64;
+        }
+        if let (Some(load), Some(memory_mib)) = (load(&view), view.card.vram_mib()) {
+            let CardLoad { busy_percent, celsius, used_mib } = load;
+            cards.push(CardIn { tier, busy_percent, celsius, used_mib, memory_mib });
         }
     }
     let rows = TIERS.into_iter().zip(backlog.work_ms).zip(backlog.fps_milli);
@@ -46,6 +55,7 @@ pub(crate) fn snapshot(scheduler: &Scheduler, now: Tick) -> Snapshot {
         tiers: tiers.collect(),
         workers: workers.map(|((tier, state), count)| WorkersIn { tier, state, count }).collect(),
         leases: leases.collect(),
+        cards,
     }
 }
 
@@ -81,6 +91,11 @@ mod tests {
 
     use super::*;
     use crate::meters::Meters;
+
+    /// Every card is as busy as the next.
+    fn busy(_view: &WorkerView<'_>) -> Option<CardLoad> {
+        Some(CardLoad { busy_percent: Some(80), celsius: Some(60), used_mib: Some(1_000) })
+    }
 
     /// A farm of so many workers, of each row some, and so many jobs.
     fn farm(workers: u64, jobs: u64) -> Scheduler {
@@ -120,7 +135,7 @@ mod tests {
         let scheduler = farm(1_000, 10_000);
         let meters = Meters::default();
         let begun = Instant::now();
-        let snapshot = snapshot(&scheduler, Tick(60_000));
+        let snapshot = snapshot(&scheduler, Tick(60_000), &busy);
         let taken = begun.elapsed();
         let text = meters.metrics().text(Moved::default(), Some(&snapshot)).unwrap();
         let written = begun.elapsed() - taken;
@@ -142,7 +157,7 @@ mod tests {
             assert!(series.all(|line| !line.contains(name)), "nobody's name is a label: {name}");
         }
         // However large the farm: the labels are those of the program.
-        let few = super::snapshot(&farm(26, 26), Tick(60_000));
+        let few = super::snapshot(&farm(26, 26), Tick(60_000), &busy);
         let few = Meters::default().metrics().text(Moved::default(), Some(&few)).unwrap();
         let names = |text: &str| -> BTreeSet<String> {
             let lines = text.lines().filter(|line| !line.starts_with('#'));

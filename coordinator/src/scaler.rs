@@ -244,7 +244,8 @@ mod tests {
         let (_kept, standing) = watch::channel(standing);
         let scaler = Scaler::new(Arc::new(Meters::default()), standing);
         let active = scaler.is_active(Request::new(trigger(&[]))).await?.into_inner().result;
-        let request = GetMetricsRequest { scaled_object_ref: Some(trigger(&[])), ..Default::default() };
+        let request =
+            GetMetricsRequest { scaled_object_ref: Some(trigger(&[])), ..Default::default() };
         let metrics = scaler.get_metrics(Request::new(request)).await?.into_inner().metric_values;
         let stream = scaler.stream_is_active(Request::new(trigger(&[]))).await?.into_inner();
         let first = std::pin::pin!(stream).next().await.unwrap()?;

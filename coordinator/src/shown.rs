@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use cleanplate_core::outcome::{CopyReason, JobOutcome, Published};
 use cleanplate_core::view::{JobPhase, JobView, SetAsideFor, WorkerView};
-use cleanplate_proto::{card_to_wire, v1 as pb};
+use cleanplate_proto::{card_to_wire, load_to_wire, v1 as pb};
 use cleanplate_types::frames::FrameRange;
 use cleanplate_types::ids::WorkerId;
 use cleanplate_types::overlay::{Overlay, OverlayPlan, Track};
 use cleanplate_types::picture::Rect;
+use cleanplate_types::tier::CardLoad;
 
 use crate::attempts::Attempt;
 use crate::book::Book;
@@ -204,7 +205,7 @@ pub(crate) const fn worker_stands(view: &WorkerView<'_>) -> &'static str {
 pub(crate) fn worker_state(
     view: &WorkerView<'_>,
     book: &Book,
-    version: Option<String>,
+    (version, load): (Option<String>, Option<CardLoad>),
 ) -> pb::WorkerState {
     let state = worker_stands(view);
     let aside = view.set_aside_for.map(|why| format!("set aside: {why}"));
@@ -224,6 +225,7 @@ pub(crate) fn worker_state(
         version: version.unwrap_or_default(),
         runtime: view.models.runtime.clone().unwrap_or_default(),
         models: view.models.installed.iter().map(|sha| sha.0.to_vec()).collect(),
+        load: load.map(load_to_wire),
     }
 }
 

@@ -8,7 +8,7 @@ use cleanplate_types::ids::{CellIndex, LeaseId, WorkerId};
 use cleanplate_types::object::ObjectRef;
 use cleanplate_types::part::{CodedPicture, CodedSignal, PartSummary, Restored};
 use cleanplate_types::source::SourceRef;
-use cleanplate_types::tier::Card;
+use cleanplate_types::tier::{Card, CardLoad};
 use cleanplate_types::time::Timebase;
 use cleanplate_types::trail::{TrailEntry, TrailEvent};
 
@@ -356,6 +356,20 @@ pub fn card_to_wire(card: Card) -> Option<pb::Card> {
         Card::None => None,
         Card::Gpu { name, vram_mib, pretended } => Some(pb::Card { name, vram_mib, pretended }),
     }
+}
+
+/// What a card is doing, for the wire.
+#[must_use]
+pub const fn load_to_wire(load: CardLoad) -> pb::CardLoad {
+    let CardLoad { busy_percent, celsius, used_mib } = load;
+    pb::CardLoad { busy_percent, celsius, used_mib }
+}
+
+/// What a card is doing, from the wire: no card is busier than all of the time.
+#[must_use]
+pub fn load_from_wire(load: pb::CardLoad) -> CardLoad {
+    let pb::CardLoad { busy_percent, celsius, used_mib } = load;
+    CardLoad { busy_percent: busy_percent.map(|percent| percent.min(100)), celsius, used_mib }
 }
 
 /// A card from the wire; no message is no card.

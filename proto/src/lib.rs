@@ -8,7 +8,7 @@ mod error;
 mod leader;
 mod request;
 
-pub use crate::convert::{card_from_wire, card_to_wire};
+pub use crate::convert::{card_from_wire, card_to_wire, load_from_wire, load_to_wire};
 pub use crate::error::WireError;
 pub use crate::leader::{LEADER, StandsBy, stands_by};
 pub use crate::request::{

@@ -668,7 +668,7 @@ async fn forms(scene: &Scene, catalogue: &mut Catalogue) {
         odd,
         scene.attend(&one, vec![first]).await,
     );
-    let beat = from_worker::Message::Heartbeat(pb::Heartbeat {});
+    let beat = from_worker::Message::Heartbeat(pb::Heartbeat::default());
     catalogue.add(
         "malformed",
         "a worker without a hello",

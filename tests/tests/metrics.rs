@@ -30,8 +30,13 @@ const FAST: [&str; 10] = [
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Metrics that are not there on every farm, as the documentation must say.
-const MAY_BE_ABSENT: [&str; 2] =
-    ["cleanplate_attempt_failures_total", "cleanplate_queue_eta_seconds"];
+const MAY_BE_ABSENT: [&str; 5] = [
+    "cleanplate_attempt_failures_total",
+    "cleanplate_queue_eta_seconds",
+    "cleanplate_card_utilization_ratio",
+    "cleanplate_card_memory_used_ratio",
+    "cleanplate_card_temperature_max_celsius",
+];
 
 async fn metrics(address: &str) -> String {
     let answer = Client::new().get(format!("http://{address}/metrics")).send().await.unwrap();

@@ -71,7 +71,8 @@ async fn a_worker_of_another_protocol_is_turned_away_at_the_door() {
 async fn a_first_message_that_is_no_hello_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let cluster = Cluster::start(folder.path());
-    let first = pb::FromWorker { message: Some(from_worker::Message::Heartbeat(pb::Heartbeat {})) };
+    let first =
+        pb::FromWorker { message: Some(from_worker::Message::Heartbeat(pb::Heartbeat::default())) };
     assert!(attend(&cluster.url(), first).await.is_err());
 }
 

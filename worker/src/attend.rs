@@ -31,6 +31,7 @@ use crate::farm_store::FarmStore;
 use crate::grant::Grant;
 use crate::idle::Idleness;
 use crate::lease::{LeaseReport, Room};
+use crate::load::Load;
 use crate::machine::ProvedRuntime;
 use crate::options::{Coordinators, Ended, Stop, WorkerError};
 
@@ -56,10 +57,12 @@ pub(crate) struct Attendant {
     /// It takes nothing new, for this reason; the first counts.
     going: Option<Ended>,
     idleness: Arc<Idleness>,
+    load: Load,
 }
 
 impl Attendant {
     pub(crate) fn new(room: Arc<Room>, slots: u32, idleness: Arc<Idleness>) -> Self {
+        let load = Load::of(room.seat.uuid.as_deref());
         let leases = Leases::new(Arc::clone(&room), slots, Arc::clone(&idleness));
         Self {
             slots,
@@ -72,6 +75,7 @@ impl Attendant {
             outbox: VecDeque::new(),
             going: None,
             idleness,
+            load,
         }
     }
 

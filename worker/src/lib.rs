@@ -13,6 +13,7 @@ mod grant;
 mod idle;
 mod job_models;
 mod lease;
+mod load;
 mod machine;
 mod models;
 mod notice;

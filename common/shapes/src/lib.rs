@@ -21,4 +21,4 @@ pub use crate::request::{
     Base64, Corner, Detector, Hex, JobRequest, Logo, Mask, Model, Plan, PlanOverlay, Rect, Region,
 };
 pub use crate::state::{End, FailureJson, JobState, Outcome};
-pub use crate::worker::{Worker, WorkerCard, WorkerEncoder};
+pub use crate::worker::{Worker, WorkerCard, WorkerEncoder, WorkerLoad};

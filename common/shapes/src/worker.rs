@@ -1,8 +1,8 @@
 //! A worker as JSON.
 
-use cleanplate_proto::{card_from_wire, v1 as pb};
+use cleanplate_proto::{card_from_wire, load_from_wire, v1 as pb};
 use cleanplate_types::digest::Sha;
-use cleanplate_types::tier::Card;
+use cleanplate_types::tier::{Card, CardLoad};
 use serde::Serialize;
 
 /// A worker. The names of its fields are those of `--json`.
@@ -34,6 +34,30 @@ pub struct Worker {
     pub runtime: Option<String>,
     /// SHA-256 of its models, in hexadecimal.
     pub models: Vec<String>,
+    /// What its card is doing; nothing where its driver does not tell.
+    pub load: Option<WorkerLoad>,
+}
+
+/// What the card of a worker is doing, with all that runs on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct WorkerLoad {
+    /// How much of the last second or so it was busy, in percent.
+    pub busy_percent: Option<u32>,
+    /// Its temperature.
+    pub celsius: Option<u32>,
+    /// Its memory in use, in MiB.
+    pub used_mib: Option<u64>,
+}
+
+impl WorkerLoad {
+    /// As a few words; empty where nothing is known.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let busy = self.busy_percent.map(|percent| format!("{percent} % busy"));
+        let warm = self.celsius.map(|celsius| format!("{celsius} \u{b0}C"));
+        let used = self.used_mib.map(|mib| format!("{mib} MiB"));
+        busy.into_iter().chain(warm).chain(used).collect::<Vec<_>>().join(", ")
+    }
 }
 
 /// The card of a worker.
@@ -72,6 +96,7 @@ impl From<pb::WorkerState> for Worker {
             version,
             runtime,
             models,
+            load,
         } = state;
         let card = match card_from_wire(card) {
             Card::None => None,
@@ -98,6 +123,10 @@ impl From<pb::WorkerState> for Worker {
             version,
             runtime: Some(runtime).filter(|version| !version.is_empty()),
             models: models.into_iter().map(|sha| hex(sha).unwrap_or_default()).collect(),
+            load: load.map(|load| {
+                let CardLoad { busy_percent, celsius, used_mib } = load_from_wire(load);
+                WorkerLoad { busy_percent, celsius, used_mib }
+            }),
         }
     }
 }

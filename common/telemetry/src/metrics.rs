@@ -19,7 +19,7 @@ use prometheus_client::registry::Registry;
 use crate::metrics::families::{
     Amounts, Counts, Histograms, amounts, count, counts, seconds, waits, works,
 };
-pub use crate::metrics::snapshot::{Age, PerTier, Snapshot, WorkersIn};
+pub use crate::metrics::snapshot::{Age, CardIn, PerTier, Snapshot, WorkersIn};
 
 /// What [`Metrics::text`] is, by its media type.
 pub const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";

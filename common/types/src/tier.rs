@@ -20,6 +20,17 @@ pub enum Card {
     },
 }
 
+/// What a card is doing, with all that runs on it; nothing where the driver does not tell.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CardLoad {
+    /// How much of the last second or so it was busy, in percent.
+    pub busy_percent: Option<u32>,
+    /// Its temperature.
+    pub celsius: Option<u32>,
+    /// Its memory in use, in MiB.
+    pub used_mib: Option<u64>,
+}
+
 /// A row of the tier table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 pub struct Tier {
@@ -108,6 +119,15 @@ impl Card {
         match self {
             Self::None => None,
             Self::Gpu { vram_mib, .. } => Some((*vram_mib + 512) / 1024),
+        }
+    }
+
+    /// Its memory in MiB; nothing where there is no card.
+    #[must_use]
+    pub const fn vram_mib(&self) -> Option<u64> {
+        match self {
+            Self::None => None,
+            Self::Gpu { vram_mib, .. } => Some(*vram_mib),
         }
     }
 

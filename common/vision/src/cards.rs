@@ -2,8 +2,9 @@
 
 use std::ffi::OsStr;
 
-use cleanplate_types::tier::Card;
+use cleanplate_types::tier::{Card, CardLoad};
 use nvml_wrapper::Nvml;
+use nvml_wrapper::enum_wrappers::device::TemperatureSensor;
 use nvml_wrapper::error::NvmlError;
 
 /// The file that the loader is asked for; it comes with the driver.
@@ -92,6 +93,48 @@ fn ask(library: &OsStr) -> Result<Vec<FoundCard>, String> {
             })
         })
         .collect()
+}
+
+/// Asks what one card is doing, as often as somebody wants to know.
+#[derive(Debug)]
+pub struct CardMeter {
+    nvml: Nvml,
+    uuid: String,
+}
+
+impl CardMeter {
+    /// The meter of the card of this UUID.
+    ///
+    /// # Errors
+    /// Why there is none, in words.
+    pub fn open(uuid: &str) -> Result<Self, String> {
+        Self::open_by(OsStr::new(NVML), uuid)
+    }
+
+    /// The same by the management library at `library`.
+    ///
+    /// # Errors
+    /// As for [`CardMeter::open`].
+    pub fn open_by(library: &OsStr, uuid: &str) -> Result<Self, String> {
+        let nvml = Nvml::builder().lib_path(library).init();
+        let nvml = nvml.map_err(|error| said(library, &error))?;
+        let known = nvml.device_by_uuid(uuid).map(drop);
+        known.map_err(|error| format!("the NVIDIA driver does not know card {uuid}: {error}"))?;
+        Ok(Self { nvml, uuid: uuid.to_owned() })
+    }
+
+    /// What it is doing now, as far as the driver tells: of a part of a card it tells less.
+    #[must_use]
+    pub fn load(&self) -> CardLoad {
+        let Ok(device) = self.nvml.device_by_uuid(self.uuid.as_str()) else {
+            return CardLoad::default();
+        };
+        CardLoad {
+            busy_percent: device.utilization_rates().ok().map(|rates| rates.gpu),
+            celsius: device.temperature(TemperatureSensor::Gpu).ok(),
+            used_mib: device.memory_info().ok().map(|memory| memory.used >> 20),
+        }
+    }
 }
 
 fn said(library: &OsStr, error: &NvmlError) -> String {

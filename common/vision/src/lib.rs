@@ -24,7 +24,7 @@ mod tensor;
 mod wire;
 
 pub use batch::{Batch, BatchStep, Measured, RESERVE_MIN, RUNS_TO_GROW};
-pub use cards::{Found, FoundCard, find_cards, find_cards_by};
+pub use cards::{CardMeter, Found, FoundCard, find_cards, find_cards_by};
 pub use catalogue::{CatalogueError, ModelsFolder};
 pub use class::{PAINT_DEVICE, processor_class};
 pub use cleanplate_types::known_models::{KNOWN_MODELS, KnownModel, known_model};

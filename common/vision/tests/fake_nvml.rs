@@ -5,7 +5,8 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use cleanplate_vision::{Found, find_cards_by};
+use cleanplate_types::tier::CardLoad;
+use cleanplate_vision::{CardMeter, Found, find_cards_by};
 
 /// The functions that are asked, and no more: a missing one is an error of its call alone.
 const LIBRARY: &str = r#"
@@ -28,9 +29,19 @@ typedef struct { unsigned version; unsigned long long total, reserved, free, use
 int nvmlDeviceGetMemoryInfo_v2(device *card, memory *out) {
     out->total = (card->index ? 12288ULL : 24564ULL) << 20;
     out->free = out->total;
-    out->used = out->reserved = 0;
+    out->used = 3ULL << 30;
+    out->reserved = 0;
     return 0;
 }
+int nvmlDeviceGetHandleByUUID(const char *uuid, device **out) {
+    int index;
+    if (sscanf(uuid, "GPU-%da", &index) != 1 || index > 1) return 6;
+    *out = &cards[index];
+    return 0;
+}
+int nvmlDeviceGetTemperature(device *card, int sensor, unsigned *out) { *out = 61 + card->index; return sensor; }
+typedef struct { unsigned gpu, memory; } rates;
+int nvmlDeviceGetUtilizationRates(device *card, rates *out) { out->gpu = 87; return card->index ? 3 : 0; }
 "#;
 
 fn library(folder: &Path, init: i32, count: u32) -> PathBuf {
@@ -66,6 +77,18 @@ fn every_card_comes_with_its_name_its_memory_and_its_row() {
         panic!("one card is left");
     };
     assert_eq!(chosen, std::slice::from_ref(second));
+}
+
+#[test]
+fn a_card_tells_what_it_is_doing_as_far_as_its_driver_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = library(folder.path(), 0, 2);
+    let load = |uuid| CardMeter::open_by(path.as_os_str(), uuid).unwrap().load();
+    let used_mib = Some(3 << 10);
+    let first = CardLoad { busy_percent: Some(87), celsius: Some(61), used_mib };
+    assert_eq!(load("GPU-0a"), first);
+    assert_eq!(load("GPU-1a"), CardLoad { busy_percent: None, celsius: Some(62), used_mib });
+    assert!(CardMeter::open_by(path.as_os_str(), "GPU-9a").unwrap_err().contains("GPU-9a"));
 }
 
 #[test]

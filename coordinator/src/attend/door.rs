@@ -101,7 +101,8 @@ pub(super) fn message(
         Message::Hello(_) => {
             Err(WireError::Unknown { field: "message", value: "a second hello".to_owned() })
         }
-        Message::Heartbeat(pb::Heartbeat {}) => {
+        // What its card is doing was told to its session.
+        Message::Heartbeat(pb::Heartbeat { load: _ }) => {
             Ok(Order::Tell { input: Input::Heartbeat { worker, session }, reply: None })
         }
         Message::Progress(pb::Progress { lease, frames }) => {

@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use cleanplate_proto::v1 as pb;
 use cleanplate_types::ids::WorkerId;
+use cleanplate_types::tier::CardLoad;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tonic::Status;
@@ -26,6 +27,7 @@ struct Streams {
 struct Outgoing {
     worker: WorkerId,
     version: String,
+    load: Option<CardLoad>,
     queue: mpsc::Sender<Result<pb::ToWorker, Status>>,
     /// Dropped with the session: the listener of the stream then ends too.
     _detached: oneshot::Sender<()>,
@@ -43,7 +45,7 @@ impl Sessions {
         let mut streams = self.lock();
         streams.numbered += 1;
         let session = streams.numbered;
-        let outgoing = Outgoing { worker, version, queue, _detached: detached };
+        let outgoing = Outgoing { worker, version, load: None, queue, _detached: detached };
         streams.by_number.insert(session, outgoing);
         (session, listener)
     }
@@ -101,6 +103,18 @@ impl Sessions {
     /// The version of the product at the other end.
     pub(crate) fn version_of(&self, session: u64) -> Option<String> {
         self.lock().by_number.get(&session).map(|outgoing| outgoing.version.clone())
+    }
+
+    /// The card at the other end is doing this.
+    pub(super) fn loaded(&self, session: u64, load: CardLoad) {
+        if let Some(outgoing) = self.lock().by_number.get_mut(&session) {
+            outgoing.load = Some(load);
+        }
+    }
+
+    /// What the card at the other end is doing, as it was told last.
+    pub(crate) fn load_of(&self, session: u64) -> Option<CardLoad> {
+        self.lock().by_number.get(&session)?.load
     }
 
     fn lock(&self) -> MutexGuard<'_, Streams> {

@@ -6,6 +6,7 @@ use cleanplate_core::effect::Effect;
 use cleanplate_core::view::WorkerView;
 use cleanplate_proto::v1 as pb;
 use cleanplate_types::ids::LeaseId;
+use cleanplate_types::tier::CardLoad;
 
 use crate::attend::{Sessions, grant_to_wire};
 use crate::book::Book;
@@ -92,9 +93,14 @@ impl Performer {
         self.sessions.close(session);
     }
 
+    /// What a worker's card is doing, where that is told.
+    pub(super) fn load(&self, view: &WorkerView<'_>) -> Option<CardLoad> {
+        view.session.and_then(|session| self.sessions.load_of(session))
+    }
+
     /// A worker for the wire.
     pub(super) fn worker_state(&self, view: &WorkerView<'_>, book: &Book) -> pb::WorkerState {
         let version = view.session.and_then(|session| self.sessions.version_of(session));
-        shown::worker_state(view, book, version)
+        shown::worker_state(view, book, (version, self.load(view)))
     }
 }

@@ -104,10 +104,12 @@ mod tests {
         let card = pb::Card { name: "x".to_owned(), vram_mib: 1, pretended: true };
         let worker = Worker::from(pb::WorkerState {
             card: Some(card),
+            load: Some(pb::CardLoad::default()),
             encoders: vec![pb::EncoderProof::default()],
             ..pb::WorkerState::default()
         });
         holds("Card", worker.card.as_ref().unwrap());
+        holds("CardLoad", worker.load.unwrap());
         holds("Encoder", &worker.encoders[0]);
         holds("Worker", worker);
         holds("JobRequest", JobRequest::default());

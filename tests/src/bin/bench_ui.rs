@@ -139,7 +139,7 @@ async fn attend(channel: Channel, at: usize) {
     loop {
         match tokio::time::timeout(BEAT, down.message()).await {
             Err(_quiet) => {
-                let beat = Up::Heartbeat(pb::Heartbeat {});
+                let beat = Up::Heartbeat(pb::Heartbeat::default());
                 up.send(pb::FromWorker { message: Some(beat) }).await.ok();
             }
             Ok(Ok(Some(_message))) => {}

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cleanplate_proto::v1 as pb;
+use cleanplate_proto::{load_to_wire, v1 as pb};
 use cleanplate_store::Keys;
 use pb::from_worker::Message;
 use tokio::sync::watch;
@@ -91,7 +91,8 @@ impl Attendant {
                 Happening::Tick => {
                     if beat.elapsed() >= heartbeat {
                         beat = Instant::now();
-                        self.say(Message::Heartbeat(pb::Heartbeat {}));
+                        let load = self.load.last().map(load_to_wire);
+                        self.say(Message::Heartbeat(pb::Heartbeat { load }));
                     }
                     self.pass_on();
                     if stream.renew.is_some_and(|renew| renew <= std::time::Instant::now()) {

@@ -1,6 +1,8 @@
 //! What is measured when somebody asks: the state of a fleet in numbers, written from scratch each time, so that what
 //! is gone leaves no series behind.
 
+use std::collections::BTreeMap;
+
 use prometheus_client::registry::Registry;
 
 use crate::metrics::Labels;
@@ -23,6 +25,23 @@ pub struct Snapshot {
     pub workers: Vec<WorkersIn>,
     /// The current leases.
     pub leases: Vec<Age>,
+    /// Cards that tell what they are doing.
+    pub cards: Vec<CardIn>,
+}
+
+/// What a card of one row is doing.
+#[derive(Debug, Clone, Copy)]
+pub struct CardIn {
+    /// The row.
+    pub tier: &'static str,
+    /// How much of the time it was busy, in percent.
+    pub busy_percent: Option<u32>,
+    /// Its temperature.
+    pub celsius: Option<u32>,
+    /// Its memory in use, in MiB.
+    pub used_mib: Option<u64>,
+    /// Its memory in MiB.
+    pub memory_mib: u64,
 }
 
 /// What is known of a row of the tier table.
@@ -95,7 +114,50 @@ pub(super) fn registry(now: Option<&Snapshot>, labels: Labels) -> Registry {
     tiers(r, now);
     workers(r, now);
     leases(r, now, labels);
+    cards(r, now);
     registry
+}
+
+/// By row: the mean of what cards are busy and hold, and the warmest; absent where none tells.
+fn cards(r: &mut Registry, now: &Snapshot) {
+    let busy = gauges(
+        r,
+        "card_utilization_ratio",
+        "How much of the time cards were busy, 0 to 1, as their drivers tell: the mean of the row",
+    );
+    let memory = gauges(
+        r,
+        "card_memory_used_ratio",
+        "How much of the memory of cards is in use, 0 to 1: the mean of the row",
+    );
+    let warmest =
+        gauges(r, "card_temperature_max_celsius", "The temperature of the warmest card of the row");
+    let mut rows: BTreeMap<&'static str, Vec<&CardIn>> = BTreeMap::new();
+    for card in &now.cards {
+        rows.entry(card.tier).or_default().push(card);
+    }
+    for (tier, cards) in rows {
+        let label = [("tier", tier)];
+        let shares = cards.iter().filter_map(|card| Some((card.busy_percent?.into(), 100)));
+        if let Some(mean) = mean(shares) {
+            busy.get_or_create(&label).set(mean);
+        }
+        let shares = cards.iter().filter_map(|card| Some((card.used_mib?, card.memory_mib)));
+        if let Some(mean) = mean(shares) {
+            memory.get_or_create(&label).set(mean);
+        }
+        if let Some(celsius) = cards.iter().filter_map(|card| card.celsius).max() {
+            warmest.get_or_create(&label).set(f64::from(celsius));
+        }
+    }
+}
+
+/// The mean of parts of wholes; nothing of none.
+fn mean(shares: impl Iterator<Item = (u64, u64)>) -> Option<f64> {
+    let shares: Vec<f64> =
+        shares.map(|(part, whole)| number(part) / number(whole.max(1))).collect();
+    let count = number(shares.len() as u64);
+    (count > 0.0).then(|| shares.iter().sum::<f64>() / count)
 }
 
 fn tiers(r: &mut Registry, now: &Snapshot) {

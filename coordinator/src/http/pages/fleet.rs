@@ -132,7 +132,7 @@ fn row(worker: &Worker, back: &str) -> Markup {
         tr data-worker=(worker.worker) {
             td { span.line title=(worker.worker) { (worker.worker) } span.line.quiet { (worker.version) } }
             td { span.chip.(mark(&worker.state)) { (worker.state.replace('_', " ")) } }
-            td { span.line { (card(worker)) } span.line.quiet { "tier " (worker.tier) } }
+            td { span.line { (card(worker)) } span.line.quiet title=(doing(worker)) { "tier " (worker.tier) @if worker.load.is_some() { ", " (doing(worker)) } } }
             td data-label="slots" { (worker.busy) "/" (worker.slots) }
             td data-label="fps" { (speed) }
             td data-label="encoders" { span.lines title=(encoders) { (encoders) } }
@@ -148,6 +148,11 @@ fn row(worker: &Worker, back: &str) -> Markup {
             }
         }
     }
+}
+
+/// What its card is doing.
+fn doing(worker: &Worker) -> String {
+    worker.load.map(|load| load.words()).unwrap_or_default()
 }
 
 /// An encoder with what it is made by.
@@ -196,6 +201,11 @@ mod tests {
                 state: if at == 999 { "crash_loop" } else { "attached" }.to_owned(),
                 note: "<script>alert(1)</script>".to_owned(),
                 slots: 2,
+                load: Some(pb::CardLoad {
+                    busy_percent: Some(87),
+                    celsius: Some(61),
+                    used_mib: None,
+                }),
                 ..pb::WorkerState::default()
             })
         };
@@ -208,6 +218,7 @@ mod tests {
         assert_eq!(first.matches("<tr data-worker").count(), WORKERS_A_PAGE);
         assert!(first.contains("0 of 2000 slots busy") && first.contains("page=1"), "{first}");
         assert!(!first.contains("<script"), "{first}");
+        assert!(first.contains("87 % busy, 61 °C"), "{first}");
         let looping = page("crash_loop", 0);
         assert_eq!(looping.matches("<tr data-worker").count(), 1);
         assert!(!page("", 9).contains("rel=\"next\""));

@@ -180,7 +180,7 @@ async fn attend(endpoint: &Endpoint, name: String, shared: &Shared) -> bool {
     loop {
         let message = match tokio::time::timeout(beat, down.message()).await {
             Err(_quiet) => {
-                say(&up, Up::Heartbeat(pb::Heartbeat {})).await;
+                say(&up, Up::Heartbeat(pb::Heartbeat::default())).await;
                 continue;
             }
             Ok(Ok(Some(message))) => message.message,
