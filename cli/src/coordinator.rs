@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cleanplate_access::Dialer;
-use cleanplate_coordinator::{Candidate, CoordinatorError, CoordinatorOptions, Journal, StateUrl};
+use cleanplate_coordinator::{
+    Candidate, CoordinatorError, CoordinatorOptions, Journal, PodCosts, StateUrl,
+};
 use cleanplate_store::Store;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -30,6 +32,7 @@ pub(crate) async fn run(
     let signals = Signals::listen()?;
     let advertise = advertised(advertise, settings)?;
     let hooks = hooks::open(settings)?;
+    let pod_costs = pod_costs(settings)?;
     // The address first: a second coordinator by mistake should be told of the first.
     let (listener, bound) = listening(listen.as_deref(), insecure, settings).await?;
     let probes = probes(probe_listen.as_deref(), settings).await?;
@@ -57,8 +60,22 @@ pub(crate) async fn run(
         door,
         sign_for_workers: settings.sign_for_workers,
         hooks,
+        pod_costs,
     };
     serve(options, (listener, probes), signals).await
+}
+
+/// Kubernetes, where it is to be told which pods are busy.
+fn pod_costs(settings: &Settings) -> Result<Option<PodCosts>, Refusal> {
+    if !settings.pod_costs {
+        return Ok(None);
+    }
+    let found = PodCosts::in_cluster(&|name| std::env::var(name).ok());
+    let lacks = |error: cleanplate_coordinator::PodCostsError| {
+        let place = settings.place_of("coordinator.pod_costs");
+        Refusal::new(Status::MachineLacks, place.tell(&error.to_string()))
+    };
+    found.map(Some).map_err(lacks)
 }
 
 /// The socket to listen on, which only this machine reaches, or whoever comes through a closed door.

@@ -126,6 +126,8 @@ pub(crate) struct Settings {
     pub(crate) insecure: bool,
     /// Whether the coordinator signs workers' requests to S3.
     pub(crate) sign_for_workers: bool,
+    /// Whether Kubernetes is told which of its pods are busy.
+    pub(crate) pod_costs: bool,
     /// Who is who.
     pub(crate) access: AccessSettings,
     /// URL at which others find the coordinator, where it is not what it listens on.
@@ -267,6 +269,7 @@ impl Settings {
             probe_listen: coordinator.probe_listen,
             insecure: coordinator.insecure.unwrap_or(false),
             sign_for_workers: coordinator.sign_for_workers.unwrap_or(true),
+            pod_costs: coordinator.pod_costs.unwrap_or(false),
             access,
             advertise: coordinator.advertise,
             state: coordinator.state.unwrap_or_else(|| StateUrl::of(STATE)),

@@ -32,6 +32,7 @@ use crate::hooks::{HookOptions, Hooks};
 use crate::journal::{Epoch, Journal, JournalError, renew_for_good, stand_by};
 use crate::marks::{self, Marks};
 use crate::objects::Objects;
+use crate::pods::{PodCosts, PodCostsError, Telling};
 use crate::tally::Tally;
 
 /// What a coordinator goes by.
@@ -66,6 +67,8 @@ pub struct CoordinatorOptions {
     pub sign_for_workers: bool,
     /// Who is told of jobs that end, or that wait for a person.
     pub hooks: Option<HookOptions>,
+    /// Where Kubernetes is told which of its pods are busy.
+    pub pod_costs: Option<PodCosts>,
 }
 
 /// Why a coordinator does not run.
@@ -114,6 +117,9 @@ pub enum CoordinatorError {
     /// There is no way to call webhooks.
     #[error("webhooks cannot be called from this machine: {0}")]
     Webhooks(#[source] reqwest::Error),
+    /// Kubernetes cannot be told which pods are busy.
+    #[error(transparent)]
+    PodCosts(#[from] PodCostsError),
     /// A bug ended it.
     #[error("the coordinator's loop ended by a bug, which its log tells; start it again")]
     Panicked,
@@ -157,6 +163,7 @@ pub struct Coordinator {
     pub(crate) door: Arc<Door>,
     pub(crate) ending: watch::Receiver<Ending>,
     pub(crate) glimpses: Arc<Glimpses>,
+    _costs: Option<Telling>,
     stop: watch::Sender<bool>,
     dispatch: JoinHandle<()>,
 }
@@ -245,6 +252,7 @@ impl Coordinator {
             door,
             sign_for_workers: signs,
             hooks,
+            pod_costs,
         } = options;
         scheduler.check()?;
         let traces = Traces::from_environment(env!("CARGO_PKG_VERSION"))?;
@@ -278,6 +286,7 @@ impl Coordinator {
         let at = (&scheduler, clock.now());
         let hooks = Hooks::begin(hooks, (&store, &orders, &meters), at);
         let hooks = hooks.map_err(CoordinatorError::Webhooks)?;
+        let costs = pod_costs.map(|costs| costs.begin(orders.clone())).transpose()?;
         let (kept, telling) = ((book, tally), (performer, meters, traces, hooks));
         let dispatch = Dispatch::new(scheduler, clock, Arc::clone(&journal), kept, telling);
 
@@ -292,6 +301,7 @@ impl Coordinator {
             door,
             ending,
             glimpses: Arc::new(glimpses),
+            _costs: costs,
             stop,
             dispatch,
         })

@@ -26,6 +26,7 @@ mod measured;
 mod meters;
 mod milestones;
 mod objects;
+mod pods;
 mod scaler;
 mod serve;
 mod service;
@@ -46,5 +47,6 @@ pub use crate::journal::{
     stand_by,
 };
 pub use crate::limits::DoorLimits;
+pub use crate::pods::{PodCosts, PodCostsError};
 pub use crate::serve::listen;
 pub use crate::service::serve_in_turn;

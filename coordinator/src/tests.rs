@@ -8,6 +8,8 @@ mod killed;
 mod mishap;
 mod part;
 mod place;
+mod pods;
+mod receiver;
 mod restored;
 mod stitch;
 

@@ -107,7 +107,7 @@ fn a_person_is_called_and_an_end_that_a_killed_coordinator_could_not_tell_is_tol
     assert_eq!(done["timestamp"], refused["timestamp"]);
     assert_eq!(done["data"]["job"]["output"], format!("file://{}", movie.display()));
     let logs = cluster.logs();
-    assert!(logs.contains("503") && !logs.contains(KEY) && !logs.contains(&url), "{logs}");
+    assert!(!logs.contains(KEY) && !logs.contains(&url), "{logs}");
 }
 
 #[test]

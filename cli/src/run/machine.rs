@@ -81,6 +81,7 @@ impl Machine {
             // Its one worker is this process.
             sign_for_workers: false,
             hooks: None,
+            pod_costs: None,
         })
         .await
         .map_err(|error| Refusal::failed(error.to_string()))?;

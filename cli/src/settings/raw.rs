@@ -16,7 +16,7 @@ const WHOLE: &str = "a whole number";
 
 /// Number of keys in all tables.
 #[cfg(test)]
-pub(super) const KEYS: usize = 84;
+pub(super) const KEYS: usize = 85;
 
 /// The file.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -90,6 +90,7 @@ pub(super) struct RawCoordinator {
     pub(super) state: Option<StateUrl>,
     pub(super) store: Option<String>,
     pub(super) sign_for_workers: Option<bool>,
+    pub(super) pod_costs: Option<bool>,
     pub(super) movies_max: Option<u32>,
     pub(super) retention: Option<String>,
 }
@@ -287,6 +288,7 @@ impl RawSettings {
         choice(&mut self.coordinator.insecure, "CLEANPLATE_COORDINATOR_INSECURE")?;
         let signs = &mut self.coordinator.sign_for_workers;
         choice(signs, "CLEANPLATE_COORDINATOR_SIGN_FOR_WORKERS")?;
+        choice(&mut self.coordinator.pod_costs, "CLEANPLATE_COORDINATOR_POD_COSTS")?;
         let number = |slot: &mut Option<u32>, name: &str| parsed(slot, lookup, (name, WHOLE));
         number(&mut self.coordinator.movies_max, "CLEANPLATE_COORDINATOR_MOVIES_MAX")?;
         number(&mut self.scheduler.attempts_max, "CLEANPLATE_SCHEDULER_ATTEMPTS_MAX")?;

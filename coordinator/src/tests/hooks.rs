@@ -1,35 +1,20 @@
 //! Webhooks as a receiver sees them: a server of this test's own beside a coordinator that is killed or stopped.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use cleanplate_access::Watched;
 use cleanplate_proto::v1 as pb;
 use serde_json::Value;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
 
 use crate::hooks::{HookOptions, Secrets};
 use crate::tests::fleet::FakeWorker;
 use crate::tests::place::{PATIENCE, Place, Running};
+use crate::tests::receiver::{Came, Receiver};
 
 const SECRET: &str = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
-/// A request that came.
-#[derive(Debug, Clone)]
-struct Came {
-    path: String,
-    headers: HashMap<String, String>,
-    body: Vec<u8>,
-}
-
 impl Came {
-    fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap()
-    }
-
     fn id(&self) -> &str {
         &self.headers["webhook-id"]
     }
@@ -40,73 +25,6 @@ impl Came {
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         (self.path.clone(), text(&json["type"]), text(&json["data"]["job"]["job"]))
     }
-}
-
-/// A server that answers by its plan, and 200 after that.
-struct Receiver {
-    port: u16,
-    came: watch::Receiver<Vec<Came>>,
-    answers: Arc<Mutex<Vec<&'static str>>>,
-}
-
-impl Receiver {
-    async fn new(answers: &[&'static str]) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let (sender, came) = watch::channel(Vec::new());
-        let answers = Arc::new(Mutex::new(answers.iter().rev().copied().collect::<Vec<_>>()));
-        let (plan, sender) = (Arc::clone(&answers), Arc::new(sender));
-        tokio::spawn(async move {
-            loop {
-                let (stream, _) = listener.accept().await.unwrap();
-                let (plan, sender) = (Arc::clone(&plan), Arc::clone(&sender));
-                tokio::spawn(async move {
-                    let (mut stream, one) = read(stream).await;
-                    let answer = plan.lock().unwrap().pop().unwrap_or("200 OK");
-                    sender.send_modify(|came| came.push(one));
-                    let answer = format!(
-                        "HTTP/1.1 {answer}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
-                    );
-                    stream.write_all(answer.as_bytes()).await.ok();
-                });
-            }
-        });
-        Self { port, came, answers }
-    }
-
-    fn url(&self, path: &str) -> String {
-        format!("http://127.0.0.1:{}/{path}", self.port)
-    }
-
-    /// What came, once it is at least `count` requests.
-    async fn came(&self, count: usize) -> Vec<Came> {
-        let mut came = self.came.clone();
-        let waited = came.wait_for(|came| came.len() >= count);
-        let came = tokio::time::timeout(PATIENCE, waited).await;
-        came.unwrap_or_else(|_late| panic!("{count} requests are awaited")).unwrap().clone()
-    }
-}
-
-async fn read(mut stream: TcpStream) -> (TcpStream, Came) {
-    let mut bytes = Vec::new();
-    let head = loop {
-        stream.read_buf(&mut bytes).await.unwrap();
-        if let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
-            break end;
-        }
-    };
-    let text = String::from_utf8(bytes[..head].to_vec()).unwrap();
-    let mut lines = text.lines();
-    let path = lines.next().unwrap().split(' ').nth(1).unwrap().to_owned();
-    let header = |line: &str| {
-        line.split_once(": ").map(|(name, value)| (name.to_lowercase(), value.to_owned()))
-    };
-    let headers: HashMap<_, _> = lines.filter_map(header).collect();
-    let length = headers["content-length"].parse::<usize>().unwrap();
-    while bytes.len() < head + 4 + length {
-        stream.read_buf(&mut bytes).await.unwrap();
-    }
-    (stream, Came { path, headers, body: bytes[head + 4..].to_vec() })
 }
 
 fn options(urls: &[String]) -> HookOptions {

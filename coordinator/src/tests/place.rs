@@ -24,6 +24,7 @@ use tonic::transport::{Channel, Endpoint};
 
 use crate::finish::StitchProgram;
 use crate::hooks::HookOptions;
+use crate::pods::PodCosts;
 use crate::tests::part;
 use crate::{
     Batch, Coordinator, CoordinatorError, CoordinatorOptions, Epoch, Journal, JournalError,
@@ -121,6 +122,14 @@ impl Place {
         Running::of(Coordinator::start_with(options, self.program()).await.unwrap()).await
     }
 
+    /// As `start`, and Kubernetes is told of workers.
+    pub(super) async fn start_costing(&self, costs: PodCosts) -> Running {
+        let retention = SchedulerConfig::default().retention;
+        let options = options(Arc::new(self.journal().await), self.store.clone(), retention);
+        let options = CoordinatorOptions { pod_costs: Some(costs), ..options };
+        Running::of(Coordinator::start_with(options, self.program()).await.unwrap()).await
+    }
+
     async fn start_for(&self, journal: Arc<dyn Journal>, retention: Retention) -> Running {
         let options = options(journal, self.store.clone(), retention);
         Running::of(Coordinator::start_with(options, self.program()).await.unwrap()).await
@@ -193,6 +202,7 @@ pub(super) fn options(
         door: Arc::new(crate::Door::open()),
         sign_for_workers: false,
         hooks: None,
+        pod_costs: None,
     }
 }
 

@@ -1,3 +1,5 @@
+//! What must hold of `meddler`.
+
 use std::io::{Read as _, Write as _};
 
 use super::*;

@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::manifests::{
-    NAMESPACE, are_here, container, helm_on_chart, name, of_kind, pods, rendered, selects, variable,
+    NAMESPACE, are_here, container, helm_on_chart, name, of_kind, pods, rendered, rendered_with,
+    selects, variable,
 };
 
 /// All sets of values that the chart ships for its tests.
@@ -38,13 +39,57 @@ fn no_pod_runs_as_root_or_may_write_its_root_or_gain_anything() {
                 spec["securityContext"]["seccompProfile"]["type"], "RuntimeDefault",
                 "{name}"
             );
-            assert_eq!(spec["automountServiceAccountToken"], false, "{name}");
+            // But for who tells of the others.
+            let tells = variable(pod, "CLEANPLATE_COORDINATOR_POD_COSTS").is_some();
+            assert_eq!(spec["automountServiceAccountToken"], tells, "{name}");
+            assert_eq!(tells, values == "farm" && name.contains("coordinators"), "{name}");
             assert!(spec.get("hostNetwork").is_none() && spec.get("hostPID").is_none(), "{name}");
             let container = &container(pod)["securityContext"];
             assert_eq!(container["readOnlyRootFilesystem"], true, "{name}");
             assert_eq!(container["allowPrivilegeEscalation"], false, "{name}");
             assert_eq!(container["capabilities"], json!({"drop": ["ALL"]}), "{name}");
         }
+    }
+}
+
+#[test]
+fn only_coordinators_may_change_pods_and_nothing_else_of_the_namespace() {
+    if !are_here() {
+        return;
+    }
+    let documents = rendered("farm");
+    let rules = &of_kind(&documents, "Role")[0]["rules"];
+    assert_eq!(*rules, json!([{"apiGroups": [""], "resources": ["pods"], "verbs": ["patch"]}]));
+    let binding = of_kind(&documents, "RoleBinding")[0];
+    let account = &binding["subjects"][0]["name"];
+    for (name, pod) in pods(&documents) {
+        let has_it = pod["spec"]["serviceAccountName"] == *account;
+        assert_eq!(has_it, name.contains("coordinators"), "{name}");
+    }
+    assert_eq!(of_kind(&rendered("small"), "Role").len(), 0, "where nobody asks for it");
+}
+
+#[test]
+fn workers_have_no_keys_of_buckets_where_the_coordinator_signs() {
+    if !are_here() {
+        return;
+    }
+    let keyed = |set: &[&str]| -> Vec<bool> {
+        let documents = rendered_with("farm", set);
+        let has_keys = |pod: &Value| container(pod).get("envFrom").is_some();
+        let pods = pods(&documents);
+        let (coordinators, workers): (Vec<_>, Vec<_>) =
+            pods.into_iter().partition(|(name, _)| name.contains("coordinators"));
+        assert!(coordinators.iter().all(|(_, pod)| has_keys(pod)), "the coordinator signs");
+        workers.iter().map(|(_, pod)| has_keys(pod)).collect()
+    };
+    assert!(keyed(&[]).iter().all(|has| !has));
+    for asked in [
+        "buckets.keysForWorkers=true",
+        "coordinator.store=gs://footage/cleanplate",
+        "settings.coordinator.sign_for_workers=false",
+    ] {
+        assert!(keyed(&[asked]).iter().all(|has| *has), "{asked}");
     }
 }
 

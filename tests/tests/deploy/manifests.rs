@@ -54,11 +54,16 @@ pub(crate) fn rendered(values: &str) -> Vec<Value> {
     if let Some(documents) = known.get(values) {
         return documents.clone();
     }
-    let output = helm_on_chart(&["template", RELEASE], values, &[]);
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let documents = checked(&["kubernetes"], &output.stdout);
+    let documents = rendered_with(values, &[]);
     known.insert(values.to_owned(), documents.clone());
     documents
+}
+
+/// The same with `set` over the values.
+pub(crate) fn rendered_with(values: &str, set: &[&str]) -> Vec<Value> {
+    let output = helm_on_chart(&["template", RELEASE], values, set);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    checked(&["kubernetes"], &output.stdout)
 }
 
 /// A file of the repository as JSON: `compose` held to its schema, `plain` to none.

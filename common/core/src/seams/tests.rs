@@ -1,3 +1,5 @@
+//! What must hold of `seams`.
+
 use cleanplate_types::encode::{CopiedCells, EncoderName};
 use cleanplate_types::frames::FrameRange;
 use cleanplate_types::part::{CodedPicture, CodedSignal};

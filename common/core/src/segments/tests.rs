@@ -1,3 +1,5 @@
+//! What must hold of `segments`.
+
 use std::collections::BTreeSet;
 
 use cleanplate_types::frames::Entry;

@@ -1,3 +1,5 @@
+//! What must hold of `fill`.
+
 use cleanplate_types::frames::FrameRange;
 use cleanplate_types::overlay::{Fill, Mask, Overlay, OverlayOrigin, OverlayPlan};
 use cleanplate_types::picture::{PixelLayout, PlaneMut, PlanesMut, Rect};

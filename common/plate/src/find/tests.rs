@@ -1,3 +1,5 @@
+//! What must hold of `find`.
+
 use cleanplate_types::frames::FrameRange;
 use cleanplate_types::overlay::{Finding, OverlayPlan};
 use cleanplate_types::picture::{PixelLayout, PlaneRef, PlanesRef, Rect};

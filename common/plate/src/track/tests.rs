@@ -1,3 +1,5 @@
+//! What must hold of `track`.
+
 use cleanplate_types::detection::{Detection, DetectionKind, Seen};
 use cleanplate_types::frames::FrameRange;
 use cleanplate_types::overlay::{Mask, OverlayOrigin, Track};

@@ -1,3 +1,5 @@
+//! What must hold of `error`.
+
 use super::*;
 
 fn io_error(kind: io::ErrorKind) -> io::Error {

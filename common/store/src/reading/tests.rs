@@ -1,3 +1,5 @@
+//! What must hold of `reading`.
+
 use object_store::memory::InMemory;
 
 use super::*;

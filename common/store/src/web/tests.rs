@@ -1,3 +1,5 @@
+//! What must hold of `web`.
+
 use std::io;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,3 +1,5 @@
+//! What must hold of `writing`.
+
 use cleanplate_types::ids::{JobId, LeaseId};
 use object_store::memory::InMemory;
 

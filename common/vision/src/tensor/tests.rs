@@ -1,3 +1,5 @@
+//! What must hold of `tensor`.
+
 use cleanplate_types::picture::PixelLayout;
 
 use super::*;

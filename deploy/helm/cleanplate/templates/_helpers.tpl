@@ -31,6 +31,11 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end -}}
 
+{{/* The account of coordinators that may tell of pods. */}}
+{{- define "cleanplate.costsAccount" -}}
+{{- include "cleanplate.headless" . -}}
+{{- end -}}
+
 {{- define "cleanplate.serviceAccount" -}}
 {{- if .Values.serviceAccount.create -}}
 {{- default (include "cleanplate.fullname" .) .Values.serviceAccount.name -}}
@@ -97,6 +102,14 @@ envFrom:
   - secretRef:
       name: {{ . }}
 {{- end }}
+{{- end -}}
+
+{{/* Whether workers have these keys too, "yes" or nothing: the coordinator signs their requests to S3, and to nothing else. */}}
+{{- define "cleanplate.workersHaveKeys" -}}
+{{- $signs := dig "coordinator" "sign_for_workers" true .Values.settings -}}
+{{- $asked := .Values.buckets.keysForWorkers -}}
+{{- if kindIs "bool" $asked }}{{ if $asked }}yes{{ end }}
+{{- else if not (and $signs (hasPrefix "s3://" .Values.coordinator.store)) }}yes{{ end -}}
 {{- end -}}
 
 {{- define "cleanplate.bucketsEnv" -}}

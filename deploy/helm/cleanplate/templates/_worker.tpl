@@ -62,7 +62,9 @@ spec:
       imagePullPolicy: {{ $image.pullPolicy }}
       args: [worker]
       securityContext: {{- include "cleanplate.containerSecurity" $root | nindent 8 }}
+      {{- if include "cleanplate.workersHaveKeys" $root }}
       {{- with include "cleanplate.bucketsEnvFrom" $root }}{{ . | trim | nindent 6 }}{{ end }}
+      {{- end }}
       env:
         - name: CLEANPLATE_CONFIG
           value: /etc/cleanplate/cleanplate.toml

@@ -1,3 +1,5 @@
+//! What must hold of `cells`.
+
 use cleanplate_types::frames::{Entry, EntryKind};
 use cleanplate_types::time::Pts;
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! What must hold of `encoder`.
+
 use EncoderName::{H264Nvenc, HevcNvenc, LibaomAv1, LibvpxVp9, Libx264, Libx265};
 use cleanplate_types::source::FieldOrder;
 

@@ -1,3 +1,5 @@
+//! What must hold of `given`.
+
 use cleanplate_types::request::TimeSpan;
 use proptest::prelude::*;
 

@@ -1,3 +1,5 @@
+//! What must hold of `settle`.
+
 use cleanplate_types::frames::FrameRange;
 use cleanplate_types::overlay::{Fill, Overlay, OverlayOrigin, Shape, Step};
 use cleanplate_types::picture::Rect;

@@ -1,3 +1,5 @@
+//! What must hold of `survey`.
+
 use cleanplate_types::encode::EncoderName;
 use cleanplate_types::picture::Rect;
 use cleanplate_types::request::{Detect, EncoderChoice, Region};

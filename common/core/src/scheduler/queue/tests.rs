@@ -1,3 +1,5 @@
+//! What must hold of `queue`.
+
 use super::*;
 
 const COST: Cost = Cost { speed: 1000, expected_ms: 1000, since: Tick(0) };

@@ -1,3 +1,5 @@
+//! What must hold of `args`.
+
 use super::*;
 
 #[test]

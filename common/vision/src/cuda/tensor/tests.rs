@@ -1,3 +1,5 @@
+//! What must hold of `tensor`.
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
