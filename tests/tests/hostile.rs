@@ -445,18 +445,13 @@ async fn other_owners(scene: &Scene, catalogue: &mut Catalogue) {
     assert!(listed.is_empty(), "a list has one's own jobs alone");
 }
 
-async fn places(scene: &Scene, catalogue: &mut Catalogue) {
+/// Sources that no job of alice's may have, nor any look at one before there is a job.
+fn inputs(scene: &Scene) -> Vec<(&'static str, &'static str, String, Code)> {
     let sources = &scene.farm.sources;
-    let outside = sources.parent().unwrap().join("secret");
-    std::fs::create_dir(&outside).unwrap();
-    std::fs::write(outside.join("a.mp4"), b"secret").unwrap();
-    std::os::unix::fs::symlink(outside.join("a.mp4"), sources.join("link.mp4")).unwrap();
-    std::os::unix::fs::symlink(&outside, sources.join("folder")).unwrap();
-    std::os::unix::fs::symlink(&outside, scene.farm.movies.join("folder")).unwrap();
     let inside = |rest: &str| format!("file://{}/{rest}", sources.display());
     let denied = Code::PermissionDenied;
     let odd = Code::InvalidArgument;
-    let inputs: [(&'static str, &str, String, Code); 33] = [
+    vec![
         ("SSRF", "this machine", "https://127.0.0.1/a.mp4".into(), denied),
         ("SSRF", "this machine in hexadecimal", "https://0x7f000001/a.mp4".into(), denied),
         ("SSRF", "this machine as a number", "https://2130706433/a.mp4".into(), denied),
@@ -494,9 +489,21 @@ async fn places(scene: &Scene, catalogue: &mut Catalogue) {
         ("traversal", "another bucket", "s3://other/in/a.mp4".into(), denied),
         ("traversal", "another prefix", "s3://media/inner/a.mp4".into(), denied),
         ("traversal", "dots in a key", "s3://media/in/../secret/a.mp4".into(), odd),
+        ("traversal", "a path that is not full", "../secret/a.mp4".into(), odd),
         ("traversal", "dots in a key in percent", "s3://media/in/%2e%2e/secret".into(), odd),
-    ];
-    for (kind, what, input, code) in inputs {
+    ]
+}
+
+async fn places(scene: &Scene, catalogue: &mut Catalogue) {
+    let sources = &scene.farm.sources;
+    let outside = sources.parent().unwrap().join("secret");
+    std::fs::create_dir(&outside).unwrap();
+    std::fs::write(outside.join("a.mp4"), b"secret").unwrap();
+    std::os::unix::fs::symlink(outside.join("a.mp4"), sources.join("link.mp4")).unwrap();
+    std::os::unix::fs::symlink(&outside, sources.join("folder")).unwrap();
+    std::os::unix::fs::symlink(&outside, scene.farm.movies.join("folder")).unwrap();
+    let denied = Code::PermissionDenied;
+    for (kind, what, input, code) in inputs(scene) {
         let got = scene.submit(&scene.alice, |job| job.input = input).await;
         catalogue.add(kind, what, code, got);
     }
@@ -730,6 +737,11 @@ async fn connections(scene: &Scene, catalogue: &mut Catalogue) {
 }
 
 /// Every route of the table without a token, by whom it is not for, and what is only like a route.
+/// As a value of a query.
+fn form(text: &str) -> String {
+    text.bytes().map(|byte| format!("%{byte:02x}")).collect()
+}
+
 async fn over_http(scene: &Scene, catalogue: &mut Catalogue) {
     let authority = std::fs::read(scene.farm.authority.certificate()).unwrap();
     let authority = reqwest::Certificate::from_pem(&authority).unwrap();
@@ -767,6 +779,13 @@ async fn over_http(scene: &Scene, catalogue: &mut Catalogue) {
     ] {
         asked.push((what, method, path.to_owned(), alice, status));
     }
+    for (_, what, input, code) in inputs(scene) {
+        let query: String = form(&input);
+        let status = if code == Code::PermissionDenied { 403 } else { 400 };
+        asked.push((what, "GET", format!("/api/v1/glimpse?input={query}"), alice, status));
+    }
+    let others = format!("/api/v1/glimpse?owner=bob&input={}", form("/in/a.mp4"));
+    asked.push(("for another owner", "GET", others, alice, 403));
     for (what, method, path, token, status) in asked {
         // A probe with an address of its own finds none here, and whoever is known may ask.
         let is_probe = ["/healthz", "/readyz", "/metrics"].contains(&path.as_str());

@@ -51,7 +51,7 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     }
     println!("\n# the dashboard, {JOBS} jobs of {OWNERS} owners, {WORKERS} workers");
-    for path in ["/ui/jobs", "/ui/jobs?state=queued", "/ui/fleet", "/ui/fleet?page=9"] {
+    for path in ["/ui/jobs", "/ui/jobs?state=queued", "/ui/fleet", "/ui/fleet?page=9", "/metrics"] {
         tell(cluster.port(), path);
     }
     ExitCode::SUCCESS
@@ -139,7 +139,12 @@ async fn attend(channel: Channel, at: usize) {
     loop {
         match tokio::time::timeout(BEAT, down.message()).await {
             Err(_quiet) => {
-                let beat = Up::Heartbeat(pb::Heartbeat::default());
+                let load = pb::CardLoad {
+                    busy_percent: Some(87),
+                    celsius: Some(61),
+                    used_mib: Some(9_000),
+                };
+                let beat = Up::Heartbeat(pb::Heartbeat { load: Some(load) });
                 up.send(pb::FromWorker { message: Some(beat) }).await.ok();
             }
             Ok(Ok(Some(_message))) => {}
