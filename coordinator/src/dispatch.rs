@@ -377,19 +377,17 @@ impl Dispatch {
 /// A page of jobs, newest first.
 fn listed(scheduler: &Scheduler, wanted: &Wanted, book: &mut Book) -> pb::ListResponse {
     // The place of a page counts among all jobs: its last one may be in another state by now.
-    let mut newest: Vec<_> = scheduler.jobs().collect();
-    newest.reverse();
-    let rest = wanted.after.as_ref().map_or(newest.as_slice(), |after| after.rest(&newest));
-    let mut chosen = rest.iter().filter(|view| wanted.has(view));
+    let passed = wanted.after.as_ref().map_or(0, |after| after.passed(scheduler));
+    let mut chosen = scheduler.newest_first(passed).filter(|view| wanted.has(view));
     let page: Vec<_> = chosen.by_ref().take(wanted.limit).collect();
     let has_more = chosen.next().is_some();
-    let last = page.last().filter(|_| has_more).map(|view| Place::of(view));
+    let last = page.last().filter(|_| has_more).map(Place::of);
     let state = |view: &JobView<'_>| {
         // A list is of many jobs; what each removes is told by itself.
         let overlays = Vec::new();
         pb::JobState { overlays, ..shown::job_state(view, book) }
     };
-    let jobs = page.into_iter().map(state).collect();
+    let jobs = page.iter().map(state).collect();
     pb::ListResponse { jobs, next: last.map(|place| place.text()).unwrap_or_default() }
 }
 

@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use cleanplate_core::outcome::JobOutcome;
+use cleanplate_core::scheduler::Scheduler;
 use cleanplate_core::view::JobView;
 use cleanplate_proto::v1 as pb;
 use cleanplate_types::ids::JobId;
@@ -60,13 +61,15 @@ impl Place {
         })
     }
 
-    /// Those of `newest` that come after it. Where its job is there that is exact; where it was forgotten since, those
-    /// of its very millisecond come again rather than never.
-    pub(crate) fn rest<'a, 'v>(&self, newest: &'a [JobView<'v>]) -> &'a [JobView<'v>] {
-        let at = newest.iter().position(|view| *view.job == self.job);
-        let after = || newest.iter().position(|view| view.submitted <= self.submitted);
-        let first = at.map(|at| at + 1).or_else(after).unwrap_or(newest.len());
-        &newest[first..]
+    /// How many of all jobs come before those after it. Where its job is there that is exact; where it was forgotten
+    /// since, those of its very millisecond come again rather than never.
+    pub(crate) fn passed(&self, scheduler: &Scheduler) -> usize {
+        let at = scheduler.submissions().position(|(job, _)| *job == self.job);
+        let before = || {
+            let later = |(_, submitted): &(&JobId, Tick)| *submitted > self.submitted;
+            scheduler.submissions().take_while(later).count()
+        };
+        at.map_or_else(before, |at| at + 1)
     }
 }
 

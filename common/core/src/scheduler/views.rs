@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use cleanplate_types::ids::{JobId, LeaseId, WorkerId};
 use cleanplate_types::overlay::Look;
 use cleanplate_types::tier::Card;
+use cleanplate_types::time::Tick;
 
 use crate::ledger::job::{Encoding, Job, Phase};
 use crate::outcome::JobOutcome;
@@ -19,6 +20,21 @@ impl Scheduler {
         let jobs = self.ledger.order.values();
         let before = self.grantable.places();
         jobs.filter_map(move |id| {
+            Some(self.view_of(id, self.ledger.jobs.get(id)?, || before.get(id).copied()))
+        })
+    }
+
+    /// Every job that is listed with when it was submitted, newest first.
+    pub fn submissions(&self) -> impl Iterator<Item = (&JobId, Tick)> {
+        let jobs = self.ledger.order.values().rev();
+        jobs.filter_map(|id| Some((id, self.ledger.jobs.get(id)?.submitted)))
+    }
+
+    /// As [`Scheduler::jobs`], newest first and without the newest `skipped`; each is made as it is asked for.
+    pub fn newest_first(&self, skipped: usize) -> impl Iterator<Item = JobView<'_>> {
+        let before = self.grantable.places();
+        let jobs = self.submissions().skip(skipped);
+        jobs.filter_map(move |(id, _)| {
             Some(self.view_of(id, self.ledger.jobs.get(id)?, || before.get(id).copied()))
         })
     }
