@@ -61,7 +61,7 @@ const FENCES: [(&str, &[&str]); 19] = [
     ("half", &["vision"]),
     ("cudarc", &["vision"]),
     ("object_store", &["store"]),
-    ("reqwest", &["store"]),
+    ("reqwest", &["store", "cli"]),
     ("sqlx", &["coordinator"]),
     ("tokio-rustls", &["access", "coordinator", "tests"]),
     ("hmac", &["access", "tests"]),

@@ -32,6 +32,7 @@ use crate::grant::Grant;
 use crate::idle::Idleness;
 use crate::lease::{LeaseReport, Room};
 use crate::machine::ProvedRuntime;
+use crate::tally::SeatTally;
 use crate::options::{Coordinators, Ended, Stop, WorkerError};
 
 /// Messages that may wait for the stream. Each is below a KiB but for trails; when so many wait, no
@@ -56,11 +57,18 @@ pub(crate) struct Attendant {
     /// It takes nothing new, for this reason; the first counts.
     going: Option<Ended>,
     idleness: Arc<Idleness>,
+    counts: SeatTally,
 }
 
 impl Attendant {
-    pub(crate) fn new(room: Arc<Room>, slots: u32, idleness: Arc<Idleness>) -> Self {
-        let leases = Leases::new(Arc::clone(&room), slots, Arc::clone(&idleness));
+    pub(crate) fn new(
+        room: Arc<Room>,
+        slots: u32,
+        idleness: Arc<Idleness>,
+        counts: SeatTally,
+    ) -> Self {
+        let busy = (Arc::clone(&idleness), counts.clone());
+        let leases = Leases::new(Arc::clone(&room), slots, busy);
         Self {
             slots,
             // Each `RandomState` is seeded anew.
@@ -72,6 +80,7 @@ impl Attendant {
             outbox: VecDeque::new(),
             going: None,
             idleness,
+            counts,
         }
     }
 
@@ -90,10 +99,14 @@ impl Attendant {
             let stream = tokio::select! {
                 stream = line.open(&hello) => stream?,
                 ended = self.apart(&mut stop) => {
+                    if let Some(why) = line.why_missed() {
+                        self.counts.missed(why);
+                    }
                     self.leases.drop_all().await;
                     return Ok(ended);
                 }
             };
+            self.counts.attached();
             self.fleet.send_replace(Some(stream.fleet.clone()));
             let over = self.session(stream, &mut stop).await?;
             self.fleet.send_replace(None);

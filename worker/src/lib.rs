@@ -22,6 +22,7 @@ mod pipeline;
 mod program;
 mod serve;
 mod sessions;
+mod tally;
 mod told;
 
 pub use engine::{Whose, engine_main};
@@ -31,5 +32,7 @@ pub use notice::{Cloud, Left, NoticeError, NoticeSource, look_for_notice, watch_
 pub use options::{
     Addresses, Coordinators, Ended, ModelOptions, Stop, WorkerError, WorkerLimits, WorkerOptions,
 };
+pub use disk::check_scratch;
 pub use serve::serve;
+pub use tally::{CardTime, Tally, Worked};
 pub use told::{ToldError, check_told, unknown_mattes};
