@@ -53,8 +53,15 @@ pub(crate) fn options(
     arguments: WorkerArguments,
     settings: &Settings,
 ) -> Result<WorkerOptions, Refusal> {
-    let WorkerArguments { coordinator: _, join_token_file: _, scratch, card, slots, idle_exit, name } =
-        arguments;
+    let WorkerArguments {
+        coordinator: _,
+        join_token_file: _,
+        scratch,
+        card,
+        slots,
+        idle_exit,
+        name,
+    } = arguments;
     let place = settings.place(("--name", name.is_some()), "worker.name");
     let name = name.or_else(|| settings.worker.name.clone());
     let name = name.map(|name| WorkerId::parse(&name)).transpose();

@@ -15,6 +15,7 @@ mod dispatch;
 mod door;
 mod failpoint;
 mod finish;
+mod granted;
 mod http;
 mod jobs;
 mod journal;

@@ -185,7 +185,12 @@ impl Platform {
             if let Some(answer) = look() {
                 return answer;
             }
-            assert!(Instant::now() < deadline, "not in time: {what}\n{:?}\n{}", self.lock(), logs());
+            assert!(
+                Instant::now() < deadline,
+                "not in time: {what}\n{:?}\n{}",
+                self.lock(),
+                logs()
+            );
             std::thread::sleep(LOOK_AGAIN);
         }
     }

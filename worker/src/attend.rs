@@ -32,8 +32,8 @@ use crate::grant::Grant;
 use crate::idle::Idleness;
 use crate::lease::{LeaseReport, Room};
 use crate::machine::ProvedRuntime;
-use crate::tally::SeatTally;
 use crate::options::{Coordinators, Ended, Stop, WorkerError};
+use crate::tally::SeatTally;
 
 /// Messages that may wait for the stream. Each is below a KiB but for trails; when so many wait, no
 /// report is taken from the leases, and they wait in turn.

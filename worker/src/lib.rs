@@ -25,6 +25,7 @@ mod sessions;
 mod tally;
 mod told;
 
+pub use disk::check_scratch;
 pub use engine::{Whose, engine_main};
 pub use job_models::{JobModels, ModelsFor};
 pub use machine::{Batches, MachineReport, ProvedRuntime, RefusedEncoder, Seat, check_machine};
@@ -32,7 +33,6 @@ pub use notice::{Cloud, Left, NoticeError, NoticeSource, look_for_notice, watch_
 pub use options::{
     Addresses, Coordinators, Ended, ModelOptions, Stop, WorkerError, WorkerLimits, WorkerOptions,
 };
-pub use disk::check_scratch;
 pub use serve::serve;
 pub use tally::{CardTime, Tally, Worked};
 pub use told::{ToldError, check_told, unknown_mattes};

@@ -48,7 +48,8 @@ pub async fn serve(
         program,
     } = options;
     if let Some(path) = &scratch {
-        check_scratch(path).map_err(|source| WorkerError::Scratch { path: path.clone(), source })?;
+        check_scratch(path)
+            .map_err(|source| WorkerError::Scratch { path: path.clone(), source })?;
         cleanplate_store::keep_blocks_in(path);
     }
     let cache = models.cache(scratch.as_deref());

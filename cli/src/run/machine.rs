@@ -13,9 +13,7 @@ use cleanplate_store::Store;
 use cleanplate_types::ids::WorkerId;
 use cleanplate_types::request::JobRequest;
 use cleanplate_types::tier::Card;
-use cleanplate_worker::{
-    Coordinators, Ended, ModelsFor, Stop, Tally, WorkerError, WorkerOptions,
-};
+use cleanplate_worker::{Coordinators, Ended, ModelsFor, Stop, Tally, WorkerError, WorkerOptions};
 use hyper_util::rt::TokioIo;
 use tokio::io::DuplexStream;
 use tokio::sync::{mpsc, oneshot, watch};

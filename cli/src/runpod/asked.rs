@@ -64,9 +64,11 @@ impl Allowed {
         };
         let Input { coordinator, idle_exit_seconds, max_seconds } = input;
         let coordinator = match coordinator {
-            Some(named) => self.named(named.as_str().ok_or_else(|| {
-                Trouble::Input("`coordinator` must be a text".to_owned())
-            })?)?,
+            Some(named) => self.named(
+                named
+                    .as_str()
+                    .ok_or_else(|| Trouble::Input("`coordinator` must be a text".to_owned()))?,
+            )?,
             None => self.coordinator.clone().ok_or_else(|| {
                 Trouble::Input("it names no coordinator, and neither do the settings".to_owned())
             })?,

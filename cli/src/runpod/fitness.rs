@@ -99,7 +99,9 @@ fn judge(machine: &MachineReport, wanted: Wanted) -> Result<(), Unfit> {
     if let Some(why) = machine.no_card.as_ref().filter(|_| wanted.card) {
         return Err(Unfit::new(
             "card",
-            format!("{why}; choose GPUs for the endpoint, or allow it to work without (runpod.cpu)"),
+            format!(
+                "{why}; choose GPUs for the endpoint, or allow it to work without (runpod.cpu)"
+            ),
         ));
     }
     for seat in &machine.seats {
@@ -115,7 +117,7 @@ fn judge(machine: &MachineReport, wanted: Wanted) -> Result<(), Unfit> {
         let why = seat.refused.first().map_or("none was tried", |refused| refused.why.as_str());
         return Err(Unfit::new("encoder", format!("no encoder works: {why}")));
     }
-    for name in wanted.encoder {
+    if let Some(name) = wanted.encoder {
         works("encoder", &seats::encoder(machine, name))?;
     }
     Ok(())

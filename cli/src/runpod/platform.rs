@@ -93,7 +93,8 @@ impl Platform {
     pub(super) fn new(environment: Environment, held: Duration) -> Result<Self, PlatformError> {
         let mut headers = HeaderMap::new();
         if let Some(key) = &environment.key {
-            let no_header = |_odd| PlatformError::Silent("RUNPOD_AI_API_KEY is no header".to_owned());
+            let no_header =
+                |_odd| PlatformError::Silent("RUNPOD_AI_API_KEY is no header".to_owned());
             let mut value = HeaderValue::from_str(key).map_err(no_header)?;
             value.set_sensitive(true);
             headers.insert(AUTHORIZATION, value);
@@ -250,7 +251,8 @@ fn good(status: StatusCode) -> Result<(), PlatformError> {
 
 /// An error with its causes, without the address, which may hold what is nobody's business.
 fn silent(error: &reqwest::Error) -> PlatformError {
-    let mut said = if error.is_connect() { "no connection" } else { "the request broke" }.to_owned();
+    let mut said =
+        if error.is_connect() { "no connection" } else { "the request broke" }.to_owned();
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {
         said = format!("{said}: {error}");

@@ -52,7 +52,9 @@ impl Server {
             "RUNPOD_POD_ID" => Some("pod-1".to_owned()),
             "RUNPOD_AI_API_KEY" => Some(KEY.to_owned()),
             "RUNPOD_WEBHOOK_GET_JOB" => Some(format!("{}/job-take/$ID?gpu=L4", self.at)),
-            "RUNPOD_WEBHOOK_POST_OUTPUT" => Some(format!("{}/job-done/$RUNPOD_POD_ID/$ID", self.at)),
+            "RUNPOD_WEBHOOK_POST_OUTPUT" => {
+                Some(format!("{}/job-done/$RUNPOD_POD_ID/$ID", self.at))
+            }
             "RUNPOD_WEBHOOK_PING" => Some(format!("{}/ping/$RUNPOD_POD_ID", self.at)),
             _ => None,
         };
@@ -90,7 +92,10 @@ async fn answers_that_are_none_are_told_as_what_they_are() {
         (said("503 Later", ""), PlatformError::Status(503)),
         (said("429 Less", ""), PlatformError::TooOften),
         (said("200 OK", "<html>"), PlatformError::Senseless("a job without `id` and `input`")),
-        (said("200 OK", "{\"id\": \"a\"}"), PlatformError::Senseless("a job without `id` and `input`")),
+        (
+            said("200 OK", "{\"id\": \"a\"}"),
+            PlatformError::Senseless("a job without `id` and `input`"),
+        ),
         (said("200 OK", &" ".repeat(2 << 20)), PlatformError::Senseless("it is longer than 1 MiB")),
     ] {
         let server = Server::start(&[&answer]).await;

@@ -47,9 +47,7 @@ pub(super) async fn work<'a>(
     let began = Instant::now();
     let tally = Tally::default();
     let worked = match allowed.read(&job.input) {
-        Ok(asked) => {
-            attached(&job.id, asked, &tally, (settings, platform, signals)).await
-        }
+        Ok(asked) => attached(&job.id, asked, &tally, (settings, platform, signals)).await,
         Err(trouble) => Err(trouble),
     };
     let counts = tally.worked();
@@ -85,7 +83,12 @@ async fn attached(
         card: None,
         slots: None,
         idle_exit: None,
-        name: settings.worker.name.is_none().then(|| name(&platform.environment().worker)).flatten(),
+        name: settings
+            .worker
+            .name
+            .is_none()
+            .then(|| name(&platform.environment().worker))
+            .flatten(),
     };
     let mut options = worker::options(arguments, settings).map_err(refused)?;
     options.idle_exit = Some(idle_exit);

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use cleanplate_types::tier::Card;
-use cleanplate_worker::{CardTime, WorkerError, Worked};
+use cleanplate_worker::{CardTime, Worked, WorkerError};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -78,7 +78,9 @@ impl Trouble {
             Self::Refused(_) => {
                 "see that the endpoint's join token and certificates are the coordinator's, and the image of its version"
             }
-            Self::Store(_) => "see that the coordinator's store is one that RunPod's machines reach",
+            Self::Store(_) => {
+                "see that the coordinator's store is one that RunPod's machines reach"
+            }
             Self::Machine(_) => "see the container's log, and `cleanplate doctor` in it",
             Self::Internal(_) => "see the container's log, and tell us",
         }
@@ -219,7 +221,10 @@ mod tests {
     #[test]
     fn trouble_is_told_with_a_remedy_beside_what_was_done() {
         let told = report(Err(Trouble::NotAllowed)).as_json();
-        assert_eq!((&told["output"]["outcome"], &told["output"]["frames"]), (&json!("failed"), &json!(240)));
+        assert_eq!(
+            (&told["output"]["outcome"], &told["output"]["frames"]),
+            (&json!("failed"), &json!(240))
+        );
         let error: Value = serde_json::from_str(told["error"].as_str().unwrap()).unwrap();
         assert_eq!(error["error_type"], "coordinator_not_allowed");
         assert!(error["remedy"].as_str().unwrap().contains("CLEANPLATE_RUNPOD_COORDINATORS"));

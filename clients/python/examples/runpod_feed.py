@@ -21,13 +21,16 @@ from cleanplate_client import Client, Problem, Unreachable
 
 RUNPOD = os.environ.get("RUNPOD_ENDPOINT_BASE_URL", "https://api.runpod.ai/v2")
 
+# A job that waits for a person, or that the coordinator finishes by itself, wants no workers.
+NO_WORKERS = ("review", "stitch", "copy", "ended")
+
 
 def wanted(client: Client, frames_each: int, most: int) -> int:
     """How many containers the work that is left is worth."""
     frames = 0
     for state in ("queued", "running"):
         for job in client.list(state=state):
-            if job["phase"] == "review":
+            if job["phase"] in NO_WORKERS:
                 continue
             # A job that nobody has looked at is one container's.
             total = job["frames_total"] or frames_each

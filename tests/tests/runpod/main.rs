@@ -11,7 +11,7 @@ use cleanplate_tests::cluster::{Cluster, send};
 use cleanplate_tests::runpod::{ENDPOINT, KEY, Ping, Platform};
 use serde_json::{Value, json};
 
-const FRAMES: u64 = 240;
+const FRAMES: u32 = 240;
 
 /// A job that is done in a second or two.
 const QUICK: [&str; 10] = [
@@ -191,7 +191,10 @@ fn what_is_stopped_hands_in_its_cells_and_says_who_stopped_it() {
     platform.stop(&first);
     let result = container.result(&platform, &first);
     let output = &result["output"];
-    assert_eq!((&output["outcome"], &output["why"]), (&json!("stopped"), &json!("the platform stopped the job")));
+    assert_eq!(
+        (&output["outcome"], &output["why"]),
+        (&json!("stopped"), &json!("the platform stopped the job"))
+    );
     let kept = cells(&cluster.show(&job)["state"]);
     assert!(kept >= done && output["cells"].as_u64() == Some(kept), "{kept} cells, {output}");
     assert_eq!(output["leases"]["given_back"], 1, "{output}");
@@ -216,7 +219,9 @@ fn what_is_stopped_hands_in_its_cells_and_says_who_stopped_it() {
 #[test]
 fn a_container_that_is_killed_is_silent_at_once_and_another_does_its_work() {
     let folder = tempfile::tempdir().unwrap();
-    let cluster = Cluster::start(folder.path());
+    let silent = [("CLEANPLATE_SCHEDULER_WORKER_SILENT".to_owned(), "2s".to_owned())];
+    let store = format!("file://{}", folder.path().join("store").display());
+    let cluster = Cluster::start_with(folder.path(), &store, &silent);
     let platform = Platform::start();
     let mut first = Container::start("pod-a", &platform, &cluster, folder.path());
     let clip = clips::kept("320x180", FRAMES, &clips::X264_PLAIN);
@@ -231,10 +236,13 @@ fn a_container_that_is_killed_is_silent_at_once_and_another_does_its_work() {
     let silent = platform.pings("pod-a").len();
 
     let second = Container::start("pod-b", &platform, &cluster, folder.path());
-    let next = platform.post(json!({"idle_exit_seconds": 1}));
+    let next = platform.post(json!({"idle_exit_seconds": 5}));
     cluster.done(&job);
     let result = second.result(&platform, &next);
-    assert!(result["output"]["frames"].as_u64().unwrap() < FRAMES, "what was handed in stays: {result}");
+    assert!(
+        result["output"]["frames"].as_u64().unwrap() < FRAMES.into(),
+        "what was handed in stays: {result}"
+    );
     assert_eq!(platform.pings("pod-a").len(), silent);
     let lost = platform.job(&lost);
     assert_eq!((lost.status, lost.worker.as_deref()), ("IN_PROGRESS", Some("pod-a")));
@@ -282,7 +290,48 @@ fn an_unfit_container_tells_the_platform_and_takes_no_job() {
     let elsewhere = binary::run(["runpod", "--cpu"]);
     assert_eq!(elsewhere.status.code(), Some(2));
     let said = String::from_utf8_lossy(&elsewhere.stderr).into_owned();
-    assert!(said.contains("RUNPOD_WEBHOOK_GET_JOB") && said.contains("cleanplate worker"), "{said}");
+    assert!(
+        said.contains("RUNPOD_WEBHOOK_GET_JOB") && said.contains("cleanplate worker"),
+        "{said}"
+    );
+}
+
+#[test]
+fn the_feeder_posts_what_the_work_is_worth_and_no_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let cluster = Cluster::start(folder.path());
+    let platform = Platform::start();
+    let feed = |most: &str| {
+        let ran = Command::new("python3")
+            .arg(repository().join("clients/python/examples/runpod_feed.py"))
+            .args([ENDPOINT, "--every", "0", "--frames", "100", "--idle", "7", "--most", most])
+            .env("PYTHONPATH", repository().join("clients/python/src"))
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .env("CLEANPLATE_COORDINATOR", cluster.url())
+            .env("RUNPOD_ENDPOINT_BASE_URL", platform.url())
+            .env("RUNPOD_API_KEY", KEY)
+            .env("no_proxy", "127.0.0.1")
+            .output();
+        let ran = ran.ok()?;
+        let said = String::from_utf8_lossy(&ran.stderr).into_owned();
+        assert!(ran.status.success(), "{said}");
+        Some(String::from_utf8_lossy(&ran.stdout).lines().count())
+    };
+    let Some(posted) = feed("5") else {
+        println!("skipped: no python3");
+        return;
+    };
+    assert_eq!(posted, 0, "there is no job");
+    let clip = clips::kept("320x180", FRAMES, &clips::X264_PLAIN);
+    for name in ["1.mp4", "2.mp4", "3.mp4"] {
+        let _job = cluster.submit(text(&clip), text(&folder.path().join(name)), &QUICK);
+    }
+    assert_eq!(feed("2"), Some(2), "no more than are to be");
+    assert_eq!(feed("5"), Some(1), "a job that nobody has looked at is one container's");
+    assert_eq!(feed("5"), Some(0), "those are there already");
+    let asked = platform.jobs().into_values().map(|job| job.input);
+    assert!(asked.into_iter().all(|input| input == json!({"idle_exit_seconds": 7})));
+    assert_eq!(platform.odd(), Vec::<String>::new());
 }
 
 /// RunPod's own SDK; nothing where it is not installed.
@@ -335,7 +384,10 @@ fn the_platforms_own_sdk_works_with_our_platform() {
 
     let failing = platform.post(json!({"fail": true}));
     let told = error(&worker.result(&platform, &failing));
-    assert_eq!((&told["error_message"], &told["worker_id"]), (&json!("as it was asked"), &json!("sdk-a")));
+    assert_eq!(
+        (&told["error_message"], &told["worker_id"]),
+        (&json!("as it was asked"), &json!("sdk-a"))
+    );
 
     // One that is stopped says nothing more of it, and takes the next.
     let hanging = platform.post(json!({"hang": true}));
