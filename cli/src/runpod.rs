@@ -134,13 +134,19 @@ async fn jobs(
         let result = report.as_json();
         let offered = if over.is_some() { OFFERED_AT_THE_END } else { OFFERED };
         let posted = tokio::time::timeout(offered, post(platform, &job.id, &result)).await;
-        if posted != Ok(true) {
-            tracing::error!(job = job.id, %result, "the output was lost: the platform did not take it");
-        }
+        tell_posted(&job.id, &result, posted.unwrap_or(Err(PlatformError::Late(offered))));
         doing.send_replace(None);
         if let Some(status) = over {
             return status;
         }
+    }
+}
+
+/// Logs what became of an output; one that is lost to the platform is in the log.
+fn tell_posted(job: &str, result: &Value, posted: Result<(), PlatformError>) {
+    match posted {
+        Ok(()) => tracing::info!(job, outcome = %result["output"]["outcome"], "done"),
+        Err(error) => tracing::error!(job, %result, "the output was not taken: {error}"),
     }
 }
 
@@ -182,24 +188,19 @@ fn pause(error: &PlatformError, lost: u32) -> Duration {
     if *error == PlatformError::TooOften { doubled.max(ASK_LESS) } else { doubled }
 }
 
-/// Posts what became of a job, again and again where that may help; says whether it was taken.
-async fn post(platform: &Platform, job: &str, result: &Value) -> bool {
+/// Posts what became of a job, again and again where that may help.
+///
+/// # Errors
+/// Where nobody wants it.
+async fn post(platform: &Platform, job: &str, result: &Value) -> Result<(), PlatformError> {
     let mut lost = 0;
     loop {
-        match platform.post(job, result).await {
-            Ok(()) => {
-                tracing::info!(job, outcome = %result["output"]["outcome"], "done");
-                return true;
-            }
-            Err(error) if error.may_pass() => {
-                lost += 1;
-                tracing::warn!(job, lost, "the output was not taken, trying again: {error}");
-                tokio::time::sleep(pause(&error, lost)).await;
-            }
-            Err(error) => {
-                tracing::warn!(job, "the output is not wanted: {error}");
-                return false;
-            }
-        }
+        let error = match platform.post(job, result).await {
+            Err(error) if error.may_pass() => error,
+            posted => return posted,
+        };
+        lost += 1;
+        tracing::warn!(job, lost, "the output was not taken, trying again: {error}");
+        tokio::time::sleep(pause(&error, lost)).await;
     }
 }

@@ -99,9 +99,7 @@ impl Attendant {
             let stream = tokio::select! {
                 stream = line.open(&hello) => stream?,
                 ended = self.apart(&mut stop) => {
-                    if let Some(why) = line.why_missed() {
-                        self.counts.missed(why);
-                    }
+                    self.counts.missed(line.why_missed());
                     self.leases.drop_all().await;
                     return Ok(ended);
                 }

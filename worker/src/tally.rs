@@ -122,9 +122,9 @@ impl SeatTally {
         self.tally.lock().told.attached = true;
     }
 
-    /// No coordinator did, and why the last attempt failed.
-    pub(crate) fn missed(&self, why: &str) {
-        self.tally.lock().told.missed = Some(why.to_owned());
+    /// This seat is given up while no coordinator is reached: why the last attempt failed, where one did.
+    pub(crate) fn missed(&self, why: Option<&str>) {
+        self.tally.lock().told.missed = why.map(str::to_owned);
     }
 
     /// A lease begins.

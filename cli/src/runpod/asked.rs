@@ -56,13 +56,9 @@ impl Allowed {
     /// # Errors
     /// [`Trouble::Input`] names what is wrong, [`Trouble::NotAllowed`] a coordinator that may not be named.
     pub(super) fn read(&self, input: &Value) -> Result<Asked, Trouble> {
-        let input = match input {
-            Value::Null => Input::default(),
-            input => {
-                Input::deserialize(input).map_err(|error| Trouble::Input(error.to_string()))?
-            }
-        };
-        let Input { coordinator, idle_exit_seconds, max_seconds } = input;
+        let input: Option<Input> = Option::deserialize(input)
+            .map_err(|error: serde_json::Error| Trouble::Input(error.to_string()))?;
+        let Input { coordinator, idle_exit_seconds, max_seconds } = input.unwrap_or_default();
         let coordinator = match coordinator {
             Some(named) => self.named(
                 named

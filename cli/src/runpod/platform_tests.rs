@@ -74,8 +74,8 @@ fn said(status: &str, body: &str) -> String {
 #[tokio::test]
 async fn a_platform_that_fails_first_gives_its_job_in_the_end() {
     let job = said("200 OK", "{\"id\": \"a\", \"input\": {}, \"webhook\": null}");
-    let answers = [&said("500 Oops", ""), &said("204 None", ""), &job].map(String::as_str);
-    let server = Server::start(&answers).await;
+    let answers = [said("500 Oops", ""), said("204 None", ""), job];
+    let server = Server::start(&answers.each_ref().map(String::as_str)).await;
     let taken = tokio::time::timeout(Duration::from_secs(30), next(&server.platform(HELD))).await;
     assert_eq!(taken.unwrap().id, "a");
     let asked = server.asked();
@@ -122,13 +122,14 @@ async fn an_output_is_offered_again_unless_nobody_wants_it() {
     let answers = [said("502 Oops", ""), said("200 OK", "{}")];
     let server = Server::start(&answers.each_ref().map(String::as_str)).await;
     let result = json!({"output": {"outcome": "idle"}});
-    assert!(post(&server.platform(HELD), "a-u1", &result).await);
+    assert_eq!(post(&server.platform(HELD), "a-u1", &result).await, Ok(()));
     let asked = server.asked();
     assert_eq!(asked.len(), 2);
     assert!(asked[1].starts_with("POST /job-done/pod-1/a-u1?isStream=false "), "{}", asked[1]);
     assert!(asked[1].to_ascii_lowercase().contains("\r\nx-request-id: a-u1\r\n"), "{}", asked[1]);
     let server = Server::start(&[&said("404 Unknown", "")]).await;
-    assert!(!post(&server.platform(HELD), "a-u1", &result).await);
+    let posted = post(&server.platform(HELD), "a-u1", &result).await;
+    assert_eq!(posted, Err(PlatformError::Status(404)));
     assert_eq!(server.asked().len(), 1);
 }
 
