@@ -116,6 +116,12 @@ fn with_job<'a>(pings: &'a [Ping], job: &str) -> Vec<&'a Ping> {
     pings.iter().filter(|ping| ping.said.get("job_id").map(String::as_str) == Some(job)).collect()
 }
 
+fn by_http(url: &str) -> Value {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let answer = async { reqwest::get(url).await.unwrap().bytes().await.unwrap() };
+    serde_json::from_slice(&runtime.block_on(answer)).unwrap()
+}
+
 fn error(result: &Value) -> Value {
     serde_json::from_str(result["error"].as_str().unwrap()).unwrap()
 }
@@ -148,6 +154,8 @@ fn a_posted_job_makes_a_worker_that_makes_the_movie_and_tells_its_cards_time() {
     let ours: Vec<&Value> = attempts.filter(|it| it["worker"] == "runpod-pod-a").collect();
     assert!(ours.iter().all(|it| it["tier"] == "cpu"), "{shown}");
     assert_eq!(output["leases"]["done"], json!(ours.len()));
+    let by_http = by_http(&format!("{}/api/v1/jobs/{job}/attempts", cluster.url()));
+    assert_eq!(by_http["attempts"], shown["attempts"]);
     let held: u64 = ours.iter().map(|it| it["held_ms"].as_u64().unwrap()).sum();
     let card = &output["cards"][0];
     assert_eq!((&card["name"], &card["tier"]), (&json!("none"), &json!("cpu")));
