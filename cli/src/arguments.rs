@@ -81,6 +81,14 @@ pub(crate) enum Command {
         worker.grace (25 s), gives the rest back, then ends. Either twice: it ends at once, and \
         others get what it held.")]
     Worker(WorkerArguments),
+    /// Work as a container of a serverless endpoint of RunPod: take its jobs, each of which is a time of work for a
+    /// coordinator.
+    #[command(after_help = "Examples:\n  \
+        cleanplate runpod   (the entry of the image; RunPod sets RUNPOD_*, the endpoint CLEANPLATE_*)\n  \
+        cleanplate runpod --encoder h264_nvenc   (unfit where the card has no NVENC)\n\n\
+        A job's input: {\"idle_exit_seconds\": 120}; all keys and the output are in docs/runpod.md. SIGTERM: it finishes \
+        what it can within worker.grace, posts what was done, then ends.")]
+    Runpod(RunpodArguments),
     /// Queue a job; prints its id and nothing else.
     #[command(after_help = "Examples:\n  \
         cleanplate submit in.mp4 out.mp4\n  \
@@ -232,6 +240,17 @@ pub(crate) struct WorkerArguments {
     /// Its name in logs and lists.
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
+}
+
+/// Options of `runpod`.
+#[derive(Debug, Args)]
+pub(crate) struct RunpodArguments {
+    /// Work without a card; else a container without one is unfit.
+    #[arg(long)]
+    pub(crate) cpu: bool,
+    /// Be unfit without this encoder.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) encoder: Option<String>,
 }
 
 /// What every client takes.

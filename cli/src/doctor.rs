@@ -3,12 +3,12 @@
 //! Tries instead of believing: encoders encode, the card decodes a clip, the store is written. What
 //! is missing is no fault unless it was asked for.
 
-mod findings;
+pub(crate) mod findings;
 mod libav;
 mod models;
 mod notices;
 mod reach;
-mod seats;
+pub(crate) mod seats;
 mod walls;
 
 use std::time::Duration;

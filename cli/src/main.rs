@@ -37,6 +37,7 @@ mod reject;
 mod request;
 mod retry;
 mod run;
+mod runpod;
 mod say;
 mod settings;
 mod signals;
@@ -109,7 +110,7 @@ fn begin(command: Command, verbose: u8, settings: &Settings) -> Result<Status, R
         // Fallbacks are told by the progress and failures by the last sentence, once.
         Command::Run(_) | Command::Preview(_) if verbose == 0 => 0,
         // The milestones of a service are its output.
-        Command::Coordinator(_) | Command::Worker(_) => 2,
+        Command::Coordinator(_) | Command::Worker(_) | Command::Runpod(_) => 2,
         Command::Run(_)
         | Command::Submit(_)
         | Command::Preview(_)
@@ -152,6 +153,7 @@ async fn dispatch(command: Command, settings: &Settings) -> Result<Status, Refus
         Command::Run(arguments) => run::run(*arguments, settings).await,
         Command::Coordinator(arguments) => coordinator::run(arguments, settings).await,
         Command::Worker(arguments) => worker::run(arguments, settings).await,
+        Command::Runpod(arguments) => runpod::run(arguments, settings).await,
         Command::Submit(arguments) => submit::run(*arguments, settings).await,
         Command::Jobs(arguments) => jobs::run(arguments, settings).await,
         Command::Watch(arguments) => watch::run(arguments, settings).await,

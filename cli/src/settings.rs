@@ -146,6 +146,8 @@ pub(crate) struct Settings {
     pub(crate) storage: StorageSettings,
     /// What a worker goes by.
     pub(crate) worker: WorkerSettings,
+    /// What a worker of a serverless endpoint of RunPod goes by.
+    pub(crate) runpod: RunpodSettings,
     /// What is around engine processes.
     pub(crate) walls: WallsPolicy,
     /// How much is accepted.
@@ -203,6 +205,17 @@ pub(crate) struct WorkerSettings {
     pub(crate) notice: Vec<NoticeSource>,
 }
 
+/// What a worker of a serverless endpoint of RunPod goes by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RunpodSettings {
+    /// Coordinators that a job may name, beside the one that the settings name.
+    pub(crate) coordinators: Vec<String>,
+    /// Whether it works without a card.
+    pub(crate) cpu: bool,
+    /// Bytes that must be free where its scratch folder is.
+    pub(crate) scratch_bytes: u64,
+}
+
 impl Settings {
     /// Finds and reads the file, lays the environment over it, and resolves.
     ///
@@ -243,6 +256,7 @@ impl Settings {
             audit,
             storage,
             worker,
+            runpod,
             models,
             walls,
             limits,
@@ -295,6 +309,7 @@ impl Settings {
                 grace_ms: span("worker.grace", worker.grace.as_deref(), 25_000)?,
                 notice: notices(worker.notice.unwrap_or_default())?,
             },
+            runpod: resolved::runpod(runpod)?,
             walls: guard::walls(walls)?,
             limits,
             models: model_options(models)?,

@@ -3,20 +3,22 @@
 //! (`worker.notice`); the second signal stops it at once.
 
 use std::cmp::Reverse;
+use std::convert::Infallible;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use cleanplate_access::JoinToken;
 use cleanplate_types::ids::WorkerId;
 use cleanplate_types::tier::Card;
 use cleanplate_worker::{
-    Addresses, Coordinators, Ended, ModelsFor, Stop, WorkerError, WorkerOptions,
+    Addresses, Coordinators, Ended, ModelsFor, Stop, Tally, WorkerError, WorkerOptions,
 };
 use tokio::sync::watch;
 
 use crate::arguments::WorkerArguments;
 use crate::exit::{Refusal, Status};
-use crate::settings::Settings;
+use crate::settings::{Settings, WorkerSettings};
 use crate::signals::Signals;
 use crate::{client, program, say};
 
@@ -28,13 +30,38 @@ pub(crate) async fn run(
     arguments: WorkerArguments,
     settings: &Settings,
 ) -> Result<Status, Refusal> {
-    let WorkerArguments { coordinator, join_token_file, scratch, card, slots, idle_exit, name } =
-        arguments;
     let mut signals = Signals::listen()?;
-    let place = settings.place(("--coordinator", coordinator.is_some()), "client.coordinator");
-    let addresses = coordinator.as_deref().unwrap_or_else(|| settings.coordinator_url());
-    let coordinators = coordinators(addresses, join_token_file, settings);
+    let given = arguments.coordinator.as_deref();
+    let place = settings.place(("--coordinator", given.is_some()), "client.coordinator");
+    let addresses = given.unwrap_or_else(|| settings.coordinator_url());
+    let coordinators = coordinators(addresses, arguments.join_token_file.clone(), settings);
     let coordinators = coordinators.map_err(|refusal| place.refuse(&refusal))?;
+    let options = options(arguments, settings)?;
+    let nobody = std::future::pending::<Infallible>();
+    let worked = work(options, coordinators, (&settings.worker, &mut signals), nobody).await?;
+    let Worked { ended, asked, .. } = worked;
+    let ended = ended.map_err(|error| refusal(&error))?;
+    tracing::info!(why = why(ended, asked), "worker ends");
+    Ok(status_of(ended, asked))
+}
+
+/// What a worker is started with: flags over settings.
+///
+/// # Errors
+/// A refusal with status 2 names what makes no sense.
+pub(crate) fn options(
+    arguments: WorkerArguments,
+    settings: &Settings,
+) -> Result<WorkerOptions, Refusal> {
+    let WorkerArguments {
+        coordinator: _,
+        join_token_file: _,
+        scratch,
+        card,
+        slots,
+        idle_exit,
+        name,
+    } = arguments;
     let place = settings.place(("--name", name.is_some()), "worker.name");
     let name = name.or_else(|| settings.worker.name.clone());
     let name = name.map(|name| WorkerId::parse(&name)).transpose();
@@ -46,7 +73,7 @@ pub(crate) async fn run(
     let idle_exit = idle_exit
         .map(Duration::from_secs)
         .or_else(|| settings.idle_exit_ms.map(Duration::from_millis));
-    let options = WorkerOptions {
+    Ok(WorkerOptions {
         name,
         scratch: scratch.or_else(|| settings.scratch.clone()),
         pretend,
@@ -56,20 +83,50 @@ pub(crate) async fn run(
         engine_silent: Duration::from_millis(settings.engine_silent_ms),
         walls,
         limits,
+        tally: Tally::default(),
         models,
         models_for: ModelsFor::AnyJob,
         program: program::own()?,
-    };
+    })
+}
 
+/// How a worker's work ended.
+#[derive(Debug)]
+pub(crate) struct Worked<T> {
+    /// How, or why it could not work.
+    pub(crate) ended: Result<Ended, WorkerError>,
+    /// By which signal it was asked to, the first time.
+    pub(crate) asked: Option<Status>,
+    /// What else called it away, before it ended.
+    pub(crate) called: Option<T>,
+}
+
+/// Works until it has nothing to do, is drained, or is asked to end: by a signal, by a notice, or by what `called`
+/// resolves to, which leaves it the same grace as SIGTERM.
+///
+/// # Errors
+/// A refusal where the worker died.
+pub(crate) async fn work<T>(
+    options: WorkerOptions,
+    coordinators: Coordinators,
+    (settings, signals): (&WorkerSettings, &mut Signals),
+    called: impl Future<Output = T>,
+) -> Result<Worked<T>, Refusal> {
     let grace = Duration::from_millis(settings.grace_ms);
     let (stop, stops) = watch::channel(Stop::Run);
     let watching = cleanplate_worker::watch_notices(settings.notice.clone(), grace, stop.clone());
     let watching = tokio::spawn(watching);
     let mut working = tokio::spawn(cleanplate_worker::serve(options, coordinators, stops));
-    let mut asked = None;
-    let worked = loop {
+    let mut called = pin!(called);
+    let (mut asked, mut called_away) = (None, None);
+    let ended = loop {
         tokio::select! {
-            worked = &mut working => break worked,
+            ended = &mut working => break ended,
+            why = &mut called, if called_away.is_none() => {
+                called_away = Some(why);
+                let by = Stop::By(Reverse(Instant::now() + grace));
+                stop.send_if_modified(|now| std::mem::replace(now, by.max(*now)) < by);
+            }
             status = signals.next() => {
                 if asked.replace(status).is_some() {
                     stop.send_replace(Stop::Now);
@@ -88,18 +145,15 @@ pub(crate) async fn run(
         }
     };
     watching.abort();
-    match worked {
-        Ok(Ok(ended)) => {
-            tracing::info!(why = why(ended, asked), "worker ends");
-            Ok(status_of(ended, asked))
-        }
-        Ok(Err(error)) => Err(refusal(&error)),
-        Err(error) => Err(Refusal::failed(format!("the worker died: {error}"))),
-    }
+    let ended = ended.map_err(|error| Refusal::failed(format!("the worker died: {error}")))?;
+    Ok(Worked { ended, asked, called: called_away })
 }
 
 /// Where coordinators are, and how they are spoken to.
-fn coordinators(
+///
+/// # Errors
+/// A refusal where an address is none.
+pub(crate) fn coordinators(
     addresses: &str,
     join_token_file: Option<PathBuf>,
     settings: &Settings,
@@ -114,7 +168,7 @@ fn coordinators(
 }
 
 /// Why a worker ended, for people; `asked` is by which signal it was asked first.
-const fn why(ended: Ended, asked: Option<Status>) -> &'static str {
+pub(crate) const fn why(ended: Ended, asked: Option<Status>) -> &'static str {
     match (ended, asked) {
         (Ended::Stopped, _) => "it was stopped",
         (Ended::Drained, _) => "it was drained",

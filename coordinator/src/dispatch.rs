@@ -31,6 +31,7 @@ use crate::clock::Clock;
 use crate::dispatch::board::Board;
 use crate::dispatch::glance::Glances;
 use crate::failpoint::{self, Moment};
+use crate::granted;
 use crate::hooks::Hooks;
 use crate::jobs::{Place, Wanted};
 use crate::journal::{Batch, Journal, JournalError, TrailLine};
@@ -210,6 +211,7 @@ impl Dispatch {
         for effect in effects {
             match effect {
                 Effect::Record(record) => {
+                    turn.batch.trails.extend(granted::line(&record, &self.scheduler));
                     turn.batch.trails.extend(self.book.foretell(&record));
                     turn.batch.records.push(record);
                 }

@@ -16,6 +16,7 @@ mod door;
 mod failpoint;
 mod finish;
 mod glimpse;
+mod granted;
 mod hooks;
 mod http;
 mod jobs;

@@ -13,6 +13,7 @@ use cleanplate_types::tier::CardLoad;
 
 use crate::attempts::Attempt;
 use crate::book::Book;
+use crate::granted;
 use crate::journal::TrailLine;
 
 /// What is said where there is nothing to remove, and what may be done about it.
@@ -237,11 +238,13 @@ pub(crate) fn attempts_shown(
     tiers: &BTreeMap<String, String>,
 ) -> Vec<pb::Attempt> {
     let shown = |attempt: Attempt| {
-        let lines = trails.iter().filter(|line| line.lease == attempt.lease);
+        let lines: Vec<_> = trails.iter().filter(|line| line.lease == attempt.lease).collect();
+        let (row, lines) = granted::split(&lines);
         let held_ms = attempt.held_ms();
         let worker = attempt.worker.as_ref().map(WorkerId::to_string).unwrap_or_default();
         pb::Attempt {
-            tier: tiers.get(&worker).cloned().unwrap_or_default(),
+            // What was granted by an earlier version has no row of its own.
+            tier: row.or_else(|| tiers.get(&worker).map(String::as_str)).unwrap_or("").to_owned(),
             held_ms,
             lease: attempt.lease.0,
             work: attempt.work.to_owned(),
@@ -250,7 +253,7 @@ pub(crate) fn attempts_shown(
             attempt: attempt.attempt,
             outcome: attempt.fate.as_str().to_owned(),
             failure: attempt.fate.failure().cloned().map(Into::into),
-            trail: lines.map(|line| line.entry.clone().into()).collect(),
+            trail: lines.into_iter().map(|line| line.entry.clone().into()).collect(),
         }
     };
     attempts.into_iter().map(shown).collect()

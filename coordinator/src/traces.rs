@@ -20,6 +20,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::attempts::{Attempt, attempts};
+use crate::granted;
 use crate::journal::{Journal, JournalError, TrailLine};
 
 /// A trace with its number.
@@ -93,7 +94,7 @@ fn log(job: &JobId, sent: Result<(), String>) {
 
 async fn read(journal: &dyn Journal, job: &JobId) -> Result<Option<Trace>, JournalError> {
     let records = journal.records_of(job).await?;
-    Ok(trace(&records, &journal.trails_of(job).await?))
+    Ok(trace(&records, &granted::without(journal.trails_of(job).await?)))
 }
 
 /// The trace that `records` and `trails` of one job tell; nothing where it has not ended.

@@ -16,6 +16,7 @@ pub mod postgres;
 pub mod prometheus;
 pub mod quality;
 pub mod reference;
+pub mod runpod;
 pub mod schema;
 pub mod tiny_disk;
 pub mod torture;

@@ -61,7 +61,7 @@ const FENCES: [(&str, &[&str]); 19] = [
     ("half", &["vision"]),
     ("cudarc", &["vision"]),
     ("object_store", &["store"]),
-    ("reqwest", &["store", "coordinator"]),
+    ("reqwest", &["store", "coordinator", "cli"]),
     ("sqlx", &["coordinator"]),
     ("tokio-rustls", &["access", "coordinator", "tests"]),
     ("hmac", &["access", "coordinator", "tests"]),

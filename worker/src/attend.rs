@@ -34,6 +34,7 @@ use crate::lease::{LeaseReport, Room};
 use crate::load::Load;
 use crate::machine::ProvedRuntime;
 use crate::options::{Coordinators, Ended, Stop, WorkerError};
+use crate::tally::SeatTally;
 
 /// Messages that may wait for the stream. Each is below a KiB but for trails; when so many wait, no
 /// report is taken from the leases, and they wait in turn.
@@ -58,12 +59,19 @@ pub(crate) struct Attendant {
     going: Option<Ended>,
     idleness: Arc<Idleness>,
     load: Load,
+    counts: SeatTally,
 }
 
 impl Attendant {
-    pub(crate) fn new(room: Arc<Room>, slots: u32, idleness: Arc<Idleness>) -> Self {
+    pub(crate) fn new(
+        room: Arc<Room>,
+        slots: u32,
+        idleness: Arc<Idleness>,
+        counts: SeatTally,
+    ) -> Self {
         let load = Load::of(room.seat.uuid.as_deref());
-        let leases = Leases::new(Arc::clone(&room), slots, Arc::clone(&idleness));
+        let busy = (Arc::clone(&idleness), counts.clone());
+        let leases = Leases::new(Arc::clone(&room), slots, busy);
         Self {
             slots,
             // Each `RandomState` is seeded anew.
@@ -76,6 +84,7 @@ impl Attendant {
             going: None,
             idleness,
             load,
+            counts,
         }
     }
 
@@ -94,10 +103,12 @@ impl Attendant {
             let stream = tokio::select! {
                 stream = line.open(&hello) => stream?,
                 ended = self.apart(&mut stop) => {
+                    self.counts.missed(line.why_missed());
                     self.leases.drop_all().await;
                     return Ok(ended);
                 }
             };
+            self.counts.attached();
             self.fleet.send_replace(Some(stream.fleet.clone()));
             let over = self.session(stream, &mut stop).await?;
             self.fleet.send_replace(None);

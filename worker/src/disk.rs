@@ -27,6 +27,23 @@ pub(crate) struct DiskFull {
     pub(crate) wanted: u64,
 }
 
+/// Makes a scratch folder where there is none, and sees that it takes a file; returns the bytes that are free there.
+///
+/// # Errors
+/// What the system says of a folder that cannot be made or written.
+pub fn check_scratch(folder: &Path) -> std::io::Result<u64> {
+    std::fs::create_dir_all(folder)?;
+    let tried = folder.join(format!(".tried-by-{}", std::process::id()));
+    std::fs::write(&tried, b"cleanplate")?;
+    std::fs::remove_file(&tried)?;
+    Ok(free(folder))
+}
+
+/// Bytes that are free on the disk of `folder`; where the system does not say how many, the write will.
+fn free(folder: &Path) -> u64 {
+    statvfs(folder).map_or(u64::MAX, |told| told.f_bavail.saturating_mul(told.f_frsize))
+}
+
 /// See the top of the file.
 #[derive(Debug, Default)]
 pub(crate) struct Disk {
@@ -51,10 +68,7 @@ impl Disk {
         folder: &Path,
         bytes: u64,
     ) -> Result<Reserved, DiskFull> {
-        // Where the system does not say what is free, the write will.
-        let free =
-            statvfs(folder).map_or(u64::MAX, |told| told.f_bavail.saturating_mul(told.f_frsize));
-        self.reserve_of(folder, bytes, free)
+        self.reserve_of(folder, bytes, free(folder))
     }
 
     fn reserve_of(
@@ -106,6 +120,15 @@ mod tests {
         drop(first);
         assert!(disk.reserve_of(folder, 100, 100).is_ok());
         assert!(disk.lock().is_empty());
+    }
+
+    #[test]
+    fn a_scratch_folder_is_one_that_takes_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let deep = folder.path().join("not/there/yet");
+        assert!(check_scratch(&deep).unwrap() > 0);
+        assert_eq!(std::fs::read_dir(&deep).unwrap().count(), 0);
+        check_scratch(Path::new("/proc/self")).unwrap_err();
     }
 
     #[test]

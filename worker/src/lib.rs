@@ -23,8 +23,10 @@ mod pipeline;
 mod program;
 mod serve;
 mod sessions;
+mod tally;
 mod told;
 
+pub use disk::check_scratch;
 pub use engine::{Whose, engine_main};
 pub use job_models::{JobModels, ModelsFor};
 pub use machine::{Batches, MachineReport, ProvedRuntime, RefusedEncoder, Seat, check_machine};
@@ -33,4 +35,5 @@ pub use options::{
     Addresses, Coordinators, Ended, ModelOptions, Stop, WorkerError, WorkerLimits, WorkerOptions,
 };
 pub use serve::serve;
+pub use tally::{CardTime, Tally, Worked};
 pub use told::{ToldError, check_told, unknown_mattes};

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use tonic::transport::Channel;
 
 use crate::job_models::ModelsFor;
+use crate::tally::Tally;
 
 /// How a worker is to work.
 #[derive(Debug, Clone)]
@@ -38,6 +39,8 @@ pub struct WorkerOptions {
     pub walls: WallsPolicy,
     /// How much is accepted.
     pub limits: WorkerLimits,
+    /// Where it counts what it has done, for whoever wants to know.
+    pub tally: Tally,
     /// Where models are.
     pub models: ModelOptions,
     /// The models that it may have to run; where there are none, what runs them is not tried out.

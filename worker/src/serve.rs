@@ -1,7 +1,6 @@
 //! The worker as a service: looks at the machine, then attends for each of its seats.
 
 use std::fs::File;
-use std::path::Path;
 use std::sync::Arc;
 
 use cleanplate_types::ids::WorkerId;
@@ -12,7 +11,7 @@ use tokio::task::JoinSet;
 use tracing::Instrument as _;
 
 use crate::attend::Attendant;
-use crate::disk::Disk;
+use crate::disk::{Disk, check_scratch};
 use crate::idle::Idleness;
 use crate::lease::Room;
 use crate::machine::{Seat, cores, look, sessions};
@@ -43,12 +42,14 @@ pub async fn serve(
         engine_silent,
         walls,
         limits,
+        tally,
         models,
         models_for,
         program,
     } = options;
     if let Some(path) = &scratch {
-        usable(path).map_err(|source| WorkerError::Scratch { path: path.clone(), source })?;
+        check_scratch(path)
+            .map_err(|source| WorkerError::Scratch { path: path.clone(), source })?;
         cleanplate_store::keep_blocks_in(path);
     }
     let cache = models.cache(scratch.as_deref());
@@ -91,9 +92,10 @@ pub async fn serve(
         let (engine, models) = (engine.clone(), Arc::clone(&models));
         let (runtime, sessions) = (report.models.clone().ok(), sessions.clone());
         let disk = Arc::clone(&disk);
+        let counts = tally.seat(seat.card.clone());
         let room = Room { worker, engine, seat, threads, models, runtime, sessions, limits, disk };
         let room = Arc::new(room);
-        attendants.push(Attendant::new(room, slots, Arc::clone(&idleness)));
+        attendants.push(Attendant::new(room, slots, Arc::clone(&idleness), counts));
     }
     attend_all(attendants, &coordinators, stop).await
 }
@@ -205,14 +207,6 @@ fn numbered(name: &WorkerId, number: usize) -> Result<WorkerId, WorkerError> {
         .map_err(|error| WorkerError::Internal(format!("with the card's number, {error}")))
 }
 
-/// Makes the folder where there is none, and sees that it takes a file.
-fn usable(folder: &Path) -> std::io::Result<()> {
-    std::fs::create_dir_all(folder)?;
-    let tried = folder.join(format!(".tried-by-{}", std::process::id()));
-    std::fs::write(&tried, b"cleanplate")?;
-    std::fs::remove_file(&tried)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -230,14 +224,5 @@ mod tests {
         assert_eq!(usual_slots_of(&Card::None, 16), 16);
         let card = Card::Gpu { name: "x".to_owned(), vram_mib: 1, pretended: true };
         assert_eq!(usual_slots_of(&card, 16), CARD_SLOTS);
-    }
-
-    #[test]
-    fn a_scratch_folder_is_one_that_takes_files() {
-        let folder = tempfile::tempdir().unwrap();
-        let deep = folder.path().join("not/there/yet");
-        usable(&deep).unwrap();
-        assert_eq!(std::fs::read_dir(&deep).unwrap().count(), 0);
-        usable(Path::new("/proc/self")).unwrap_err();
     }
 }

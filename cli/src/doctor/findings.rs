@@ -4,23 +4,23 @@ use serde::Serialize;
 
 /// What a check found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(super) struct Finding {
+pub(crate) struct Finding {
     /// What was checked.
-    pub(super) check: String,
+    pub(crate) check: String,
     /// Whether it works.
-    pub(super) state: State,
+    pub(crate) state: State,
     /// What was found, in words.
-    pub(super) detail: String,
+    pub(crate) detail: String,
     /// How to get what is missing.
-    pub(super) remedy: Option<String>,
+    pub(crate) remedy: Option<String>,
     /// Whether somebody asked for it.
-    pub(super) asked: bool,
+    pub(crate) asked: bool,
 }
 
 /// Whether something works.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum State {
+pub(crate) enum State {
     /// It was tried, or asked, and works.
     Works,
     /// It is not here, or does not work.
@@ -31,7 +31,7 @@ pub(super) enum State {
 
 impl State {
     /// The word in the table.
-    pub(super) const fn for_people(self) -> &'static str {
+    pub(crate) const fn for_people(self) -> &'static str {
         match self {
             Self::Works => "works",
             Self::Missing => "missing",
@@ -42,12 +42,12 @@ impl State {
 
 impl Finding {
     /// It works.
-    pub(super) fn works(check: impl Into<String>, detail: impl Into<String>) -> Self {
+    pub(crate) fn works(check: impl Into<String>, detail: impl Into<String>) -> Self {
         Self::of(check.into(), State::Works, detail.into(), None)
     }
 
     /// It does not, and `remedy` helps.
-    pub(super) fn missing(
+    pub(crate) fn missing(
         check: impl Into<String>,
         detail: impl Into<String>,
         remedy: impl Into<String>,
@@ -56,7 +56,7 @@ impl Finding {
     }
 
     /// Nothing to judge.
-    pub(super) fn info(check: impl Into<String>, detail: impl Into<String>) -> Self {
+    pub(crate) fn info(check: impl Into<String>, detail: impl Into<String>) -> Self {
         Self::of(check.into(), State::Info, detail.into(), None)
     }
 
@@ -65,7 +65,7 @@ impl Finding {
     }
 
     /// The same, asked for.
-    pub(super) const fn asked_for(mut self) -> Self {
+    pub(crate) const fn asked_for(mut self) -> Self {
         self.asked = true;
         self
     }

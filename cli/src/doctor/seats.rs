@@ -22,12 +22,12 @@ const CLIP: &[u8] = include_bytes!("clip.mp4");
 const NVDEC_PATIENCE: Duration = Duration::from_secs(60);
 
 /// Whether a real card is there.
-pub(super) fn has_card(machine: &MachineReport) -> bool {
+pub(crate) fn has_card(machine: &MachineReport) -> bool {
     machine.seats.iter().any(|seat| matches!(&seat.card, Card::Gpu { pretended: false, .. }))
 }
 
 /// Cards and encoders.
-pub(super) fn look(
+pub(crate) fn look(
     machine: Result<&MachineReport, &WorkerError>,
     asked: Option<EncoderChoice>,
 ) -> Vec<Finding> {
@@ -82,7 +82,7 @@ fn card(seat: &Seat) -> Finding {
 }
 
 /// Whether `name` encoded a real picture on any card, or in software.
-fn encoder(machine: &MachineReport, name: EncoderName) -> Finding {
+pub(crate) fn encoder(machine: &MachineReport, name: EncoderName) -> Finding {
     let check = format!("encoder {name}");
     let proof = |seat: &Seat| seat.encoders.iter().find(|proof| proof.name == name).cloned();
     if let Some(proof) = machine.seats.iter().find_map(proof) {
@@ -103,7 +103,7 @@ fn encoder(machine: &MachineReport, name: EncoderName) -> Finding {
 }
 
 /// The libraries that are loaded at run time.
-pub(super) fn libraries(card: bool) -> Vec<Finding> {
+pub(crate) fn libraries(card: bool) -> Vec<Finding> {
     let driver = [
         ("CUDA driver library", Library::Cuda),
         ("NVDEC library", Library::Nvdec),
@@ -127,7 +127,7 @@ fn finding(check: &str, card: bool, state: LibraryState) -> Finding {
 const DRIVER_REMEDY: &str = "install the driver's library (Debian: libcuda1, libnvcuvid1, \
      libnvidia-encode1); in a container set NVIDIA_DRIVER_CAPABILITIES=compute,video,utility";
 /// Decodes a clip on the card, in a process of its own: a driver may crash.
-pub(super) async fn try_nvdec(program: &Path) -> Finding {
+pub(crate) async fn try_nvdec(program: &Path) -> Finding {
     match run_nvdec(program).await {
         Ok(detail) => Finding::works("NVDEC", detail),
         Err(why) => Finding::missing("NVDEC", why, DRIVER_REMEDY),

@@ -13,7 +13,7 @@ use cleanplate_store::Store;
 use cleanplate_types::ids::WorkerId;
 use cleanplate_types::request::JobRequest;
 use cleanplate_types::tier::Card;
-use cleanplate_worker::{Coordinators, Ended, ModelsFor, Stop, WorkerError, WorkerOptions};
+use cleanplate_worker::{Coordinators, Ended, ModelsFor, Stop, Tally, WorkerError, WorkerOptions};
 use hyper_util::rt::TokioIo;
 use tokio::io::DuplexStream;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -105,6 +105,7 @@ impl Machine {
             engine_silent,
             walls: settings.walls.clone(),
             limits: settings.limits.worker,
+            tally: Tally::default(),
             models: settings.models.clone(),
             models_for: ModelsFor::one_job(request),
             program,

@@ -16,7 +16,7 @@ const WHOLE: &str = "a whole number";
 
 /// Number of keys in all tables.
 #[cfg(test)]
-pub(super) const KEYS: usize = 85;
+pub(super) const KEYS: usize = 88;
 
 /// The file.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -33,6 +33,7 @@ pub(crate) struct RawSettings {
     pub(super) audit: RawAudit,
     pub(super) storage: RawStorage,
     pub(super) worker: RawWorker,
+    pub(super) runpod: RawRunpod,
     pub(super) models: RawModels,
     pub(super) walls: RawWalls,
     pub(super) limits: RawLimits,
@@ -157,6 +158,14 @@ pub(super) struct RawWorker {
 
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+pub(super) struct RawRunpod {
+    pub(super) coordinators: Option<Vec<String>>,
+    pub(super) cpu: Option<bool>,
+    pub(super) scratch: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub(super) struct RawStorage {
     pub(super) deadline: Option<String>,
     pub(super) throttled: Option<String>,
@@ -256,6 +265,8 @@ impl RawSettings {
         text(&mut self.worker.engine_silent, "CLEANPLATE_WORKER_ENGINE_SILENT");
         text(&mut self.worker.grace, "CLEANPLATE_WORKER_GRACE");
         list(&mut self.worker.notice, lookup, "CLEANPLATE_WORKER_NOTICE");
+        list(&mut self.runpod.coordinators, lookup, "CLEANPLATE_RUNPOD_COORDINATORS");
+        text(&mut self.runpod.scratch, "CLEANPLATE_RUNPOD_SCRATCH");
         text(&mut self.models.cache, "CLEANPLATE_MODELS_CACHE");
         let path = |slot: &mut Option<PathBuf>, name: &str| {
             if let Some(value) = lookup(name) {
@@ -286,6 +297,7 @@ impl RawSettings {
             |slot: &mut Option<bool>, name: &str| parsed(slot, lookup, (name, "true or false"));
         choice(&mut self.client.insecure, "CLEANPLATE_CLIENT_INSECURE")?;
         choice(&mut self.coordinator.insecure, "CLEANPLATE_COORDINATOR_INSECURE")?;
+        choice(&mut self.runpod.cpu, "CLEANPLATE_RUNPOD_CPU")?;
         let signs = &mut self.coordinator.sign_for_workers;
         choice(signs, "CLEANPLATE_COORDINATOR_SIGN_FOR_WORKERS")?;
         choice(&mut self.coordinator.pod_costs, "CLEANPLATE_COORDINATOR_POD_COSTS")?;

@@ -7,11 +7,15 @@ use std::time::Duration;
 use cleanplate_core::config::{Caps, ConfigError, Retention, SchedulerConfig};
 use cleanplate_store::{StorageSettings, WebSettings};
 
-use super::raw::{RawAudit, RawCaps, RawEncoder, RawRetention, RawScheduler, RawStorage};
-use super::{Place, SettingsError, millis, positive, size, span};
+use super::raw::{
+    RawAudit, RawCaps, RawEncoder, RawRetention, RawRunpod, RawScheduler, RawStorage,
+};
+use super::{Place, RunpodSettings, SettingsError, millis, positive, size, span};
 
 /// A retention that does not end.
 const NEVER: &str = "never";
+/// What must be free of the scratch folder's disk on RunPod, where nothing else is said, in bytes.
+const RUNPOD_SCRATCH: u64 = 2 << 30;
 
 /// The scheduler's settings; `retained` is what holds for all kinds of ended jobs that have no span of their own.
 ///
@@ -119,6 +123,20 @@ pub(super) fn storage(
             redirects_max: redirects.unwrap_or(usual.web.redirects_max),
             ..usual.web
         },
+    })
+}
+
+/// What a worker of a serverless endpoint of RunPod goes by.
+///
+/// # Errors
+/// [`SettingsError`] names the key.
+pub(super) fn runpod(raw: RawRunpod) -> Result<RunpodSettings, SettingsError> {
+    let RawRunpod { coordinators, cpu, scratch } = raw;
+    let scratch = scratch.map_or(Ok(RUNPOD_SCRATCH), |text| size("runpod.scratch", &text))?;
+    Ok(RunpodSettings {
+        coordinators: coordinators.unwrap_or_default(),
+        cpu: cpu.unwrap_or(false),
+        scratch_bytes: scratch,
     })
 }
 

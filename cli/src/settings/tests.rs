@@ -203,6 +203,7 @@ fn the_sample_names_every_key_with_its_default() {
     settings.worker.sessions = None;
     settings.worker.idle_exit_ms = None;
     settings.worker.notice = Vec::new();
+    settings.runpod.coordinators = Vec::new();
     settings.storage.web.private_hosts = Vec::new();
     settings.advertise = None;
     settings.probe_listen = None;

@@ -23,7 +23,7 @@ pub struct Attempt {
     pub outcome: String,
     /// For how long its lease was held, in milliseconds; nothing while it runs.
     pub held_ms: Option<u64>,
-    /// The row of its worker's card in the tier table, while the coordinator knows the worker.
+    /// The row of its worker's card in the tier table; empty where it was never known.
     pub tier: String,
     /// What went wrong, where something did.
     #[serde(serialize_with = "failure_as_json")]

@@ -20,6 +20,7 @@ use crate::farm_store::FarmStore;
 use crate::grant::Grant;
 use crate::idle::Idleness;
 use crate::lease::{self, LeaseReport, Room, Watch};
+use crate::tally::{LeaseFate, SeatTally};
 
 /// Reports that may wait to be passed on: each below a KiB. Leases wait when there are more.
 const REPORTS_MAX: usize = 64;
@@ -39,6 +40,7 @@ pub(super) struct Leases {
     reports: mpsc::Receiver<LeaseReport>,
     reporting: mpsc::Sender<LeaseReport>,
     idleness: Arc<Idleness>,
+    counts: SeatTally,
 }
 
 #[derive(Debug)]
@@ -56,10 +58,15 @@ struct Held {
 const HAND_IN_MARGIN: Duration = Duration::from_millis(1500);
 
 impl Leases {
-    pub(super) fn new(room: Arc<Room>, slots: u32, idleness: Arc<Idleness>) -> Self {
+    pub(super) fn new(
+        room: Arc<Room>,
+        slots: u32,
+        (idleness, counts): (Arc<Idleness>, SeatTally),
+    ) -> Self {
         let (reporting, reports) = mpsc::channel(REPORTS_MAX);
         let (held, past) = (BTreeMap::new(), VecDeque::new());
-        Self { room, slots, held, past, running: JoinSet::new(), reports, reporting, idleness }
+        let running = JoinSet::new();
+        Self { room, slots, held, past, running, reports, reporting, idleness, counts }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -103,6 +110,7 @@ impl Leases {
         }
         let watch = Arc::new(Watch::new(lease));
         let span = tracing::info_span!("lease", %lease, job = %grant.job, attempt = grant.attempt);
+        self.counts.begin(lease, &grant.job);
         let reporting = self.reporting.clone();
         let work = lease::run(
             Arc::clone(&self.room),
@@ -134,7 +142,7 @@ impl Leases {
         let Some(held) = self.held.remove(&lease) else { return false };
         // Its future owns the child, which dies with it.
         held.abort.abort();
-        self.idleness.end();
+        self.over(lease, LeaseFate::GivenBack);
         true
     }
 
@@ -159,7 +167,7 @@ impl Leases {
     fn give_back(&mut self, lease: LeaseId) -> Vec<pb::FromWorker> {
         let Some(mut held) = self.held.remove(&lease) else { return Vec::new() };
         held.abort.abort();
-        self.idleness.end();
+        self.over(lease, LeaseFate::GivenBack);
         let mut messages: Vec<_> = news(lease, &mut held).collect();
         let message = Message::GaveBack(pb::GaveBack { lease: lease.0 });
         messages.push(from_worker(message.clone()));
@@ -167,6 +175,12 @@ impl Leases {
         self.remember(lease, held.told);
         tracing::info!(%lease, "given back: it cannot be finished in time");
         messages
+    }
+
+    /// Counts a lease that is over.
+    fn over(&self, lease: LeaseId, fate: LeaseFate) {
+        self.idleness.end();
+        self.counts.end(lease, fate);
     }
 
     /// Keeps what was told of a lease that is over.
@@ -206,9 +220,11 @@ impl Leases {
                 let Some(held) = self.held.get_mut(&lease) else { return (Vec::new(), None) };
                 let older = faults().part_strikes(PartFaultKind::Lease, part.cell.0);
                 let under = if older { lease.0.saturating_sub(1).max(1) } else { lease.0 };
+                let frames = part.frames;
                 let part = Some((*part).into());
                 let message = Message::CellDone(pb::CellDone { lease: under, part });
                 held.told.push(message.clone());
+                self.counts.cell(frames);
                 let is_last = held.hand_in.is_some();
                 let mut messages = vec![from_worker(message)];
                 if is_last {
@@ -218,7 +234,7 @@ impl Leases {
             }
             LeaseReport::Ended { lease, message, lost } => {
                 let Some(mut held) = self.held.remove(&lease) else { return (Vec::new(), None) };
-                self.idleness.end();
+                self.over(lease, fate(&message));
                 let mut messages: Vec<_> = news(lease, &mut held).collect();
                 messages.push(from_worker((*message).clone()));
                 held.told.push(*message);
@@ -242,10 +258,9 @@ impl Leases {
 
     /// Stops all work, and waits until it is.
     pub(super) async fn drop_all(&mut self) {
-        for _ in 0..self.held.len() {
-            self.idleness.end();
+        for lease in std::mem::take(&mut self.held).into_keys() {
+            self.over(lease, LeaseFate::GivenBack);
         }
-        self.held.clear();
         self.running.shutdown().await;
     }
 }
@@ -259,6 +274,11 @@ fn news(lease: LeaseId, held: &mut Held) -> impl Iterator<Item = pb::FromWorker>
     let trail =
         (!entries.is_empty()).then_some(Message::Trail(pb::Trail { lease: lease.0, entries }));
     progress.into_iter().chain(trail).map(from_worker)
+}
+
+/// How a lease ended, by the last message of it.
+const fn fate(message: &Message) -> LeaseFate {
+    if matches!(message, Message::LeaseFailed(_)) { LeaseFate::Failed } else { LeaseFate::Done }
 }
 
 fn failed(lease: LeaseId, kind: FailureKind, text: &str) -> Message {

@@ -50,6 +50,8 @@ pub(super) struct Line {
     credential: Option<Held>,
     worker: WorkerId,
     attempts: u32,
+    /// Why the last of them failed.
+    missed: Option<String>,
     longest: Duration,
 }
 
@@ -128,8 +130,14 @@ impl Line {
             credential: None,
             worker,
             attempts: 0,
+            missed: None,
             longest: PAUSE_MAX,
         })
+    }
+
+    /// Why the last attempt to open a stream failed, where one did.
+    pub(super) fn why_missed(&self) -> Option<&str> {
+        self.missed.as_deref()
     }
 
     /// Opens a stream: tries the addresses in turn until one answers.
@@ -266,6 +274,7 @@ impl Line {
 
     fn missed(&mut self, way: &Way, why: &str) {
         self.attempts = self.attempts.saturating_add(1);
+        self.missed = Some(why.to_owned());
         // Once for each power of two: a night without a coordinator must not fill the disk.
         if self.attempts.is_power_of_two() {
             let attempts = self.attempts;

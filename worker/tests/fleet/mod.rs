@@ -181,6 +181,7 @@ impl Fixture {
             engine_silent: PATIENCE,
             walls: Default::default(),
             limits: Default::default(),
+            tally: Default::default(),
             models: ModelOptions {
                 folder: folder.path().join("models"),
                 runtime,
