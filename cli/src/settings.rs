@@ -269,12 +269,11 @@ impl Settings {
         let limits = guard::limits(limits)?;
         let cells_max = limits.cells.unwrap_or(scheduler.cells_max);
         let scheduler = SchedulerConfig { cells_max, ..scheduler };
-        let idle_exit_ms =
-            worker.idle_exit.map(|text| millis("worker.idle_exit", &text)).transpose()?;
+        let join_token_file = worker.join_token_file.clone();
         let access = AccessSettings::resolve(
             (access, tls),
             access::of_client(&client),
-            worker.join_token_file,
+            join_token_file,
             lookup,
         )?;
         Ok(Self {
@@ -294,30 +293,12 @@ impl Settings {
                 .map_or(Ok(EncoderChoice::Auto), |text| parse_encoder("encoder.default", &text))?,
             storage: resolved::storage(storage, &scheduler)?,
             scheduler,
-            worker: WorkerSettings {
-                name: worker.name,
-                scratch: worker.scratch,
-                card: worker.card,
-                slots: positive_where("worker.slots", worker.slots)?,
-                sessions: positive_where("encoder.sessions", encoder.sessions)?,
-                idle_exit_ms,
-                engine_silent_ms: span(
-                    "worker.engine_silent",
-                    worker.engine_silent.as_deref(),
-                    60_000,
-                )?,
-                grace_ms: span("worker.grace", worker.grace.as_deref(), 25_000)?,
-                notice: notices(worker.notice.unwrap_or_default())?,
-            },
+            worker: resolved::worker(worker, encoder.sessions)?,
             runpod: resolved::runpod(runpod)?,
             walls: guard::walls(walls)?,
             limits,
             models: model_options(models)?,
-            webhooks: WebhookSettings {
-                endpoints: endpoints(webhooks.urls.unwrap_or_default())?,
-                secret_file: webhooks.secret_file,
-                give_up_ms: span("webhooks.give_up", webhooks.give_up.as_deref(), 24 * 3_600_000)?,
-            },
+            webhooks: resolved::webhooks(webhooks)?,
             log: LogSettings { filter: log.filter, json: log.format.map_or(Ok(false), is_json)? },
             origins: origins.clone(),
         })
@@ -425,14 +406,6 @@ fn notices(places: Vec<String>) -> Result<Vec<NoticeSource>, SettingsError> {
         })
     });
     places.collect()
-}
-
-/// Who is told. A wrong one is not shown: what comes after its host may be a secret.
-fn endpoints(urls: Vec<String>) -> Result<Vec<Endpoint>, SettingsError> {
-    let wanted =
-        "https://HOST/PATH or http://HOST/PATH without a password, or OWNER= and such a one";
-    let bad = |_unparsed| SettingsError::of("webhooks.urls", "(not shown)", wanted);
-    urls.iter().map(|url| url.parse().map_err(bad)).collect()
 }
 
 /// Bytes of a size as people write it: `500MiB`, `4GiB`, `4TiB`.

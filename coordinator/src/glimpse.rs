@@ -97,9 +97,13 @@ fn ended(end: &ChildEnd) -> Status {
     match end {
         ChildEnd::Failed(Failure { kind: FailureKind::Internal, message, .. }) => internal(message),
         ChildEnd::Failed(Failure { message, .. }) => Status::failed_precondition(message),
-        other => {
-            tracing::warn!("a picture of a source was not made: {other}");
-            Status::failed_precondition(format!("no picture of it can be made: {other}"))
+        ChildEnd::NotStarted(_)
+        | ChildEnd::Crashed { .. }
+        | ChildEnd::Hung { .. }
+        | ChildEnd::Spun { .. }
+        | ChildEnd::Overate { .. } => {
+            tracing::warn!("a picture of a source was not made: {end}");
+            Status::failed_precondition(format!("no picture of it can be made: {end}"))
         }
     }
 }

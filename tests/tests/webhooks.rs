@@ -26,13 +26,17 @@ fn receiver(takes: &Arc<AtomicBool>) -> (String, Receiver<Message>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/in", listener.local_addr().unwrap());
     let ((sender, came), takes) = (channel(), Arc::clone(takes));
-    std::thread::spawn(move || {
+    begin("receiver", move || {
         for stream in listener.incoming().map_while(Result::ok) {
             let (sender, takes) = (sender.clone(), Arc::clone(&takes));
-            std::thread::spawn(move || serve(&stream, &sender, &takes));
+            begin("connection", move || serve(&stream, &sender, &takes));
         }
     });
     (url, came)
+}
+
+fn begin(name: &str, work: impl FnOnce() + Send + 'static) {
+    std::thread::Builder::new().name(name.to_owned()).spawn(work).expect("a thread starts");
 }
 
 fn serve(stream: &TcpStream, sender: &Sender<Message>, takes: &AtomicBool) {
@@ -123,7 +127,7 @@ fn webhooks_without_secrets_are_refused_before_anything_is_opened() {
         ("https://me:hush@hooks.example/", Some(secret), 2, "CLEANPLATE_WEBHOOKS_URLS"),
     ];
     for (urls, secret, status, says) in cases {
-        let mut command = binary::command(&["coordinator", "--listen", "127.0.0.1:0"]);
+        let mut command = binary::command(["coordinator", "--listen", "127.0.0.1:0"]);
         command.current_dir(folder.path()).env("CLEANPLATE_WEBHOOKS_URLS", urls);
         if let Some(secret) = secret {
             command.env("CLEANPLATE_WEBHOOKS_SECRET_FILE", secret);

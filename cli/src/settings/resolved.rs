@@ -1,16 +1,21 @@
-//! What the scheduler and storage go by, of what is written.
+//! What the scheduler, storage, workers and webhooks go by, of what is written.
 //!
 //! Owns which key becomes which span. Refuses relations that make no sense, told by the keys.
 
 use std::time::Duration;
 
+use cleanplate_coordinator::Endpoint;
 use cleanplate_core::config::{Caps, ConfigError, Retention, SchedulerConfig};
 use cleanplate_store::{StorageSettings, WebSettings};
 
 use super::raw::{
-    RawAudit, RawCaps, RawEncoder, RawRetention, RawRunpod, RawScheduler, RawStorage,
+    RawAudit, RawCaps, RawEncoder, RawRetention, RawRunpod, RawScheduler, RawStorage, RawWebhooks,
+    RawWorker,
 };
-use super::{Place, RunpodSettings, SettingsError, millis, positive, size, span};
+use super::{
+    Place, RunpodSettings, SettingsError, WebhookSettings, WorkerSettings, millis, notices,
+    positive, positive_where, size, span,
+};
 
 /// A retention that does not end.
 const NEVER: &str = "never";
@@ -174,4 +179,36 @@ fn kept(
         Some(NEVER) => Ok(None),
         Some(text) => millis(key, text).map(Some),
     }
+}
+/// Who is told. A wrong one is not shown: what comes after its host may be a secret.
+fn endpoints(urls: Vec<String>) -> Result<Vec<Endpoint>, SettingsError> {
+    let wanted =
+        "https://HOST/PATH or http://HOST/PATH without a password, or OWNER= and such a one";
+    let bad = |_unparsed| SettingsError::of("webhooks.urls", "(not shown)", wanted);
+    urls.iter().map(|url| url.parse().map_err(bad)).collect()
+}
+
+/// What `webhooks` says.
+pub(super) fn webhooks(raw: RawWebhooks) -> Result<WebhookSettings, SettingsError> {
+    let RawWebhooks { urls, secret_file, give_up } = raw;
+    let give_up_ms = span("webhooks.give_up", give_up.as_deref(), 24 * 3_600_000)?;
+    Ok(WebhookSettings { endpoints: endpoints(urls.unwrap_or_default())?, secret_file, give_up_ms })
+}
+
+/// What `worker` says; `sessions` is what `encoder` says of cards' encoders.
+pub(super) fn worker(
+    worker: RawWorker,
+    sessions: Option<u32>,
+) -> Result<WorkerSettings, SettingsError> {
+    Ok(WorkerSettings {
+        name: worker.name,
+        scratch: worker.scratch,
+        card: worker.card,
+        slots: positive_where("worker.slots", worker.slots)?,
+        sessions: positive_where("encoder.sessions", sessions)?,
+        idle_exit_ms: worker.idle_exit.map(|text| millis("worker.idle_exit", &text)).transpose()?,
+        engine_silent_ms: span("worker.engine_silent", worker.engine_silent.as_deref(), 60_000)?,
+        grace_ms: span("worker.grace", worker.grace.as_deref(), 25_000)?,
+        notice: notices(worker.notice.unwrap_or_default())?,
+    })
 }

@@ -109,7 +109,7 @@ async fn what_one_coordinator_could_not_tell_the_next_one_tells_and_nothing_twic
     let told = |came: &[Came]| -> HashMap<String, usize> {
         let mut told = HashMap::new();
         let ids = came.iter().map(|one| (one.id().to_owned(), one.told().2));
-        for (_, job) in ids.collect::<std::collections::HashSet<_>>() {
+        for (_, job) in ids.collect::<std::collections::BTreeSet<_>>() {
             *told.entry(job).or_default() += 1;
         }
         told
