@@ -272,11 +272,14 @@ impl Client {
         if StandsBy::of(reply).is_some() {
             return Refusal::failed(format!("no coordinator leads; {} says: {said}", self.address));
         }
-        if is_lost(reply) {
+        if is_lost(reply) && hint(&self.address, said).is_none() {
             return Refusal::failed(format!(
                 "the coordinator at {} does not answer: {said}; is it running?",
                 self.address
             ));
+        }
+        if let Some(hint) = hint(&self.address, said) {
+            return Refusal::failed(format!("{} is answered ({said}), and {hint}", self.address));
         }
         let status =
             if reply.code() == Code::InvalidArgument { Status::Usage } else { Status::Failed };
@@ -337,12 +340,35 @@ pub(crate) fn is_lost(reply: &Reply) -> bool {
         || (reply.code() == Code::Unknown && std::error::Error::source(reply).is_some())
 }
 
+/// What may be wrong where somebody answers at `address` and is not understood, which was said by `why`.
+fn hint(address: &str, why: &str) -> Option<&'static str> {
+    let (why, is_tls) = (why.to_lowercase(), address.starts_with("https://"));
+    let says = |words: &[&str]| words.iter().any(|word| why.contains(word));
+    if is_tls && says(&["peer certificate"]) {
+        return Some(
+            "its certificate is not one that this machine trusts: name its authority by `tls.ca` \
+             (CLEANPLATE_TLS_CA), and use a name that the certificate holds",
+        );
+    }
+    if is_tls && says(&["corrupt message"]) {
+        return Some("it may speak no TLS: try http:// on this machine");
+    }
+    let foreign = ["h2 protocol error", "invalid size", "operation was canceled"];
+    (!is_tls && says(&foreign)).then_some("it may speak TLS: try https://")
+}
+
 fn unreachable(address: &str, error: &tonic::transport::Error) -> Refusal {
     let mut why = error.to_string();
     let mut source = std::error::Error::source(error);
     while let Some(inner) = source {
         why = inner.to_string();
         source = inner.source();
+    }
+    if let Some(hint) = hint(address, &why) {
+        return Refusal::failed(format!(
+            "{address} is answered ({}), and {hint}",
+            why.to_lowercase()
+        ));
     }
     Refusal::failed(format!(
         "no coordinator answers at {address} ({}); start one with `cleanplate coordinator`, or \
@@ -354,6 +380,20 @@ fn unreachable(address: &str, error: &tonic::transport::Error) -> Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_that_is_answered_in_another_way_is_told_as_that() {
+        let hint = |address, why| hint(address, why).unwrap_or_default();
+        assert!(hint("https://a", "invalid peer certificate: UnknownIssuer").contains("tls.ca"));
+        assert!(hint("https://a", "received corrupt message of type X").contains("http://"));
+        for why in
+            ["operation was canceled", "h2 protocol error: http2 error", "frame with invalid size"]
+        {
+            assert!(hint("http://a", why).contains("https://"), "{why}");
+            assert_eq!(hint("https://a", why), "");
+        }
+        assert_eq!(hint("http://a", "connection refused"), "");
+    }
 
     fn over(addresses: &[&str], at: usize) -> Client {
         let channel = Endpoint::from_static("http://127.0.0.1:1").connect_lazy();

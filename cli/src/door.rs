@@ -95,8 +95,13 @@ fn tokens(path: &Path) -> Result<Watched<Tokens>, String> {
 
 /// Says so where the file of tokens is everybody's to read.
 fn tell_if_open(path: &Path) {
-    let mode = std::fs::metadata(path).map(|found| found.permissions().mode());
-    if mode.is_ok_and(|mode| mode & 0o004 != 0) {
+    let mode = |path: &Path| std::fs::metadata(path).map(|found| found.permissions().mode());
+    // A folder that others cannot enter closes what is in it.
+    let is_reached = path.parent().is_none_or(|folder| {
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        mode(folder).is_ok_and(|mode| mode & 0o001 != 0)
+    });
+    if is_reached && mode(path).is_ok_and(|mode| mode & 0o004 != 0) {
         tracing::warn!(
             path = %path.display(),
             "everybody on this machine may read the file of tokens, and make workers' credentials by it; chmod 600"

@@ -270,10 +270,11 @@ impl Settings {
         let cells_max = limits.cells.unwrap_or(scheduler.cells_max);
         let scheduler = SchedulerConfig { cells_max, ..scheduler };
         let join_token_file = worker.join_token_file.clone();
+        let storage = resolved::storage(storage, &scheduler)?;
         let access = AccessSettings::resolve(
             (access, tls),
             access::of_client(&client),
-            join_token_file,
+            (join_token_file, &storage.web),
             lookup,
         )?;
         Ok(Self {
@@ -291,7 +292,7 @@ impl Settings {
             encoder_default: encoder
                 .default
                 .map_or(Ok(EncoderChoice::Auto), |text| parse_encoder("encoder.default", &text))?,
-            storage: resolved::storage(storage, &scheduler)?,
+            storage,
             scheduler,
             worker: resolved::worker(worker, encoder.sessions)?,
             runpod: resolved::runpod(runpod)?,

@@ -335,6 +335,7 @@ impl Dispatch {
                     state: shown::job_state(&view, &mut self.book),
                     request: view.request.clone(),
                     outcome: view.outcome.cloned(),
+                    ended: view.ended,
                     phase: view.phase,
                     look: view.look,
                     plan: view.plan.cloned(),

@@ -3,16 +3,17 @@
 //!
 //! Owns who may look at what, and how many look at a time. Refuses to keep anything.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use cleanplate_access::Caller;
 use cleanplate_child::{
     ChildEnd, ChildProgram, Host, HostFile, HostSink, Limits, WallsPolicy, run_child,
 };
-use cleanplate_store::SourceReader;
+use cleanplate_store::{SourceReader, StoreError};
 use cleanplate_types::failure::{Failure, FailureKind};
 use cleanplate_types::glimpse::{Glimpse, GlimpseAsk, SOURCE};
 use cleanplate_types::limits::SourceLimits;
@@ -28,8 +29,11 @@ const AT_ONCE: usize = 2;
 /// How long somebody waits, with their turn.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Samples in a row of a picture at most: what a page shows.
-const WIDTH_MAX: u32 = 1_280;
+/// Samples in a row and in a column of a picture at most: what a page shows.
+const SIDE_MAX: u32 = 1_280;
+
+/// Bytes of a picture at most: more than one of that size has without any compression.
+const PICTURE_BYTES_MAX: usize = 8 << 20;
 
 /// See the top of the file.
 #[derive(Debug)]
@@ -38,6 +42,8 @@ pub(crate) struct Glimpses {
     source: SourceLimits,
     limits: Limits,
     turns: Semaphore,
+    /// Whoever looks, by the owner: one at a time, so that one owner's slow sources keep nobody else from looking.
+    owners: Mutex<BTreeMap<String, Weak<Semaphore>>>,
     door: Arc<Door>,
 }
 
@@ -51,32 +57,38 @@ impl Glimpses {
         let arguments = ["engine", "glimpse"].map(str::to_owned).to_vec();
         let walls = walls.processor(Vec::new());
         let program = ChildProgram { executable, arguments, environment: Vec::new(), walls };
-        let turns = Semaphore::new(AT_ONCE);
-        Self { program, source, limits: Limits { silent }, turns, door }
+        let (turns, owners) = (Semaphore::new(AT_ONCE), Mutex::default());
+        Self { program, source, limits: Limits { silent }, turns, owners, door }
     }
 
-    /// A picture of the source at `place`, for a job that would be `owner`'s.
+    /// A picture of the source at `place` as a PNG file, for a job that would be `owner`'s.
     ///
     /// # Errors
-    /// As the source of a job is refused; `RESOURCE_EXHAUSTED` where too many look.
+    /// As the source of a job is refused; `RESOURCE_EXHAUSTED` where there is none in time.
     pub(crate) async fn at(
         &self,
         caller: &Caller,
         (owner, place): (&str, &str),
-    ) -> Result<Glimpse, Status> {
-        let location = source_of(place, &caller.owner_of_new(owner)?, self.door.places())?;
+    ) -> Result<(Glimpse, Vec<u8>), Status> {
+        let owner = caller.owner_of_look(owner)?;
+        let location = source_of(place, &owner, self.door.places())?;
+        let own = self.turn_of(&owner);
         let made = async {
+            let _own = own.acquire().await;
+            // A server that is slow to begin with keeps no child from others.
+            let reader = SourceReader::open(&location, None).await.map_err(unopened)?;
             let _turn = self.turns.acquire().await;
-            let reader = SourceReader::open(&location, None).await.map_err(refusal)?;
             let ask = GlimpseAsk {
                 name_hint: location.name_hint().to_owned(),
                 limits: self.source,
-                width_max: WIDTH_MAX,
+                side_max: SIDE_MAX,
             };
             let ask = postcard::to_stdvec(&ask).map_err(|error| internal(&error.to_string()))?;
-            let child = run_child(&self.program, ask, Arc::new(Only(reader)), self.limits);
+            let host = Arc::new(Only { source: reader, picture: Mutex::default() });
+            let child = run_child(&self.program, ask, Arc::clone(&host) as _, self.limits);
             let made = child.await.map_err(|end| ended(&end))?;
-            postcard::from_bytes(&made).map_err(|error| internal(&error.to_string()))
+            let glimpse = postcard::from_bytes(&made).map_err(|error| internal(&error.to_string()));
+            Ok((glimpse?, host.taken()))
         };
         let late = |_late| {
             Status::resource_exhausted(format!(
@@ -85,6 +97,27 @@ impl Glimpses {
             ))
         };
         tokio::time::timeout(PATIENCE, made).await.map_err(late)?
+    }
+
+    /// What the owner's own looks wait for.
+    fn turn_of(&self, owner: &str) -> Arc<Semaphore> {
+        let mut owners = self.owners.lock().unwrap_or_else(PoisonError::into_inner);
+        owners.retain(|_, turn| turn.strong_count() > 0);
+        let known = owners.get(owner).and_then(Weak::upgrade);
+        known.unwrap_or_else(|| {
+            let turn = Arc::new(Semaphore::new(1));
+            owners.insert(owner.to_owned(), Arc::downgrade(&turn));
+            turn
+        })
+    }
+}
+
+/// A source that cannot be opened, for the client.
+fn unopened(error: StoreError) -> Status {
+    match error {
+        StoreError::Forbidden { .. } => Status::permission_denied(error.to_string()),
+        StoreError::NotFound { .. } => Status::invalid_argument(error.to_string()),
+        error => refusal(error),
     }
 }
 
@@ -96,6 +129,11 @@ fn internal(why: &str) -> Status {
 fn ended(end: &ChildEnd) -> Status {
     match end {
         ChildEnd::Failed(Failure { kind: FailureKind::Internal, message, .. }) => internal(message),
+        ChildEnd::Failed(Failure {
+            kind: FailureKind::BadInput | FailureKind::OverLimit,
+            message,
+            ..
+        }) => Status::invalid_argument(message),
         ChildEnd::Failed(Failure { message, .. }) => Status::failed_precondition(message),
         ChildEnd::NotStarted(_)
         | ChildEnd::Crashed { .. }
@@ -108,13 +146,22 @@ fn ended(end: &ChildEnd) -> Status {
     }
 }
 
-/// The source, and nothing else.
-struct Only(SourceReader);
+/// The source, and nothing else; the pieces of the picture gather here.
+struct Only {
+    source: SourceReader,
+    picture: Mutex<Vec<u8>>,
+}
+
+impl Only {
+    fn taken(&self) -> Vec<u8> {
+        std::mem::take(&mut *self.picture.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
 
 #[async_trait::async_trait]
 impl Host for Only {
     async fn open(&self, name: &str) -> io::Result<Arc<dyn HostFile>> {
-        if name == SOURCE { Ok(Arc::new(Remote(self.0.clone()))) } else { Err(refused(name)) }
+        if name == SOURCE { Ok(Arc::new(Remote(self.source.clone()))) } else { Err(refused(name)) }
     }
 
     async fn create(&self, name: &str) -> io::Result<Box<dyn HostSink>> {
@@ -125,7 +172,12 @@ impl Host for Only {
         Err(refused("an answer"))
     }
 
-    fn event(&self, _alive: Vec<u8>) {}
+    fn event(&self, piece: Vec<u8>) {
+        let mut picture = self.picture.lock().unwrap_or_else(PoisonError::into_inner);
+        if picture.len() + piece.len() <= PICTURE_BYTES_MAX {
+            picture.extend_from_slice(&piece);
+        }
+    }
 }
 
 fn refused(name: &str) -> io::Error {

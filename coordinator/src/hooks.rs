@@ -72,9 +72,10 @@ impl Hooks {
             return Ok(Self::default());
         };
         let HookOptions { endpoints, secrets, give_up, first_pause } = options;
-        // A redirect would carry what is signed for one place to another.
+        // Neither a redirect nor a proxy sees what is for one place.
         let client = Client::builder()
             .redirect(redirect::Policy::none())
+            .no_proxy()
             .user_agent(concat!("cleanplate/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(CONNECT)
             .timeout(TOTAL)
@@ -96,18 +97,21 @@ impl Hooks {
         let mut hooks =
             Self { tellers: endpoints.into_iter().map(teller).collect(), ..Self::default() };
         let window = u64::try_from(give_up.as_millis()).unwrap_or(u64::MAX);
-        hooks.catch_up(&Occasion::all(scheduler, Tick(now.0.saturating_sub(window))), now);
+        let all = Occasion::all(scheduler, Tick(now.0.saturating_sub(window)));
+        let open = scheduler.jobs().filter(|view| view.ended.is_none());
+        let open = Arc::new(open.map(|view| view.job.clone()).collect());
+        hooks.catch_up(&all, now, &open);
         Ok(hooks)
     }
 
-    fn catch_up(&mut self, all: &[(Occasion, String)], now: Tick) {
+    fn catch_up(&mut self, all: &[(Occasion, String)], now: Tick, open: &Arc<HashSet<JobId>>) {
         let in_review = all.iter().filter(|(occasion, _)| occasion.what == What::Review);
         self.in_review = in_review.map(|(occasion, _)| occasion.job.clone()).collect();
         for teller in &self.tellers {
             let heard = all.iter().filter(|(_, owner)| teller.endpoint.hears_of(owner));
             let owed = heard.map(|(occasion, _)| occasion.clone()).collect();
-            let teller = Arc::clone(teller);
-            self.errands.spawn(async move { teller.catch_up(owed, now).await });
+            let (teller, open) = (Arc::clone(teller), Arc::clone(open));
+            self.errands.spawn(async move { teller.catch_up(owed, now, &open).await });
         }
     }
 

@@ -4,6 +4,7 @@
 //! and clients speak to, and the stitch, which runs in a child process. Refuses decisions, which are
 //! core's, and media: no byte of a video is parsed in this process (invariants 5, 10 and 12).
 
+mod asking;
 mod attempts;
 mod attend;
 mod book;

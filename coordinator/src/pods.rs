@@ -2,7 +2,8 @@
 //! idle ones first.
 //!
 //! Owns the annotation `controller.kubernetes.io/pod-deletion-cost` of pods that are named as workers are (the chart
-//! names them so), or as the workers of several cards without their number. Refuses everything else of Kubernetes' API.
+//! names them so), or as the workers of several cards without their number: who may call a worker what they like may so
+//! mark another pod of the namespace, and do nothing else to it. Refuses everything else of Kubernetes' API.
 //! It is the coordinator that writes: a worker's machine should not hold a key to other pods.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,11 +13,13 @@ use std::time::Duration;
 use cleanplate_proto::v1 as pb;
 use futures::{StreamExt as _, stream};
 use reqwest::header::CONTENT_TYPE;
+use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, StatusCode};
 use serde_json::json;
 use tokio::task::AbortHandle;
 use url::Url;
 
+use crate::asking::in_words;
 use crate::dispatch::{Orders, Question};
 
 /// Where Kubernetes puts what a pod knows its account by.
@@ -95,7 +98,7 @@ impl PodCosts {
     /// [`PodCostsError::Account`], [`PodCostsError::Client`].
     pub(crate) fn begin(self, orders: Orders) -> Result<Telling, PodCostsError> {
         let namespace = read(&self.folder, "namespace")?;
-        let builder = Client::builder().no_proxy().timeout(TOTAL);
+        let builder = Client::builder().redirect(Policy::none()).no_proxy().timeout(TOTAL);
         let builder = if self.api.scheme() == "https" {
             let authority = read(&self.folder, "ca.crt")?;
             builder.tls_certs_only(Certificate::from_pem_bundle(authority.as_bytes())?)
@@ -236,7 +239,7 @@ impl Teller {
             .header(CONTENT_TYPE, "application/merge-patch+json")
             .bearer_auth(token)
             .body(patch.to_string());
-        let answer = request.send().await.map_err(|error| shown(&error.without_url()))?;
+        let answer = request.send().await.map_err(|error| shown(&in_words(error)))?;
         match answer.status() {
             status if status.is_success() => Ok(Taken::Yes),
             StatusCode::NOT_FOUND => Ok(Taken::NoPod),

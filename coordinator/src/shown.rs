@@ -63,13 +63,22 @@ pub(crate) fn job_state(view: &JobView<'_>, book: &mut Book) -> pb::JobState {
         encoder: view.spec.map(|spec| spec.encoder.name.as_str().to_owned()).unwrap_or_default(),
         leases: u32::try_from(view.leases.len()).unwrap_or(u32::MAX),
         submitted_ms: view.submitted.0,
-        look: view.look.map(|look| look.as_str().to_owned()).unwrap_or_default(),
+        look: view
+            .look
+            .filter(|_| view.outcome.is_none())
+            .map(|look| look.as_str().to_owned())
+            .unwrap_or_default(),
         windows_total: view.windows_total,
         windows_done: view.windows_done,
         overlays: view.plan.map_or_else(Vec::new, overlays),
         overlays_more: view.plan.map_or(0, |plan| clipped(beyond(plan))),
         restored: Some(view.restored.into()),
-        has_preview: view.preview.is_some(),
+        // What ended well is swept.
+        has_preview: view.preview.is_some()
+            && matches!(
+                view.outcome,
+                None | Some(JobOutcome::Previewed(_) | JobOutcome::Failed(_))
+            ),
         owner: view.request.owner.clone(),
         priority: view.request.priority,
     }

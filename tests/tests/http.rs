@@ -229,6 +229,31 @@ async fn a_job_that_waits_for_a_person_is_previewed_and_decided_over_http() {
 }
 
 #[tokio::test]
+async fn a_frame_with_grain_is_shown_whole_and_what_is_no_video_is_the_requests_fault() {
+    let folder = tempfile::tempdir().unwrap();
+    let cluster = Cluster::start(folder.path());
+    let web = Web::of(cluster.url());
+    let clip = folder.path().join("grain.mp4");
+    let made = std::process::Command::new("ffmpeg")
+        .args(["-v", "error", "-f", "lavfi", "-i", "color=gray:s=1280x720:r=25:d=1"])
+        .args(["-vf", "noise=alls=60:allf=t", "-c:v", "libx264", "-preset", "ultrafast"])
+        .arg(&clip)
+        .status();
+    assert!(made.unwrap().success());
+    let of = |path: &Path| format!("/api/v1/glimpse?input={}", path.display());
+    let shown = web.get(&of(&clip)).await;
+    assert_eq!(shown.status(), StatusCode::OK);
+    assert_eq!(shown.headers()["cleanplate-size"], "1280x720");
+    let png = shown.bytes().await.unwrap();
+    assert!(png.len() > 1 << 20, "more than one message between two processes: {}", png.len());
+    assert!(png.starts_with(b"\x89PNG") && png.ends_with(b"IEND\xaeB`\x82"));
+    let words = folder.path().join("words.mp4");
+    fs::write(&words, "no video, only words, and enough of them to be read").unwrap();
+    problem(web.get(&of(&words)).await, 400, "invalid-request").await;
+    problem(web.get(&of(&folder.path().join("absent.mp4"))).await, 400, "invalid-request").await;
+}
+
+#[tokio::test]
 async fn pages_of_a_list_have_every_job_once_whatever_is_submitted_meanwhile() {
     let folder = tempfile::tempdir().unwrap();
     let cluster = Cluster::start(folder.path());

@@ -111,3 +111,15 @@ fn what_lies_inside_is_not_reached_by_url_or_by_redirect_unless_it_is_named() {
     let (status, words) = probe("http://169.254.169.254/latest", &[plain]);
     assert!(status == Some(2) && words.contains("link-local"), "{status:?} {words}");
 }
+
+#[test]
+fn a_list_of_places_with_a_web_server_in_it_leaves_the_settings_of_storage_as_they_are() {
+    let clip = std::fs::read(binary::shipped_clip()).unwrap();
+    let server = WebServer::plain(clip, Manner::default());
+    let mut environment = allowed(true);
+    let listed = "https://cdn.example.com/films/,https://localhost/in/";
+    environment.push(("CLEANPLATE_ACCESS_SOURCES".to_owned(), listed.to_owned()));
+    let source = format!("http://127.0.0.1:{}/a.mp4", server.port());
+    let probed = binary::command(["probe", &source]).envs(environment).output().unwrap();
+    assert!(probed.status.success(), "{}", said(&probed));
+}

@@ -131,7 +131,11 @@ impl Platform {
             return Ok(None);
         }
         let no_job = |_odd| PlatformError::Senseless("a job without `id` and `input`");
-        serde_json::from_slice(&body).map(Some).map_err(no_job)
+        let job: Job = serde_json::from_slice(&body).map_err(no_job)?;
+        // What became of it is told by a header.
+        let id = HeaderValue::from_str(&job.id);
+        id.map_err(|_odd| PlatformError::Senseless("the job's id is no header"))?;
+        Ok(Some(job))
     }
 
     /// Waits for jobs that are to be stopped; none where that takes too long.

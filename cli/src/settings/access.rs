@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use cleanplate_access::{Dialer, JoinToken, SecretText};
-use cleanplate_store::{Lists, Place};
+use cleanplate_store::{Lists, Place, WebSettings};
 
 use super::raw::{Lookup, RawAccess, RawClient, RawOwner, RawTls};
 use super::{Place as Written, SettingsError};
@@ -45,7 +45,7 @@ impl AccessSettings {
     pub(super) fn resolve(
         (access, tls): (RawAccess, RawTls),
         client: (Option<PathBuf>, Option<bool>),
-        join_file: Option<PathBuf>,
+        (join_file, web): (Option<PathBuf>, &WebSettings),
         lookup: &Lookup<'_>,
     ) -> Result<Self, SettingsError> {
         let RawAccess { tokens, sources, destinations, owners } = access;
@@ -71,9 +71,12 @@ impl AccessSettings {
             ));
         }
         let written = sources.is_some() || destinations.is_some() || owners.is_some();
-        let usual = lists(RawOwner { sources, destinations })?;
+        let keys = ["access.sources", "access.destinations"];
+        let usual = lists(RawOwner { sources, destinations }, keys, web)?;
         let owners = owners.unwrap_or_default().into_iter();
-        let owners = owners.map(|(owner, raw)| Ok((owner, lists(raw)?)));
+        // The file is told by its table, whose names are the owners'.
+        let keys = ["access.owners"; 2];
+        let owners = owners.map(|(owner, raw)| Ok((owner, lists(raw, keys, web)?)));
         let owners = owners.collect::<Result<BTreeMap<_, _>, SettingsError>>()?;
         let (token_file, insecure) = client;
         let join = secret(JOIN_TOKEN, lookup)?.map(JoinToken::Told);
@@ -120,20 +123,29 @@ fn secret(
     })
 }
 
-fn lists(raw: RawOwner) -> Result<Lists, SettingsError> {
+/// The lists of one owner or of all others, by these keys.
+fn lists(
+    raw: RawOwner,
+    [of_sources, of_destinations]: [&'static str; 2],
+    web: &WebSettings,
+) -> Result<Lists, SettingsError> {
     let RawOwner { sources, destinations } = raw;
     Ok(Lists {
-        sources: list("access.sources", sources)?,
-        destinations: list("access.destinations", destinations)?,
+        sources: list(of_sources, sources, web)?,
+        destinations: list(of_destinations, destinations, web)?,
     })
 }
 
-fn list(key: &'static str, texts: Option<Vec<String>>) -> Result<Vec<Place>, SettingsError> {
+fn list(
+    key: &'static str,
+    texts: Option<Vec<String>>,
+    web: &WebSettings,
+) -> Result<Vec<Place>, SettingsError> {
     let places = texts.unwrap_or_default().into_iter().map(|text| {
-        Place::parse(&text).map_err(|_odd| {
+        Place::parse(&text, web).map_err(|_odd| {
             let shown = if text.contains('@') { "(not shown)".to_owned() } else { text };
-            let wanted = "a list of absolute paths and of URLs with file, s3, gs, az or https (443, no user), without \
-                          `.` and `..`; `*` stands for all places";
+            let wanted = "a list of absolute paths and of URLs with file, s3, gs, az or https (443, no user, no private \
+                          host but those of `storage.private_hosts`), without `.` and `..`; `*` stands for all places";
             SettingsError::of(key, shown, wanted)
         })
     });
@@ -145,7 +157,8 @@ mod tests {
     use super::*;
 
     fn resolved(access: RawAccess, tls: RawTls) -> Result<AccessSettings, SettingsError> {
-        AccessSettings::resolve((access, tls), (None, None), None, &|_| None)
+        let web = WebSettings::default();
+        AccessSettings::resolve((access, tls), (None, None), (None, &web), &|_| None)
     }
 
     #[test]

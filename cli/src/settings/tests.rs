@@ -205,6 +205,8 @@ fn the_sample_names_every_key_with_its_default() {
     settings.worker.notice = Vec::new();
     settings.runpod.coordinators = Vec::new();
     settings.storage.web.private_hosts = Vec::new();
+    settings.webhooks.endpoints = Vec::new();
+    settings.webhooks.secret_file = None;
     settings.advertise = None;
     settings.probe_listen = None;
     settings.access = AccessSettings::default();
@@ -219,4 +221,17 @@ fn the_sample_names_every_key_with_its_default() {
     settings.origins = Origins::default();
     let usual = Settings { origins: Origins::default(), ..load("", &[]).unwrap() };
     assert_eq!(settings, usual);
+}
+
+#[test]
+fn a_private_host_may_be_listed_where_storage_allows_it_whatever_is_read_first() {
+    let listed = "[access]\nsources = [\"https://media.lan/films/\"]\n";
+    let said = load(listed, &[]).unwrap_err().to_string();
+    assert!(said.contains("access.sources"), "{said}");
+    let both = format!("{listed}[storage]\nprivate_hosts = [\"media.lan\"]\ndeadline = \"7s\"\n");
+    let settings = load(&both, &[]).unwrap();
+    assert_eq!(settings.storage.deadline.as_secs(), 7);
+    let own = "[access.owners.alice]\nsources = [\"ftp://a/b\"]\n";
+    let said = load(own, &[]).unwrap_err().to_string();
+    assert!(said.contains("access.owners"), "{said}");
 }

@@ -130,15 +130,31 @@ impl Caller {
             _ if who.roles.may(Role::Admin) && !asked.is_empty() => Ok(asked.to_owned()),
             Some(owner) if asked.is_empty() || asked == owner => Ok(owner.clone()),
             Some(owner) => Err(Refused::Denied(format!(
-                "the token `{}` submits for `{owner}` and not for `{asked}`; leave --owner out, or use a token \
-                 with the role admin",
+                "the token `{}` submits for `{owner}` and not for `{asked}`; name no owner, or use a token with the \
+                 role admin",
                 who.id
             ))),
             None => Err(Refused::Denied(format!(
-                "the token `{}` has no owner; say --owner with a token that has the role admin, or use one with an \
-                 owner",
+                "the token `{}` has no owner; name one (--owner, `owner` of the request) with a token that has the role \
+                 admin, or use a token with an owner",
                 who.id
             ))),
+        }
+    }
+
+    /// Whose a source is to be that is only looked at: as for a job, but an admin need not name an owner, and sees what
+    /// those without lists of their own see.
+    ///
+    /// # Errors
+    /// As for [`Caller::owner_of_new`].
+    pub fn owner_of_look(&self, asked: &str) -> Result<String, Refused> {
+        match self {
+            Self::Client(who)
+                if asked.is_empty() && who.owner.is_none() && who.roles.may(Role::Admin) =>
+            {
+                Ok(String::new())
+            }
+            _ => self.owner_of_new(asked),
         }
     }
 

@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use url::{Host, Url};
 
-use crate::settings::current;
+use crate::settings::{WebSettings, current};
 use crate::web::is_private_by_name;
 
 /// Why a place on the network is refused.
@@ -39,6 +39,14 @@ pub enum AddressError {
 /// [`AddressError::Url`], and [`AddressError::NotPublic`] where the host is an address by itself, however it is
 /// written (`0x7f.1`, `2130706433`, `[::ffff:127.0.0.1]`). Hosts of `storage.private_hosts` pass.
 pub fn https_host(url: &Url) -> Result<(String, u16), AddressError> {
+    https_host_by(&current().web, url)
+}
+
+/// The same by settings that are not those of the process yet.
+///
+/// # Errors
+/// As for [`https_host`].
+pub(crate) fn https_host_by(web: &WebSettings, url: &Url) -> Result<(String, u16), AddressError> {
     let bad = |why| Err(AddressError::Url { shown: shown(url), why });
     if url.scheme() != "https" {
         return bad("it is not https://");
@@ -47,7 +55,7 @@ pub fn https_host(url: &Url) -> Result<(String, u16), AddressError> {
         return bad("it has a user or a password in it");
     }
     let port = url.port_or_known_default().unwrap_or_default();
-    if let Some(host) = url.host_str().filter(|host| is_private_by_name(&current().web, host)) {
+    if let Some(host) = url.host_str().filter(|host| is_private_by_name(web, host)) {
         return Ok((host.to_owned(), port));
     }
     if port != HTTPS_PORT {

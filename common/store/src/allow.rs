@@ -10,9 +10,10 @@ use std::path::{Component, Path, PathBuf};
 
 use url::Url;
 
-use crate::address::{AddressError, https_host};
+use crate::address::{AddressError, https_host, https_host_by};
 use crate::error::StoreError;
 use crate::location::{Location, Service};
+use crate::settings::WebSettings;
 
 /// All lists.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -374,9 +375,11 @@ fn shown(text: &str) -> String {
 impl Place {
     /// Takes an entry of a list: `*`, an absolute path, or a URL with `file`, `s3`, `gs`, `az` or `https`.
     ///
+    /// It is asked for while settings are read, so those that it goes by are given: `web`.
+    ///
     /// # Errors
     /// [`PlaceError::Odd`].
-    pub fn parse(text: &str) -> Result<Self, PlaceError> {
+    pub fn parse(text: &str, web: &WebSettings) -> Result<Self, PlaceError> {
         let odd = |why| Err(PlaceError::Odd { shown: shown(text), why });
         if text == "*" {
             return Ok(Self::All);
@@ -394,7 +397,7 @@ impl Place {
             Asked::Bucket { scheme, bucket, parts } => Ok(Self::Bucket { scheme, bucket, parts }),
             Asked::Host { host, .. } if host.is_empty() => odd("it has no host"),
             Asked::Host { host, parts, url } => {
-                https_host(&url)?;
+                https_host_by(web, &url)?;
                 Ok(Self::Host { host, parts })
             }
         }

@@ -64,6 +64,13 @@ pub fn told_of(endpoint: &str, job: &JobId, what: &str) -> String {
     format!("told/{endpoint}/{job}/{what}")
 }
 
+/// The job that a mark of what was told is about.
+#[must_use]
+pub fn told_job(key: &str) -> Option<JobId> {
+    let (job, _what) = key.strip_prefix("told/")?.split_once('/')?.1.split_once('/')?;
+    JobId::parse(job).ok()
+}
+
 /// The prefix of the mark since when `endpoint` is told, with its closing slash.
 #[must_use]
 pub fn told_since(endpoint: &str) -> String {

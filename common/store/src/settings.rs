@@ -102,7 +102,9 @@ static INSTALLED: OnceLock<StorageSettings> = OnceLock::new();
 /// Makes these the settings of the process; the first time counts.
 pub fn install(settings: StorageSettings) {
     if INSTALLED.set(settings).is_err() {
-        tracing::debug!("the settings of storage were there already");
+        tracing::error!(
+            "a bug: the settings of storage were asked for before they were read, and are the defaults"
+        );
     }
 }
 

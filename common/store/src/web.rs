@@ -22,6 +22,7 @@ use reqwest::{Client, Response, StatusCode, redirect};
 use tokio::time::Instant;
 use url::Url;
 
+use crate::address::HTTPS_PORT;
 use crate::backoff::Backoff;
 use crate::error::{Side, StoreError};
 use crate::pace::{Pace, pace_of};
@@ -218,8 +219,9 @@ impl WebFile {
         let redirected =
             |reason: String| StoreError::Redirected { what: self.what.clone(), reason };
         let headers = headers_of(range, pinned);
+        let mut from: Option<Url> = None;
         for _hop in 0..=self.settings.web.redirects_max {
-            self.admit(&url)?;
+            self.admit(&url, from.as_ref())?;
             let asked = self.client.get(url.clone()).headers(headers.clone()).send();
             let response = match tokio::time::timeout(self.settings.silent, asked).await {
                 Ok(Ok(response)) => response,
@@ -234,14 +236,16 @@ impl WebFile {
             }
             let next = response.headers().get(LOCATION).and_then(|place| place.to_str().ok());
             let next = next.and_then(|place| url.join(place).ok());
-            url = next.ok_or_else(|| redirected("it redirects to nowhere".to_owned()))?;
+            let next = next.ok_or_else(|| redirected("it redirects to nowhere".to_owned()))?;
+            from = Some(std::mem::replace(&mut url, next));
         }
         let most = self.settings.web.redirects_max;
         Err(redirected(format!("it redirects more than {most} times")).into())
     }
 
-    /// Refuses URLs that may not be asked, at whichever hop. Names are looked at when they are resolved.
-    fn admit(&self, url: &Url) -> Result<(), StoreError> {
+    /// Refuses URLs that may not be asked, at whichever hop; `from` sent us there, where somebody did. Names are looked
+    /// at when they are resolved.
+    fn admit(&self, url: &Url, from: Option<&Url>) -> Result<(), StoreError> {
         let web = &self.settings.web;
         let redirected = |reason: &str| StoreError::Redirected {
             what: self.what.clone(),
@@ -255,13 +259,24 @@ impl WebFile {
         if !url.username().is_empty() || url.password().is_some() {
             return Err(redirected("it redirects to a URL with a password"));
         }
+        let is_private = |url: &Url| is_private_by_name(web, url.host_str().unwrap_or_default());
+        if let Some(from) = from {
+            // What only the operator may allow, no stranger's server leads to.
+            if is_private(url) && !is_private(from) {
+                return Err(redirected("it redirects to a server of storage.private_hosts"));
+            }
+            let port = url.port_or_known_default();
+            if url.scheme() == "https" && port != Some(HTTPS_PORT) && !is_private(url) {
+                return Err(redirected("it redirects to another port than 443"));
+            }
+        }
         let ip = match url.host() {
             Some(url::Host::Ipv4(ip)) => ip.into(),
             Some(url::Host::Ipv6(ip)) => ip.into(),
             Some(url::Host::Domain(_)) => return Ok(()),
             None => return Err(redirected("it redirects to no server")),
         };
-        if is_private_by_name(web, url.host_str().unwrap_or_default()) {
+        if is_private(url) {
             return Ok(());
         }
         let what = self.what.clone();

@@ -14,17 +14,19 @@ pub struct GlimpseAsk {
     pub name_hint: String,
     /// What the source may be.
     pub limits: SourceLimits,
-    /// Samples in a row of the picture at most.
-    pub width_max: u32,
+    /// Samples in a row and in a column of the picture at most.
+    pub side_max: u32,
 }
 
-/// The picture.
+/// Bytes of the picture that are told at a time, as events, before the answer: more than one message between two
+/// processes may hold is there in a picture with grain.
+pub const PIECE_BYTES: usize = 512 << 10;
+
+/// What is answered. The picture itself, one of the video's frames as a PNG file, came before in pieces.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Glimpse {
     /// Width of the video, in samples.
     pub width: u32,
     /// Its height.
     pub height: u32,
-    /// One of its frames as a PNG file; smaller than the video where that is wider than was asked for.
-    pub png: Vec<u8>,
 }

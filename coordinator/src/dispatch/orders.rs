@@ -12,6 +12,7 @@ use cleanplate_types::ids::{JobId, LeaseId, WorkerId};
 use cleanplate_types::object::ObjectRef;
 use cleanplate_types::overlay::{Look, OverlayPlan};
 use cleanplate_types::request::JobRequest;
+use cleanplate_types::time::Tick;
 use cleanplate_types::trail::TrailEntry;
 use tokio::sync::{mpsc, oneshot, watch};
 use tonic::Status;
@@ -127,6 +128,8 @@ pub(crate) struct Known {
     pub(crate) request: JobRequest,
     /// How it ended, where it has.
     pub(crate) outcome: Option<JobOutcome>,
+    /// When it ended, where it has.
+    pub(crate) ended: Option<Tick>,
     /// Where it stands.
     pub(crate) phase: JobPhase,
     /// The look at the frames that is under way.

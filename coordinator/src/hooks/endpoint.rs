@@ -1,6 +1,6 @@
 //! A place that is told: where it is, and whose jobs it hears of.
 //!
-//! Its address is shown as scheme and host only: what comes after may be a secret.
+//! Its address is shown as scheme and host only, with the beginning of its id: what comes after may be a secret.
 
 use std::fmt;
 use std::str::FromStr;
@@ -40,7 +40,8 @@ impl FromStr for Endpoint {
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.url.origin().ascii_serialization())
+        let id: String = self.id().chars().take(4).collect();
+        write!(formatter, "{} ({id})", self.url.origin().ascii_serialization())
     }
 }
 
@@ -97,7 +98,9 @@ mod tests {
     #[test]
     fn what_comes_after_its_host_is_shown_nowhere() {
         let secret: Endpoint = "https://hooks.example:8443/services/hush?key=hush".parse().unwrap();
-        assert_eq!(secret.to_string(), "https://hooks.example:8443");
-        assert_eq!(format!("{secret:?}"), "Endpoint(https://hooks.example:8443)");
+        let other: Endpoint = "https://hooks.example:8443/services/hush?key=other".parse().unwrap();
+        assert_ne!(secret.to_string(), other.to_string(), "one is told from the other");
+        assert!(secret.to_string().starts_with("https://hooks.example:8443 ("), "{secret}");
+        assert!(!format!("{secret} {secret:?}").contains("hush"), "{secret}");
     }
 }

@@ -7,7 +7,10 @@ use cleanplate_core::view::{JobPhase, JobView};
 use cleanplate_store::keys;
 use cleanplate_types::digest::Sha;
 use cleanplate_types::ids::{JobId, LeaseId};
+use cleanplate_types::object::ObjectRef;
 use cleanplate_types::time::Tick;
+
+use crate::dispatch::Known;
 
 /// Which of the two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -30,15 +33,28 @@ pub(super) struct Occasion {
 impl Occasion {
     /// What the job's present state gives to tell.
     pub(super) fn of(view: &JobView<'_>) -> Option<Self> {
-        let (what, number) = match (view.ended, view.phase) {
+        Self::made(view.job, view.ended, (view.phase, view.preview))
+    }
+
+    /// The same of what is known of a job.
+    pub(super) fn of_known(job: &JobId, known: &Known) -> Option<Self> {
+        Self::made(job, known.ended, (known.phase, known.preview.as_ref()))
+    }
+
+    fn made(
+        job: &JobId,
+        ended: Option<Tick>,
+        (phase, preview): (JobPhase, Option<&ObjectRef>),
+    ) -> Option<Self> {
+        let (what, number) = match (ended, phase) {
             (Some(Tick(ended)), _) => (What::Ended, ended),
             (None, JobPhase::Review) => {
-                let lease = view.preview.and_then(|preview| keys::lease_of(&preview.key));
+                let lease = preview.and_then(|preview| keys::lease_of(&preview.key));
                 (What::Review, lease.map_or(0, |LeaseId(lease)| lease))
             }
             (None, _) => return None,
         };
-        Some(Self { job: view.job.clone(), what, number })
+        Some(Self { job: job.clone(), what, number })
     }
 
     /// All that there is to tell of jobs that did not end before `since`, with whom each belongs to.

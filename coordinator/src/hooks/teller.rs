@@ -11,11 +11,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use cleanplate_access::Watched;
-use cleanplate_core::view::JobPhase;
 use cleanplate_shapes::JobState;
 use cleanplate_store::{Store, StoreError, keys};
 use cleanplate_telemetry::metrics::WebhookEnd;
 use cleanplate_types::digest::Sha;
+use cleanplate_types::ids::JobId;
 use cleanplate_types::time::Tick;
 use futures::future::join_all;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
@@ -24,6 +24,7 @@ use serde_json::json;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
+use crate::asking::in_words;
 use crate::dispatch::{Known, Orders, Question};
 use crate::hooks::endpoint::Endpoint;
 use crate::hooks::occasion::{Occasion, What};
@@ -80,10 +81,10 @@ impl Teller {
 
     /// Tells what coordinators before this one may not have told, of all that there is to tell at `now`. An endpoint that
     /// is new hears of what happens from now on.
-    pub(super) async fn catch_up(&self, owed: Vec<Occasion>, now: Tick) {
+    pub(super) async fn catch_up(&self, owed: Vec<Occasion>, now: Tick, open: &HashSet<JobId>) {
         let mut pause = self.first_pause;
         let told = loop {
-            match self.told(&owed, now).await {
+            match self.told(&owed, now, open).await {
                 Ok(told) => break told,
                 Err(error) => {
                     tracing::warn!(%error, endpoint = %self.endpoint, "what was told before is not known yet");
@@ -100,8 +101,14 @@ impl Teller {
         .await;
     }
 
-    /// The marks of what was told of `owed`; other marks are of use to nobody and go.
-    async fn told(&self, owed: &[Occasion], now: Tick) -> Result<HashSet<String>, StoreError> {
+    /// The marks of what was told of `owed`; other marks are of use to nobody and go, but those of jobs that were `open`:
+    /// what happened to them since may be told already.
+    async fn told(
+        &self,
+        owed: &[Occasion],
+        now: Tick,
+        open: &HashSet<JobId>,
+    ) -> Result<HashSet<String>, StoreError> {
         let endpoint = self.endpoint.id();
         let begun = self.store.list(&keys::told_since(&endpoint)).await?;
         let begun = begun.iter().filter_map(|mark| keys::told_since_of(&mark.key)).min();
@@ -116,7 +123,8 @@ impl Teller {
             return Ok(owed.iter().map(|occasion| self.mark_of(occasion)).collect());
         }
         let known: HashSet<_> = owed.iter().map(|occasion| self.mark_of(occasion)).collect();
-        for mark in marks.difference(&known) {
+        let is_old = |mark: &&String| keys::told_job(mark).is_none_or(|job| !open.contains(&job));
+        for mark in marks.difference(&known).filter(is_old) {
             self.store.delete(mark).await?;
         }
         let before = |at: Tick| begun.is_some_and(|begun| at < begun);
@@ -140,6 +148,10 @@ impl Teller {
                 Ok(Tried::Stale) => return,
                 Err(trouble) => trouble,
             };
+            if self.gone.load(Ordering::Relaxed) {
+                self.meters.metrics().webhook(WebhookEnd::GivenUp);
+                return;
+            }
             let Trouble { detail, after } = trouble;
             let (job, endpoint) = (&occasion.job, &self.endpoint);
             let wait = after.unwrap_or_default().max(jittered(pause, &id));
@@ -187,7 +199,7 @@ impl Teller {
             .header("webhook-timestamp", timestamp)
             .header("webhook-signature", signature)
             .body(body);
-        let response = request.send().await.map_err(|error| shown(&error.without_url()))?;
+        let response = request.send().await.map_err(in_words)?;
         let status = response.status();
         if status.is_success() {
             return Ok(());
@@ -210,10 +222,14 @@ impl Teller {
 
 /// The message, of the job's present state; nothing where that is another than what is to be told.
 fn body_of(occasion: &Occasion, known: Known, now: Duration) -> Option<Result<Vec<u8>, Trouble>> {
+    // Another end, or another review, has its own message.
+    if Occasion::of_known(&occasion.job, &known).as_ref() != Some(occasion) {
+        return None;
+    }
     let kind = match (occasion.what, &known.state.outcome) {
         (What::Ended, Some(outcome)) => format!("job.{}", outcome.kind),
-        (What::Review, None) if known.phase == JobPhase::Review => "job.review".to_owned(),
-        (What::Ended | What::Review, _) => return None,
+        (What::Ended, None) => return None,
+        (What::Review, _) => "job.review".to_owned(),
     };
     let at = occasion.at().map_or(now, |Tick(ms)| Duration::from_millis(ms));
     let at = humantime::format_rfc3339_millis(UNIX_EPOCH + at).to_string();
@@ -223,17 +239,6 @@ fn body_of(occasion: &Occasion, known: Known, now: Duration) -> Option<Result<Ve
         serde_json::to_vec(&message).map_err(|error| error.to_string())
     });
     Some(body.map_err(Trouble::from))
-}
-
-/// An error of the connection with what is behind it.
-fn shown(error: &reqwest::Error) -> String {
-    let mut shown = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        shown = format!("{shown}: {cause}");
-        source = cause.source();
-    }
-    shown
 }
 
 /// What the endpoint asks for in whole seconds, no longer than the longest pause.

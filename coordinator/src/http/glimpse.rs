@@ -31,7 +31,8 @@ pub(super) async fn show(
 ) -> Result<Response, Problem> {
     let Query(Wanted { input, owner }) =
         wanted.map_err(|refused| Problem::new(Kind::InvalidRequest, refused.body_text()))?;
-    let Glimpse { width, height, png } = api.glimpses.at(&caller, (&owner, &input)).await?;
+    let looked = api.glimpses.at(&caller, (&owner, &input)).await?;
+    let (Glimpse { width, height }, png) = looked;
     let headers = [
         (header::CONTENT_TYPE, "image/png".to_owned()),
         (header::CACHE_CONTROL, "no-store".to_owned()),

@@ -80,7 +80,9 @@ fn key_of(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
             Ok(None)
         };
     };
+    let is_visible = |key: &&str| key.bytes().all(|letter| letter.is_ascii_graphic());
     let key = key.to_str().ok().filter(|key| (1..=KEY_LETTERS_MAX).contains(&key.len()));
+    let key = key.filter(is_visible);
     let wrong = || {
         let detail = format!("an Idempotency-Key has 1 to {KEY_LETTERS_MAX} visible ASCII letters");
         Problem::new(Kind::InvalidRequest, detail)

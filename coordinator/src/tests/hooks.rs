@@ -138,3 +138,25 @@ async fn an_endpoint_that_is_gone_hears_nothing_more_and_another_does() {
     running.stop().await;
     assert_eq!(gone.came(1).await.len(), 1);
 }
+
+#[tokio::test]
+async fn an_end_that_was_undone_before_it_was_told_is_not_told_with_what_came_after() {
+    let place = Place::new();
+    let receiver = Receiver::new(&["500 Internal Server Error"; 1_000]).await;
+    let running = place.start_telling(options(&[receiver.url("in")])).await;
+    submit(&place, &running, ("one", "")).await;
+    cancel(&running, "one").await;
+    let first = receiver.came(1).await[0].id().to_owned();
+    running.jobs().retry(pb::RetryRequest { job: "one".to_owned() }).await.unwrap();
+    cancel(&running, "one").await;
+    let mut came = receiver.came.clone();
+    let is_second = |one: &Came| one.id() != first;
+    let told = came.wait_for(|came| came.iter().filter(|one| is_second(one)).count() >= 3);
+    let before = tokio::time::timeout(PATIENCE, told).await.unwrap().unwrap().len();
+    receiver.answers.lock().unwrap().clear();
+    let taken = receiver.came(before + 1).await;
+    assert!(taken[before..].iter().all(is_second), "the first end has nothing to tell any more");
+    running.stop().await;
+    let all = receiver.came(before + 1).await;
+    assert!(all[before..].iter().all(is_second));
+}

@@ -5,7 +5,9 @@ use proptest::prelude::*;
 use super::*;
 
 fn places(sources: &[&str], destinations: &[&str]) -> Places {
-    let list = |texts: &[&str]| texts.iter().map(|text| Place::parse(text).unwrap()).collect();
+    let list = |texts: &[&str]| {
+        texts.iter().map(|text| Place::parse(text, &WebSettings::default()).unwrap()).collect()
+    };
     let alice = Lists { sources: list(sources), destinations: list(destinations) };
     Places::Listed {
         usual: Lists::default(),
@@ -173,7 +175,7 @@ fn a_list_that_makes_no_sense_is_none() {
         "https://u:p@x.example/",
         "**",
     ] {
-        assert!(Place::parse(text).is_err(), "{text}");
+        assert!(Place::parse(text, &WebSettings::default()).is_err(), "{text}");
     }
 }
 
@@ -240,7 +242,7 @@ proptest! {
     fn no_text_ends_the_program(text in "\\PC{0,80}") {
         for scheme in ["", "s3://media/in/", "file:///data/in/", "https://cdn.example.com/films/"] {
             drop(usual().check_here("alice", Use::Source, &format!("{scheme}{text}")));
-            drop(Place::parse(&format!("{scheme}{text}")));
+            drop(Place::parse(&format!("{scheme}{text}"), &WebSettings::default()));
         }
     }
 }

@@ -97,7 +97,12 @@ impl Resolve for Guarded {
                 tokio::net::lookup_host((host.as_str(), 0)).await?.collect();
             if !is_private_by_name(&web, &host) {
                 for address in &found {
-                    (web.check)(address.ip()).map_err(AddressRefused)?;
+                    let ip = address.ip();
+                    (web.check)(ip).map_err(|reason| {
+                        tracing::debug!(host, %ip, "a name that leads where no stranger may read from");
+                        // What a name of an inner network stands for is for who asks to find out by themselves.
+                        AddressRefused(reason.replace(&ip.to_string(), "the address of its name"))
+                    })?;
                 }
             }
             Ok(Box::new(found.into_iter()) as Addrs)

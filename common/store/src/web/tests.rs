@@ -243,3 +243,19 @@ fn public_addresses_are_told_from_all_others() {
         assert!(public_address(bad.parse::<IpAddr>().unwrap()).is_err(), "{bad}");
     }
 }
+
+#[test]
+fn a_redirect_leads_to_a_private_host_only_from_one_and_to_no_other_port() {
+    let file = file("https://cdn.example.com/films/a.mp4", open_settings());
+    let admitted = |from: &str, to: &str| {
+        let (from, to) = (Url::parse(from).unwrap(), Url::parse(to).unwrap());
+        file.admit(&to, Some(&from)).map_err(|error| error.to_string())
+    };
+    let stranger = "https://cdn.example.com/films/a.mp4";
+    admitted(stranger, "https://other.example.com/a.mp4").unwrap();
+    let said = admitted(stranger, "https://127.0.0.1:9444/a.mp4").unwrap_err();
+    assert!(said.contains("storage.private_hosts"), "{said}");
+    let said = admitted(stranger, "https://other.example.com:8443/a.mp4").unwrap_err();
+    assert!(said.contains("another port"), "{said}");
+    admitted("https://127.0.0.1/a.mp4", "https://127.0.0.1:9444/a.mp4").unwrap();
+}

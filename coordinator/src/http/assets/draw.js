@@ -36,7 +36,12 @@
     draw();
   };
 
+  // As on the command line: who names something to remove has nothing else looked for, unless it is asked for.
+  const looked = document.getElementById("detect-static");
+  let asked = false;
+  looked.addEventListener("change", () => { asked = true; });
   const write = () => {
+    if (!asked) looked.checked = regions.length === 0;
     lines.value = regions
       .map(({ x, y, width, height, when }) => `${x},${y},${width},${height}${when}`)
       .join("\n");

@@ -18,19 +18,24 @@ pub(super) fn picture(minutes: &[u64]) -> Markup {
         .collect();
     let most = points.iter().copied().max().unwrap_or(0);
     if most == 0 {
-        return html! { p.quiet.history { "Nothing was committed in the last hours." } };
+        return html! { p.quiet.history { "Nothing was committed in the last hours, since this coordinator began to lead." } };
     }
     let latest = points.first().copied().unwrap_or(0);
     let words = format!(
-        "Frames a second over the last {} minutes: {} now, {} at most.",
+        "Frames a second over the last {} minutes: {} in the last three, {} at most.",
         minutes.len(),
         thousandths(latest),
         thousandths(most)
     );
     // The oldest point is at the left edge, the present one at the right.
-    let columns = (points.len() as u64 - 1).max(1);
+    let mut shown: Vec<u64> = points.iter().rev().copied().collect();
+    if let [only] = shown[..] {
+        // Of one point there is a level and no curve.
+        shown.push(only);
+    }
+    let columns = shown.len() as u64 - 1;
     let mut line = String::new();
-    for (at, value) in (0_u64..).zip(points.iter().rev()) {
+    for (at, value) in (0_u64..).zip(&shown) {
         let (x, y) = (at * WIDTH / columns, HEIGHT - value * (HEIGHT - 2) / most);
         write!(line, "{x},{y} ").ok();
     }
@@ -58,7 +63,7 @@ mod tests {
     #[test]
     fn minutes_become_a_curve_with_its_words() {
         let told = picture(&[0, 0, 0, 3600, 3600, 3600, 1800, 1800, 1800]).into_string();
-        assert!(told.contains("30.0 now, 60.0 at most"), "{told}");
+        assert!(told.contains("30.0 in the last three, 60.0 at most"), "{told}");
         assert!(told.contains(r#"points="0,40 180,2 360,21""#), "{told}");
         assert!(picture(&[0, 0]).into_string().contains("Nothing"));
         assert!(picture(&[]).into_string().contains("Nothing"));
