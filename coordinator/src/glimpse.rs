@@ -114,11 +114,13 @@ impl Glimpses {
 
 /// A source that cannot be opened, for the client.
 fn unopened(error: StoreError) -> Status {
-    match error {
-        StoreError::Forbidden { .. } => Status::permission_denied(error.to_string()),
-        StoreError::NotFound { .. } => Status::invalid_argument(error.to_string()),
-        error => refusal(error),
+    if matches!(error, StoreError::Forbidden { .. }) {
+        return Status::permission_denied(error.to_string());
     }
+    if matches!(error, StoreError::NotFound { .. }) {
+        return Status::invalid_argument(error.to_string());
+    }
+    refusal(error)
 }
 
 fn internal(why: &str) -> Status {

@@ -148,14 +148,11 @@ impl Caller {
     /// # Errors
     /// As for [`Caller::owner_of_new`].
     pub fn owner_of_look(&self, asked: &str) -> Result<String, Refused> {
-        match self {
-            Self::Client(who)
-                if asked.is_empty() && who.owner.is_none() && who.roles.may(Role::Admin) =>
-            {
-                Ok(String::new())
-            }
-            _ => self.owner_of_new(asked),
+        let Self::Client(who) = self else { return self.owner_of_new(asked) };
+        if asked.is_empty() && who.owner.is_none() && who.roles.may(Role::Admin) {
+            return Ok(String::new());
         }
+        self.owner_of_new(asked)
     }
 
     /// Whether it may list the jobs of `asked`, which is empty where it means all that it sees.

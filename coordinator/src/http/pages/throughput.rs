@@ -67,6 +67,6 @@ mod tests {
         assert!(told.contains(r#"points="0,40 180,2 360,21""#), "{told}");
         assert!(picture(&[0, 0]).into_string().contains("Nothing"));
         assert!(picture(&[]).into_string().contains("Nothing"));
-        assert!(picture(&[60]).into_string().contains("1.0 now"));
+        assert!(picture(&[60]).into_string().contains("1.0 in the last three"));
     }
 }
