@@ -45,8 +45,9 @@ fn a_job_runs_by_tls_with_tokens_a_joined_worker_and_a_certified_one_and_no_secr
     let loud = ("CLEANPLATE_LOG".to_owned(), "trace,h2=info,hyper=info".to_owned());
     let mut farm = ClosedFarm::start(folder.path(), &[loud]);
     let alice = farm.tokens.add("alice", "roles = [\"submit\", \"read\"]\nowner = \"alice\"");
-    let operator = farm.tokens.add("ops", "roles = [\"operate\"]");
     let join = farm.tokens.add("join", "kind = \"join\"\nworkers = \"worker-\"");
+    // The last one: where it is known, so are those before it.
+    let operator = farm.tokens.add("ops", "roles = [\"operate\"]");
     let secrets = [&alice, &operator, &join].map(|token| secret(token.reveal()).to_owned());
     let source = farm.sources.join("clip.mp4");
     fs::copy(clips::kept("320x180", 240, &clips::X264_PLAIN), &source).unwrap();
