@@ -94,7 +94,7 @@ mod tests {
 
     /// Every card is as busy as the next.
     fn busy(_view: &WorkerView<'_>) -> Option<CardLoad> {
-        Some(CardLoad { busy_percent: Some(80), celsius: Some(60), used_mib: Some(1_000) })
+        Some(CardLoad { busy_percent: Some(50), celsius: Some(60), used_mib: Some(1_000) })
     }
 
     /// A farm of so many workers, of each row some, and so many jobs.
@@ -165,5 +165,21 @@ mod tests {
         };
         assert_eq!(names(&few), names(&text));
         assert!(series(&text) < 1_000);
+    }
+    #[test]
+    fn what_cards_do_is_told_by_row_and_where_no_card_tells_there_is_no_series() {
+        let text = |load: &dyn Fn(&WorkerView<'_>) -> Option<CardLoad>| {
+            let snapshot = super::snapshot(&farm(26, 0), Tick(60_000), load);
+            Meters::default().metrics().text(Moved::default(), Some(&snapshot)).unwrap()
+        };
+        let told = text(&busy);
+        for line in [
+            "cleanplate_card_utilization_ratio{tier=\"16\"} 0.5",
+            "cleanplate_card_temperature_max_celsius{tier=\"24\"} 60.0",
+            "cleanplate_card_memory_used_ratio{tier=\"24\"}",
+        ] {
+            assert!(told.contains(line), "{line} in {told}");
+        }
+        assert!(!text(&|_| None).contains("cleanplate_card_utilization_ratio{"));
     }
 }
