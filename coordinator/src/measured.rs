@@ -166,10 +166,11 @@ mod tests {
         assert_eq!(names(&few), names(&text));
         assert!(series(&text) < 1_000);
     }
+
     #[test]
     fn what_cards_do_is_told_by_row_and_where_no_card_tells_there_is_no_series() {
         let text = |load: &dyn Fn(&WorkerView<'_>) -> Option<CardLoad>| {
-            let snapshot = super::snapshot(&farm(26, 0), Tick(60_000), load);
+            let snapshot = snapshot(&farm(26, 0), Tick(60_000), load);
             Meters::default().metrics().text(Moved::default(), Some(&snapshot)).unwrap()
         };
         let told = text(&busy);
