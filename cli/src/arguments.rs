@@ -322,7 +322,7 @@ pub(crate) struct JobsArguments {
     #[arg(long, value_name = "ID")]
     pub(crate) show: Option<String>,
     /// List so many jobs, newest first.
-    #[arg(long, value_name = "N", default_value_t = 100)]
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) limit: u32,
     /// List only the jobs of this owner.
     #[arg(long, value_name = "NAME", conflicts_with = "show")]

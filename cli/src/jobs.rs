@@ -21,6 +21,9 @@ use crate::{asked, say};
 /// Characters of the reason why a job waits or failed in the list; `--show` tells all of it.
 const WHY_CHARS_MAX: usize = 60;
 
+/// Jobs to a page; a coordinator gives 5,000 at most.
+const PAGE: usize = 1_000;
+
 /// Does it.
 ///
 /// # Errors
@@ -35,13 +38,8 @@ pub(crate) async fn run(arguments: JobsArguments, settings: &Settings) -> Result
     }
     let is_chosen = owner.is_some() || state.is_some();
     let (owner, state) = (owner.unwrap_or_default(), state.unwrap_or_default());
-    let reply = connected
-        .jobs
-        .clone()
-        .list(ListRequest { limit, owner, state, after: String::new() })
-        .await;
-    let jobs = reply.map_err(|reply| connected.refusal(&reply))?.into_inner().jobs;
-    let jobs = jobs.into_iter().map(parsed).collect::<Result<Vec<_>, _>>()?;
+    let asked = ListRequest { limit, owner, state, after: String::new() };
+    let jobs = listed(&connected, asked).await?;
     if client.json {
         jobs.iter().try_for_each(say::json)?;
         return Ok(Status::Done);
@@ -62,6 +60,26 @@ pub(crate) async fn run(arguments: JobsArguments, settings: &Settings) -> Result
 }
 
 /// The table of the jobs, with its head. Owners and priorities have a column where a job has one.
+/// The newest jobs that are asked for, page by page.
+async fn listed(connected: &Client, asked: ListRequest) -> Result<Vec<JobState>, Refusal> {
+    let wanted = asked.limit as usize;
+    let mut jobs = Vec::new();
+    let mut after = String::new();
+    loop {
+        let limit = u32::try_from(PAGE.min(wanted - jobs.len())).unwrap_or(u32::MAX);
+        let page = ListRequest { limit, after, ..asked.clone() };
+        let reply = connected.jobs.clone().list(page).await;
+        let page = reply.map_err(|reply| connected.refusal(&reply))?.into_inner();
+        for job in page.jobs {
+            jobs.push(parsed(job)?);
+        }
+        if page.next.is_empty() || jobs.len() >= wanted {
+            return Ok(jobs);
+        }
+        after = page.next;
+    }
+}
+
 fn rows(jobs: &[JobState]) -> Vec<Vec<String>> {
     let owned = jobs.iter().any(|state| !state.owner.is_empty());
     let preferred = jobs.iter().any(|state| state.priority != 0);

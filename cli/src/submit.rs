@@ -74,6 +74,7 @@ async fn whole_folder(
     asked: BatchRequest,
     as_json: bool,
 ) -> Result<Status, Refusal> {
+    let is_dry = asked.dry_run;
     let reply = connected.jobs.clone().batch(asked).await;
     let mut lines = reply.map_err(|reply| connected.refusal(&reply))?.into_inner();
     while let Some(line) = lines.message().await.map_err(|reply| connected.refusal(&reply))? {
@@ -86,7 +87,7 @@ async fn whole_folder(
         match line {
             BatchLine::File(file) if !as_json => tell(&file)?,
             BatchLine::File(_) => {}
-            BatchLine::Totals(totals) => return ended(totals),
+            BatchLine::Totals(totals) => return ended(totals, is_dry),
         }
     }
     Err(Refusal::failed(
@@ -98,8 +99,8 @@ async fn whole_folder(
 fn tell(file: &BatchFile) -> Result<(), Refusal> {
     let BatchFile { file, outcome, job, why, .. } = file;
     match outcome.as_str() {
-        "submitted" if !job.is_empty() => say::line(&format!("{job} {file}")),
-        "submitted" => say::line(&format!("- {file}")),
+        "submitted" => say::line(&format!("{job} {file}")),
+        "new" => say::line(&format!("- {file}")),
         "known" => {
             say::note(&format!("{file}: there is job {job} for it"));
             Ok(())
@@ -115,10 +116,12 @@ fn tell(file: &BatchFile) -> Result<(), Refusal> {
     }
 }
 
-fn ended(totals: BatchTotals) -> Result<Status, Refusal> {
-    let BatchTotals { files, submitted, known, exists, refused, others } = totals;
+fn ended(totals: BatchTotals, is_dry: bool) -> Result<Status, Refusal> {
+    let BatchTotals { files, submitted, known, exists, refused, others, new } = totals;
+    // Of one of the two there are none.
+    let (new, what) = if is_dry { (new, "to submit") } else { (submitted, "submitted") };
     say::note(&format!(
-        "{files} videos: {submitted} submitted, {known} known, {exists} with an output already, {refused} refused; \
+        "{files} videos: {new} {what}, {known} known, {exists} with an output already, {refused} refused; \
          {others} other files were left"
     ));
     if refused > 0 {

@@ -293,6 +293,9 @@ async fn a_list_has_the_jobs_of_an_owner_or_a_state_and_its_limit_counts_those()
     }
     assert_eq!(running.state("j3").await.owner, "b");
     assert_eq!(running.state("j3").await.priority, 3);
+    let status = jobs.list(list(5_001, "", "")).await.unwrap_err();
+    assert_eq!(status.code(), Code::InvalidArgument, "{status}");
+    assert!(status.message().contains("at most 5000"), "{status}");
     let status = jobs.list(list(0, "", "done for")).await.unwrap_err();
     assert_eq!(status.code(), Code::InvalidArgument, "{status}");
     assert!(status.message().contains("queued, running"), "{status}");

@@ -343,12 +343,9 @@ impl RefusedEncoder {
     }
 }
 
-/// The row's batches; without a card one frame at a time, since a processor gains nothing by more.
+/// The row's batches.
 const fn batches(tier: &Tier) -> Batches {
-    match tier.detect_batch {
-        0 => Batches { detect: 1, fill: 1 },
-        detect => Batches { detect, fill: tier.fill_batch },
-    }
+    Batches { detect: tier.detect_batch, fill: tier.fill_batch }
 }
 
 /// Cores that this process may use.

@@ -153,14 +153,15 @@ async fn run_nvdec(program: &Path) -> Result<String, String> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use cleanplate_types::encode::EncoderProof;
     use cleanplate_worker::{Batches, RefusedEncoder};
 
     use super::*;
     use crate::doctor::findings::State;
 
-    fn machine() -> MachineReport {
+    /// One without a card, that encodes in software.
+    pub(crate) fn machine() -> MachineReport {
         let proof = EncoderProof { name: EncoderName::Libx264, build: "59.37.100".to_owned() };
         let refused =
             RefusedEncoder { name: EncoderName::H264Nvenc, why: "no capable device".to_owned() };

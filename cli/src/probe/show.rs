@@ -120,10 +120,6 @@ const fn kind(kind: StreamKind) -> &'static str {
 }
 
 fn tier_row(tier: &Tier, segments: u64) -> Vec<String> {
-    let batch = |frames: u32| match frames {
-        0 => "by cores".to_owned(),
-        frames => frames.to_string(),
-    };
     let mut fps = format!("{} to {}", tier.fps_min, tier.fps_max);
     if *tier == TIERS[0] {
         let (least, most) = FIRST_ROW_WITHOUT_NVENC;
@@ -132,8 +128,8 @@ fn tier_row(tier: &Tier, segments: u64) -> Vec<String> {
     vec![
         tier.name.to_owned(),
         vram(tier).to_owned(),
-        batch(tier.detect_batch),
-        batch(tier.fill_batch),
+        tier.detect_batch.to_string(),
+        tier.fill_batch.to_string(),
         tier.segment_frames.to_string(),
         segments.to_string(),
         fps,

@@ -139,31 +139,8 @@ fn works(check: &'static str, finding: &Finding) -> Result<(), Unfit> {
 
 #[cfg(test)]
 mod tests {
-    use cleanplate_types::encode::EncoderProof;
-    use cleanplate_types::tier::Card;
-    use cleanplate_worker::{Batches, Seat};
-
     use super::*;
-
-    fn machine() -> MachineReport {
-        let proof = EncoderProof { name: EncoderName::Libx264, build: "59.37.100".to_owned() };
-        let seat = Seat {
-            card: Card::None,
-            uuid: None,
-            driver: None,
-            tier: Card::None.tier(),
-            batches: Batches { detect: 4, fill: 2 },
-            encoders: vec![proof],
-            refused: Vec::new(),
-        };
-        MachineReport {
-            seats: vec![seat],
-            no_card: Some("no driver".to_owned()),
-            library: String::new(),
-            models: Err("nothing to run them".to_owned()),
-            walls: None,
-        }
-    }
+    use crate::doctor::seats::tests::machine;
 
     #[test]
     fn a_container_without_a_card_is_fit_only_where_that_is_allowed() {

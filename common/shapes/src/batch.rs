@@ -34,7 +34,7 @@ pub enum BatchLine {
 pub struct BatchFile {
     /// Its path below the folder.
     pub file: String,
-    /// submitted, known (there is such a job), exists (the output does), refused.
+    /// submitted, known (there is such a job), exists (the output does), refused; for a dry run new, not submitted.
     pub outcome: String,
     /// The job; empty where there is none.
     pub job: String,
@@ -59,6 +59,8 @@ pub struct BatchTotals {
     pub refused: u64,
     /// Files that are no videos, or were left.
     pub others: u64,
+    /// What would be submitted, had this been no dry run.
+    pub new: u64,
 }
 
 impl From<BatchRequest> for pb::BatchRequest {
@@ -77,8 +79,9 @@ impl TryFrom<pb::BatchLine> for BatchLine {
                 Self::File(BatchFile { file, outcome, job, output, why })
             }
             pb::batch_line::Line::Totals(totals) => {
-                let pb::BatchTotals { files, submitted, known, exists, refused, others } = totals;
-                Self::Totals(BatchTotals { files, submitted, known, exists, refused, others })
+                let pb::BatchTotals { files, submitted, known, exists, refused, others, new } =
+                    totals;
+                Self::Totals(BatchTotals { files, submitted, known, exists, refused, others, new })
             }
         })
     }

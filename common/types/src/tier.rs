@@ -36,9 +36,9 @@ pub struct CardLoad {
 pub struct Tier {
     /// Its name: the least VRAM of the row in GiB, or `cpu`.
     pub name: &'static str,
-    /// Frames to a detector's batch; 0 where cores and memory decide.
+    /// Frames to a detector's batch.
     pub detect_batch: u32,
-    /// Frames to a fill model's batch; 0 where cores and memory decide.
+    /// Frames to a fill model's batch.
     pub fill_batch: u32,
     /// Frames of a first segment.
     pub segment_frames: u32,
@@ -95,11 +95,11 @@ pub const TIERS: [Tier; 6] = [
         fps_min: 8,
         fps_max: 15,
     },
-    // no GPU
+    // No GPU: one frame at a time, since a processor gains nothing by more.
     Tier {
         name: "cpu",
-        detect_batch: 0,
-        fill_batch: 0,
+        detect_batch: 1,
+        fill_batch: 1,
         segment_frames: 180,
         fps_min: 7,
         fps_max: 8,

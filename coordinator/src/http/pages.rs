@@ -5,6 +5,7 @@
 //! somebody gave is escaped by the templates; a page carries no script and no style of its own, so that its policy
 //! allows none.
 
+mod act;
 mod assets;
 mod browse;
 mod events;

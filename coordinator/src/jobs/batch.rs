@@ -117,6 +117,7 @@ fn count(totals: &mut pb::BatchTotals, outcome: &str) {
     totals.files += 1;
     match outcome {
         SUBMITTED => totals.submitted += 1,
+        NEW => totals.new += 1,
         KNOWN => totals.known += 1,
         EXISTS => totals.exists += 1,
         _ => totals.refused += 1,
@@ -124,6 +125,7 @@ fn count(totals: &mut pb::BatchTotals, outcome: &str) {
 }
 
 const SUBMITTED: &str = "submitted";
+const NEW: &str = "new";
 const KNOWN: &str = "known";
 const EXISTS: &str = "exists";
 const REFUSED: &str = "refused";
@@ -213,7 +215,7 @@ impl Batch {
             return Ok(EXISTS);
         }
         if self.dry_run {
-            return Ok(SUBMITTED);
+            return Ok(NEW);
         }
         output.make_room().await.map_err(door::refusal)?;
         door::prove(&request).await?;

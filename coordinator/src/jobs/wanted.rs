@@ -15,7 +15,7 @@ use crate::shown::phase;
 /// Jobs that are listed where the client does not say how many.
 const LISTED: usize = 100;
 
-/// Jobs that are listed at most: below a KiB each, and so below the largest message.
+/// Jobs to a page at most: below a KiB each, and so below the largest message.
 const LISTED_MAX: usize = 5_000;
 
 /// See the top of the file.
@@ -143,12 +143,17 @@ impl Wanted {
     /// Takes what a client asked for.
     ///
     /// # Errors
-    /// A status where no job can be in such a state.
+    /// A status where no job can be in such a state, or the page is too long.
     pub(super) fn parse(request: pb::ListRequest) -> Result<Self, Status> {
         let pb::ListRequest { limit, owner, state, after } = request;
         let limit = match limit {
             0 => LISTED,
-            limit => (limit as usize).min(LISTED_MAX),
+            limit if limit as usize > LISTED_MAX => {
+                return Err(Status::invalid_argument(format!(
+                    "{limit} jobs are too many for one page; ask for at most {LISTED_MAX}, and on from `next`"
+                )));
+            }
+            limit => limit as usize,
         };
         let state = Some(state).filter(|state| !state.is_empty());
         let state = state.map(|state| State::parse(&state)).transpose()?;

@@ -1,4 +1,4 @@
-"""What the Python client does against a real coordinator; its folder is the argument."""
+"""What the Python client does against a real coordinator; its folder and a clip of 320x180 are the arguments."""
 
 import os
 import sys
@@ -17,7 +17,7 @@ def refused(name, call):
 
 
 def main():
-    folder = sys.argv[1]
+    folder, clip = sys.argv[1:]
     client = Client()
     place = lambda name: os.path.join(folder, name)
     idle = {"input": place("absent.mp4"), "detect": [], "encoder": "libx264", "priority": -9}
@@ -36,6 +36,9 @@ def main():
     many = [client.submit(idle, output=place(f"{at}.mkv")) for at in range(5)]
     listed = [state["job"] for state in client.list(page=2)]
     assert listed[:5] == many[::-1] and len(listed) == len(set(listed)), (listed, many)
+    shown = client.glimpse(clip)
+    assert shown.png.startswith(b"\x89PNG") and shown[1:] == (320, 180), shown[1:]
+    refused("invalid-request", lambda: client.glimpse(place("absent.mp4")))
     assert client.workers()[0]["worker"] == "worker-0"
     os.makedirs(place("in/deep"))
     os.makedirs(place("clean"))

@@ -153,6 +153,8 @@ async fn a_job_is_drawn_submitted_watched_compared_and_approved() {
     let cut =
         browser.run("return document.querySelector('.compare [data-upper]').style.clipPath;").await;
     assert!(cut.as_str().unwrap().contains("80%"), "{cut}");
+    let edge = browser.run("return document.querySelector('.compare .edge').style.left;").await;
+    assert_eq!(edge, "20%", "the line stands where the pictures meet");
     browser.until("its pictures are there", "for (const it of document.images) it.loading = 'eager'; return [...document.images].every((it) => it.complete && it.naturalWidth > 0);").await;
     browser.picture(&picture("review")).await;
     browser.click("#overlay-1").await;

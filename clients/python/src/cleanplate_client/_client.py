@@ -8,7 +8,7 @@ import json
 import os
 import ssl
 import time
-from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional
+from typing import Any, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Tuple
 from urllib.parse import quote, urlencode, urlsplit
 
 from ._errors import Problem, Unreachable
@@ -17,6 +17,14 @@ from ._events import Event, events_of
 Json = Dict[str, Any]
 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+class Glimpse(NamedTuple):
+    """A frame of a source: ``png``, which is scaled down where it is large, and the size of the video."""
+
+    png: bytes
+    width: int
+    height: int
 
 
 class Client:
@@ -141,6 +149,13 @@ class Client:
         """The preview of a job that was asked for one."""
         return self._request("GET", _path(job, "preview"))
 
+    def glimpse(self, source: str, *, owner: Optional[str] = None) -> Glimpse:
+        """A frame from the middle of a source that may become an ``input``, to choose regions by."""
+        path = "/api/v1/glimpse?" + urlencode({"input": source, "owner": owner or ""})
+        png, headers = self._told("GET", path)
+        width, _, height = headers["cleanplate-size"].partition("x")
+        return Glimpse(png, int(width), int(height))
+
     def workers(self) -> List[Json]:
         """All workers."""
         return list(self._json("GET", "/api/v1/workers")["workers"])
@@ -199,9 +214,19 @@ class Client:
         body: Optional[Mapping[str, Any]] = None,
         headers: Optional[Mapping[str, str]] = None,
     ) -> bytes:
+        return self._told(method, path, body, headers)[0]
+
+    def _told(
+        self,
+        method: str,
+        path: str,
+        body: Optional[Mapping[str, Any]] = None,
+        headers: Optional[Mapping[str, str]] = None,
+    ) -> Tuple[bytes, http.client.HTTPMessage]:
         connection = self._connection()
         try:
-            return self._begun(connection, method, path, body, headers or {}).read()
+            answer = self._begun(connection, method, path, body, headers or {})
+            return answer.read(), answer.headers
         except (OSError, http.client.HTTPException) as error:
             raise Unreachable(f"{self._host}:{self._port} does not answer: {error}") from error
         finally:

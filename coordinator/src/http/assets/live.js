@@ -79,10 +79,13 @@
     addEventListener("pagehide", () => stream.close());
   }
 
-  // A slider over two pictures: the upper one is shown up to it.
+  // A slider over two pictures: the upper one is shown up to it, and a line tells where that is.
   const slide = (input) => {
-    const upper = input.parentElement.querySelector("[data-upper]");
-    upper.style.clipPath = `inset(0 ${100 - input.value}% 0 0)`;
+    const within = (selector) => input.parentElement.querySelector(selector);
+    within("[data-upper]").style.clipPath = `inset(0 ${100 - input.value}% 0 0)`;
+    const edge = within(".edge");
+    edge.hidden = false;
+    edge.style.left = `${input.value}%`;
   };
   document.addEventListener("input", (event) => {
     if (event.target.matches(".compare input")) slide(event.target);

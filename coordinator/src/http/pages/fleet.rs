@@ -1,8 +1,7 @@
 //! The workers, grouped by state.
 
-use axum::body::Body;
-use axum::extract::{Extension, Path, Query, State};
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::extract::{Extension, Query, State};
+use axum::http::{StatusCode, Uri};
 use cleanplate_access::Caller;
 use cleanplate_proto::v1 as pb;
 use cleanplate_proto::v1::jobs_server::Jobs as _;
@@ -11,17 +10,14 @@ use cleanplate_shapes::words::thousandths;
 use maud::{Markup, html};
 use serde::Deserialize;
 
-use crate::http::body::form;
+use crate::http::pages::act::Act;
 use crate::http::pages::layout::{Head, Part, page};
 use crate::http::pages::words::mark;
-use crate::http::pages::{Answer, Viewer, on_to};
+use crate::http::pages::{Answer, Viewer};
 use crate::http::{Api, call};
 
 /// Workers of a page.
 const WORKERS_A_PAGE: usize = 100;
-
-/// Bytes of the form at most.
-const FORM_BYTES_MAX: usize = 8 << 10;
 
 /// The states, in the order in which somebody looks after them.
 const STATES: [&str; 7] =
@@ -173,20 +169,10 @@ fn card(worker: &Worker) -> String {
 }
 
 /// `POST /ui/workers/{worker}/drain`.
-pub(super) async fn drain(
-    State(api): State<Api>,
-    Extension(caller): Extension<Caller>,
-    Path(worker): Path<String>,
-    headers: HeaderMap,
-    body: Body,
-) -> Answer {
-    let fields = form(&headers, body, FORM_BYTES_MAX).await?;
-    let drain = pb::DrainWorkerRequest { worker, within_ms: None };
-    api.jobs.drain_worker(call(caller, drain)).await?;
-    Ok(match fields.last("back") {
-        "" => on_to("/ui/fleet"),
-        back => on_to(back),
-    })
+pub(super) async fn drain(State(api): State<Api>, act: Act) -> Answer {
+    let drain = pb::DrainWorkerRequest { worker: act.of.clone(), within_ms: None };
+    api.jobs.drain_worker(act.call(drain)).await?;
+    Ok(act.back("/ui/fleet"))
 }
 
 #[cfg(test)]

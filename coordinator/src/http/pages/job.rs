@@ -2,10 +2,8 @@
 
 mod parts;
 
-use axum::body::Body;
 use axum::extract::{Extension, Path, State};
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::Response;
+use axum::http::StatusCode;
 use cleanplate_access::{Caller, Role};
 use cleanplate_proto::v1 as pb;
 use cleanplate_proto::v1::jobs_server::Jobs as _;
@@ -13,17 +11,14 @@ use cleanplate_shapes::{Attempt, JobState};
 use maud::{Markup, html};
 
 use crate::attempts::Span;
-use crate::http::body::{Fields, form};
 use crate::http::jobs::shape;
+use crate::http::pages::act::Act;
 use crate::http::pages::layout::{Head, Part, page};
 use crate::http::pages::row::Row;
 use crate::http::pages::stills::{Stills, stills};
-use crate::http::pages::{Answer, Mishap, Viewer, on_to, timeline};
+use crate::http::pages::{Answer, Mishap, Viewer, timeline};
 use crate::http::problem::{Kind, Problem};
 use crate::http::{Api, call};
-
-/// Bytes of a form at most: some thousand overlays that stay.
-const FORM_BYTES_MAX: usize = 64 << 10;
 
 /// `GET /ui/jobs/{job}`.
 pub(super) async fn show(
@@ -99,82 +94,44 @@ fn priority(state: &JobState, viewer: &Viewer) -> Markup {
     }
 }
 
-/// Where to go on after something was done with a job.
-fn back(fields: &Fields, job: &str) -> Response {
-    match fields.last("back") {
-        "" => on_to(&format!("/ui/jobs/{job}")),
-        named => on_to(named),
-    }
+/// To the page of its job, where the button stood on no other one.
+fn back(act: &Act) -> Answer {
+    Ok(act.back(&format!("/ui/jobs/{}", act.of)))
 }
 
 /// `POST /ui/jobs/{job}/cancel`.
-pub(super) async fn cancel(
-    State(api): State<Api>,
-    Extension(caller): Extension<Caller>,
-    Path(job): Path<String>,
-    headers: HeaderMap,
-    body: Body,
-) -> Answer {
-    let fields = form(&headers, body, FORM_BYTES_MAX).await?;
-    api.jobs.cancel(call(caller, pb::CancelRequest { job: job.clone() })).await?;
-    Ok(back(&fields, &job))
+pub(super) async fn cancel(State(api): State<Api>, act: Act) -> Answer {
+    api.jobs.cancel(act.call(pb::CancelRequest { job: act.of.clone() })).await?;
+    back(&act)
 }
 
 /// `POST /ui/jobs/{job}/retry`.
-pub(super) async fn retry(
-    State(api): State<Api>,
-    Extension(caller): Extension<Caller>,
-    Path(job): Path<String>,
-    headers: HeaderMap,
-    body: Body,
-) -> Answer {
-    let fields = form(&headers, body, FORM_BYTES_MAX).await?;
-    api.jobs.retry(call(caller, pb::RetryRequest { job: job.clone() })).await?;
-    Ok(back(&fields, &job))
+pub(super) async fn retry(State(api): State<Api>, act: Act) -> Answer {
+    api.jobs.retry(act.call(pb::RetryRequest { job: act.of.clone() })).await?;
+    back(&act)
 }
 
 /// `POST /ui/jobs/{job}/approve`: `overlay` names each that the page showed, `remove` each that is to go.
-pub(super) async fn approve(
-    State(api): State<Api>,
-    Extension(caller): Extension<Caller>,
-    Path(job): Path<String>,
-    headers: HeaderMap,
-    body: Body,
-) -> Answer {
-    let fields = form(&headers, body, FORM_BYTES_MAX).await?;
-    let removed: Vec<&str> = fields.all("remove").collect();
-    let stays = fields.all("overlay").filter(|at| !removed.contains(at));
+pub(super) async fn approve(State(api): State<Api>, act: Act) -> Answer {
+    let removed: Vec<&str> = act.fields.all("remove").collect();
+    let stays = act.fields.all("overlay").filter(|at| !removed.contains(at));
     let drop: Vec<u32> =
         stays.map(|at| whole(at, "the number of an overlay")).collect::<Result<_, _>>()?;
-    api.jobs.approve(call(caller, pb::ApproveRequest { job: job.clone(), drop })).await?;
-    Ok(back(&fields, &job))
+    api.jobs.approve(act.call(pb::ApproveRequest { job: act.of.clone(), drop })).await?;
+    back(&act)
 }
 
 /// `POST /ui/jobs/{job}/reject`.
-pub(super) async fn reject(
-    State(api): State<Api>,
-    Extension(caller): Extension<Caller>,
-    Path(job): Path<String>,
-    headers: HeaderMap,
-    body: Body,
-) -> Answer {
-    let fields = form(&headers, body, FORM_BYTES_MAX).await?;
-    api.jobs.reject(call(caller, pb::RejectRequest { job: job.clone() })).await?;
-    Ok(back(&fields, &job))
+pub(super) async fn reject(State(api): State<Api>, act: Act) -> Answer {
+    api.jobs.reject(act.call(pb::RejectRequest { job: act.of.clone() })).await?;
+    back(&act)
 }
 
 /// `POST /ui/jobs/{job}/priority`.
-pub(super) async fn prioritise(
-    State(api): State<Api>,
-    Extension(caller): Extension<Caller>,
-    Path(job): Path<String>,
-    headers: HeaderMap,
-    body: Body,
-) -> Answer {
-    let fields = form(&headers, body, FORM_BYTES_MAX).await?;
-    let priority = whole(fields.last("priority"), "a priority")?;
-    api.jobs.prioritise(call(caller, pb::PrioritiseRequest { job: job.clone(), priority })).await?;
-    Ok(back(&fields, &job))
+pub(super) async fn prioritise(State(api): State<Api>, act: Act) -> Answer {
+    let priority = whole(act.fields.last("priority"), "a priority")?;
+    api.jobs.prioritise(act.call(pb::PrioritiseRequest { job: act.of.clone(), priority })).await?;
+    back(&act)
 }
 
 /// A field as a whole number.

@@ -163,6 +163,7 @@ pub(super) fn preview(job: &str, shown: &Result<Stills, String>) -> Markup {
                     (picture(frame, "after", "after", size))
                     img data-upper src=(address(&format!("{frame}-before.png"))) alt="before" width=(size.0)
                         height=(size.1) loading="lazy";
+                    i.edge hidden {}
                     input type="range" min="0" max="100" value="50" hidden
                         aria-label={ "How much of frame " (number) " is shown as before, in percent" };
                 }
