@@ -188,6 +188,38 @@ fn links(text: &str) -> Vec<String> {
     found
 }
 
+/// `a/{b,c}.rs` is two paths.
+fn spelt_out(path: &str) -> Vec<String> {
+    let parts = path.split_once('{').and_then(|(head, rest)| Some((head, rest.split_once('}')?)));
+    let Some((head, (choices, tail))) = parts else { return vec![path.to_owned()] };
+    let each = choices.split(',').map(|choice| format!("{head}{}{tail}", choice.trim()));
+    each.flat_map(|path| spelt_out(&path)).collect()
+}
+
+#[test]
+fn each_path_of_the_tree_that_a_document_names_is_there() {
+    let folders =
+        ["cli", "clients", "common", "coordinator", "docs", "proto", "scripts", "tests", "worker"];
+    let mut named = 0;
+    let mut absent = Vec::new();
+    for document in documents() {
+        let text = fs::read_to_string(&document).unwrap();
+        let code = text.lines().flat_map(|line| line.split('`').skip(1).step_by(2));
+        let is_path = |text: &&str| {
+            let is_inside = text.split_once('/').is_some_and(|(first, _)| folders.contains(&first));
+            is_inside && !text.contains([' ', '*', '<', '$', '…'])
+        };
+        for path in code.filter(is_path).flat_map(spelt_out) {
+            named += 1;
+            if !repository().join(&path).exists() {
+                absent.push(format!("{}: {path}", document.display()));
+            }
+        }
+    }
+    assert!(absent.is_empty(), "{absent:#?}");
+    assert!(named > 100, "{named}");
+}
+
 #[test]
 fn each_link_of_the_documents_leads_to_a_file() {
     let mut dead = Vec::new();

@@ -108,6 +108,29 @@ fn each_image_is_a_target_of_the_recipe() {
 }
 
 #[test]
+fn what_an_image_is_made_of_is_there_and_what_its_scripts_read_is_copied() {
+    let recipe = file("deploy/Containerfile");
+    let copied = recipe.lines().filter_map(|line| line.strip_prefix("COPY "));
+    let mut sources = Vec::new();
+    for line in copied.filter(|line| !line.starts_with("--from=")) {
+        let words: Vec<&str> = line.split(' ').filter(|word| !word.starts_with("--")).collect();
+        sources.extend(words[..words.len() - 1].iter().copied());
+    }
+    // A program that was built before is there once it is.
+    let built = |source: &&str| source.starts_with("build/containers/");
+    for source in sources.iter().filter(|source| !built(source)) {
+        assert!(repository().join(source).exists(), "{source}");
+    }
+    let script = file("scripts/setup-models");
+    let read = script.split("$(dirname \"$0\")/../").skip(1);
+    let read: Vec<&str> = read.filter_map(|rest| rest.split('"').next()).collect();
+    assert!(!read.is_empty());
+    for path in read {
+        assert!(sources.contains(&path), "scripts/setup-models reads {path}");
+    }
+}
+
+#[test]
 fn what_is_shipped_runs_as_somebody_without_rights_and_is_ended_by_sigterm() {
     let recipe = file("deploy/Containerfile");
     let stages: Vec<&str> = recipe.split("\nFROM ").collect();
