@@ -165,8 +165,12 @@ fn nothing_there(request: &Request) -> Response {
         let status = Status::unimplemented("there is no such service");
         return status.into_http::<axum::body::Body>();
     }
-    let detail =
-        format!("there is nothing at {}; docs/api.md lists what there is", request.uri().path());
+    let path = request.uri().path();
+    if pages::is_page(path) {
+        let detail = format!("there is no page at {path}");
+        return pages::Mishap::from(Problem::new(Kind::NoSuchPath, detail)).into_response();
+    }
+    let detail = format!("there is nothing at {path}; docs/api.md lists what there is");
     Problem::new(Kind::NoSuchPath, detail).into_response()
 }
 

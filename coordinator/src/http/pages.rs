@@ -66,13 +66,18 @@ pub(super) fn route(method: &str, path: &str) -> Option<MethodRouter<Api>> {
     })
 }
 
+/// Whether it is a page that is asked for by this path, be there one or not.
+pub(super) fn is_page(path: &str) -> bool {
+    path == "/" || path == "/ui" || path.starts_with(BELOW)
+}
+
 /// What is told at the door of a page to whom it does not let in; nothing where it is no page that was asked for.
 pub(crate) fn turned_away(
     (method, path): (&Method, &str),
     query: Option<&str>,
     status: &Status,
 ) -> Option<Response> {
-    if path != "/" && !path.starts_with(BELOW) {
+    if !is_page(path) {
         return None;
     }
     if status.code() == Code::Unauthenticated && method == Method::GET && path != "/ui/events" {

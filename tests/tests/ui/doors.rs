@@ -273,4 +273,11 @@ async fn where_nobody_is_asked_pages_are_open_and_other_sites_are_not() {
     let absent = plain.get("/ui/jobs/job-x").await;
     assert_eq!(absent.status(), 404);
     is_guarded(absent.headers());
+    let nowhere = plain.get("/ui/nope").await;
+    assert_eq!(nowhere.status(), 404);
+    is_guarded(nowhere.headers());
+    let told = nowhere.text().await.unwrap();
+    assert!(told.contains("there is no page at /ui/nope") && told.contains("All jobs"), "{told}");
+    let program = plain.get("/api/v1/nope").await;
+    assert_eq!(program.headers()["content-type"], "application/problem+json");
 }

@@ -102,6 +102,7 @@ async fn jobs_are_watched_cancelled_and_tried_again_without_anything_moving() {
     dark.picture(&picture("jobs-narrow")).await;
     let wide = dark.run("return document.documentElement.scrollWidth <= innerWidth;").await;
     assert_eq!(wide, true, "a narrow window needs no scrolling sideways");
+    names_are_read_at_each_width(&dark).await;
     assert_eq!(dark.complaints().await, Vec::<String>::new());
 }
 
@@ -119,11 +120,20 @@ async fn a_job_is_drawn_submitted_watched_compared_and_approved() {
     let page = |path: &str| format!("{}{path}", cluster.url());
     browser.go(&page("/ui/submit")).await;
     browser.type_into("#input", clip.to_str().unwrap()).await;
-    browser.type_into("#output", output.to_str().unwrap()).await;
+    browser.type_into("#output", folder.path().join("none/out.mp4").to_str().unwrap()).await;
     browser.click("#glimpse").await;
-    browser.until("a frame is shown", "return document.querySelector('[data-draw] canvas').width === 320 && !document.getElementById('glimpse').disabled;").await;
-    let painted = browser.run("const it = document.querySelector('[data-draw] canvas'); const all = it.getContext('2d').getImageData(0, 0, it.width, it.height).data; return new Set(all).size;").await;
-    assert!(painted.as_u64().unwrap() > 32, "the frame is on the canvas: {painted} levels");
+    a_frame_is_shown(&browser).await;
+    browser.click("main button[type=submit]").await;
+    browser.wait_for("[role=alert]").await;
+    a_frame_is_shown(&browser).await;
+    let size = browser
+        .run("return ['wide', 'high'].map((it) => document.getElementById(it).value).join();")
+        .await;
+    assert_eq!(size, "320,180", "the form that comes back has the size that was sent");
+    assert_eq!(browser.text("#told").await, "There is no region yet.");
+    let complaints = browser.complaints().await;
+    assert!(complaints.iter().all(|it| it.contains("/ui/submit")), "{complaints:?}");
+    browser.type_into("#output", output.to_str().unwrap()).await;
     browser.drag("#stage", (100, 100), (400, 400)).await;
     browser.drag("#stage", (500, 500), (700, 700)).await;
     let lines = browser.run("return document.getElementById('regions').value;").await;
@@ -189,6 +199,14 @@ async fn a_job_is_drawn_submitted_watched_compared_and_approved() {
     assert_eq!(browser.complaints().await, Vec::<String>::new());
 }
 
+/// Waits until the frame of a clip of 320 by 180 is on the canvas.
+async fn a_frame_is_shown(browser: &Browser) {
+    browser.until("a frame is shown", "return document.querySelector('[data-draw] canvas').width === 320 && document.getElementById('seen').value !== '' && !document.getElementById('glimpse').disabled;").await;
+    // Read from a copy: the browser complains of a canvas that is read again and again.
+    let painted = "const it = document.querySelector('[data-draw] canvas'); const to = new OffscreenCanvas(it.width, it.height).getContext('2d', { willReadFrequently: true }); to.drawImage(it, 0, 0); return new Set(to.getImageData(0, 0, it.width, it.height).data).size > 32;";
+    browser.until("it is painted", painted).await;
+}
+
 #[tokio::test]
 async fn a_job_is_submitted_and_cancelled_by_keyboard_alone() {
     if !has_browser() {
@@ -201,14 +219,6 @@ async fn a_job_is_submitted_and_cancelled_by_keyboard_alone() {
     browser.press(&[TAB]).await;
     let first = browser.run("return document.activeElement.textContent;").await;
     assert_eq!(first, "Skip to the content", "the first stop leads past the navigation");
-    tab_to(&browser, "#stage").await;
-    browser.press(&[ENTER, RIGHT, RIGHT, DOWN]).await;
-    let lines = browser.run("return document.getElementById('regions').value;").await;
-    assert_eq!(lines, "770,433,384,216", "a region in the middle, moved");
-    assert!(browser.text("#told").await.contains("384 by 216 at 770, 433"), "and told");
-    let outlined =
-        browser.run("return getComputedStyle(document.activeElement).outlineStyle;").await;
-    assert_eq!(outlined, "solid", "where the focus is can be seen");
     tab_to(&browser, "#input").await;
     let input = folder.path().join("in.mp4").display().to_string();
     let output = folder.path().join("out.mp4").display().to_string();
@@ -218,6 +228,15 @@ async fn a_job_is_submitted_and_cancelled_by_keyboard_alone() {
     browser.press(&[TAB]).await;
     let typed = letters(&output);
     browser.press(&typed.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    tab_to(&browser, "#stage").await;
+    browser.press(&[ENTER, RIGHT, RIGHT, DOWN]).await;
+    let lines = browser.run("return document.getElementById('regions').value;").await;
+    assert_eq!(lines, "770,433,384,216", "a region in the middle, moved");
+    assert!(browser.text("#told").await.contains("384 by 216 at 770, 433"), "and told");
+    let outlined =
+        browser.run("return getComputedStyle(document.activeElement).outlineStyle;").await;
+    assert_eq!(outlined, "solid", "where the focus is can be seen");
+    tab_to(&browser, "button.primary").await;
     browser.press(&[ENTER]).await;
     browser
         .until("the page of the job", "return location.pathname.startsWith('/ui/jobs/job-');")
@@ -231,6 +250,19 @@ async fn a_job_is_submitted_and_cancelled_by_keyboard_alone() {
         )
         .await;
     assert_eq!(browser.complaints().await, Vec::<String>::new());
+}
+
+/// The end of a file's name is in sight in a window of any width, and what is short of it is left out.
+async fn names_are_read_at_each_width(browser: &Browser) {
+    let script = "return [...document.querySelectorAll('table.jobs .tail')].every((tail) => { \
+                  const [it, line] = [tail, tail.parentElement].map((one) => one.getBoundingClientRect()); \
+                  return line.width >= 150 && it.left >= line.left && it.right <= line.right + 1; });";
+    for width in [500, 960, 1024, 1200, 1366, 1920] {
+        browser.resize(width, 900).await;
+        browser.until(&format!("names are read at {width}"), script).await;
+    }
+    let name = browser.text("table.jobs tbody tr .places .place:last-child .tail").await;
+    assert!(name.ends_with("/last.mp4"), "the newest job's output: {name}");
 }
 
 /// Keys, as the driver names them.

@@ -16,6 +16,7 @@
   const glimpse = document.getElementById("glimpse");
   const input = document.getElementById("input");
   const owner = document.getElementById("owner");
+  const seen = document.getElementById("seen");
   const LEAST = 2;
   let regions = [];
   let now = -1;
@@ -58,9 +59,14 @@
       return rect;
     }));
     const region = regions[now];
-    told.textContent = region
-      ? `Region ${now + 1} of ${regions.length}: ${region.width} by ${region.height} at ${region.x}, ${region.y}.`
-      : "No region is chosen.";
+    if (region) {
+      told.textContent =
+        `Region ${now + 1} of ${regions.length}: ${region.width} by ${region.height} at ${region.x}, ${region.y}.`;
+    } else if (regions.length > 0) {
+      told.textContent = `${regions.length === 1 ? "1 region" : `${regions.length} regions`}; none is chosen.`;
+    } else {
+      told.textContent = "There is no region yet.";
+    }
   };
 
   const point = (event) => {
@@ -147,15 +153,15 @@
     write();
   });
 
-  const show = (image, [width, height]) => {
-    [wide.value, high.value] = [width, height];
+  const show = (image, [width, height], of) => {
+    [wide.value, high.value, seen.value] = [width, height, of];
     resize();
     canvas.getContext("2d").drawImage(image, 0, 0, width, height);
   };
 
-  glimpse.addEventListener("click", async () => {
-    if (!input.reportValidity()) return;
-    const asked = new URLSearchParams({ input: input.value.trim() });
+  const look = async () => {
+    const of = input.value.trim();
+    const asked = new URLSearchParams({ input: of });
     if (owner?.value) asked.set("owner", owner.value);
     glimpse.disabled = true;
     told.textContent = "A frame is being fetched.";
@@ -163,11 +169,14 @@
       const answer = await fetch(`/api/v1/glimpse?${asked}`);
       if (!answer.ok) throw new Error((await answer.json()).detail);
       const image = await createImageBitmap(await answer.blob());
-      show(image, answer.headers.get("cleanplate-size").split("x").map(Number));
+      show(image, answer.headers.get("cleanplate-size").split("x").map(Number), of);
     } catch (why) {
       told.textContent = `There is no frame to show: ${why.message}`;
     }
     glimpse.disabled = false;
+  };
+  glimpse.addEventListener("click", () => {
+    if (input.reportValidity()) look();
   });
 
   // A still is drawn here and sent nowhere.
@@ -176,7 +185,7 @@
     if (!file) return;
     try {
       const image = await createImageBitmap(file);
-      show(image, [image.width, image.height]);
+      show(image, [image.width, image.height], "");
     } catch {
       told.textContent = "That file is no picture that this browser can show.";
     }
@@ -185,9 +194,15 @@
     [canvas.width, canvas.height] = size();
     draw();
   };
-  wide.addEventListener("change", resize);
-  high.addEventListener("change", resize);
+  for (const side of [wide, high]) {
+    side.addEventListener("change", () => {
+      seen.value = "";
+      resize();
+    });
+  }
   lines.addEventListener("input", read);
   resize();
   read();
+  // The form came back with something to mend: its frame is shown again.
+  if (seen.value && seen.value === input.value.trim()) look();
 })();

@@ -20,6 +20,12 @@ use crate::http::{Api, call};
 /// Jobs of a page.
 const JOBS_A_PAGE: u32 = 50;
 
+/// Letters at a place's end that are shown at any width of a window: all that [`shortened`] leaves there, and its sign.
+const TAIL_LETTERS: usize = 27;
+
+/// What stands for letters that are left out.
+const LEFT_OUT: char = '…';
+
 /// Which jobs are shown.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -151,8 +157,8 @@ fn row(state: &JobState, back: &str) -> Markup {
                 span.line.quiet { (moment(state.submitted_ms)) }
             }
             td.places {
-                span.line title=(state.input) { (shortened(&state.input)) }
-                span.line title=(state.output) { span.quiet { "→ " } (shortened(&state.output)) }
+                (place("", &state.input))
+                (place("→ ", &state.output))
             }
             td.owner { span.line title=(state.owner) { (state.owner) } }
             td.state { (row.chip()) }
@@ -162,6 +168,28 @@ fn row(state: &JobState, back: &str) -> Markup {
             td.acts { (row.button(back)) }
         }
     }
+}
+
+/// A place on one line, whose beginning gives way where the line is too short for it.
+fn place(mark: &str, whole: &str) -> Markup {
+    let text = shortened(whole);
+    let (head, tail) = ends(&text);
+    html! {
+        span.line.place title=(whole) {
+            @if !mark.is_empty() { span.quiet { (mark) } }
+            span.head.cut[tail.starts_with(LEFT_OUT)] { (head) }
+            span.tail { (tail) }
+        }
+    }
+}
+
+/// A place in two, the second of which tells files apart: it begins where letters were left out, or else with a folder
+/// where one begins early in it.
+fn ends(text: &str) -> (&str, &str) {
+    let cut = text.char_indices().rev().nth(TAIL_LETTERS - 1).map_or(0, |(at, _)| at);
+    let (_, tail) = text.split_at(cut);
+    let folder = tail.find('/').filter(|at| *at < TAIL_LETTERS / 2 && !tail.starts_with(LEFT_OUT));
+    text.split_at(cut + folder.unwrap_or(0))
 }
 
 fn further(wanted: &Wanted, next: &str) -> Markup {
@@ -180,6 +208,19 @@ fn further(wanted: &Wanted, next: &str) -> Markup {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_end_of_a_place_stays_whole() {
+        assert_eq!(ends("a.mp4"), ("", "a.mp4"));
+        assert_eq!(ends(""), ("", ""));
+        let text = "file:///work/footage/season-01/reel-b/320x180.mp4";
+        assert_eq!(ends(text), ("file:///work/footage/season-01", "/reel-b/320x180.mp4"));
+        let text = "s3://footage/üüü-than-there-is-room-for.mp4";
+        assert_eq!(ends(text), ("s3://footage/üüü", "-than-there-is-room-for.mp4"));
+        let text = shortened("s3://footage/of-more-letters/than-there/is-room-for/here.mp4");
+        let (head, tail) = ends(&text);
+        assert_eq!((head, tail), ("s3://footage/of-mor", "…there/is-room-for/here.mp4"));
+    }
 
     #[test]
     fn what_somebody_gave_is_shown_and_never_run() {

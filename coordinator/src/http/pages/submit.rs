@@ -4,6 +4,8 @@
 
 mod regions;
 
+use std::ops::RangeInclusive;
+
 use axum::body::Body;
 use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, StatusCode};
@@ -31,6 +33,9 @@ const STATIC: &str = "static";
 
 /// Bytes of the form at most: thousands of regions.
 const FORM_BYTES_MAX: usize = 256 << 10;
+
+/// Samples of a side to draw on.
+const SIDES: RangeInclusive<u32> = 16..=16_384;
 
 /// `GET /ui/submit`.
 pub(super) async fn show(Extension(caller): Extension<Caller>) -> Response {
@@ -106,9 +111,10 @@ fn shown(status: StatusCode, viewer: &Viewer, given: &Fields, refused: Option<&s
         h1 { "Submit" }
         form method="post" action="/ui/submit" {
             @if let Some(why) = refused { p.detail role="alert" { (why) } }
+            (places(viewer, given))
             div.draw {
                 div { (drawing(given)) }
-                div { (places(viewer, given)) (ways(given, refused.is_some())) button.primary type="submit" { "Submit" } }
+                div { (ways(given, refused.is_some())) button.primary type="submit" { "Submit" } }
             }
         }
     };
@@ -119,15 +125,20 @@ fn shown(status: StatusCode, viewer: &Viewer, given: &Fields, refused: Option<&s
 }
 
 fn drawing(given: &Fields) -> Markup {
+    let [wide, high] = size(given);
     html! {
         fieldset {
             legend { "Regions to remove" }
             div data-draw hidden {
-                p { button #glimpse type="button" { "Show a frame of the input" } }
+                p {
+                    button #glimpse type="button" { "Show a frame of the input" }
+                    // The input whose frame is shown: a form that comes back shows it again.
+                    input #seen type="hidden" name="seen" value=(given.last("seen"));
+                }
                 div.fields {
                     div { label for="still" { "Or a still of your own" } input #still type="file" accept="image/*" aria-describedby="still-note"; }
-                    div { label for="wide" { "Width" } input #wide type="number" min="16" max="16384" value="1920"; }
-                    div { label for="high" { "Height" } input #high type="number" min="16" max="16384" value="1080"; }
+                    div { label for="wide" { "Width" } input #wide type="number" name="wide" min=(SIDES.start()) max=(SIDES.end()) value=(wide); }
+                    div { label for="high" { "Height" } input #high type="number" name="high" min=(SIDES.start()) max=(SIDES.end()) value=(high); }
                 }
                 p.quiet #still-note { "The coordinator shows a frame from the middle. A still of your own stays in this browser. Without either, give the size of the video." }
                 div.canvas {
@@ -135,10 +146,10 @@ fn drawing(given: &Fields) -> Markup {
                     svg #stage tabindex="0" role="application" aria-label="Regions" aria-describedby="keys" {}
                 }
                 p.quiet #keys {
-                    "Draw with the mouse. By keyboard: Enter adds a region, arrows move it, Shift and arrows size it, "
+                    "Draw with mouse or finger. By keyboard: Enter adds a region, arrows move it, Shift and arrows size it, "
                     "Alt makes steps of ten, N goes to the next one, Delete takes it away."
                 }
-                p #told role="status" aria-live="polite" { "No region is chosen." }
+                p #told role="status" aria-live="polite" {}
             }
             div.wide {
                 label for="regions" { "One region a line: X,Y,W,H or X,Y,W,H@FROM-TO" }
@@ -148,18 +159,23 @@ fn drawing(given: &Fields) -> Markup {
     }
 }
 
+/// Width and height to draw on: those that were given, or else what is usual.
+fn size(given: &Fields) -> [u32; 2] {
+    [("wide", 1920), ("high", 1080)].map(|(name, usual)| {
+        let side = given.last(name).trim().parse::<u32>().ok();
+        side.filter(|side| SIDES.contains(side)).unwrap_or(usual)
+    })
+}
+
 fn places(viewer: &Viewer, given: &Fields) -> Markup {
     html! {
         fieldset {
             legend { "Video" }
-            div.wide {
-                label for="input" { "Input (path or URL)" }
-                input #input name="input" required value=(given.last("input")) spellcheck="false";
-                label for="output" { "Output (path or URL)" }
-                input #output name="output" required value=(given.last("output")) spellcheck="false";
+            div.fields.long {
+                div { label for="input" { "Input (path or URL)" } input #input name="input" required value=(given.last("input")) spellcheck="false"; }
+                div { label for="output" { "Output (path or URL)" } input #output name="output" required value=(given.last("output")) spellcheck="false"; }
                 @if viewer.may(Role::Admin) {
-                    label for="owner" { "Owner" }
-                    input #owner name="owner" value=(given.last("owner")) maxlength="200";
+                    div { label for="owner" { "Owner" } input #owner name="owner" value=(given.last("owner")) maxlength="200"; }
                 }
             }
         }
@@ -254,12 +270,19 @@ mod tests {
     #[test]
     fn what_was_refused_stands_in_the_form_again_and_is_never_run() {
         let hostile = r#""><script>alert(1)</script>"#;
-        let fields =
-            given(&[("input", hostile), ("regions", "</textarea><script>"), ("fill", "fetch")]);
+        let fields = given(&[
+            ("input", hostile),
+            ("regions", "</textarea><script>"),
+            ("fill", "fetch"),
+            ("seen", hostile),
+            ("wide", "640"),
+            ("high", "<script>"),
+        ]);
         let told = html! { (drawing(&fields)) (places(&Viewer::of(&Caller::Anyone), &fields)) (ways(&fields, true)) };
         let told = told.into_string();
         assert!(!told.contains("<script") && told.contains("&lt;script&gt;alert(1)"), "{told}");
         assert!(told.contains(r#"value="fetch" selected"#), "{told}");
+        assert!(told.contains(r#"value="640""#) && told.contains(r#"value="1080""#), "{told}");
         assert!(!told.contains("checked"), "a box that was cleared stays so");
     }
 }

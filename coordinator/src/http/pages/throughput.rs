@@ -22,8 +22,11 @@ pub(super) fn picture(minutes: &[u64]) -> Markup {
     }
     let latest = points.first().copied().unwrap_or(0);
     let words = format!(
-        "Frames a second over the last {} minutes: {} in the last three, {} at most.",
-        minutes.len(),
+        "Frames a second over the last {}: {} in the last three, {} at most.",
+        match minutes.len() {
+            1 => "minute".to_owned(),
+            some => format!("{some} minutes"),
+        },
         thousandths(latest),
         thousandths(most)
     );
@@ -67,6 +70,6 @@ mod tests {
         assert!(told.contains(r#"points="0,40 180,2 360,21""#), "{told}");
         assert!(picture(&[0, 0]).into_string().contains("Nothing"));
         assert!(picture(&[]).into_string().contains("Nothing"));
-        assert!(picture(&[60]).into_string().contains("1.0 in the last three"));
+        assert!(picture(&[60]).into_string().contains("the last minute: 1.0 in the last three"));
     }
 }

@@ -90,7 +90,9 @@ pub(super) fn overlays(state: &JobState, may_decide: bool) -> Markup {
         } @else if !lines.is_empty() {
             h2 { "What is removed" }
             ul.overlays { @for line in &lines { li { (line) } } }
-            p { a href={ "/api/v1/jobs/" (state.job) "/plan" } download={ (state.job) "-plan.json" } { "Download the plan" } }
+            @if state.has_plan {
+                p { a href={ "/api/v1/jobs/" (state.job) "/plan" } download={ (state.job) "-plan.json" } { "Download the plan" } }
+            }
         }
     }
 }
