@@ -1,10 +1,11 @@
 //! Speaking to a coordinator: the one of several that leads is found, and one sentence is said for each way in which
 //! that does not work. Refuses to send a call twice: what is asked until somebody leads is asked of nobody's job.
 
+use std::error::Error;
 use std::path::Path;
 use std::time::Duration;
 
-use cleanplate_access::{Bearer, DialError, Dialer, SecretText};
+use cleanplate_access::{Bearer, DialError, Dialer, Hint, SecretText};
 use cleanplate_proto::v1::ListRequest;
 use cleanplate_proto::v1::jobs_client::JobsClient;
 use cleanplate_proto::{MESSAGE_BYTES_MAX, StandsBy};
@@ -14,7 +15,7 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status as Reply};
 
 use crate::arguments::ClientArguments;
-use crate::exit::{Refusal, Status};
+use crate::exit::Refusal;
 use crate::say;
 use crate::settings::{Place, Settings};
 
@@ -39,11 +40,16 @@ const FAILOVER_PATIENCE: Duration = Duration::from_secs(30);
 /// How long to wait before the list is gone through again.
 const ASK_AGAIN: Duration = Duration::from_millis(500);
 
+/// Where an address was written that is told without it.
+pub(crate) const UNTOLD: Place = Place::Default("client.coordinator");
+
 /// How coordinators are spoken to: by which roots, and with which token.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Route {
     dialer: Dialer,
     token: Option<SecretText>,
+    /// Where the file of the authority was named.
+    ca: Option<Place>,
 }
 
 impl Route {
@@ -62,15 +68,21 @@ impl Route {
             (None, None, Some(path)) => Some(read(&settings.place_of("client.token_file"), path)?),
             (None, None, None) => None,
         };
-        Ok(Self { dialer: access.dialer(), token })
+        Ok(Self { dialer: access.dialer(), token, ca: Some(settings.place_of("tls.ca")) })
     }
 
     /// Takes an address as an endpoint.
     ///
     /// # Errors
-    /// A refusal with status 2 where it is none.
+    /// A refusal with status 2 where it is none, or the file of the authority cannot be read.
     pub(crate) fn endpoint(&self, address: &str) -> Result<Endpoint, Refusal> {
-        let endpoint = self.dialer.endpoint(address).map_err(|error| refused(&error))?;
+        self.endpoint_at(address, &UNTOLD)
+    }
+
+    /// The same of an address that was written at `place`.
+    fn endpoint_at(&self, address: &str, place: &Place) -> Result<Endpoint, Refusal> {
+        let endpoint = self.dialer.endpoint(address);
+        let endpoint = endpoint.map_err(|error| self.refused(&error, place))?;
         let endpoint = endpoint.connect_timeout(CONNECT_PATIENCE);
         Ok(endpoint.http2_keep_alive_interval(KEEP_ALIVE).keep_alive_timeout(KEEP_ALIVE))
     }
@@ -80,18 +92,36 @@ impl Route {
     /// # Errors
     /// A refusal where a token would go over the wire in the clear.
     pub(crate) fn bearer(&self, address: &str) -> Result<Bearer, Refusal> {
+        self.bearer_at(address, &UNTOLD)
+    }
+
+    /// The same of an address that was written at `place`.
+    fn bearer_at(&self, address: &str, place: &Place) -> Result<Bearer, Refusal> {
         let bearer = self.token.as_ref().map(|token| self.dialer.bearer(address, token));
-        Ok(bearer.transpose().map_err(|error| refused(&error))?.unwrap_or_default())
+        let bearer = bearer.transpose().map_err(|error| self.refused(&error, place))?;
+        Ok(bearer.unwrap_or_default())
+    }
+
+    /// A client shows no certificate: the authority's is the only file that it names.
+    fn refused(&self, error: &DialError, place: &Place) -> Refusal {
+        refused(error, place, |key| self.ca.clone().unwrap_or(Place::Default(key)))
     }
 }
 
-/// What to tell of an address that cannot be spoken to so.
-pub(crate) fn refused(error: &DialError) -> Refusal {
-    let status = match error {
-        DialError::Address { .. } | DialError::Clear { .. } => Status::Usage,
-        DialError::Unreadable { .. } | DialError::Tls(_) => Status::Failed,
-    };
-    Refusal::new(status, error.to_string())
+/// What to tell of an address that cannot be spoken to so: it was written at `address`, and `place_of` says where the
+/// key of a file was. All of it are settings that cannot be used.
+pub(crate) fn refused(
+    error: &DialError,
+    address: &Place,
+    place_of: impl FnOnce(&'static str) -> Place,
+) -> Refusal {
+    let said = error.to_string();
+    Refusal::usage(match error {
+        DialError::Address { .. } | DialError::Clear { .. } => address.tell(&said),
+        DialError::Unreadable { setting, .. } => place_of(setting).tell(&said),
+        // It names its settings itself.
+        DialError::Tls(_) => said,
+    })
 }
 
 /// The generated client, with a token where there is one.
@@ -111,16 +141,27 @@ pub(crate) struct Client {
 }
 
 /// Why a coordinator is not the one to speak to.
-struct Missed {
-    refusal: Refusal,
-    stands_by: Option<StandsBy>,
+#[derive(Debug)]
+pub(crate) struct Missed {
+    /// What is told of it.
+    pub(crate) refusal: Refusal,
+    /// Where it does not lead.
+    pub(crate) stands_by: Option<StandsBy>,
+    /// Where it answers and is not understood.
+    pub(crate) hint: Option<Hint>,
+}
+
+impl From<Refusal> for Missed {
+    fn from(refusal: Refusal) -> Self {
+        Self { refusal, stands_by: None, hint: None }
+    }
 }
 
 impl Client {
     /// Connects to the coordinator that a command is to speak to.
     ///
     /// # Errors
-    /// As [`Client::connect`], with the place where a wrong address was written.
+    /// The refusal of [`Client::connect`], with the place where a wrong address was written.
     pub(crate) async fn of(
         settings: &Settings,
         arguments: &ClientArguments,
@@ -128,9 +169,9 @@ impl Client {
         let flag = ("--coordinator", arguments.coordinator.is_some());
         let place = settings.place(flag, "client.coordinator");
         let route = Route::of(settings, arguments.token_file.as_deref())?;
-        let addresses = listed(settings.coordinator_of(arguments), &route);
-        let addresses = addresses.map_err(|refusal| place.refuse(&refusal))?;
-        Self::connect_by_turns(&addresses, &route, TURN_PATIENCE).await
+        let addresses = listed(settings.coordinator_of(arguments), &route, &place)?;
+        let connected = Self::connect_by_turns(&addresses, &route, TURN_PATIENCE).await;
+        connected.map_err(|missed| missed.refusal)
     }
 
     /// Connects to the one that leads of the coordinators at `addresses`, divided by commas. While one takes over
@@ -138,8 +179,9 @@ impl Client {
     ///
     /// # Errors
     /// A refusal with status 2 where an address is none, 1 where nobody answers, or nobody leads in time.
-    pub(crate) async fn connect(addresses: &str, route: &Route) -> Result<Self, Refusal> {
-        Self::connect_by_turns(&listed(addresses, route)?, route, TURN_PATIENCE).await
+    pub(crate) async fn connect(addresses: &str, route: &Route) -> Result<Self, Missed> {
+        let addresses = listed(addresses, route, &UNTOLD)?;
+        Self::connect_by_turns(&addresses, route, TURN_PATIENCE).await
     }
 
     /// Goes through the list until somebody leads; `turn` is the first patience with one of several.
@@ -147,26 +189,26 @@ impl Client {
         addresses: &[String],
         route: &Route,
         turn: Duration,
-    ) -> Result<Self, Refusal> {
+    ) -> Result<Self, Missed> {
         let deadline = Instant::now() + FAILOVER_PATIENCE;
         let mut noted = false;
         let mut round = 0;
         loop {
             let mut waits = addresses.len() > 1;
-            let mut refused = None;
+            let mut last = None;
             let patience = patience(addresses, turn, round);
             for address in addresses {
                 match Self::reach(address, (addresses, route), patience).await {
                     Ok(client) => return Ok(client),
-                    Err(Missed { refusal, stands_by }) => {
-                        waits |= stands_by.is_some();
-                        refused = Some(refusal);
+                    Err(missed) => {
+                        waits |= missed.stands_by.is_some();
+                        last = Some(missed);
                     }
                 }
             }
             let is_over = !waits || Instant::now() >= deadline;
-            if let Some(refusal) = refused.filter(|_| is_over) {
-                return Err(refusal);
+            if let Some(missed) = last.filter(|_| is_over) {
+                return Err(missed);
             }
             if !noted {
                 say::note("note: no coordinator leads at the moment, asking again for 30 s");
@@ -195,7 +237,7 @@ impl Client {
         };
         let asked = Self::ask(&leader, (addresses, route), true);
         let asked = within(patience, &leader, asked).await;
-        asked.map_err(|failed| Missed { refusal: failed.refusal, stands_by: missed.stands_by })
+        asked.map_err(|failed| Missed { stands_by: missed.stands_by, ..failed })
     }
 
     /// Connects to one address, and finds out whether that one leads.
@@ -204,11 +246,10 @@ impl Client {
         (addresses, route): (&[String], &Route),
         told: bool,
     ) -> Result<Self, Missed> {
-        let missed = |refusal| Missed { refusal, stands_by: None };
-        let endpoint = route.endpoint(address).map_err(missed)?;
-        let bearer = route.bearer(address).map_err(missed)?;
+        let endpoint = route.endpoint(address)?;
+        let bearer = route.bearer(address)?;
         let channel = endpoint.connect().await;
-        let channel = channel.map_err(|error| missed(unreachable(address, &error)))?;
+        let channel = channel.map_err(|error| unreachable(address, &cause(&error)))?;
         let client = Self {
             addresses: addresses.to_vec(),
             route: route.clone(),
@@ -217,8 +258,8 @@ impl Client {
         };
         match client.jobs.clone().list(ListRequest { limit: 1, ..ListRequest::default() }).await {
             Err(reply) if is_lost(&reply) => {
-                let stands_by = StandsBy::of(&reply);
-                Err(Missed { refusal: client.refusal(&reply), stands_by })
+                let (refusal, stands_by) = (client.refusal(&reply), StandsBy::of(&reply));
+                Err(Missed { refusal, stands_by, hint: Hint::of(address, reply.message()) })
             }
             // Any other trouble is told of what was asked for.
             Ok(_) | Err(_) => Ok(client),
@@ -272,18 +313,34 @@ impl Client {
         if StandsBy::of(reply).is_some() {
             return Refusal::failed(format!("no coordinator leads; {} says: {said}", self.address));
         }
-        if is_lost(reply) && hint(&self.address, said).is_none() {
+        let hint = Hint::of(&self.address, said);
+        if is_lost(reply) && hint.is_none() {
             return Refusal::failed(format!(
                 "the coordinator at {} does not answer: {said}; is it running?",
                 self.address
             ));
         }
-        if let Some(hint) = hint(&self.address, said) {
+        if let Some(hint) = hint {
             return Refusal::failed(format!("{} is answered ({said}), and {hint}", self.address));
         }
-        let status =
-            if reply.code() == Code::InvalidArgument { Status::Usage } else { Status::Failed };
-        Refusal::new(status, said)
+        if reply.code() == Code::Unimplemented {
+            return self.unserved(said);
+        }
+        if reply.code() == Code::InvalidArgument {
+            return Refusal::usage(said);
+        }
+        Refusal::failed(said)
+    }
+
+    /// What to tell where somebody answers who does not know what is asked.
+    fn unserved(&self, said: &str) -> Refusal {
+        let said = if said.is_empty() { "there is no such call" } else { said };
+        Refusal::failed(format!(
+            "{} answers, but not this ({said}): it may be the port of probes \
+             (`coordinator.probe_listen`), or a coordinator of another version; name the address where \
+             the coordinator listens by --coordinator or CLEANPLATE_COORDINATOR",
+            self.address
+        ))
     }
 }
 
@@ -302,23 +359,23 @@ async fn within(
     tokio::time::timeout(patience, asked).await.unwrap_or_else(|_late| {
         let seconds = patience.as_secs_f32();
         let why = format!("the coordinator at {address} did not answer within {seconds:.0} s");
-        Err(Missed { refusal: Refusal::failed(why), stands_by: None })
+        Err(Refusal::failed(why).into())
     })
 }
 
-/// Takes the addresses of coordinators, divided by commas.
+/// Takes the addresses of coordinators, divided by commas, which were written at `place`.
 ///
 /// # Errors
 /// A refusal with status 2.
-fn listed(addresses: &str, route: &Route) -> Result<Vec<String>, Refusal> {
+fn listed(addresses: &str, route: &Route, place: &Place) -> Result<Vec<String>, Refusal> {
     let listed: Vec<String> = split(addresses).map(str::to_owned).collect();
     if listed.is_empty() {
-        let none = route.endpoint(addresses).err();
-        return Err(none.unwrap_or_else(|| Refusal::usage("no address")));
+        let none = route.endpoint_at(addresses, place).err();
+        return Err(none.unwrap_or_else(|| Refusal::usage(place.tell("no address"))));
     }
     for address in &listed {
-        route.endpoint(address)?;
-        route.bearer(address)?;
+        route.endpoint_at(address, place)?;
+        route.bearer_at(address, place)?;
     }
     Ok(listed)
 }
@@ -336,63 +393,45 @@ pub(crate) fn split(addresses: &str) -> impl Iterator<Item = &str> {
 /// Whether the connection, not the coordinator, ended a call.
 pub(crate) fn is_lost(reply: &Reply) -> bool {
     // tonic reports a broken connection as `Unknown` with the transport's error as its source.
-    reply.code() == Code::Unavailable
-        || (reply.code() == Code::Unknown && std::error::Error::source(reply).is_some())
+    reply.code() == Code::Unavailable || (reply.code() == Code::Unknown && reply.source().is_some())
 }
 
-/// What may be wrong where somebody answers at `address` and is not understood, which was said by `why`.
-fn hint(address: &str, why: &str) -> Option<&'static str> {
-    let (why, is_tls) = (why.to_lowercase(), address.starts_with("https://"));
-    let says = |words: &[&str]| words.iter().any(|word| why.contains(word));
-    if is_tls && says(&["peer certificate"]) {
-        return Some(
-            "its certificate is not one that this machine trusts: name its authority by `tls.ca` \
-             (CLEANPLATE_TLS_CA), and use a name that the certificate holds",
-        );
-    }
-    if is_tls && says(&["corrupt message"]) {
-        return Some("it may speak no TLS: try http:// on this machine");
-    }
-    let foreign = ["h2 protocol error", "invalid size", "operation was canceled"];
-    (!is_tls && says(&foreign)).then_some("it may speak TLS: try https://")
-}
-
-fn unreachable(address: &str, error: &tonic::transport::Error) -> Refusal {
+/// The words of the cause behind all others: tonic's own say `transport error` and no more.
+pub(crate) fn cause(error: &dyn Error) -> String {
     let mut why = error.to_string();
-    let mut source = std::error::Error::source(error);
+    let mut source = error.source();
     while let Some(inner) = source {
         why = inner.to_string();
         source = inner.source();
     }
-    if let Some(hint) = hint(address, &why) {
-        return Refusal::failed(format!(
-            "{address} is answered ({}), and {hint}",
-            why.to_lowercase()
-        ));
-    }
-    Refusal::failed(format!(
-        "no coordinator answers at {address} ({}); start one with `cleanplate coordinator`, or \
-         name another by --coordinator or CLEANPLATE_COORDINATOR",
-        why.to_lowercase()
-    ))
+    why.to_lowercase()
+}
+
+fn unreachable(address: &str, why: &str) -> Missed {
+    let hint = Hint::of(address, why);
+    let told = match hint {
+        Some(hint) => format!("{address} is answered ({why}), and {hint}"),
+        None => format!(
+            "no coordinator answers at {address} ({why}); start one with `cleanplate coordinator`, or \
+             name another by --coordinator or CLEANPLATE_COORDINATOR"
+        ),
+    };
+    Missed { refusal: Refusal::failed(told), stands_by: None, hint }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::exit::Status;
 
     #[test]
     fn an_address_that_is_answered_in_another_way_is_told_as_that() {
-        let hint = |address, why| hint(address, why).unwrap_or_default();
-        assert!(hint("https://a", "invalid peer certificate: UnknownIssuer").contains("tls.ca"));
-        assert!(hint("https://a", "received corrupt message of type X").contains("http://"));
-        for why in
-            ["operation was canceled", "h2 protocol error: http2 error", "frame with invalid size"]
-        {
-            assert!(hint("http://a", why).contains("https://"), "{why}");
-            assert_eq!(hint("https://a", why), "");
-        }
-        assert_eq!(hint("http://a", "connection refused"), "");
+        let foreign = unreachable("http://a", "frame with invalid size");
+        let told =
+            "http://a is answered (frame with invalid size), and it may speak TLS: try https://";
+        assert_eq!(foreign.refusal, Refusal::failed(told));
+        assert_eq!(foreign.hint, Some(Hint::Tls));
+        assert_eq!(unreachable("http://a", "connection refused").hint, None);
     }
 
     fn over(addresses: &[&str], at: usize) -> Client {
@@ -426,7 +465,7 @@ mod tests {
         let address = format!("http://{free}");
         let route = Route::default();
         let asked = tokio::time::timeout(CONNECT_PATIENCE, Client::connect(&address, &route));
-        let refusal = asked.await.unwrap().unwrap_err();
+        let refusal = asked.await.unwrap().unwrap_err().refusal;
         assert!(refusal.message.contains("no coordinator answers"), "{}", refusal.message);
     }
 
@@ -461,11 +500,42 @@ mod tests {
     #[test]
     fn every_address_of_a_list_is_checked() {
         assert_eq!(
-            listed(" http://a:1, http://b:2,", &Route::default()).unwrap(),
+            listed(" http://a:1, http://b:2,", &Route::default(), &UNTOLD).unwrap(),
             ["http://a:1", "http://b:2"]
         );
         for bad in ["", ",", "http://a:1,b:2", "ftp://a:1"] {
-            assert_eq!(listed(bad, &Route::default()).unwrap_err().status, Status::Usage, "{bad}");
+            let place = Place::Flag("--coordinator");
+            let refusal = listed(bad, &Route::default(), &place).unwrap_err();
+            assert_eq!(refusal.status, Status::Usage, "{bad}");
+            assert!(refusal.message.starts_with("--coordinator: "), "{}", refusal.message);
         }
+    }
+
+    #[test]
+    fn an_authority_that_cannot_be_read_is_blamed_on_the_setting_that_names_it() {
+        let route = Route {
+            dialer: Dialer { ca: Some("/no/such/file".into()), ..Dialer::default() },
+            ca: Some(Place::Variable("CLEANPLATE_TLS_CA".to_owned())),
+            ..Route::default()
+        };
+        let place = Place::Flag("--coordinator");
+        let refusal = listed("https://a:1", &route, &place).unwrap_err();
+        assert_eq!(refusal.status, Status::Usage);
+        let begin = "CLEANPLATE_TLS_CA: /no/such/file cannot be read";
+        assert!(refusal.message.starts_with(begin), "{}", refusal.message);
+        assert!(listed("http://a:1", &route, &place).is_ok(), "it is not needed there");
+    }
+
+    #[tokio::test]
+    async fn who_answers_and_knows_no_jobs_is_told_with_its_address_as_the_port_of_probes() {
+        let client = over(&["http://a:1"], 0);
+        for said in ["there is no such service", ""] {
+            let Refusal { status, message } = client.refusal(&Reply::unimplemented(said));
+            assert_eq!(status, Status::Failed);
+            assert!(message.starts_with("http://a:1 answers, but not this (there is"), "{message}");
+            assert!(message.contains("coordinator.probe_listen"), "{message}");
+        }
+        let wrong = client.refusal(&Reply::invalid_argument("wrong"));
+        assert_eq!(wrong, Refusal::usage("wrong"));
     }
 }

@@ -113,8 +113,8 @@ async fn probes(flag: Option<&str>, settings: &Settings) -> Result<Option<TcpLis
 fn advertised(flag: Option<String>, settings: &Settings) -> Result<Option<String>, Refusal> {
     let place = settings.place(("--advertise", flag.is_some()), "coordinator.advertise");
     let Some(url) = flag.or_else(|| settings.advertise.clone()) else { return Ok(None) };
-    let dialled = Dialer::default().endpoint(&url).map_err(|error| client::refused(&error));
-    dialled.map_err(|refusal| place.refuse(&refusal))?;
+    let dialled = Dialer::default().endpoint(&url);
+    dialled.map_err(|error| client::refused(&error, &place, |key| settings.place_of(key)))?;
     Ok(Some(url))
 }
 

@@ -1,6 +1,7 @@
 //! `jobs`: lists jobs, or shows one with its attempts and the trail of each.
 
 use std::collections::BTreeMap;
+use std::io::{self, IsTerminal as _};
 
 use cleanplate_proto::WireError;
 use cleanplate_proto::v1::{Attempt, ListRequest, ShowRequest, ShowResponse};
@@ -18,7 +19,8 @@ use crate::progress::{clock, summary, thousandths};
 use crate::settings::Settings;
 use crate::{asked, say};
 
-/// Characters of the reason why a job waits or failed in the list; `--show` tells all of it.
+/// Characters of the reason why a job waits or failed in the list on a terminal; a pipe is told all of it, and so is
+/// who asks by `--show`.
 const WHY_CHARS_MAX: usize = 60;
 
 /// Jobs to a page; a coordinator gives 5,000 at most.
@@ -52,14 +54,14 @@ pub(crate) async fn run(arguments: JobsArguments, settings: &Settings) -> Result
         say::note("there are no jobs; queue one with `cleanplate submit INPUT OUTPUT`");
         return Ok(Status::Done);
     }
-    say::table(&rows(&jobs))?;
+    let why_chars = if io::stdout().is_terminal() { WHY_CHARS_MAX } else { usize::MAX };
+    say::table(&rows(&jobs, why_chars))?;
     for job in jobs.iter().filter(|job| job.is_in_review()) {
         say::note(&format!("job {} waits for a review: {}", job.job, job.review_in_words()));
     }
     Ok(Status::Done)
 }
 
-/// The table of the jobs, with its head. Owners and priorities have a column where a job has one.
 /// The newest jobs that are asked for, page by page.
 async fn listed(connected: &Client, asked: ListRequest) -> Result<Vec<JobState>, Refusal> {
     let wanted = asked.limit as usize;
@@ -80,7 +82,9 @@ async fn listed(connected: &Client, asked: ListRequest) -> Result<Vec<JobState>,
     }
 }
 
-fn rows(jobs: &[JobState]) -> Vec<Vec<String>> {
+/// The table of the jobs, with its head. Owners and priorities have a column where a job has one. `why_chars` is how
+/// much of a reason there is room for.
+fn rows(jobs: &[JobState], why_chars: usize) -> Vec<Vec<String>> {
     let owned = jobs.iter().any(|state| !state.owner.is_empty());
     let preferred = jobs.iter().any(|state| state.priority != 0);
     let chosen = |row: [String; 10]| {
@@ -89,11 +93,11 @@ fn rows(jobs: &[JobState]) -> Vec<Vec<String>> {
     };
     let head =
         ["JOB", "PHASE", "OWNER", "PRIORITY", "FRAMES", "FPS", "LEFT", "ENCODER", "OUTPUT", "WHY"];
-    let rows = jobs.iter().map(row);
+    let rows = jobs.iter().map(|state| row(state, why_chars));
     std::iter::once(head.map(str::to_owned)).chain(rows).map(chosen).collect()
 }
 
-fn row(state: &JobState) -> [String; 10] {
+fn row(state: &JobState, why_chars: usize) -> [String; 10] {
     let or_dash = |text: &str| if text.is_empty() { "-".to_owned() } else { text.to_owned() };
     [
         state.job.clone(),
@@ -105,16 +109,16 @@ fn row(state: &JobState) -> [String; 10] {
         state.eta_ms.map_or_else(|| "-".to_owned(), clock),
         or_dash(&state.encoder),
         state.output.clone(),
-        shortened(&say::one_line(state.why())),
+        shortened(&say::one_line(state.why()), why_chars),
     ]
 }
 
-/// The beginning of a text, as much as a table's last column has room for.
-fn shortened(text: &str) -> String {
-    if text.chars().count() <= WHY_CHARS_MAX {
+/// The beginning of a text, as much as there is room for.
+fn shortened(text: &str, chars_max: usize) -> String {
+    if text.chars().count() <= chars_max {
         return text.to_owned();
     }
-    let begin: String = text.chars().take(WHY_CHARS_MAX - 1).collect();
+    let begin: String = text.chars().take(chars_max.saturating_sub(1)).collect();
     format!("{}…", begin.trim_end())
 }
 
@@ -261,18 +265,21 @@ mod tests {
 
     #[test]
     fn a_row_ends_with_why_the_job_waits_or_failed_in_few_words() {
-        let why = |state: &JobState| row(state).last().unwrap().clone();
+        let why = |state: &JobState| row(state, WHY_CHARS_MAX).last().unwrap().clone();
         assert_eq!(why(&state(Told::default())), "");
         let waits = "no worker is attached".to_owned();
         assert_eq!(why(&state(Told { waits_for: waits.clone(), ..Told::default() })), waits);
         assert_eq!(why(&failed("it is cut off")), "it is cut off");
-        let long = why(&failed(&"a long story ".repeat(20)));
-        assert!(long.chars().count() <= WHY_CHARS_MAX && long.ends_with("long…"), "{long}");
+        let story = "a long story, ".repeat(20) + "and its end";
+        let long = why(&failed(&story));
+        assert!(long.chars().count() <= WHY_CHARS_MAX && long.ends_with('…'), "{long}");
+        assert_eq!(row(&failed(&story), usize::MAX).last(), Some(&story), "a pipe has room");
     }
 
     #[test]
     fn owners_and_priorities_have_a_column_where_a_job_has_one() {
         let plain = || state(Told { job: "a".to_owned(), ..Told::default() });
+        let rows = |jobs: &[JobState]| rows(jobs, WHY_CHARS_MAX);
         assert!(!rows(&[plain()])[0].iter().any(|head| head == "OWNER" || head == "PRIORITY"));
         let owner = "archive".to_owned();
         let preferred = state(Told { owner, priority: -5, ..Told::default() });

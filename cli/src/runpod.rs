@@ -27,7 +27,7 @@ use crate::runpod::platform::{HELD, Job, Platform, PlatformError};
 use crate::runpod::shift::Shift;
 use crate::settings::Settings;
 use crate::signals::Signals;
-use crate::{say, worker};
+use crate::{client, say, worker};
 
 /// How long a worker waits for work where nothing else is said.
 const IDLE_EXIT: Duration = Duration::from_secs(120);
@@ -101,7 +101,7 @@ fn allowed(settings: &Settings) -> Result<Allowed, Refusal> {
     let secret = settings.access.join.as_ref().map(|join| join.now()).transpose();
     let secret = secret.map_err(|error| Refusal::usage(error.to_string()))?;
     for url in allowed.all() {
-        worker::coordinators(url, None, settings)?;
+        worker::coordinators(url, &client::UNTOLD, None, settings)?;
         if let Some(secret) = &secret {
             let bearer = dialer.bearer(url, secret);
             bearer.map_err(|error| Refusal::usage(error.to_string()))?;

@@ -231,7 +231,7 @@ impl Settings {
         };
         let seen = RefCell::new(BTreeSet::new());
         raw.overlay(&|name| {
-            let value = lookup(name)?;
+            let value = lookup(name).filter(|value| !is_unset(name, value))?;
             seen.borrow_mut().insert(name.to_owned());
             Some(value)
         })?;
@@ -339,6 +339,11 @@ impl Settings {
     pub(crate) fn store_given(&self) -> Option<&str> {
         self.store.as_deref()
     }
+}
+
+/// Whether a variable counts as not there though it is: an authority without a name is none.
+fn is_unset(name: &str, value: &str) -> bool {
+    name == "CLEANPLATE_TLS_CA" && value.trim().is_empty()
 }
 
 /// The file to read: the one that was named, else one in the working directory, else the user's.

@@ -97,10 +97,16 @@ async fn whole_folder(
 
 /// The id on standard output, as for one job; what has none is for people.
 fn tell(file: &BatchFile) -> Result<(), Refusal> {
-    let BatchFile { file, outcome, job, why, .. } = file;
+    let BatchFile { file, outcome, job, output, why } = file;
     match outcome.as_str() {
         "submitted" => say::line(&format!("{job} {file}")),
-        "new" => say::line(&format!("- {file}")),
+        "new" => say::line(&format!("- {file} -> {output}")),
+        "known" if !why.is_empty() => {
+            say::note(&format!(
+                "{file}: its job {job} {why}; `cleanplate retry {job}` tries again"
+            ));
+            Ok(())
+        }
         "known" => {
             say::note(&format!("{file}: there is job {job} for it"));
             Ok(())
@@ -120,9 +126,10 @@ fn ended(totals: BatchTotals, is_dry: bool) -> Result<Status, Refusal> {
     let BatchTotals { files, submitted, known, exists, refused, others, new } = totals;
     // Of one of the two there are none.
     let (new, what) = if is_dry { (new, "to submit") } else { (submitted, "submitted") };
+    let hint = if files == 0 { "; none is a video that is wanted" } else { "" };
     say::note(&format!(
         "{files} videos: {new} {what}, {known} known, {exists} with an output already, {refused} refused; \
-         {others} other files were left"
+         {others} other files were left{hint}"
     ));
     if refused > 0 {
         return Err(Refusal::failed(format!(

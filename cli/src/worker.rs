@@ -18,7 +18,7 @@ use tokio::sync::watch;
 
 use crate::arguments::WorkerArguments;
 use crate::exit::{Refusal, Status};
-use crate::settings::{Settings, WorkerSettings};
+use crate::settings::{Place, Settings, WorkerSettings};
 use crate::signals::Signals;
 use crate::{client, program, say};
 
@@ -34,8 +34,8 @@ pub(crate) async fn run(
     let given = arguments.coordinator.as_deref();
     let place = settings.place(("--coordinator", given.is_some()), "client.coordinator");
     let addresses = given.unwrap_or_else(|| settings.coordinator_url());
-    let coordinators = coordinators(addresses, arguments.join_token_file.clone(), settings);
-    let coordinators = coordinators.map_err(|refusal| place.refuse(&refusal))?;
+    let join_token_file = arguments.join_token_file.clone();
+    let coordinators = coordinators(addresses, &place, join_token_file, settings)?;
     let options = options(arguments, settings)?;
     let nobody = std::future::pending::<Infallible>();
     let worked = work(options, coordinators, (&settings.worker, &mut signals), nobody).await?;
@@ -149,19 +149,21 @@ pub(crate) async fn work<T>(
     Ok(Worked { ended, asked, called: called_away })
 }
 
-/// Where coordinators are, and how they are spoken to.
+/// Where coordinators are, and how they are spoken to; `place` is where their addresses were written.
 ///
 /// # Errors
-/// A refusal where an address is none.
+/// A refusal with status 2 where an address is none, or a file of certificates cannot be read.
 pub(crate) fn coordinators(
     addresses: &str,
+    place: &Place,
     join_token_file: Option<PathBuf>,
     settings: &Settings,
 ) -> Result<Coordinators, Refusal> {
     let urls: Vec<String> = client::split(addresses).map(str::to_owned).collect();
     let dialer = settings.access.worker_dialer();
     for url in &urls {
-        dialer.endpoint(url).map_err(|error| client::refused(&error))?;
+        let dialled = dialer.endpoint(url);
+        dialled.map_err(|error| client::refused(&error, place, |key| settings.place_of(key)))?;
     }
     let join = join_token_file.map(JoinToken::File).or_else(|| settings.access.join.clone());
     Ok(Coordinators::Addresses(Addresses { urls, dialer, join }))

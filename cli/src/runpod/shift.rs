@@ -12,6 +12,7 @@ use super::asked::{Allowed, Asked};
 use super::platform::{Job, Platform};
 use super::told::{Outcome, Report, Trouble};
 use crate::arguments::WorkerArguments;
+use crate::client;
 use crate::exit::{Refusal, Status};
 use crate::settings::Settings;
 use crate::signals::Signals;
@@ -75,7 +76,8 @@ async fn attached(
     let Asked { coordinator, idle_exit, longest } = asked;
     tracing::info!(job, coordinator, idle_exit_s = idle_exit.as_secs(), "works");
     let refused = |refusal: Refusal| Trouble::Refused(refusal.message);
-    let coordinators = worker::coordinators(&coordinator, None, settings).map_err(refused)?;
+    let coordinators = worker::coordinators(&coordinator, &client::UNTOLD, None, settings);
+    let coordinators = coordinators.map_err(refused)?;
     let arguments = WorkerArguments {
         coordinator: None,
         join_token_file: None,

@@ -85,7 +85,7 @@ impl AccessSettings {
             listed: written.then_some((usual, owners)),
             identity,
             client_ca,
-            ca,
+            ca: ca.filter(|path| !path.as_os_str().is_empty()),
             insecure: insecure.unwrap_or(false),
             token: secret(TOKEN, lookup)?,
             token_file,

@@ -69,6 +69,18 @@ fn tokens_come_from_the_environment_or_a_file_and_are_never_shown() {
 }
 
 #[test]
+fn an_authority_without_a_name_is_none_and_does_not_go_over_the_file() {
+    let empty = [("CLEANPLATE_TLS_CA", "")];
+    assert_eq!(load("", &empty).unwrap().access.ca, None);
+    assert_eq!(load("[tls]\nca = \"\"\n", &[]).unwrap().access.ca, None);
+    let settings = load("[tls]\nca = \"/file.crt\"\n", &empty).unwrap();
+    assert_eq!(settings.access.ca.as_deref(), Some(Path::new("/file.crt")));
+    assert!(settings.place_of("tls.ca").to_string().starts_with("`tls.ca` in "));
+    let settings = load("", &[("CLEANPLATE_TLS_CA", "/nope")]).unwrap();
+    assert_eq!(settings.place_of("tls.ca").to_string(), "CLEANPLATE_TLS_CA");
+}
+
+#[test]
 fn lists_of_places_are_by_owner() {
     let file =
         "[access]\nsources = [\"s3://b/in/\"]\n[access.owners.alice]\ndestinations = [\"/out\"]\n";

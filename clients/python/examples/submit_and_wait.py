@@ -20,7 +20,8 @@ def main() -> int:
         request["regions"] = [{"x": x, "y": y, "width": width, "height": height}]
     client = Client()
     try:
-        # The same input and output again is the same job, whenever this program is started.
+        # The same input and output again is the same job, whenever this program is started: one that failed is
+        # tried again by client.retry(job).
         job = client.submit(request, key=f"{sys.argv[1]}\n{sys.argv[2]}")
         print(f"job {job}", file=sys.stderr)
         state = {}

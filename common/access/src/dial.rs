@@ -124,6 +124,8 @@ pub enum DialError {
     Unreadable {
         /// Which.
         path: PathBuf,
+        /// The key of the setting that names it.
+        setting: &'static str,
         /// Why.
         source: std::io::Error,
     },
@@ -139,6 +141,47 @@ pub enum DialError {
         /// Where to.
         address: String,
     },
+}
+
+/// What may be wrong where somebody answers and is not understood.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hint {
+    /// Its certificate is of nobody who is trusted here, or of another name.
+    Untrusted,
+    /// It is spoken to in TLS, and speaks none.
+    Clear,
+    /// It speaks TLS, and is spoken to in the clear.
+    Tls,
+}
+
+impl Hint {
+    /// What it may be at `address`, which was spoken to in vain for the reason `why`; `None` where that says nothing.
+    #[must_use]
+    pub fn of(address: &str, why: &str) -> Option<Self> {
+        let (why, is_tls) = (why.to_lowercase(), address.starts_with("https://"));
+        let says = |words: &[&str]| words.iter().any(|word| why.contains(word));
+        if is_tls && says(&["peer certificate"]) {
+            return Some(Self::Untrusted);
+        }
+        if is_tls && says(&["corrupt message"]) {
+            return Some(Self::Clear);
+        }
+        let foreign = ["h2 protocol error", "invalid size", "operation was canceled"];
+        (!is_tls && says(&foreign)).then_some(Self::Tls)
+    }
+}
+
+impl fmt::Display for Hint {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Untrusted => {
+                "its certificate is not one that this machine trusts: name its authority by `tls.ca` \
+                 (CLEANPLATE_TLS_CA), and use a name that the certificate holds"
+            }
+            Self::Clear => "it may speak no TLS: try http:// on this machine",
+            Self::Tls => "it may speak TLS: try https://",
+        })
+    }
 }
 
 impl Dialer {
@@ -166,11 +209,17 @@ impl Dialer {
             return Ok(endpoint);
         }
         let config = match &self.ca {
-            Some(path) => ClientTlsConfig::new().ca_certificate(Certificate::from_pem(read(path)?)),
+            Some(path) => {
+                let ca = Certificate::from_pem(read(path, "tls.ca")?);
+                ClientTlsConfig::new().ca_certificate(ca)
+            }
             None => ClientTlsConfig::new().with_native_roots(),
         };
         let config = match &self.identity {
-            Some((cert, key)) => config.identity(Identity::from_pem(read(cert)?, read(key)?)),
+            Some((cert, key)) => {
+                let (cert, key) = (read(cert, "tls.cert")?, read(key, "tls.key")?);
+                config.identity(Identity::from_pem(cert, key))
+            }
             None => config,
         };
         endpoint.tls_config(config).map_err(|error| DialError::Tls(chain(&error)))
@@ -222,8 +271,10 @@ impl Interceptor for Bearer {
     }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, DialError> {
-    std::fs::read(path).map_err(|source| DialError::Unreadable { path: path.to_owned(), source })
+/// A file of certificates, which `setting` names.
+fn read(path: &Path, setting: &'static str) -> Result<Vec<u8>, DialError> {
+    let read = std::fs::read(path);
+    read.map_err(|source| DialError::Unreadable { path: path.to_owned(), setting, source })
 }
 
 fn chain(error: &dyn std::error::Error) -> String {
@@ -276,7 +327,22 @@ mod tests {
         assert!(!said.contains("hush"), "{said}");
         let missing = Dialer { ca: Some("/no/such/file".into()), ..Dialer::default() };
         let error = missing.endpoint("https://head:7700").unwrap_err();
-        assert!(matches!(error, DialError::Unreadable { .. }), "{error}");
+        assert!(matches!(error, DialError::Unreadable { setting: "tls.ca", .. }), "{error}");
+    }
+
+    #[test]
+    fn an_address_that_is_answered_in_another_way_is_told_as_that() {
+        let hint =
+            |address, why| Hint::of(address, why).map_or_else(String::new, |hint| hint.to_string());
+        assert!(hint("https://a", "invalid peer certificate: UnknownIssuer").contains("tls.ca"));
+        assert!(hint("https://a", "received corrupt message of type X").contains("http://"));
+        for why in
+            ["operation was canceled", "h2 protocol error: http2 error", "frame with invalid size"]
+        {
+            assert!(hint("http://a", why).contains("https://"), "{why}");
+            assert_eq!(hint("https://a", why), "");
+        }
+        assert_eq!(hint("http://a", "connection refused"), "");
     }
 
     #[test]

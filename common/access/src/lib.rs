@@ -18,7 +18,7 @@ pub mod watched;
 pub use access::{Access, Sent};
 pub use caller::{Caller, Reach, Refused, Who};
 pub use credential::{CREDENTIAL_LIFE, Credential, CredentialError};
-pub use dial::{Bearer, DialError, Dialer, JoinToken, SecretError, SecretText};
+pub use dial::{Bearer, DialError, Dialer, Hint, JoinToken, SecretError, SecretText};
 pub use entries::{Entry, EntryError, Grants, Tokens, TokensError};
 pub use need::{Need, PAGES, ROUTES, is_call, need_of};
 pub use role::{Role, Roles};

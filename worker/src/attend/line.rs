@@ -5,7 +5,7 @@
 use std::error::Error;
 use std::time::{Duration, Instant};
 
-use cleanplate_access::{Bearer, DialError, SecretText};
+use cleanplate_access::{Bearer, DialError, Hint, SecretText};
 use cleanplate_proto::v1::fleet_client::FleetClient;
 use cleanplate_proto::{MESSAGE_BYTES_MAX, PROTOCOL_VERSION, StandsBy, v1 as pb};
 use cleanplate_types::ids::WorkerId;
@@ -274,7 +274,11 @@ impl Line {
 
     fn missed(&mut self, way: &Way, why: &str) {
         self.attempts = self.attempts.saturating_add(1);
-        self.missed = Some(why.to_owned());
+        let hint = match way {
+            Way::Address(url) => Hint::of(url, why),
+            Way::InProcess(_) => None,
+        };
+        let why = hint.map_or_else(|| why.to_owned(), |hint| format!("{why}; {hint}"));
         // Once for each power of two: a night without a coordinator must not fill the disk.
         if self.attempts.is_power_of_two() {
             let attempts = self.attempts;
@@ -285,6 +289,7 @@ impl Line {
         } else {
             tracing::debug!("the coordinator at {way} cannot be reached: {why}");
         }
+        self.missed = Some(why);
     }
 }
 
@@ -448,6 +453,17 @@ mod tests {
         assert!(line.told.is_none());
         line.lost(check(&stands_by(Some("https://other:7700"))).unwrap());
         assert_eq!(line.told.as_ref().unwrap().to_string(), "https://other:7700");
+    }
+
+    #[test]
+    fn who_is_answered_in_tls_and_did_not_ask_for_it_is_told_to_try_it() {
+        let mut line = line(&["http://127.0.0.1:1"]);
+        let way = Way::Address("http://127.0.0.1:1".to_owned());
+        line.missed(&way, "transport error: connection refused");
+        assert_eq!(line.why_missed(), Some("transport error: connection refused"));
+        line.missed(&way, "h2 protocol error: frame with invalid size");
+        let why = line.why_missed().unwrap();
+        assert!(why.ends_with("invalid size; it may speak TLS: try https://"), "{why}");
     }
 
     #[tokio::test]

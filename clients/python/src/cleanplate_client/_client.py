@@ -131,7 +131,7 @@ class Client:
 
     def approve(self, job: str, drop: Iterable[int] = ()) -> None:
         """Lets the plan of a job that waits for review pass, without the overlays ``drop``."""
-        self._request("POST", _path(job, "approve"), {"drop": list(drop)})
+        self._request("POST", _path(job, "approve"), {"drop": _several(drop, "drop")})
 
     def reject(self, job: str) -> None:
         """Ends a job that waits for review."""
@@ -180,7 +180,7 @@ class Client:
         """
         body = {
             "request": {**(request or {}), **fields},
-            "include": list(include),
+            "include": _several(include, "include"),
             "container": container,
             "dry_run": dry_run,
         }
@@ -228,7 +228,7 @@ class Client:
             answer = self._begun(connection, method, path, body, headers or {})
             return answer.read(), answer.headers
         except (OSError, http.client.HTTPException) as error:
-            raise Unreachable(f"{self._host}:{self._port} does not answer: {error}") from error
+            raise self._unreachable("does not answer", error) from error
         finally:
             connection.close()
 
@@ -241,9 +241,17 @@ class Client:
             for line in answer:
                 yield line.decode("utf-8").rstrip("\r\n")
         except (OSError, http.client.HTTPException) as error:
-            raise Unreachable(f"{self._host}:{self._port} was cut off: {error}") from error
+            raise self._unreachable("was cut off", error) from error
         finally:
             connection.close()
+
+    def _unreachable(self, said: str, error: Exception) -> Unreachable:
+        """What is told of a failed call; an answer that is no HTTP has no words of its own."""
+        place = f"{self._host}:{self._port}"
+        if isinstance(error, _FOREIGN) and not isinstance(error, http.client.RemoteDisconnected):
+            hint = "" if self._tls else "; it may speak TLS: try https://"
+            return Unreachable(f"{place} is answered, but not in HTTP{hint}")
+        return Unreachable(f"{place} {said}: {str(error) or type(error).__name__}")
 
     def _connection(self) -> http.client.HTTPConnection:
         if self._tls:
@@ -275,6 +283,15 @@ class Client:
 
 
 _TRIES_MAX = 8
+
+_FOREIGN = (http.client.BadStatusLine, http.client.UnknownProtocol, http.client.LineTooLong)
+
+
+def _several(values: Iterable[Any], name: str) -> List[Any]:
+    """A list; a text is none, though each of its letters could be taken for a value."""
+    if isinstance(values, (str, bytes)):
+        raise TypeError(f"{name} is a list, [{values!r}]")
+    return list(values)
 
 
 def _path(job: str, what: str = "") -> str:
