@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
@@ -21,7 +22,7 @@ use tokio::sync::Semaphore;
 use tonic::Status;
 
 use crate::door::Door;
-use crate::jobs::{refusal, source_of};
+use crate::jobs::source_of;
 
 /// Children at a time: each decodes, and may use a core.
 const AT_ONCE: usize = 2;
@@ -73,10 +74,13 @@ impl Glimpses {
         let owner = caller.owner_of_look(owner)?;
         let location = source_of(place, &owner, self.door.places())?;
         let own = self.turn_of(&owner);
+        let is_opening = AtomicBool::new(false);
         let made = async {
             let _own = own.acquire().await;
+            is_opening.store(true, Ordering::Relaxed);
             // A server that is slow to begin with keeps no child from others.
             let reader = SourceReader::open(&location, None).await.map_err(unopened)?;
+            is_opening.store(false, Ordering::Relaxed);
             let _turn = self.turns.acquire().await;
             let ask = GlimpseAsk {
                 name_hint: location.name_hint().to_owned(),
@@ -91,9 +95,15 @@ impl Glimpses {
             Ok((glimpse?, host.taken()))
         };
         let late = |_late| {
+            let seconds = PATIENCE.as_secs();
+            if is_opening.load(Ordering::Relaxed) {
+                return Status::invalid_argument(format!(
+                    "{} did not answer within {seconds} s; see that the coordinator reaches it",
+                    location.shown()
+                ));
+            }
             Status::resource_exhausted(format!(
-                "there was no picture within {} s: too many are being made, or the source is slow; try again",
-                PATIENCE.as_secs()
+                "there was no picture within {seconds} s: too many are being made, or the source is slow; try again"
             ))
         };
         tokio::time::timeout(PATIENCE, made).await.map_err(late)?
@@ -117,10 +127,7 @@ fn unopened(error: StoreError) -> Status {
     if matches!(error, StoreError::Forbidden { .. }) {
         return Status::permission_denied(error.to_string());
     }
-    if matches!(error, StoreError::NotFound { .. }) {
-        return Status::invalid_argument(error.to_string());
-    }
-    refusal(error)
+    Status::invalid_argument(error.to_string())
 }
 
 fn internal(why: &str) -> Status {
@@ -131,19 +138,14 @@ fn internal(why: &str) -> Status {
 fn ended(end: &ChildEnd) -> Status {
     match end {
         ChildEnd::Failed(Failure { kind: FailureKind::Internal, message, .. }) => internal(message),
-        ChildEnd::Failed(Failure {
-            kind: FailureKind::BadInput | FailureKind::OverLimit,
-            message,
-            ..
-        }) => Status::invalid_argument(message),
-        ChildEnd::Failed(Failure { message, .. }) => Status::failed_precondition(message),
+        ChildEnd::Failed(Failure { message, .. }) => Status::invalid_argument(message),
         ChildEnd::NotStarted(_)
         | ChildEnd::Crashed { .. }
         | ChildEnd::Hung { .. }
         | ChildEnd::Spun { .. }
         | ChildEnd::Overate { .. } => {
             tracing::warn!("a picture of a source was not made: {end}");
-            Status::failed_precondition(format!("no picture of it can be made: {end}"))
+            Status::invalid_argument(format!("no picture of it can be made: {end}"))
         }
     }
 }

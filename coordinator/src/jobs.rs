@@ -18,10 +18,10 @@ use cleanplate_core::outcome::JobOutcome;
 use cleanplate_core::view::JobPhase;
 use cleanplate_proto::v1 as pb;
 use cleanplate_proto::v1::jobs_server::Jobs;
-use cleanplate_store::Store;
+use cleanplate_store::{Store, shown_place};
 use cleanplate_types::ids::{JobId, WorkerId};
 use cleanplate_types::overlay::{Look, Mask};
-use cleanplate_types::request::{EncoderChoice, Review, ToldPlan};
+use cleanplate_types::request::{EncoderChoice, JobRequest, Review, ToldPlan};
 use futures::{Stream, StreamExt as _};
 use tokio::sync::watch;
 use tokio_stream::wrappers::WatchStream;
@@ -34,7 +34,7 @@ use crate::door::{self as front, Door};
 use crate::journal::{Journal, JournalError};
 use crate::shown::attempts_shown;
 
-pub(crate) use crate::jobs::door::{refusal, source_of};
+pub(crate) use crate::jobs::door::source_of;
 pub(crate) use crate::jobs::names::keyed;
 pub(crate) use crate::jobs::wanted::{Place, Wanted};
 
@@ -188,7 +188,7 @@ impl Jobs for JobsService {
         let tiers = workers.into_iter().map(|worker| (worker.worker, worker.tier)).collect();
         Ok(Response::new(pb::ShowResponse {
             state: Some(state),
-            request: Some(request.into()),
+            request: Some(JobRequest { input: shown_place(&request.input), ..request }.into()),
             attempts: attempts_shown(attempts(&records), &trails, &tiers),
         }))
     }
@@ -296,7 +296,7 @@ impl Jobs for JobsService {
     ) -> Result<Response<pb::PlanResponse>, Status> {
         let caller = front::caller(&request)?;
         let job = self.named(&request.into_inner().job, &caller).await?;
-        let Known { plan, phase, look, .. } = self.known(&job).await?;
+        let Known { plan, phase, look, state, .. } = self.known(&job).await?;
         let is_learned = !matches!(look, Some(Look::Find | Look::Learn));
         let mut plan = plan.filter(|_| is_learned).ok_or_else(|| {
             let text = match phase {
@@ -310,6 +310,11 @@ impl Jobs for JobsService {
             };
             Status::failed_precondition(format!("job {job} {text}"))
         })?;
+        if !state.has_plan {
+            return Err(Status::failed_precondition(format!(
+                "what job {job} learned was deleted when it ended; submit with --keep-plan to keep it"
+            )));
+        }
         // What no frame shows, or a person dropped, is nothing to remove elsewhere either. It keeps its place,
         // which is that of its matte.
         for overlay in plan.overlays.iter_mut().filter(|overlay| overlay.when.is_empty()) {
@@ -348,6 +353,11 @@ impl Jobs for JobsService {
             };
             Status::failed_precondition(format!("job {job} {text}"))
         })?;
+        if !state.has_preview {
+            return Err(Status::failed_precondition(format!(
+                "the preview of job {job} was deleted when it ended; a job that is submitted with --preview-only keeps it"
+            )));
+        }
         let bytes = self.store.get(&object).await.map_err(|error| {
             Status::failed_precondition(format!("the preview of job {job} is gone: {error}"))
         })?;

@@ -4,6 +4,7 @@
 
 use cleanplate_core::outcome::JobOutcome;
 use cleanplate_core::record::{Event, LeaseEnd, Piece, Record};
+use cleanplate_store::shown_place;
 use cleanplate_types::failure::Failure;
 use cleanplate_types::ids::{JobId, LeaseId};
 use tracing::{debug, info, warn};
@@ -17,7 +18,7 @@ pub(crate) fn tell(record: &Record) {
     let job = &record.job;
     match &record.event {
         Event::Submitted { request } => {
-            info!(%job, input = request.input, output = request.output, "job accepted");
+            info!(%job, input = shown_place(&request.input), output = request.output, "job accepted");
         }
         Event::Leased { lease, worker, piece, attempt } => match piece {
             Piece::Segment(segment) => {

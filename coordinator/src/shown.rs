@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use cleanplate_core::outcome::{CopyReason, JobOutcome, Published};
 use cleanplate_core::view::{JobPhase, JobView, SetAsideFor, WorkerView};
 use cleanplate_proto::{card_to_wire, load_to_wire, v1 as pb};
+use cleanplate_store::shown_place;
 use cleanplate_types::frames::FrameRange;
 use cleanplate_types::ids::WorkerId;
-use cleanplate_types::overlay::{Overlay, OverlayPlan, Track};
+use cleanplate_types::overlay::{Look, Overlay, OverlayPlan, Track};
 use cleanplate_types::picture::Rect;
 use cleanplate_types::tier::CardLoad;
 
@@ -46,7 +47,7 @@ pub(crate) fn job_state(view: &JobView<'_>, book: &mut Book) -> pb::JobState {
     notes.retain(|note| told.insert(note.clone()));
     pb::JobState {
         job: view.job.as_str().to_owned(),
-        input: view.request.input.clone(),
+        input: shown_place(&view.request.input),
         output: view.request.output.clone(),
         phase: phase(view).to_owned(),
         frames_total: view.frames_total,
@@ -73,15 +74,25 @@ pub(crate) fn job_state(view: &JobView<'_>, book: &mut Book) -> pb::JobState {
         overlays: view.plan.map_or_else(Vec::new, overlays),
         overlays_more: view.plan.map_or(0, |plan| clipped(beyond(plan))),
         restored: Some(view.restored.into()),
-        // What ended well is swept.
-        has_preview: view.preview.is_some()
-            && matches!(
-                view.outcome,
-                None | Some(JobOutcome::Previewed(_) | JobOutcome::Failed(_))
-            ),
+        has_preview: view.preview.is_some() && !is_swept(view),
+        has_plan: has_plan(view),
         owner: view.request.owner.clone(),
         priority: view.request.priority,
     }
+}
+
+/// Whether what the job made is gone from the store, as where it ended well.
+const fn is_swept(view: &JobView<'_>) -> bool {
+    !matches!(view.outcome, None | Some(JobOutcome::Previewed(_) | JobOutcome::Failed(_)))
+}
+
+/// Whether there is a plan to fetch: of what was learned a part lies in the store.
+fn has_plan(view: &JobView<'_>) -> bool {
+    let is_settled = !matches!(view.look, Some(Look::Find | Look::Learn));
+    let is_published =
+        matches!(view.outcome, Some(JobOutcome::Done(_) | JobOutcome::Copied { .. }));
+    let is_kept = !is_swept(view) || (is_published && view.request.keep_plan);
+    is_settled && view.plan.is_some_and(|plan| is_kept || plan.mattes.is_none())
 }
 
 /// The overlays and tracks that are listed, in the order of their numbers.

@@ -196,3 +196,33 @@ fn ctrl_c_ends_with_130_and_a_second_run_takes_up_the_work() {
     assert!(target.exists());
     assert_eq!(listing(folder.path()), ["in.mp4", "out.mp4"], "the state is removed at success");
 }
+
+#[test]
+fn an_encoder_that_this_machine_lacks_is_missed_before_the_film_is_looked_at() {
+    if Path::new("/dev/nvidia0").exists() {
+        return eprintln!("skipped: there is a card here");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let clip = clips::kept("320x180", 60, &clips::X264_PLAIN);
+    let output = folder.path().join("out.mp4");
+    let (input, target) = (clip.to_str().unwrap(), output.to_str().unwrap());
+    let ran = binary::run(["run", input, "-o", target, "--encoder", "hevc_nvenc"]);
+    let said = String::from_utf8_lossy(&ran.stderr);
+    assert_eq!(ran.status.code(), Some(4), "{said}");
+    assert!(said.contains("no hevc_nvenc") && said.contains("libx265"), "{said}");
+    assert!(!said.contains("frames"), "nothing was done: {said}");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing is left");
+}
+
+#[test]
+fn an_ending_that_is_not_written_is_refused_when_the_job_is_submitted() {
+    let folder = tempfile::tempdir().unwrap();
+    let clip = clips::kept("320x180", 60, &clips::X264_PLAIN);
+    let output = folder.path().join("out.avi");
+    let (input, target) = (clip.to_str().unwrap(), output.to_str().unwrap());
+    let ran = binary::run(["run", input, "-o", target, "--region", "1,1,20,20"]);
+    let said = String::from_utf8_lossy(&ran.stderr);
+    assert_eq!(ran.status.code(), Some(2), "{said}");
+    assert!(said.contains("`.avi` is not written here") && said.contains(".mkv"), "{said}");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing is left");
+}

@@ -250,6 +250,9 @@ impl fmt::Display for Waiting {
             Self::NoSlot { jobs_before: 0 } => {
                 formatter.write_str("all slots of the workers are taken; this job is next")
             }
+            Self::NoSlot { jobs_before: 1 } => formatter.write_str(
+                "all slots of the workers are taken; one queued job is served before this one",
+            ),
             Self::NoSlot { jobs_before } => write!(
                 formatter,
                 "all slots of the workers are taken; {jobs_before} queued jobs are served before this one"

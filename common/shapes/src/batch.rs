@@ -40,7 +40,7 @@ pub struct BatchFile {
     pub job: String,
     /// URL of the output.
     pub output: String,
-    /// Why it was refused; empty where it was not.
+    /// Why it was refused; of a known job, how it ended without a movie.
     pub why: String,
 }
 

@@ -65,6 +65,8 @@ pub struct JobState {
     pub restored: Restored,
     /// Whether there is a preview to fetch.
     pub has_preview: bool,
+    /// Whether there is a plan to fetch.
+    pub has_plan: bool,
     /// How it ended; absent while it runs.
     pub outcome: Option<Outcome>,
 }
@@ -128,6 +130,7 @@ impl TryFrom<pb::JobState> for JobState {
             overlays,
             restored,
             has_preview,
+            has_plan,
             overlays_more,
             eta_soonest_ms,
             eta_latest_ms,
@@ -162,6 +165,7 @@ impl TryFrom<pb::JobState> for JobState {
             overlays_more,
             restored: restored.map(Into::into).unwrap_or_default(),
             has_preview,
+            has_plan,
             outcome: outcome.map(TryInto::try_into).transpose()?,
         })
     }

@@ -3,7 +3,7 @@
 //! Owns the lists and the check, on the URL that a job keeps and that everybody reads, never on what was typed. A place
 //! is held by a list by whole parts of its path (`s3://bucket/in` holds `in/a` and not `inner/a`). Refuses, whatever
 //! the lists say, what two readers might take for two places: `.` and `..` as parts in any spelling, empty parts,
-//! backslashes, control characters, users, ports, queries.
+//! backslashes, control characters, users, ports.
 
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
@@ -12,7 +12,7 @@ use url::Url;
 
 use crate::address::{AddressError, https_host, https_host_by};
 use crate::error::StoreError;
-use crate::location::{Location, Service};
+use crate::location::{Location, Service, shown_place};
 use crate::settings::WebSettings;
 
 /// All lists.
@@ -150,13 +150,14 @@ impl Places {
             Use::Destination => &lists.destinations,
         };
         if never.iter().any(|place| place.holds(&asked)) {
-            return Err(PlaceError::Own { url: url.to_owned() });
+            return Err(PlaceError::Own { url: shown_place(url) });
         }
         if list.iter().any(|place| place.holds(&asked)) {
             return Ok(());
         }
         let key = used.key(owner, owners.contains_key(owner));
-        Err(PlaceError::NotListed { url: url.to_owned(), used, owner: owner.to_owned(), key })
+        let (url, owner) = (shown_place(url), owner.to_owned());
+        Err(PlaceError::NotListed { url, used, owner, key })
     }
 
     /// The same, where the place is a file of this machine also by its real path: a link in a folder that is listed
@@ -220,6 +221,9 @@ fn real(path: &Path) -> PathBuf {
     PathBuf::from("/")
 }
 
+/// Bytes of a place at most, as URLs are written: three for each byte of the longest path of the system.
+pub const PLACE_BYTES_MAX: usize = 3 * 4096;
+
 /// Links that are followed one after the other; the system follows as many.
 const LINKS_MAX: usize = 40;
 
@@ -255,11 +259,17 @@ impl Asked {
         let Some((scheme, rest)) = text.split_once("://") else {
             return Err(odd("it is no URL"));
         };
+        if text.len() > PLACE_BYTES_MAX {
+            return Err(odd("it is longer than a path or a key can be"));
+        }
         match scheme {
             "file" => {
                 let Ok(Location::File(path)) = Location::parse(text) else {
                     return Err(odd("it is no file"));
                 };
+                if path.to_str().is_some_and(|path| path.chars().any(char::is_control)) {
+                    return Err(odd("it has control characters in it"));
+                }
                 folder(&path).ok_or_else(|| odd("its path has `.` or `..` in it, or is not whole"))
             }
             "s3" | "gs" | "az" => {
@@ -287,17 +297,14 @@ impl Asked {
                 let parts = parts(path.trim_start_matches('/')).map_err(odd)?;
                 Ok(Self::Host { host, parts, url })
             }
-            _ => Err(odd("its scheme is none of file, s3, gs, az and https")),
+            _ => Err(odd("its scheme is none of file, s3, gs, az and https, which lists can hold")),
         }
     }
 }
 
 fn folder(path: &Path) -> Option<Asked> {
     let is_plain = |part: Component<'_>| matches!(part, Component::RootDir | Component::Normal(_));
-    let text = path.to_str();
-    let is_clean = text.is_none_or(|text| !text.chars().any(char::is_control));
-    (path.is_absolute() && path.components().all(is_plain) && is_clean)
-        .then(|| Asked::Folder(path.to_owned()))
+    (path.is_absolute() && path.components().all(is_plain)).then(|| Asked::Folder(path.to_owned()))
 }
 
 /// The parts of a key or a path, where none of them could be taken for another.
@@ -369,7 +376,11 @@ fn decoded_once(text: &str) -> String {
 
 /// What may be shown of a text that is no place: nothing where it may hold a password.
 fn shown(text: &str) -> String {
-    if text.contains('@') { "(not shown)".to_owned() } else { text.chars().take(200).collect() }
+    if text.contains('@') {
+        return "(not shown)".to_owned();
+    }
+    let clean = |letter: char| if letter.is_control() { '?' } else { letter };
+    shown_place(text).chars().take(200).map(clean).collect()
 }
 
 impl Place {

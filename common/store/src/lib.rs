@@ -34,11 +34,11 @@ mod upload_log;
 mod web;
 
 pub use address::{AddressError, https_host, is_public};
-pub use allow::{Lists, Place, PlaceError, Places, Use};
+pub use allow::{Lists, PLACE_BYTES_MAX, Place, PlaceError, Places, Use};
 pub use disk::keep_blocks_in;
 pub use error::{Side, StoreError};
 pub use listing::Names;
-pub use location::{Location, Service};
+pub use location::{Location, Service, shown_place};
 pub use objects::{FORMAT as OBJECT_FORMAT, ObjectError, decode_object, encode_object};
 pub use own_keys::OwnKeys;
 pub use reading::{LocalFile, SourceMeta, SourceReader};

@@ -55,7 +55,8 @@ impl Location {
         })
     }
 
-    /// The names of all files below this folder or prefix, as paths with slashes. Names that are no text are left out.
+    /// The names of all files below this folder or prefix, as paths with slashes. What is no text in a
+    /// name of the system stands as U+FFFD, and such a name leads to no file.
     ///
     /// # Errors
     /// What kept the place from being listed, now or on the way.
@@ -187,9 +188,9 @@ impl Walk {
             }
             // A link to a file is read as the file that it is.
             let is_file = kind.is_file() || fs::metadata(&path).is_ok_and(|it| it.is_file());
-            let name = path.strip_prefix(&self.root).ok().and_then(Path::to_str);
+            let name = path.strip_prefix(&self.root).ok().map(Path::to_string_lossy);
             if let Some(name) = name.filter(|_| is_file) {
-                return Some(Ok(name.to_owned()));
+                return Some(Ok(name.into_owned()));
             }
         }
     }

@@ -248,6 +248,14 @@ fn web(text: &str) -> Result<Url, StoreError> {
     Ok(url)
 }
 
+/// A place as a job keeps it, for people, logs and other programs: of a web server's URL the query stays away, which
+/// may be a signature.
+#[must_use]
+pub fn shown_place(place: &str) -> String {
+    let is_web = place.starts_with("https://") || place.starts_with("http://");
+    if is_web { without_secrets(place) } else { place.to_owned() }
+}
+
 /// A URL without what may be a password or a signature.
 fn without_secrets(text: &str) -> String {
     let (before, query) = text.split_at(text.find(['?', '#']).unwrap_or(text.len()));

@@ -87,7 +87,7 @@ impl Metrics {
             stage_seconds: amounts(
                 r,
                 "stage_seconds",
-                "Time that stages of attempts took, as their trails tell",
+                "Time from the beginnings of stages to their ends, waits included, as trails tell",
             ),
             fallbacks: counts(r, "fallbacks", "Fallbacks that trails tell of, by stage"),
             card_seconds: amounts(

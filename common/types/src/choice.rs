@@ -13,6 +13,9 @@ pub fn asks_for_webm(output: &str) -> bool {
     extension(output).as_deref() == Some("webm")
 }
 
+/// Endings of outputs: the containers that are written.
+pub const WRITTEN: [&str; 9] = ["m2ts", "m4v", "mkv", "mov", "mp4", "mts", "qt", "ts", "webm"];
+
 /// The extension of the last part of a path or URL, in lowercase.
 #[must_use]
 pub fn extension(name: &str) -> Option<String> {

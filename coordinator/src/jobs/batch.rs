@@ -4,11 +4,16 @@
 //! Owns which files are videos and where each output goes. Each file passes the same door as a job by itself. Names
 //! come and answers go one by one: a folder of any size needs the memory of a few.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::pin::Pin;
 
 use cleanplate_access::Caller;
+use cleanplate_core::outcome::JobOutcome;
 use cleanplate_proto::v1 as pb;
 use cleanplate_store::{Location, Use};
+use cleanplate_types::choice::WRITTEN;
+use cleanplate_types::ids::JobId;
 use futures::{Stream, StreamExt as _};
 use pb::batch_line::Line;
 use tonic::{Code, Status};
@@ -22,9 +27,6 @@ const VIDEOS: [&str; 18] = [
     "3gp", "asf", "avi", "flv", "m2ts", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg", "mts", "mxf",
     "ogv", "ts", "vob", "webm", "wmv",
 ];
-
-/// Endings of outputs: the containers that are written.
-const WRITTEN: [&str; 7] = ["m2ts", "m4v", "mkv", "mov", "mp4", "ts", "webm"];
 
 /// Patterns of a request, and letters of each.
 const PATTERNS_MAX: usize = 32;
@@ -63,12 +65,15 @@ pub(super) fn begin(
     let batch = Batch::parse(service, caller, asked)?;
     let names = batch.from.names_below().map_err(door::refusal)?;
     let closing = service.closing.clone();
+    // Which file becomes which output, where two may become the same one.
+    let mut claimed: HashMap<String, String> = HashMap::new();
     let done = names
         .map(move |name| {
+            let rival = name.as_ref().ok().and_then(|name| batch.rival(name, &mut claimed));
             let batch = batch.clone();
             async move {
                 let name = name.map_err(door::refusal)?;
-                Ok(batch.take(name).await)
+                Ok(batch.take(name, rival).await)
             }
         })
         .buffer_unordered(FILES_AT_A_TIME)
@@ -171,18 +176,37 @@ impl Batch {
         Ok(Self { service, caller, owner, from, to, request, include, container, dry_run })
     }
 
-    /// Does what is to be done with a file; nothing where it is none of the batch.
-    async fn take(&self, name: String) -> Option<pb::BatchFile> {
+    /// The ending of a file that is one of the batch, in lowercase.
+    fn wanted(&self, name: &str) -> Option<String> {
         let ending = name.rsplit_once('.').map(|(_, end)| end.to_ascii_lowercase())?;
         let is_video = VIDEOS.contains(&ending.as_str());
         let is_wanted = self.include.is_empty()
-            || self.include.iter().any(|pattern| pattern::fits(pattern, &name));
+            || self.include.iter().any(|pattern| pattern::fits(pattern, name));
         let is_hidden = name.split('/').any(|part| part.starts_with('.'));
-        if !is_video || !is_wanted || is_hidden {
+        (is_video && is_wanted && !is_hidden).then_some(ending)
+    }
+
+    /// The file that was found before this one and becomes the same output: `a.mkv` and `a.mov` both become `a.mp4`
+    /// where all outputs are to be such. One of the two is refused each time, so that neither is lost silently.
+    fn rival(&self, name: &str, claimed: &mut HashMap<String, String>) -> Option<String> {
+        if self.container.is_empty() {
             return None;
         }
+        let output = self.named_as(name, &self.wanted(name)?).ok()?;
+        match claimed.entry(output) {
+            Entry::Occupied(other) => Some(other.get().clone()),
+            Entry::Vacant(free) => {
+                free.insert(name.to_owned());
+                None
+            }
+        }
+    }
+
+    /// Does what is to be done with a file; nothing where it is none of the batch.
+    async fn take(&self, name: String, rival: Option<String>) -> Option<pb::BatchFile> {
+        let ending = self.wanted(&name)?;
         let mut file = pb::BatchFile { file: name.clone(), ..pb::BatchFile::default() };
-        match self.submit(&name, &ending, &mut file).await {
+        match self.submit((&name, rival), &ending, &mut file).await {
             Ok(outcome) => outcome.clone_into(&mut file.outcome),
             Err(status) => {
                 REFUSED.clone_into(&mut file.outcome);
@@ -194,17 +218,30 @@ impl Batch {
 
     async fn submit(
         &self,
-        name: &str,
+        (name, rival): (&str, Option<String>),
         ending: &str,
         file: &mut pb::BatchFile,
     ) -> Result<&'static str, Status> {
         let output = self.to.below(&self.named_as(name, ending)?).map_err(door::refusal)?;
         file.output = output.url();
-        let key = format!("batch\0{}\0{}\0{name}", self.from.url(), self.to.url());
-        let job = keyed(&self.owner, &key)?;
-        if self.service.find(&job).await?.is_some() {
+        let job = self.job_of(name)?;
+        if let Some(known) = self.service.find(&job).await? {
             job.as_str().clone_into(&mut file.job);
+            known
+                .outcome
+                .as_ref()
+                .and_then(unfinished)
+                .unwrap_or_default()
+                .clone_into(&mut file.why);
             return Ok(KNOWN);
+        }
+        if let Some(rival) = self.maker_of_the_same(name).await?.or(rival) {
+            return Err(Status::already_exists(format!(
+                "`{rival}` becomes the same output; leave the container out, or choose one of the two by a pattern"
+            )));
+        }
+        if name.contains(char::REPLACEMENT_CHARACTER) {
+            return Err(Status::invalid_argument("its name is no text in UTF-8; rename it"));
         }
         let input = self.from.below(name).map_err(door::refusal)?;
         let request =
@@ -224,6 +261,27 @@ impl Batch {
         Ok(SUBMITTED)
     }
 
+    /// The job of a file.
+    fn job_of(&self, name: &str) -> Result<JobId, Status> {
+        let key = format!("batch\0{}\0{}\0{name}", self.from.url(), self.to.url());
+        keyed(&self.owner, &key)
+    }
+
+    /// The file whose job writes what this one would: names come in no order, and whose job there is comes first.
+    async fn maker_of_the_same(&self, name: &str) -> Result<Option<String>, Status> {
+        if self.container.is_empty() {
+            return Ok(None);
+        }
+        let stem = name.strip_suffix(ending_of(name)).unwrap_or(name);
+        for ending in VIDEOS {
+            let other = format!("{stem}{ending}");
+            if other != name && self.service.find(&self.job_of(&other)?).await?.is_some() {
+                return Ok(Some(other));
+            }
+        }
+        Ok(None)
+    }
+
     /// The output's name below its folder.
     fn named_as(&self, name: &str, ending: &str) -> Result<String, Status> {
         if !self.container.is_empty() {
@@ -237,6 +295,18 @@ impl Batch {
             Code::InvalidArgument,
             format!("`.{ending}` is not written here; say which container the outputs are to have"),
         ))
+    }
+}
+
+/// How a job ended that left no movie.
+const fn unfinished(outcome: &JobOutcome) -> Option<&'static str> {
+    match outcome {
+        JobOutcome::Failed(_) => Some("failed"),
+        JobOutcome::Cancelled => Some("was cancelled"),
+        JobOutcome::Done(_)
+        | JobOutcome::Copied { .. }
+        | JobOutcome::Previewed(_)
+        | JobOutcome::Abstained { .. } => None,
     }
 }
 

@@ -3,7 +3,10 @@
 
 use cleanplate_access::Caller;
 use cleanplate_proto::v1 as pb;
-use cleanplate_store::{Location, MovieUpload, PlaceError, Places, StoreError, Use, https_host};
+use cleanplate_store::{
+    Location, MovieUpload, PLACE_BYTES_MAX, PlaceError, Places, StoreError, Use, https_host,
+};
+use cleanplate_types::choice::{WRITTEN, extension};
 use cleanplate_types::failure::FailureKind;
 use cleanplate_types::request::{EncoderChoice, JobRequest};
 use tonic::Status;
@@ -19,6 +22,7 @@ pub(super) fn admit(
     (caller, places): (&Caller, &Places),
 ) -> Result<JobRequest, Status> {
     let mut request = JobRequest::try_from(request)?;
+    are_short(&request)?;
     request.owner = caller.owner_of_new(&request.owner)?;
     caller.may_prefer(request.priority)?;
     refuse_inner(&request.input)?;
@@ -31,6 +35,13 @@ pub(super) fn admit(
     }
     request.input = input.url();
     request.output = output.url();
+    // One without an ending becomes what its source is.
+    if let Some(ending) = extension(&request.output).filter(|it| !WRITTEN.contains(&it.as_str())) {
+        return Err(Status::invalid_argument(format!(
+            "`.{ending}` is not written here; name the output .{}",
+            WRITTEN.join(", .")
+        )));
+    }
     may_use(&request, places)?;
     if request.encoder == EncoderChoice::Auto {
         request.encoder = encoder_default;
@@ -38,8 +49,45 @@ pub(super) fn admit(
     Ok(request)
 }
 
+/// Letters of an owner, of a preset, of what a detector is to look for.
+const WORD_LETTERS_MAX: usize = 200;
+
+/// Parts of a path, one below the other.
+const DEPTH_MAX: usize = 256;
+
+/// Refuses texts that are longer than anything that they could name, or that would take a terminal for more than text:
+/// all of them are kept in the journal, and told to many.
+fn are_short(request: &JobRequest) -> Result<(), Status> {
+    let word = |what: &str, text: &str| {
+        if text.chars().count() > WORD_LETTERS_MAX || text.chars().any(char::is_control) {
+            return Err(Status::invalid_argument(format!(
+                "{what} is at most {WORD_LETTERS_MAX} letters, and none that steers a terminal"
+            )));
+        }
+        Ok(())
+    };
+    word("an owner", &request.owner)?;
+    word("a preset", request.preset.as_deref().unwrap_or_default())?;
+    for detector in &request.detectors {
+        detector.classes.iter().try_for_each(|class| word("a class of a detector", class))?;
+    }
+    let models = request.detectors.iter().map(|detector| &detector.model).chain(&request.painter);
+    models.map(|model| &model.url).try_for_each(|url| is_short(url))
+}
+
+/// Refuses what is longer than a path or a key can be, before anybody follows its folders one by one.
+fn is_short(place: &str) -> Result<(), Status> {
+    if place.len() > PLACE_BYTES_MAX || place.split('/').count() > DEPTH_MAX {
+        return Err(Status::invalid_argument(format!(
+            "a place is at most {PLACE_BYTES_MAX} bytes, and {DEPTH_MAX} folders deep"
+        )));
+    }
+    Ok(())
+}
+
 /// A place that a person names: relative to which folder a path is meant, only they know.
 fn place_of(text: &str) -> Result<Location, Status> {
+    is_short(text)?;
     if !text.contains(':') && !text.starts_with('/') {
         return Err(Status::invalid_argument(format!(
             "`{text}` is no full path and no URL: write it as the coordinator and its workers find it"
@@ -64,6 +112,7 @@ pub(crate) fn source_of(text: &str, owner: &str, places: &Places) -> Result<Loca
 
 /// What leads into an inner network is refused as that, whatever else it is.
 fn refuse_inner(text: &str) -> Result<(), Status> {
+    is_short(text)?;
     match Url::parse(text).ok().filter(|url| url.scheme() == "https") {
         Some(url) => https_host(&url).map(drop).map_err(|error| refused_place(&error.into())),
         None => Ok(()),

@@ -1,7 +1,9 @@
 //! Whole folders: submitted again only what is missing, none of another owner.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use cleanplate_tests::closed::ClosedFarm;
@@ -133,4 +135,41 @@ async fn a_folder_of_another_owner_is_not_listed() {
     let (files, _) = batch(&web, &asked(&farm.sources, &farm.movies)).await;
     let told = [("a.mp4", "submitted"), ("link.mp4", "refused")];
     assert_eq!(files, told.map(|(file, how)| (file.to_owned(), how.to_owned())).into());
+}
+
+#[tokio::test]
+async fn of_two_files_that_become_one_output_one_is_refused_each_time_and_no_name_is_passed_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let cluster = Cluster::start(folder.path());
+    let web = Web::of(cluster.url());
+    let (from, to) = (folder.path().join("in"), folder.path().join("out"));
+    fs::create_dir_all(&from).unwrap();
+    for name in ["same.mp4", "same.mkv"] {
+        fs::write(from.join(name), b"x").unwrap();
+    }
+    fs::write(from.join(OsStr::from_bytes(b"odd\xff.mp4")), b"x").unwrap();
+    let mut asked = json!({ "container": "mp4", "dry_run": true, "request": {
+        "input": text(&from), "output": text(&to), "encoder": "libx264",
+    }});
+    let outcomes = |files: &BTreeSet<(String, String)>| {
+        let mut outcomes: Vec<String> = files.iter().map(|(_, outcome)| outcome.clone()).collect();
+        outcomes.sort();
+        outcomes
+    };
+    let (files, totals) = batch(&web, &asked).await;
+    assert_eq!((outcomes(&files), &totals["files"]), (told(["new", "refused", "refused"]), &3.into()));
+    asked["dry_run"] = false.into();
+    let (files, _) = batch(&web, &asked).await;
+    assert_eq!(outcomes(&files), told(["refused", "refused", "submitted"]));
+    let (winner, _) = files.iter().find(|(_, outcome)| outcome == "submitted").unwrap().clone();
+    // The output of the one is there now; it is not taken for the other's.
+    fs::create_dir_all(&to).unwrap();
+    fs::write(to.join("same.mp4"), b"it is there").unwrap();
+    let (files, _) = batch(&web, &asked).await;
+    assert_eq!(outcomes(&files), told(["known", "refused", "refused"]));
+    assert!(files.contains(&(winner, "known".to_owned())), "{files:?}");
+}
+
+fn told<const N: usize>(outcomes: [&str; N]) -> Vec<String> {
+    outcomes.map(str::to_owned).into()
 }

@@ -1,7 +1,9 @@
 """What the Python client does against a real coordinator; its folder and a clip of 320x180 are the arguments."""
 
 import os
+import socket
 import sys
+import threading
 
 from cleanplate_client import Client, Problem, Unreachable
 
@@ -14,6 +16,13 @@ def refused(name, call):
         assert problem.detail, problem
         return problem
     raise AssertionError(f"{name} was expected")
+
+
+def alerted(server):
+    line, _ = server.accept()
+    with line:
+        line.recv(65536)
+        line.sendall(b"\x15\x03\x03\x00\x02\x02\x16")
 
 
 def main():
@@ -45,6 +54,11 @@ def main():
     open(place("in/deep/a.mp4"), "wb").close()
     told = list(client.batch({"detect": [], "encoder": "libx264"}, input=place("in/"), output=place("clean/")))
     assert told[0]["file"]["outcome"] == "submitted" and told[1]["totals"]["submitted"] == 1, told
+    try:
+        list(client.batch(input=place("in/"), output=place("clean/"), include="*.mp4"))
+        raise AssertionError("a text is no list of patterns")
+    except TypeError:
+        pass
     for job in many:
         client.wait(job)
     client.drain("worker-0", within_ms=1000)
@@ -54,6 +68,16 @@ def main():
         raise AssertionError("nobody is there")
     except Unreachable:
         pass
+    # TLS is spoken here: the answer to whoever asks in the clear is an alert.
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        alert = threading.Thread(target=lambda: alerted(server))
+        alert.start()
+        try:
+            Client(f"http://127.0.0.1:{server.getsockname()[1]}").get("x")
+            raise AssertionError("it is not understood")
+        except Unreachable as error:
+            assert "it may speak TLS: try https://" in str(error), error
+        alert.join()
     try:
         Client("http://head:7700", token="t")
         raise AssertionError("a token in the clear")

@@ -287,6 +287,53 @@ async fn every_error_is_a_problem_with_a_name_and_words_that_help() {
 }
 
 #[tokio::test]
+async fn no_text_of_a_job_is_longer_than_what_it_could_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let cluster = Cluster::start(folder.path());
+    let web = Web::of(cluster.url());
+    let with = |field: &str, value: String| {
+        let mut asked = idle(folder.path(), "out.mp4");
+        asked[field] = value.into();
+        asked
+    };
+    let deep = format!("/{}a.mp4", "x/".repeat(2_000_000));
+    let wrong = [
+        with("input", deep.clone()),
+        with("input", format!("/{}.mp4", "x".repeat(4_000_000))),
+        with("output", deep.clone()),
+        with("preset", "p".repeat(4_000_000)),
+        with("owner", "o".repeat(5_000)),
+        with("owner", "\u{1b}[31mred".to_owned()),
+        json!([text(&folder.path().join("in.mp4")), text(&folder.path().join("out.mp4"))]),
+    ];
+    for asked in &wrong {
+        problem(web.post("/api/v1/jobs", asked).await, 400, "invalid-request").await;
+    }
+    let glimpse = web.get(&format!("/api/v1/glimpse?input=/{}a.mp4", "x/".repeat(5_000))).await;
+    problem(glimpse, 400, "invalid-request").await;
+    assert_eq!(web.get_json("/api/v1/jobs").await["jobs"], json!([]));
+}
+
+#[tokio::test]
+async fn a_signature_in_a_source_is_shown_to_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let cluster = Cluster::start(folder.path());
+    let web = Web::of(cluster.url());
+    let mut asked = idle(folder.path(), "out.mp4");
+    asked["input"] = "https://films.example.com/a.mp4?X-Amz-Signature=HUSH&token=HUSH".into();
+    let job = web.submit(&asked).await;
+    let shown = web.get_json(&format!("/api/v1/jobs/{job}")).await;
+    assert_eq!(shown["state"]["input"], "https://films.example.com/a.mp4?...");
+    let listed = web.get_json("/api/v1/jobs").await;
+    let page = web.get(&format!("/ui/jobs/{job}")).await.text().await.unwrap();
+    let table = cluster.client(&["jobs", "--show", &job]).output().unwrap();
+    let table = String::from_utf8_lossy(&table.stdout).into_owned();
+    for told in [shown.to_string(), listed.to_string(), page, table, cluster.logs()] {
+        assert!(told.contains("films.example.com") && !told.contains("HUSH"), "{told}");
+    }
+}
+
+#[tokio::test]
 async fn where_nobody_is_asked_who_they_are_pages_of_other_sites_are_not_answered() {
     let folder = tempfile::tempdir().unwrap();
     let cluster = Cluster::start(folder.path());

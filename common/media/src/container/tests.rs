@@ -206,3 +206,14 @@ fn where_the_chroma_samples_lie_is_told_where_it_has_no_place() {
         assert_eq!(told(location, shift_y, name, codec), "", "{name}");
     }
 }
+
+#[test]
+fn what_is_said_to_be_written_is_written() {
+    for ending in cleanplate_types::choice::WRITTEN {
+        assert!(by_name(&format!("a.{ending}"), "mp4", None).is_ok(), "{ending}");
+    }
+    for ending in ["avi", "flv", "mka", "xyz"] {
+        assert!(by_name(&format!("a.{ending}"), "mp4", None).is_err(), "{ending}");
+        assert!(!cleanplate_types::choice::WRITTEN.contains(&ending));
+    }
+}
