@@ -40,7 +40,7 @@ const FAILOVER_PATIENCE: Duration = Duration::from_secs(30);
 /// How long to wait before the list is gone through again.
 const ASK_AGAIN: Duration = Duration::from_millis(500);
 
-/// Where an address was written that is told without it.
+/// For refusals that name no setting.
 pub(crate) const UNTOLD: Place = Place::Default("client.coordinator");
 
 /// How coordinators are spoken to: by which roots, and with which token.

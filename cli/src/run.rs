@@ -10,16 +10,13 @@ mod machine;
 mod state;
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use cleanplate_store::Location;
-use cleanplate_types::request::{EncoderChoice, Review};
-use cleanplate_worker::check_machine;
+use cleanplate_types::request::Review;
 
 use crate::arguments::RunArguments;
 use crate::client::Client;
-use crate::doctor::findings::{Finding, State};
-use crate::doctor::seats;
 use crate::exit::{Refusal, Status};
 use crate::follow::{self, Waited};
 use crate::job_state::{End, JobState};
@@ -28,7 +25,7 @@ use crate::request::Terms;
 use crate::settings::Settings;
 use crate::signals::Signals;
 use crate::workers::card_for_people;
-use crate::{place, plan, program, request, say, worker};
+use crate::{place, plan, request, say, worker};
 
 pub(crate) use alone::{Alone, Followed, work};
 
@@ -55,9 +52,6 @@ pub(crate) async fn run(arguments: RunArguments, settings: &Settings) -> Result<
             card_for_people(card)
         ));
     }
-    if pretend.is_none() {
-        has_encoder(request.encoder, settings).await?;
-    }
     let alone = Alone {
         request,
         source: &source,
@@ -78,27 +72,6 @@ pub(crate) async fn run(arguments: RunArguments, settings: &Settings) -> Result<
         Ok(status)
     };
     work(alone, settings, (&mut signals, &mut progress), saved, conclude).await
-}
-
-/// Refuses an encoder of a card that this machine has not, before the film is looked at for it.
-async fn has_encoder(choice: EncoderChoice, settings: &Settings) -> Result<(), Refusal> {
-    let EncoderChoice::Named(name) = choice else { return Ok(()) };
-    if !name.is_hardware() {
-        return Ok(());
-    }
-    let silent = Duration::from_millis(settings.worker.engine_silent_ms);
-    let with = (&settings.models, settings.walls.clone());
-    let machine = check_machine(&program::own()?, None, silent, with).await;
-    let machine = machine.map_err(|error| Refusal::failed(error.to_string()))?;
-    let Finding { state, detail, .. } = seats::encoder(&machine, name);
-    if state == State::Works {
-        return Ok(());
-    }
-    let text = format!(
-        "this machine has no {name}: {detail}; leave out --encoder, or name {}",
-        name.in_software()
-    );
-    Err(Refusal::new(Status::MachineLacks, text))
 }
 
 /// Writes the plan where one was asked for and something was removed; returns what to tell of it.

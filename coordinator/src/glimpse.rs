@@ -65,7 +65,8 @@ impl Glimpses {
     /// A picture of the source at `place` as a PNG file, for a job that would be `owner`'s.
     ///
     /// # Errors
-    /// As the source of a job is refused; `RESOURCE_EXHAUSTED` where there is none in time.
+    /// As the source of a job is refused; `UNAVAILABLE` where it does not answer; `RESOURCE_EXHAUSTED` where there is no
+    /// picture in time.
     pub(crate) async fn at(
         &self,
         caller: &Caller,
@@ -97,7 +98,7 @@ impl Glimpses {
         let late = |_late| {
             let seconds = PATIENCE.as_secs();
             if is_opening.load(Ordering::Relaxed) {
-                return Status::invalid_argument(format!(
+                return Status::unavailable(format!(
                     "{} did not answer within {seconds} s; see that the coordinator reaches it",
                     location.shown()
                 ));
@@ -127,6 +128,12 @@ fn unopened(error: StoreError) -> Status {
     if matches!(error, StoreError::Forbidden { .. }) {
         return Status::permission_denied(error.to_string());
     }
+    if matches!(error, StoreError::Unavailable { .. }) {
+        return Status::unavailable(error.to_string());
+    }
+    if matches!(error, StoreError::BadSettings { .. }) {
+        return internal(&error.to_string());
+    }
     Status::invalid_argument(error.to_string())
 }
 
@@ -139,8 +146,8 @@ fn ended(end: &ChildEnd) -> Status {
     match end {
         ChildEnd::Failed(Failure { kind: FailureKind::Internal, message, .. }) => internal(message),
         ChildEnd::Failed(Failure { message, .. }) => Status::invalid_argument(message),
-        ChildEnd::NotStarted(_)
-        | ChildEnd::Crashed { .. }
+        ChildEnd::NotStarted(_) => internal(&end.to_string()),
+        ChildEnd::Crashed { .. }
         | ChildEnd::Hung { .. }
         | ChildEnd::Spun { .. }
         | ChildEnd::Overate { .. } => {

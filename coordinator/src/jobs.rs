@@ -18,10 +18,10 @@ use cleanplate_core::outcome::JobOutcome;
 use cleanplate_core::view::JobPhase;
 use cleanplate_proto::v1 as pb;
 use cleanplate_proto::v1::jobs_server::Jobs;
-use cleanplate_store::{Store, shown_place};
+use cleanplate_store::Store;
 use cleanplate_types::ids::{JobId, WorkerId};
 use cleanplate_types::overlay::{Look, Mask};
-use cleanplate_types::request::{EncoderChoice, JobRequest, Review, ToldPlan};
+use cleanplate_types::request::{EncoderChoice, Review, ToldPlan};
 use futures::{Stream, StreamExt as _};
 use tokio::sync::watch;
 use tokio_stream::wrappers::WatchStream;
@@ -32,7 +32,7 @@ use crate::closing::Closing;
 use crate::dispatch::{Known, Orders, Question};
 use crate::door::{self as front, Door};
 use crate::journal::{Journal, JournalError};
-use crate::shown::attempts_shown;
+use crate::shown::{attempts_shown, shown_request};
 
 pub(crate) use crate::jobs::door::source_of;
 pub(crate) use crate::jobs::names::keyed;
@@ -188,7 +188,7 @@ impl Jobs for JobsService {
         let tiers = workers.into_iter().map(|worker| (worker.worker, worker.tier)).collect();
         Ok(Response::new(pb::ShowResponse {
             state: Some(state),
-            request: Some(JobRequest { input: shown_place(&request.input), ..request }.into()),
+            request: Some(shown_request(request).into()),
             attempts: attempts_shown(attempts(&records), &trails, &tiers),
         }))
     }

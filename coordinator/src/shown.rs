@@ -10,6 +10,7 @@ use cleanplate_types::frames::FrameRange;
 use cleanplate_types::ids::WorkerId;
 use cleanplate_types::overlay::{Look, Overlay, OverlayPlan, Track};
 use cleanplate_types::picture::Rect;
+use cleanplate_types::request::JobRequest;
 use cleanplate_types::tier::CardLoad;
 
 use crate::attempts::Attempt;
@@ -79,6 +80,16 @@ pub(crate) fn job_state(view: &JobView<'_>, book: &mut Book) -> pb::JobState {
         owner: view.request.owner.clone(),
         priority: view.request.priority,
     }
+}
+
+/// What was asked for, without what may be a signature in a place.
+pub(crate) fn shown_request(mut request: JobRequest) -> JobRequest {
+    request.input = shown_place(&request.input);
+    let models = request.detectors.iter_mut().map(|detector| &mut detector.model);
+    for model in models.chain(&mut request.painter) {
+        model.url = shown_place(&model.url);
+    }
+    request
 }
 
 /// Whether what the job made is gone from the store, as where it ended well.

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use cleanplate_store::{Keys, Location, SourceReader};
+use cleanplate_store::{Keys, Location, SourceReader, shown_place};
 use cleanplate_types::digest::Sha;
 use cleanplate_types::failure::{Failure, FailureKind, Stage};
 use cleanplate_types::model::ModelRef;
@@ -88,13 +88,13 @@ async fn in_folder(folder: &ModelsFolder, model: &ModelRef) -> Result<Option<Mod
 /// Reads a model from where it is, and checks that it is the one.
 async fn fetch(keys: &Keys, model: &ModelRef) -> Result<Vec<u8>, Failure> {
     let unread = |error: &dyn std::fmt::Display| {
-        let text = format!("the model {} cannot be read: {error}", model.url);
+        let text = format!("the model {} cannot be read: {error}", shown_place(&model.url));
         failed(FailureKind::SourceUnavailable, text)
     };
     let changed = |found: &dyn std::fmt::Display| {
         let text = format!(
             "the model {} is not the one that was submitted: {found}; submit the job again",
-            model.url
+            shown_place(&model.url)
         );
         failed(FailureKind::BadRequest, text)
     };

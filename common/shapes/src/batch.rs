@@ -40,7 +40,7 @@ pub struct BatchFile {
     pub job: String,
     /// URL of the output.
     pub output: String,
-    /// Why it was refused; of a known job, how it ended without a movie.
+    /// Why it was refused; of a known job, that it failed, was cancelled or abstained.
     pub why: String,
 }
 

@@ -56,7 +56,7 @@ impl Location {
     }
 
     /// The names of all files below this folder or prefix, as paths with slashes. What is no text in a
-    /// name of the system stands as U+FFFD, and such a name leads to no file.
+    /// name of the system stands as U+FFFD, and such a name may lead to no file.
     ///
     /// # Errors
     /// What kept the place from being listed, now or on the way.

@@ -40,6 +40,8 @@ impl fmt::Display for ModelRef {
     /// Its name for people: the last part of where it is.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let url = self.url.strip_prefix(INSTALLED).unwrap_or(&self.url);
+        // What follows may be a signature.
+        let url = url.split(['?', '#']).next().unwrap_or(url);
         formatter.write_str(url.rsplit('/').next().unwrap_or(url))
     }
 }

@@ -30,9 +30,12 @@ pub(super) async fn json<T: DeserializeOwned>(
 ) -> Result<T, Problem> {
     is_json(headers)?;
     let bytes = whole(body, bytes_max).await?;
-    // A list would be taken for the fields in their order.
+    // A list in the place of the outermost object would be taken for its fields in their order.
     if !bytes.trim_ascii_start().starts_with(b"{") {
-        return Err(Problem::new(Kind::InvalidRequest, "the body is refused: it is no object of JSON"));
+        return Err(Problem::new(
+            Kind::InvalidRequest,
+            "the body is refused: it is no object of JSON",
+        ));
     }
     serde_json::from_slice(&bytes).map_err(|error| {
         Problem::new(Kind::InvalidRequest, format!("the body is refused: {error}"))

@@ -2,7 +2,8 @@
 //! jobs and only what is missing is new.
 //!
 //! Owns which files are videos and where each output goes. Each file passes the same door as a job by itself. Names
-//! come and answers go one by one: a folder of any size needs the memory of a few.
+//! come and answers go one by one: a folder of any size needs the memory of a few, but for the names of the outputs
+//! where all become one container.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -31,6 +32,9 @@ const VIDEOS: [&str; 18] = [
 /// Patterns of a request, and letters of each.
 const PATTERNS_MAX: usize = 32;
 const PATTERN_LETTERS_MAX: usize = 256;
+
+/// Outputs that are kept in mind where all become one container, so that no two files become the same one.
+const CLAIMS_MAX: usize = 1_000_000;
 
 /// Files that are looked at side by side: most of it is waiting for the outputs' store.
 const FILES_AT_A_TIME: usize = 8;
@@ -69,11 +73,11 @@ pub(super) fn begin(
     let mut claimed: HashMap<String, String> = HashMap::new();
     let done = names
         .map(move |name| {
-            let rival = name.as_ref().ok().and_then(|name| batch.rival(name, &mut claimed));
+            let rival = name.as_ref().map_or(Ok(None), |name| batch.rival(name, &mut claimed));
             let batch = batch.clone();
             async move {
                 let name = name.map_err(door::refusal)?;
-                Ok(batch.take(name, rival).await)
+                Ok(batch.take(name, rival?).await)
             }
         })
         .buffer_unordered(FILES_AT_A_TIME)
@@ -158,6 +162,7 @@ impl Batch {
             )));
         }
         let owner = caller.owner_of_new(&request.owner)?;
+        door::is_word("an owner", &owner)?;
         let from = folder("input", &request.input)?;
         let to = folder("output", &request.output)?;
         let (from_url, to_url) = (from.url(), to.url());
@@ -188,18 +193,31 @@ impl Batch {
 
     /// The file that was found before this one and becomes the same output: `a.mkv` and `a.mov` both become `a.mp4`
     /// where all outputs are to be such. One of the two is refused each time, so that neither is lost silently.
-    fn rival(&self, name: &str, claimed: &mut HashMap<String, String>) -> Option<String> {
+    ///
+    /// # Errors
+    /// `RESOURCE_EXHAUSTED` where there are more than can be kept in mind.
+    fn rival(
+        &self,
+        name: &str,
+        claimed: &mut HashMap<String, String>,
+    ) -> Result<Option<String>, Status> {
         if self.container.is_empty() {
-            return None;
+            return Ok(None);
         }
-        let output = self.named_as(name, &self.wanted(name)?).ok()?;
-        match claimed.entry(output) {
+        let named = self.wanted(name).map(|ending| self.named_as(name, &ending));
+        let Some(Ok(output)) = named else { return Ok(None) };
+        if claimed.len() >= CLAIMS_MAX {
+            return Err(Status::resource_exhausted(format!(
+                "a batch with a container has at most {CLAIMS_MAX} videos; submit the folders below it one by one"
+            )));
+        }
+        Ok(match claimed.entry(output) {
             Entry::Occupied(other) => Some(other.get().clone()),
             Entry::Vacant(free) => {
                 free.insert(name.to_owned());
                 None
             }
-        }
+        })
     }
 
     /// Does what is to be done with a file; nothing where it is none of the batch.
@@ -235,13 +253,13 @@ impl Batch {
                 .clone_into(&mut file.why);
             return Ok(KNOWN);
         }
-        if let Some(rival) = self.maker_of_the_same(name).await?.or(rival) {
-            return Err(Status::already_exists(format!(
-                "`{rival}` becomes the same output; leave the container out, or choose one of the two by a pattern"
-            )));
-        }
         if name.contains(char::REPLACEMENT_CHARACTER) {
-            return Err(Status::invalid_argument("its name is no text in UTF-8; rename it"));
+            return Err(Status::invalid_argument(
+                "its name is no text in UTF-8, or has U+FFFD in it; rename it",
+            ));
+        }
+        if let Some(rival) = rival {
+            return Err(same_output(&rival));
         }
         let input = self.from.below(name).map_err(door::refusal)?;
         let request =
@@ -249,7 +267,10 @@ impl Batch {
         let places = (&self.caller, self.service.door.places());
         let request = door::admit(request, self.service.encoder_default, places)?;
         if output.is_there().await.map_err(door::refusal)? {
-            return Ok(EXISTS);
+            return match self.maker_of(&request.output, name).await? {
+                Some(rival) => Err(same_output(&rival)),
+                None => Ok(EXISTS),
+            };
         }
         if self.dry_run {
             return Ok(NEW);
@@ -267,15 +288,13 @@ impl Batch {
         keyed(&self.owner, &key)
     }
 
-    /// The file whose job writes what this one would: names come in no order, and whose job there is comes first.
-    async fn maker_of_the_same(&self, name: &str) -> Result<Option<String>, Status> {
-        if self.container.is_empty() {
-            return Ok(None);
-        }
+    /// The other file of this folder whose job wrote `output`.
+    async fn maker_of(&self, output: &str, name: &str) -> Result<Option<String>, Status> {
         let stem = name.strip_suffix(ending_of(name)).unwrap_or(name);
-        for ending in VIDEOS {
-            let other = format!("{stem}{ending}");
-            if other != name && self.service.find(&self.job_of(&other)?).await?.is_some() {
+        let endings = VIDEOS.into_iter().flat_map(|it| [it.to_owned(), it.to_ascii_uppercase()]);
+        for other in endings.map(|ending| format!("{stem}{ending}")).filter(|it| it != name) {
+            let known = self.service.find(&self.job_of(&other)?).await?;
+            if known.is_some_and(|known| known.request.output == output) {
                 return Ok(Some(other));
             }
         }
@@ -298,15 +317,19 @@ impl Batch {
     }
 }
 
+fn same_output(rival: &str) -> Status {
+    Status::already_exists(format!(
+        "`{rival}` becomes the same output; leave the container out, or choose one of the two by a pattern and another folder"
+    ))
+}
+
 /// How a job ended that left no movie.
 const fn unfinished(outcome: &JobOutcome) -> Option<&'static str> {
     match outcome {
         JobOutcome::Failed(_) => Some("failed"),
         JobOutcome::Cancelled => Some("was cancelled"),
-        JobOutcome::Done(_)
-        | JobOutcome::Copied { .. }
-        | JobOutcome::Previewed(_)
-        | JobOutcome::Abstained { .. } => None,
+        JobOutcome::Abstained { .. } => Some("abstained"),
+        JobOutcome::Done(_) | JobOutcome::Copied { .. } | JobOutcome::Previewed(_) => None,
     }
 }
 
@@ -316,6 +339,7 @@ fn ending_of(name: &str) -> &str {
 
 /// A folder or a prefix, with or without a slash at its end, in one spelling.
 fn folder(what: &str, text: &str) -> Result<Location, Status> {
+    door::is_short(text)?;
     let trimmed = text.trim_end_matches('/');
     let (scheme_only, trimmed) =
         (trimmed.ends_with(':'), if trimmed.is_empty() { "/" } else { trimmed });

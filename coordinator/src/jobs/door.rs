@@ -38,7 +38,8 @@ pub(super) fn admit(
     // One without an ending becomes what its source is.
     if let Some(ending) = extension(&request.output).filter(|it| !WRITTEN.contains(&it.as_str())) {
         return Err(Status::invalid_argument(format!(
-            "`.{ending}` is not written here; name the output .{}",
+            "`.{}` is not written here; name the output .{}",
+            ending.escape_default(),
             WRITTEN.join(", .")
         )));
     }
@@ -52,31 +53,41 @@ pub(super) fn admit(
 /// Letters of an owner, of a preset, of what a detector is to look for.
 const WORD_LETTERS_MAX: usize = 200;
 
+/// Classes of a detector: models know some hundred at most.
+const CLASSES_MAX: usize = 1_000;
+
 /// Parts of a path, one below the other.
 const DEPTH_MAX: usize = 256;
 
-/// Refuses texts that are longer than anything that they could name, or that would take a terminal for more than text:
-/// all of them are kept in the journal, and told to many.
+/// Refuses texts that are longer than anything that they could name: all of them are kept in the journal, and told to
+/// many.
 fn are_short(request: &JobRequest) -> Result<(), Status> {
-    let word = |what: &str, text: &str| {
-        if text.chars().count() > WORD_LETTERS_MAX || text.chars().any(char::is_control) {
+    is_word("an owner", &request.owner)?;
+    is_word("a preset", request.preset.as_deref().unwrap_or_default())?;
+    for detector in &request.detectors {
+        if detector.classes.len() > CLASSES_MAX {
             return Err(Status::invalid_argument(format!(
-                "{what} is at most {WORD_LETTERS_MAX} letters, and none that steers a terminal"
+                "a detector has at most {CLASSES_MAX} classes that count"
             )));
         }
-        Ok(())
-    };
-    word("an owner", &request.owner)?;
-    word("a preset", request.preset.as_deref().unwrap_or_default())?;
-    for detector in &request.detectors {
-        detector.classes.iter().try_for_each(|class| word("a class of a detector", class))?;
+        detector.classes.iter().try_for_each(|class| is_word("a class of a detector", class))?;
     }
     let models = request.detectors.iter().map(|detector| &detector.model).chain(&request.painter);
     models.map(|model| &model.url).try_for_each(|url| is_short(url))
 }
 
+/// Refuses a text that is more than a name.
+pub(super) fn is_word(what: &str, text: &str) -> Result<(), Status> {
+    if text.chars().count() > WORD_LETTERS_MAX || text.chars().any(char::is_control) {
+        return Err(Status::invalid_argument(format!(
+            "{what} is at most {WORD_LETTERS_MAX} letters, and none that steers a terminal"
+        )));
+    }
+    Ok(())
+}
+
 /// Refuses what is longer than a path or a key can be, before anybody follows its folders one by one.
-fn is_short(place: &str) -> Result<(), Status> {
+pub(super) fn is_short(place: &str) -> Result<(), Status> {
     if place.len() > PLACE_BYTES_MAX || place.split('/').count() > DEPTH_MAX {
         return Err(Status::invalid_argument(format!(
             "a place is at most {PLACE_BYTES_MAX} bytes, and {DEPTH_MAX} folders deep"

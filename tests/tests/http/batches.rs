@@ -157,7 +157,10 @@ async fn of_two_files_that_become_one_output_one_is_refused_each_time_and_no_nam
         outcomes
     };
     let (files, totals) = batch(&web, &asked).await;
-    assert_eq!((outcomes(&files), &totals["files"]), (told(["new", "refused", "refused"]), &3.into()));
+    assert_eq!(
+        (outcomes(&files), &totals["files"]),
+        (told(["new", "refused", "refused"]), &3.into())
+    );
     asked["dry_run"] = false.into();
     let (files, _) = batch(&web, &asked).await;
     assert_eq!(outcomes(&files), told(["refused", "refused", "submitted"]));
@@ -167,7 +170,16 @@ async fn of_two_files_that_become_one_output_one_is_refused_each_time_and_no_nam
     fs::write(to.join("same.mp4"), b"it is there").unwrap();
     let (files, _) = batch(&web, &asked).await;
     assert_eq!(outcomes(&files), told(["known", "refused", "refused"]));
-    assert!(files.contains(&(winner, "known".to_owned())), "{files:?}");
+    assert!(files.contains(&(winner.clone(), "known".to_owned())), "{files:?}");
+    // Neither is it where the loser is asked for alone.
+    let loser = if winner == "same.mp4" { "same.mkv" } else { "same.mp4" };
+    asked["include"] = json!([loser]);
+    let (files, _) = batch(&web, &asked).await;
+    assert_eq!(files, [(loser.to_owned(), "refused".to_owned())].into());
+    // A folder is no longer than a place.
+    let mut long = asked.clone();
+    long["request"]["input"] = format!("/{}", "x/".repeat(100_000)).into();
+    problem(web.post("/api/v1/batches", &long).await, 400, "invalid-request").await;
 }
 
 fn told<const N: usize>(outcomes: [&str; N]) -> Vec<String> {

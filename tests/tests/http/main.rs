@@ -321,6 +321,10 @@ async fn a_signature_in_a_source_is_shown_to_nobody() {
     let web = Web::of(cluster.url());
     let mut asked = idle(folder.path(), "out.mp4");
     asked["input"] = "https://films.example.com/a.mp4?X-Amz-Signature=HUSH&token=HUSH".into();
+    asked["fill"] = "auto".into();
+    asked["painter"] = json!({
+        "url": "https://films.example.com/m.onnx?token=HUSH", "sha256": "00".repeat(32), "bytes": 9,
+    });
     let job = web.submit(&asked).await;
     let shown = web.get_json(&format!("/api/v1/jobs/{job}")).await;
     assert_eq!(shown["state"]["input"], "https://films.example.com/a.mp4?...");
