@@ -59,8 +59,10 @@ def main():
         raise AssertionError("a text is no list of patterns")
     except TypeError:
         pass
-    for job in many:
+    for job in many + [told[0]["file"]["job"]]:
         client.wait(job)
+    again = list(client.batch({"detect": [], "encoder": "libx264"}, input=place("in/"), output=place("clean/")))
+    assert (again[0]["file"]["outcome"], again[0]["file"]["why"]) == ("known", "failed"), again
     client.drain("worker-0", within_ms=1000)
     refused("not-found", lambda: client.drain("nobody"))
     try:
