@@ -6,6 +6,7 @@
 //! would end in the same way again (bad input, a request without sense) leaves nothing.
 
 mod alone;
+mod encoder;
 mod machine;
 mod state;
 

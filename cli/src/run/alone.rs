@@ -3,27 +3,25 @@
 //! Owns what becomes of the state folder. What the job's end means is for the command to say.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use cleanplate_proto::v1 as pb;
 use cleanplate_store::{Location, SourceReader};
 use cleanplate_types::digest::Sha;
 use cleanplate_types::failure::FailureKind;
-use cleanplate_types::request::{EncoderChoice, JobRequest};
+use cleanplate_types::request::JobRequest;
 use cleanplate_types::tier::Card;
-use cleanplate_worker::check_machine;
 use tonic::Code;
 
 use crate::client::Client;
-use crate::doctor::{findings, seats};
 use crate::exit::{Refusal, Status};
+use crate::follow;
 use crate::job_state::JobState;
 use crate::progress::Progress;
+use crate::run::encoder::has_encoder;
 use crate::run::machine::Machine;
 use crate::run::state::{State, Ticket};
 use crate::settings::Settings;
 use crate::signals::Signals;
-use crate::{follow, program};
 
 /// What a command asks of a machine of its own.
 pub(crate) struct Alone<'a> {
@@ -98,27 +96,6 @@ pub(crate) async fn work<T>(
     drop(client);
     signals.unless_repeated(machine.stop()).await;
     leave(ended.and_then(conclude), state)
-}
-
-/// Refuses an encoder of a card that this machine has not, before the film is looked at for it.
-async fn has_encoder(choice: EncoderChoice, settings: &Settings) -> Result<(), Refusal> {
-    let EncoderChoice::Named(name) = choice else { return Ok(()) };
-    if !name.is_hardware() {
-        return Ok(());
-    }
-    let silent = Duration::from_millis(settings.worker.engine_silent_ms);
-    let with = (&settings.models, settings.walls.clone());
-    let machine = check_machine(&program::own()?, None, silent, with).await;
-    let machine = machine.map_err(|error| Refusal::failed(error.to_string()))?;
-    let findings::Finding { state, detail, .. } = seats::encoder(&machine, name);
-    if state == findings::State::Works {
-        return Ok(());
-    }
-    let text = format!(
-        "this machine has no {name}: {detail}; leave out --encoder, or name {}",
-        name.in_software()
-    );
-    Err(Refusal::new(Status::MachineLacks, text))
 }
 
 /// The ticket of a command: the same request of the same source by the same program.

@@ -213,8 +213,8 @@ mod tests {
     fn the_end_of_a_place_stays_whole() {
         assert_eq!(ends("a.mp4"), ("", "a.mp4"));
         assert_eq!(ends(""), ("", ""));
-        let text = "file:///work/footage/season-01/reel-b/320x180.mp4";
-        assert_eq!(ends(text), ("file:///work/footage/season-01", "/reel-b/320x180.mp4"));
+        let text = "file:///data/footage/season-01/reel-b/320x180.mp4";
+        assert_eq!(ends(text), ("file:///data/footage/season-01", "/reel-b/320x180.mp4"));
         let text = "s3://footage/üüü-than-there-is-room-for.mp4";
         assert_eq!(ends(text), ("s3://footage/üüü", "-than-there-is-room-for.mp4"));
         let text = shortened("s3://footage/of-more-letters/than-there/is-room-for/here.mp4");
